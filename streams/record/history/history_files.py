@@ -33,6 +33,11 @@ ASIDE: Final = ".damaged"
 _LEFT_SECONDS: Final = 86400.0
 """Age of a partial file from which its writer must have been killed."""
 
+_AHEAD_SECONDS: Final = 86400.0
+"""A file that begins further ahead of the clock is none yet: what is too old would be reckoned by it."""
+
+_SPANS: Final = (3600, 86400, 7 * 86400)
+
 _PROBE: Final = "probe.parquet"
 _COPIED: Final = 1 << 20  # bytes at a time
 _NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
@@ -84,8 +89,18 @@ def _stamp(seconds: int) -> str:
 
 
 @functools.lru_cache(4096)  # every listing parses the same names
-def _seconds(stamp: str) -> int:
-    return int(datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp())
+def _span(name: str) -> tuple[int, int] | None:
+    """Return the begin and end that a name states; None where it is not that of an hour, a day or a week."""
+    if (found := _NAME.fullmatch(name)) is None:
+        return None
+    try:
+        first, end = (
+            int(datetime.strptime(found[side], _STAMP).replace(tzinfo=UTC).timestamp())
+            for side in ("first", "end")
+        )
+    except ValueError:
+        return None
+    return (first, end) if end - first in _SPANS else None
 
 
 class HistoryFolder:
@@ -113,15 +128,23 @@ class HistoryFolder:
             self._fs, self._root = fs.FileSystem.from_uri(place)
         # while a partition moves, two processes may write the same file
         self._by = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.make()
         if self._local:
-            self._make()
             self._clear()
         else:
             for resolution in (MINUTES, TENS):
                 self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
 
-    def _make(self) -> None:
-        """Create the folders, but none above them: a state may have been moved, or a disk not be mounted."""
+    def make(self) -> None:
+        """Create the folders, but none above them: a state may have been moved, or a disk not be mounted.
+
+        Raises
+        ------
+        OSError
+            When they cannot be made.
+        """
+        if not self._local:
+            return
         root = Path(self._root)
         try:
             root.mkdir(exist_ok=True)
@@ -146,28 +169,45 @@ class HistoryFolder:
         OSError
             When they cannot be listed.
         """
-        return [file for file, held in self._listed() if not held]
+        return [file for file, longer in self._listed() if longer is None]
 
-    def superseded(self) -> list[HistoryFile]:
-        """Return the files whose steps are in a longer one: leftovers of a crash."""
-        return [file for file, held in self._listed() if held]
+    def superseded(self) -> list[tuple[HistoryFile, HistoryFile]]:
+        """Return the files whose steps are in a longer one, each with that: leftovers of a crash."""
+        return [(file, longer) for file, longer in self._listed() if longer is not None]
 
-    def _listed(self) -> list[tuple[HistoryFile, bool]]:
-        """Return all files, oldest first, each with whether a longer one holds its steps."""
-        found = []
-        for resolution in (MINUTES, TENS):
-            selector = fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
-            for info in self._fs.get_file_info(selector):
-                if name := _NAME.fullmatch(info.base_name):
-                    span = _seconds(name["first"]), _seconds(name["end"])
-                    found.append(HistoryFile(resolution, *span, info.size))
+    def odd(self) -> list[str]:
+        """Return the paths of what is no file of rows, though its name is like that of one."""
+        return [
+            f"{resolution}/{info.base_name}"
+            for resolution, info in self._entries()
+            if _NAME.fullmatch(info.base_name) and (not info.is_file or _span(info.base_name) is None)
+        ]
+
+    def _entries(self) -> list[tuple[str, fs.FileInfo]]:
+        return [
+            (resolution, info)
+            for resolution in (MINUTES, TENS)
+            for info in self._fs.get_file_info(
+                fs.FileSelector(f"{self._root}/{resolution}", allow_not_found=True)
+            )
+        ]
+
+    def _listed(self) -> list[tuple[HistoryFile, HistoryFile | None]]:
+        """Return all files, oldest first, each with the longer one that holds its steps."""
+        latest = time.time() + _AHEAD_SECONDS
+        found = [
+            HistoryFile(resolution, *span, info.size)
+            for resolution, info in self._entries()
+            # a pipe would be waited for
+            if info.is_file and (span := _span(info.base_name)) is not None and span[0] <= latest
+        ]
         longest: dict[str, HistoryFile] = {}
-        listed = []
+        listed: list[tuple[HistoryFile, HistoryFile | None]] = []
         for file in sorted(found, key=lambda file: (file.first, -file.end, file.resolution)):
             # of spans that are hours, days and weeks, none overlaps another in part
             before = longest.get(file.resolution)
             held = before is not None and file.within(before)
-            listed.append((file, held))
+            listed.append((file, before if held else None))
             if not held:
                 longest[file.resolution] = file
         return listed

@@ -27,7 +27,13 @@ from streams.record.history.history_files import (
 )
 from streams.record.history.history_keeper import DAY, HistoryBounds, HistoryKeeper
 from streams.record.history.history_rows import HistoryRows, to_ten_minutes
-from streams.record.history.parquet_rows import RowFile, merged_ranges, read_names, write_merged
+from streams.record.history.parquet_rows import (
+    DamagedFileError,
+    RowFile,
+    merged_ranges,
+    names_of,
+    write_merged,
+)
 from streams.record.history.segments import Segment, Segments
 
 READY: Final = "ready.parquet"
@@ -162,20 +168,23 @@ class LearntSteps:
         until = 0
         for name in self._keeper.folder.folders(LEARNT):
             learnt = self._keeper.folder.below(f"{LEARNT}/{name}")
-            if not learnt.has(READY):
+            if not (learnt.has(READY) and learnt.has(NAMES_FILE)):
                 continue
             for hours in _by_day(file for file in learnt.files() if file.end <= before):
                 if stop():
                     return until
-                self._move_day(learnt, hours)
+                try:
+                    self._move_day(learnt, hours)
+                except DamagedFileError as error:
+                    self._keeper.leave_out(error)
+                    return until  # the next call goes on without it
                 until = max(until, hours[-1].end)
             if not learnt.files():
                 self._keeper.folder.delete_folder(f"{LEARNT}/{name}")
         return until
 
     def _move_day(self, learnt: HistoryFolder, hours: Sequence[HistoryFile]) -> None:
-        with learnt.open(NAMES_FILE) as file:
-            self._keeper.learn(key for _, key in read_names(file))
+        self._keeper.learn(key for _, key in names_of(learnt))
         own = self._keeper.folder.files()
         minutes = [(hour, _around(own, MINUTES, hour)) for hour in hours]
         # the ten minutes first: what is missing there is known by what is missing in the minutes

@@ -13,8 +13,9 @@ from streams.record.history.parquet_rows import (
     DamagedFileError,
     RowFile,
     RowWriter,
+    count_names,
     merged_ranges,
-    read_names,
+    names_of,
     write_merged,
     write_names,
     write_rows,
@@ -103,15 +104,22 @@ class HistoryKeeper:
         self._write_names()
 
     def _write_names(self) -> None:
-        if len(self._names) > self._named:
+        if len(self._names) > self._named or count_names(self.folder) < self._named:
             self._read_names()  # while a partition moves, another process may have added some
             self.folder.write(NAMES_FILE, lambda into: write_names(self._names, into))
             self._named = len(self._names)
 
     def _read_names(self) -> None:
         if self.folder.has(NAMES_FILE):
-            with self.folder.open(NAMES_FILE) as file:
-                self._names.add(key for _, key in read_names(file))
+            try:
+                self._names.add(key for _, key in names_of(self.folder))
+            except DamagedFileError as error:
+                self.leave_out(error)
+
+    def leave_out(self, damaged: DamagedFileError) -> None:
+        """Set a damaged file aside."""
+        aside = damaged.folder.set_aside(damaged.path)
+        self._on_damage(f"{damaged.damage}; it is now {aside}")
 
     def tidy(self, until: int, stop: Callable[[], bool] = lambda: False) -> Gone:
         """Merge complete days and weeks, and delete what exceeds the bounds.
@@ -128,8 +136,11 @@ class HistoryKeeper:
         OSError, pyarrow.ArrowInvalid
             When a file cannot be read or written. What was merged before stays. A damaged file is set aside.
         """
-        for file in self.folder.superseded():
-            self.folder.delete(file.path)
+        for path in self.folder.odd():
+            self._on_damage(f"{path} is no file of a history; it is now {self.folder.set_aside(path)}")
+        for file, longer in self.folder.superseded():
+            if self._is_whole(longer):
+                self.folder.delete(file.path)
         for day, hours in self._complete(MINUTES, DAY, 0, until):
             if stop():
                 break
@@ -139,6 +150,16 @@ class HistoryKeeper:
                 break
             self._merge(week, days, self._merge_days)
         return self.delete_beyond(until)
+
+    def _is_whole(self, file: HistoryFile) -> bool:
+        try:
+            RowFile(self.folder, file).close()
+        except FileNotFoundError:
+            return False
+        except DamagedFileError as error:
+            self.leave_out(error)
+            return False
+        return True
 
     def _complete(
         self, resolution: str, length: int, offset: int, until: int
@@ -165,8 +186,7 @@ class HistoryKeeper:
             try:
                 merge(whole, parts)
             except DamagedFileError as error:
-                aside = self.folder.set_aside(error.path)
-                self._on_damage(f"{error.damage}; it is now {aside}")
+                self.leave_out(error)
                 parts = [part for part in parts if part.path != error.path]
             else:
                 return

@@ -13,7 +13,7 @@ from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import StepRecord
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import HistoryRows, merged, nothing
-from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, read_names
+from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, names_of
 from streams.record.history.series_names import SeriesKey, SeriesNames
 from streams.record.history.step_rows import StepRows
 
@@ -53,8 +53,7 @@ class HistoryReader:
     def refresh(self) -> None:
         """Read the names of series anew."""
         if self._folder.has(NAMES_FILE):
-            with self._folder.open(NAMES_FILE) as file:
-                self.names = read_names(file)
+            self.names = names_of(self._folder)
 
     def series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
         """Return the numbers of series, sorted."""

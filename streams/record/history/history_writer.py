@@ -78,6 +78,8 @@ class HistoryWriter:
         try:
             if self._keeper is None:
                 self._keeper = await asyncio.to_thread(self._opened)
+            elif self.trouble:  # someone may have deleted them
+                await asyncio.to_thread(self._keeper.folder.make)
             for segment in self._segments.complete():
                 await asyncio.to_thread(self._write, self._keeper, segment)
                 self._succeeded()

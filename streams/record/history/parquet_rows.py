@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from detectors.model.array_types import Bytes, Ints, Places
 from detectors.model.scope import Scope
 from streams.engine.detect.step_record import VERDICTS
-from streams.record.history.history_files import HistoryFile, HistoryFolder
+from streams.record.history.history_files import NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import AMOUNTS, COLUMNS, VALUES, HistoryRows, merged, nothing
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 
@@ -201,10 +201,14 @@ def read_names(source: Any) -> SeriesNames:
 
     Raises
     ------
-    OSError, pyarrow.ArrowInvalid
+    OSError
         When they cannot be read.
+    pyarrow.ArrowInvalid
+        When they are damaged, or not names.
     """
-    table = pq.read_table(source, schema=NAMES)
+    table = pq.ParquetFile(source).read()
+    if not table.schema.equals(NAMES):
+        raise pa.ArrowInvalid("its columns are not those of names")
     count = len(_SCOPE)
     names = SeriesNames()
     for _, *texts, measure in zip(*(column.to_pylist() for column in table.columns), strict=True):
@@ -215,12 +219,53 @@ def read_names(source: Any) -> SeriesNames:
 
 
 class DamagedFileError(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow is not typed
-    """A file is damaged, or not of the history; the line names it."""
+    """A file is damaged, or not of the history; the line names it.
 
-    def __init__(self, path: str, reason: str) -> None:
+    ``path`` is where it is in ``folder``.
+    """
+
+    def __init__(self, folder: HistoryFolder, path: str, reason: str) -> None:
+        self.folder = folder
         self.path = path
         self.damage = f"{path} is damaged ({reason})"
         super().__init__(f"{self.damage}; move it out of the history's folder to read the rest")
+
+
+@contextlib.contextmanager
+def _intact(folder: HistoryFolder, path: str) -> Iterator[None]:
+    """Name the file if it is damaged: the history has hundreds."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if (isinstance(error, OSError) and error.errno) or _FAR in str(error):  # not of its contents
+            raise
+        reason = str(error).rstrip(".")
+        raise DamagedFileError(folder, path, reason) from error
+
+
+def names_of(folder: HistoryFolder) -> SeriesNames:
+    """Read the names of the series in a folder.
+
+    Raises
+    ------
+    OSError
+        When they cannot be read.
+    DamagedFileError
+        When they are damaged.
+    """
+    with folder.open(NAMES_FILE) as file, _intact(folder, NAMES_FILE):
+        return read_names(file)
+
+
+def count_names(folder: HistoryFolder) -> int:
+    """Return how many series have a name in a folder; 0 if that cannot be read."""
+    if not folder.has(NAMES_FILE):  # a pipe would be waited for
+        return 0
+    try:
+        with folder.open(NAMES_FILE) as file:
+            return int(pq.read_metadata(file).num_rows)
+    except (OSError, pa.ArrowException):
+        return 0
 
 
 class RowReading(NamedTuple):
@@ -247,14 +292,18 @@ class RowFile:
     """
 
     def __init__(self, folder: HistoryFolder, file: HistoryFile, values: tuple[str, ...] = VALUES) -> None:
-        self._path = file.path
+        self._folder, self._path = folder, file.path
         self._columns = [*COLUMNS[: -len(VALUES)], *values]
         opened = folder.open(file.path)
-        with self._intact():
+        with _intact(self._folder, self._path):
             self._file = pq.ParquetFile(opened)
+            if not self._file.schema_arrow.equals(ROWS):
+                raise pa.ArrowInvalid("its columns are not those of rows")
             metadata = self._file.metadata
             self.rows = metadata.num_rows
             groups = range(metadata.num_row_groups)
+            if any(metadata.row_group(group).num_rows > GROUP_ROWS for group in groups):
+                raise pa.ArrowInvalid(f"it has more than {GROUP_ROWS:,} rows in a group")
             columns = [metadata.row_group(group).column(0).statistics for group in groups]
             self.least = np.array([column.min for column in columns], np.int64)
             self._most = np.array([column.max for column in columns], np.int64)
@@ -289,21 +338,10 @@ class RowFile:
     def _groups(self, groups: Places) -> HistoryRows:
         if not len(groups):
             return nothing()
-        with self._intact():
+        with _intact(self._folder, self._path):
             return rows_in(
                 self._file.read_row_groups(groups.tolist(), columns=self._columns, use_threads=False)
             )
-
-    @contextlib.contextmanager
-    def _intact(self) -> Iterator[None]:
-        """Name the file if it is damaged: the history has hundreds."""
-        try:
-            yield
-        except (pa.ArrowException, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
-            if (isinstance(error, OSError) and error.errno) or _FAR in str(error):  # not of its contents
-                raise
-            reason = str(error).rstrip(".")
-            raise DamagedFileError(self._path, reason) from error
 
     def close(self) -> None:
         """Close it."""

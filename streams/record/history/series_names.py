@@ -22,10 +22,6 @@ class SeriesKey(NamedTuple):
     measure: str
 
 
-class SharedIdError(ValueError):
-    """Two series would have the same number."""
-
-
 def key_of(series: Series) -> SeriesKey:
     """Return the key of a series."""
     about = series.about
@@ -76,18 +72,14 @@ class SeriesNames:
     def add(self, keys: Iterable[SeriesKey]) -> list[int]:
         """Return the numbers of series, and know them from now on.
 
-        Raises
-        ------
-        SharedIdError
-            When another series has the number of one of them: once in about 10^8 backends.
+        Two may have the same number: by chance once in about 10^8 backends, or because somebody chose their
+        names for it. The second is then kept as the first: their rows add up.
         """
         return [self._ids.get(key) or self._add(key) for key in keys]
 
     def _add(self, key: SeriesKey) -> int:
-        number = series_id(key)
-        if (other := self._keys.setdefault(number, key)) != key:
-            raise SharedIdError(f"{key} and {other} have the same number in the history")
-        self._ids[key] = number
+        number = self._ids[key] = series_id(key)
+        self._keys.setdefault(number, key)
         return number
 
     def __getitem__(self, number: int) -> SeriesKey:
