@@ -4,7 +4,7 @@ They belong together, and must stay at their path for as long as a daemon uses t
 """
 
 import errno
-import shutil
+import os
 import sqlite3
 from os.path import samestat
 from pathlib import Path
@@ -33,7 +33,7 @@ DAMAGED: Final = _Trouble(
 )
 _FULL: Final = _Trouble(
     "cannot be written, because the disk is full",
-    "free some space and start again; nothing that was accepted is lost",
+    "free some space, or inodes if `df -i` shows none, and start again; nothing that was accepted is lost",
 )
 _MOVED: Final = _Trouble(
     "was deleted, moved or replaced while uneri was running",
@@ -112,15 +112,19 @@ def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
     found = (
         _OTHER if code is None else _BY_CODE.get(code & 0xFF, _OTHER)
     )  # the rest is the place within SQLite
-    return _FULL if found is _FAILS and _is_full(state) else found
+    return _FULL if found in (_FAILS, _FORBIDDEN) and _is_full(state) else found
 
 
 def _is_full(folder: Path) -> bool:
     """Return whether the disk is full: for files beside the database, SQLite reports only that they fail."""
     try:
-        return shutil.disk_usage(folder).free < FULL_BYTES
+        disk = os.statvfs(folder)
     except OSError:
         return False
+    if disk.f_flag & os.ST_RDONLY:
+        return False
+    # a file system without a number of inodes reports 0 of 0
+    return disk.f_bavail * disk.f_frsize < FULL_BYTES or (disk.f_files > 0 and not disk.f_favail)
 
 
 class StateFiles:

@@ -136,13 +136,26 @@ def test_each_kind_of_error_has_its_remedy(code: int, said: str) -> None:
     assert said in explain(error, Path("uneri-state"))
 
 
-def test_an_error_on_a_full_disk_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = type(shutil.disk_usage("/"))
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = 4874  # SQLITE_IOERR_SHMSIZE: there is no space for the index of the journal
-    for free, said in ((0, "free some space"), (1 << 30, "check the disk")):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage(1 << 40, (1 << 40) - free, free))
-        assert said in explain(error, Path("uneri-state"))
+@pytest.mark.parametrize(
+    ("code", "else_said"),
+    [
+        (4874, "check the disk"),  # SQLITE_IOERR_SHMSIZE: there is no space for the index of the journal
+        (sqlite3.SQLITE_CANTOPEN, "its file system is writable"),  # there is no inode for the journal
+    ],
+)
+@pytest.mark.parametrize(
+    ("space", "inodes", "full"),
+    [(0, 1000, True), (1 << 20, 0, True), (1 << 20, 1000, False)],
+    ids=["no space", "no inode", "room"],
+)
+def test_an_error_on_a_full_disk_is_said_to_be_that(
+    monkeypatch: pytest.MonkeyPatch, code: int, else_said: str, space: int, inodes: int, *, full: bool
+) -> None:
+    found = os.statvfs_result((4096, 4096, 1 << 20, space, space, 1 << 20, inodes, inodes, 0, 255))
+    error = sqlite3.OperationalError("…")
+    error.sqlite_errorcode = code
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    assert ("free some space" if full else else_said) in explain(error, Path("uneri-state"))
 
 
 def fetched_at(one: LocalDaemon) -> float:
