@@ -1,6 +1,7 @@
 """TLS: the certificate of a server, renewed while it runs, and the authorities that a client trusts."""
 
 import asyncio
+import errno
 import ssl
 from pathlib import Path
 from typing import Final
@@ -74,6 +75,7 @@ def _new_context() -> ssl.SSLContext:
 
 def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
     try:
+        refuse_pipes(tls.cert, tls.key)
         # without a password, OpenSSL would ask for one at the terminal
         context.load_cert_chain(tls.cert, tls.key, password=lambda: "")
     except ssl.SSLError as error:
@@ -85,6 +87,13 @@ def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
         raise CertificateError(
             f"tls: {tls.cert} or {tls.key} cannot be read ({error.strerror}); correct the path"
         ) from None
+
+
+def refuse_pipes(*files: str | None) -> None:
+    """Raise ``OSError`` for what is there and no file: OpenSSL would wait for who writes to a pipe."""
+    for file in filter(None, files):
+        if (path := Path(file)).exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is not a file", file)
 
 
 def forgive(context: ssl.SSLContext) -> None:
@@ -104,6 +113,7 @@ def trust(context: ssl.SSLContext, file: str | None, setting: str) -> None:
     if file is None:
         return
     try:
+        refuse_pipes(file)
         context.load_verify_locations(file)
     except ssl.SSLError as error:
         raise SecretError(

@@ -1,6 +1,7 @@
 """Access to the web server: tokens by scope, Host, Origin, TLS."""
 
 import asyncio
+import os
 import shutil
 import ssl
 import subprocess
@@ -440,7 +441,9 @@ async def test_the_commands_reach_a_daemon_behind_tls_with_their_token(
 @needs_openssl
 def test_a_certificate_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path) -> None:
     first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
+    os.mkfifo(pipe := tmp_path / "pipe")
     for tls in (
+        TlsSettings(cert=str(pipe), key=first.key),
         TlsSettings(cert=first.cert, key=second.key),
         TlsSettings(cert=first.cert, key=str(tmp_path / "none")),
         TlsSettings(cert=first.key, key=first.key),

@@ -8,7 +8,7 @@ import structlog
 
 from config.secret import SecretError, SecretPlace, passphrase_in
 from config.settings import KafkaSettings, KafkaTlsSettings
-from streams.process.web.certificates import forgive, trust
+from streams.process.web.certificates import forgive, refuse_pipes, trust
 
 CA: Final = "kafka.tls.ca"
 
@@ -96,6 +96,7 @@ def _load_certificate(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
     files = f"{tls.cert} and {tls.key}" if tls.key else tls.cert
     passphrase = secret(tls.key_password, "kafka.tls.key_password") if any(tls.key_password) else ""
     try:
+        refuse_pipes(tls.cert, tls.key)
         # without a passphrase, OpenSSL would ask for one at the terminal
         context.load_cert_chain(tls.cert, tls.key, password=lambda: passphrase)
     except ssl.SSLError as error:
