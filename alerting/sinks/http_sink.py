@@ -26,6 +26,35 @@ TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
 
 
+MOST_ANSWER: Final = 16 << 20  # bytes: of what is asked, all answers are smaller
+
+
+class LongAnswerError(aiohttp.ClientPayloadError):
+    """The answer is longer than any that was asked for, or has no end."""
+
+
+class BoundedAnswer(aiohttp.ClientResponse):
+    """An answer that is read to a bound: what answers may be anything."""
+
+    async def read(self) -> bytes:
+        """Return the body.
+
+        Raises
+        ------
+        LongAnswerError
+            When it is longer than ``MOST_ANSWER``, unpacked.
+        """
+        if self._body is None:
+            body = bytearray()
+            async for part in self.content.iter_any():
+                body += part
+                if len(body) > MOST_ANSWER:
+                    self.close()
+                    raise LongAnswerError
+            self._body = bytes(body)
+        return await super().read()
+
+
 class HttpClient:
     """Keeps its connections between calls.
 
@@ -55,6 +84,7 @@ class HttpClient:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 headers=self._headers,
+                response_class=BoundedAnswer,
                 trace_configs=[no_redirects()],
             )
         return self._session
@@ -125,7 +155,7 @@ def host_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port is not None else "")
 
 
-LONGEST: Final = 3600.0  # seconds: the longest wait granted to a receiver
+LONGEST: Final = 300.0  # seconds: no garbage in an answer keeps pages back for longer
 
 _LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _CLOSED: Final = {
@@ -148,7 +178,7 @@ def outcome_of_status(status: int, headers: Mapping[str, str], now: float) -> De
         asked = headers.get("Retry-After")
         return DeliveryOutcome(
             result=Result.RETRY,
-            retry_after=None if asked is None else _seconds(asked, now),
+            retry_after=None if asked is None else seconds_asked(asked, now),
             error=f"HTTP {status}",
         )
     if status < HTTPStatus.BAD_REQUEST:
@@ -167,19 +197,17 @@ def outcome_of_failure(error: Exception) -> DeliveryOutcome:
     return DeliveryOutcome(result=Result.RETRY, error=no_answer(error))
 
 
-def _seconds(text: str, now: float) -> float | None:
-    """Parse ``Retry-After``: seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
+def seconds_asked(text: str, now: float) -> float | None:
+    """Parse ``Retry-After``: seconds or a date (RFC 9110, 10.2.3); None if it asks for no time to come."""
     try:
         asked = float(text)
     except ValueError:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         asked = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
-    if asked != asked:  # noqa: PLR0124  not a number
-        return None
-    return min(max(asked, 1.0), LONGEST)
+    return min(max(asked, 1.0), LONGEST) if asked > 0 else None  # not where it is no number
 
 
 def rfc3339(epoch: float) -> str:
@@ -226,6 +254,8 @@ def no_answer(error: BaseException) -> str:  # noqa: PLR0911  one return for eac
     >>> no_answer(TimeoutError()), no_answer(ConnectionRefusedError(111, "Connect call failed"))
     ('no answer in time', 'cannot connect, connection refused')
     """
+    if isinstance(error, LongAnswerError):
+        return "its answer has no end"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "cannot connect in time"
     if isinstance(error, TimeoutError):

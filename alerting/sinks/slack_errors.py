@@ -4,6 +4,7 @@ Names are those of the error tables of ``chat.postMessage``, ``chat.update``, ``
 ``files.completeUploadExternal`` in Slack's Web API reference.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,7 +13,7 @@ from msgspec import structs
 from slack_sdk.errors import SlackApiError
 
 from alerting.outbox.ports import DeliveryOutcome, Result
-from alerting.sinks.http_sink import NOT_FOLLOWED, RedirectError, no_answer
+from alerting.sinks.http_sink import NOT_FOLLOWED, RedirectError, no_answer, seconds_asked
 from alerting.words.mrkdwn import clean, cut
 
 TOO_MANY: Final = 429
@@ -135,9 +136,6 @@ def _status(response: object) -> int:
     return 0
 
 
-def _retry_after(response: object) -> float:
-    headers = getattr(response, "headers", {})
-    try:
-        return min(max(1.0, float(headers.get("Retry-After", 1))), 3600.0)  # 1 s for NaN
-    except (TypeError, ValueError):
-        return 1.0
+def _retry_after(response: object) -> float | None:
+    asked = getattr(response, "headers", {}).get("Retry-After")
+    return None if asked is None else seconds_asked(asked, time.time())

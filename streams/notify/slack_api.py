@@ -9,7 +9,7 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
-from alerting.sinks.http_sink import no_redirects
+from alerting.sinks.http_sink import BoundedAnswer, no_redirects
 from alerting.sinks.slack_errors import sendable
 from alerting.words.mrkdwn import clean
 from streams.notify.slack_socket import reason_of
@@ -37,7 +37,9 @@ class SlackApi:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT), trace_configs=[no_redirects()]
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+            response_class=BoundedAnswer,
+            trace_configs=[no_redirects()],
         )
         return self
 

@@ -1,0 +1,68 @@
+"""Slack, and what stands before it, answers whatever it likes: without an end, or to come again in a year."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from alerting.outbox.ports import Result
+from alerting.sinks.http_sink import LONGEST, outcome_of_status
+from alerting.sinks.slack import SlackSink
+from tests.alerting.delivery_world import PATIENT, ZONE
+from tests.alerting.slack_standin import TOKEN
+
+
+async def _handle(request: web.Request) -> web.StreamResponse:
+    path = request.path.split("/")[1]
+    if path == "endless":
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await answer.prepare(request)
+        await answer.write(b'{"ok": true, "user": "')
+        try:
+            while True:
+                await answer.write(b"x" * 65_536)
+        except OSError:
+            return answer
+    headers = {} if path == "none" else {"Retry-After": path}
+    return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", _handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_an_answer_without_an_end_is_not_read_on(url: str) -> None:
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/endless/", ZONE, timeout=600) as sink:
+        outcome = await sink.authorise()
+    assert (outcome.result, outcome.error) == (Result.UNKNOWN, "its answer has no end")
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [
+        ("30", 30),
+        ("0.01", 1),
+        ("99999999999999", LONGEST),
+        ("inf", LONGEST),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST),
+        *((text, None) for text in ("none", "nan", "-5", "0", "soon", "Mon, 01 Jan 2024 00:00:00 GMT")),
+        ("Mon, 01 Jan 2024 00:00:00 +999999999999999", None),
+    ],
+)
+async def test_no_time_to_come_back_is_the_more_patient_one_and_an_absurd_one_is_cut(
+    url: str, asked: str, wait: float | None
+) -> None:
+    headers = {} if asked == "none" else {"Retry-After": asked}
+    assert outcome_of_status(429, headers, time.time()).retry_after == wait
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/{asked}/", ZONE) as sink:
+        outcome = await sink.authorise()
+    assert (outcome.result, outcome.retry_after) == (Result.RETRY, wait)
