@@ -92,6 +92,7 @@ _Timed = tuple[_Report, str | float | None]
 """A report and when it was made."""
 
 _LOG_RECORD: Final = msgspec.json.Decoder(_LogRecord)
+_MOST_LINES: Final = 250_000
 _LOG_REPORT: Final = msgspec.json.Decoder(_LogReport, strict=False)
 
 
@@ -127,6 +128,8 @@ def _parts(payload: bytes) -> list[bytes]:
     parts: list[bytes] = []
     for piece in split(payload):
         parts += [piece] if piece[:1] == b"{" and _is_json(piece) else _LINE_ENDS.split(piece)
+    if len(parts) > _MOST_LINES:
+        raise RefusalError(RejectReason.TOO_LARGE, f"more than {_MOST_LINES:,} lines; send less at once")
     return [part for part in parts if part.strip()]
 
 

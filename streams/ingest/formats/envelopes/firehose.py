@@ -11,7 +11,7 @@ import msgspec
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.envelope import Enclosed, Opened
 from streams.ingest.formats.envelopes.gzipped import decode_base64
-from streams.ingest.formats.format import RefusalError, Surroundings
+from streams.ingest.formats.format import MOST_RECORDS, RefusalError, Surroundings
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
 
 _HEAD: Final = 4096
@@ -49,6 +49,10 @@ class _Firehose:
         if delivery.records is None:
             raise RefusalError(
                 RejectReason.UNKNOWN_FORMAT, "a delivery of Firehose has records; this has none"
+            )
+        if len(delivery.records) > MOST_RECORDS:
+            raise RefusalError(
+                RejectReason.TOO_LARGE, f"more than {MOST_RECORDS:,} records; send less at once"
             )
         opened = Opened()
         for at, record in enumerate(delivery.records):

@@ -258,8 +258,16 @@ def test_a_small_message_of_too_many_empty_parts_is_refused_as_well(part: bytes)
     assert refusal_of("otlp_proto", payload) == "too_large"
 
 
-def test_a_metric_stream_of_too_many_messages_without_a_metric_is_refused() -> None:
-    assert refusal_of("metric_stream", bytes(MOST_RECORDS + 1)) == "too_large"
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("metric_stream", bytes(MOST_RECORDS + 1)),
+        ("lambda_report", b"x\n" * 250_001),
+        ("firehose", b'{"records": [' + b"{}," * MOST_RECORDS + b"{}]}"),
+    ],
+)
+def test_a_payload_of_too_many_parts_that_are_no_records_is_refused(name: str, payload: bytes) -> None:
+    assert refusal_of(name, payload) == "too_large"
 
 
 def test_what_holds_payloads_is_not_opened_in_a_log_record() -> None:
