@@ -25,6 +25,7 @@ COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 SETS: Final = ("and", "or", "unless")
 
 _TOKEN: Final = re.compile(r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\w+|[^\s])""", re.DOTALL)
+_FARTHEST: Final = 10**15  # milliseconds of an offset: beyond all times that are kept
 _PANIC: Final = "PanicException"
 """The parser raises it at ``offset NaN``, say. It is no ``Exception``, and has no name to import."""
 
@@ -121,8 +122,11 @@ def _selected(part: promql.VectorSelector) -> Selected:
     found = [LabelMatcher(matcher.name, _op(matcher.op), matcher.value) for matcher in part.matchers.matchers]
     if part.name is not None:
         found.append(LabelMatcher(NAME, "=", part.name))
-    offset = 0 if part.offset is None else round(part.offset.total_seconds() * 1000)
-    return Selected(tuple(found), offset)
+    try:
+        offset = 0 if part.offset is None else round(part.offset.total_seconds() * 1000)
+    except (ValueError, OverflowError):
+        raise bad_data("the offset is longer than there is time") from None
+    return Selected(tuple(found), min(max(offset, -_FARTHEST), _FARTHEST))
 
 
 def _op(op: promql.MatchOp) -> MatcherOp:

@@ -143,6 +143,16 @@ async def test_a_time_that_is_no_bound_at_all_is_the_first_or_the_last_there_is(
         assert (await got(url, "query", query="1", time=time))["data"]["result"] == [shown, "1"]
 
 
+async def test_an_offset_beyond_all_time_finds_nothing_or_is_refused(judged: JudgedHours) -> None:
+    async with served(judged.service()) as url:
+        for offset in ("290y", "-290y", "100000y", "-100000y"):
+            found = await got(url, "query", query=f"{TABLE} offset {offset}", time=NEWEST)
+            assert found["data"]["result"] == []
+        for offset in ("999999999y", "-999999999y"):
+            found = await got(url, "query", query=f"{TABLE} offset {offset}", time=NEWEST, answered=400)
+            assert found["error"] == "the offset is longer than there is time"
+
+
 async def test_as_many_points_as_prometheus_allows_are_answered(judged: JudgedHours) -> None:
     async with served(judged.service()) as url:
         found = await got(url, "query_range", query="1", start=0, end=11_000, step=1)
