@@ -151,6 +151,16 @@ class Attacked:
             self.process.send_signal(signal.SIGABRT)  # where it hangs is in the log then
             return self.process.wait()
 
+    def supervise(self, seconds: float) -> list[int]:
+        """Wait, and start the process again whenever it ends; return its exit codes."""
+        codes, until = list[int](), time.monotonic() + seconds
+        while time.monotonic() < until:
+            if (code := self.process.poll()) is not None:
+                codes.append(code)
+                self.start(wait=False)
+            time.sleep(0.5)
+        return codes
+
     def kill(self) -> None:
         """End the process by SIGKILL."""
         self.process.kill()
@@ -198,9 +208,11 @@ class Attacked:
         try:
             with socket.create_connection(("127.0.0.1", port or self.port), timeout=seconds) as opened:
                 opened.sendall(data)
-                opened.shutdown(socket.SHUT_WR)
+                if port is not None:  # lines are answered at their end, requests only while somebody reads
+                    opened.shutdown(socket.SHUT_WR)
                 while received := opened.recv(65536):
                     answer += received
+                    opened.settimeout(0.5)
         except OSError:  # of a connection that is closed, or of an answer that does not come
             pass
         return bytes(answer)
