@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.model.array_types import Words
+from detectors.model.array_types import Ints, Words
 
 SHORT: Final = 64
 """ASCII ids up to this length are hashed in bulk; others one by one."""
@@ -77,6 +77,11 @@ def joins_of(keys: Sequence[str | None]) -> Words:
     return hashes_of([key for first, _, second in pairs for key in (first, second.strip())]).reshape(
         -1, JOINS
     )
+
+
+def owned(keys: Words, owners: Ints) -> Words:
+    """Return hashed ids that differ where their owners differ; 0, for none, stays 0."""
+    return np.where(keys == 0, keys, mixed(keys + owners.astype(np.uint64) * ODD[0]))
 
 
 def mixed(x: Words) -> Words:

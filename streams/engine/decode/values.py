@@ -115,8 +115,12 @@ class ValueIds:
 
     def ids(self, path: Ints, key: Ints) -> Ints:
         """Return the id of the value of each pair."""
+        return self.services(path) * self._width + key
+
+    def services(self, path: Ints) -> Ints:
+        """Return the number of the service of each path, in its account and region."""
         self._learn()
-        return self._service_of[path] * self._width + key
+        return self._service_of[path]
 
     def name(self, number: int) -> Value:
         """Return the value with this id."""

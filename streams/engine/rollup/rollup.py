@@ -21,6 +21,7 @@ from detectors.state.compiled import COMPILES
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import Columns
 from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.hashing import owned
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_maker import BlockMaker
@@ -141,7 +142,9 @@ class Rollup:
             return []
         self._idle_reported = False
         timing = timing_of(columns, self._watermark, self._time)
-        counted = self._duplicates.first_seen(columns.key, timing.known_until, timing.watermark)
+        # a sender that guesses ids of another service takes nothing from it
+        ids = owned(columns.key, self._decoder.value_ids.services(columns.path))
+        counted = self._duplicates.first_seen(ids, timing.known_until, timing.watermark)
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
         chosen = self._choice.choose(columns, counted, timing.bucket)
         columns.examples = examples_of(columns, chosen, self._redaction)

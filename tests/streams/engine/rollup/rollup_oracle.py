@@ -30,7 +30,9 @@ class Oracle:
         self.duplicates = 0
         self._time = time
         self._newest = -math.inf
-        self._known: dict[str, int] = {}  # id -> watermark from which on it is forgotten
+        self._known: dict[
+            tuple[str, ...], int
+        ] = {}  # id and service -> watermark from which on it is forgotten
 
     def watermark(self) -> int:
         """Return the watermark after the newest event."""
@@ -45,11 +47,15 @@ class Oracle:
         watermark = self.watermark()
         late = bucket + self._time.bucket <= watermark
         if event.get("id"):
-            if self._known.get(event["id"], -1) > watermark:
+            owner = (
+                *(event.get(key) or "" for key in ("cloud", "account", "region", "service")),
+                event["id"],
+            )
+            if self._known.get(owner, -1) > watermark:
                 self.duplicates += 1
                 return
             newest = max(math.floor(self._newest / self._time.bucket) * self._time.bucket, bucket)
-            self._known[event["id"]] = newest + self._time.bucket
+            self._known[owner] = newest + self._time.bucket
         self.late += late
         self.records[bucket] += 1
         self._count(event, bucket)

@@ -372,3 +372,11 @@ def test_ids_are_forgotten_with_their_bucket() -> None:
     parts = rollup.snapshot()
     assert sum(len(part) for name, part in parts.items() if name.startswith("ids/")) < 1500
     assert len([name for name in parts if name.startswith("open/")]) <= 5
+
+
+def test_a_guessed_id_takes_no_record_of_another_service() -> None:
+    decoder, rollup = start()
+    guessed = [event(ts=T0, service="evil", id=f"honest-{n}") for n in range(9)]
+    honest = [event(ts=T0, service="honest", id=f"honest-{n}", status=500) for n in range(9)]
+    rollup.feed(decoded(decoder, [*guessed, *honest, *honest]))
+    assert rollup.duplicates == len(honest)
