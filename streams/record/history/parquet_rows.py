@@ -20,7 +20,8 @@ from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 GROUP_ROWS: Final = 32_768
 """Rows of a row group: a reader of one series reads this many at a time."""
 
-_FORMAT: Final = {b"uneri.history": b"1"}
+_KEY: Final = b"uneri.history"
+_FORMAT: Final = {_KEY: b"1"}
 _TEXT: Final = pa.dictionary(pa.int8(), pa.string())
 _TIME: Final = pa.timestamp("ms", tz="UTC")
 
@@ -206,9 +207,9 @@ def read_names(source: Any) -> SeriesNames:
     pyarrow.ArrowInvalid
         When they are damaged, or not names.
     """
-    table = pq.ParquetFile(source).read()
-    if not table.schema.equals(NAMES):
-        raise pa.ArrowInvalid("its columns are not those of names")
+    file = pq.ParquetFile(source)
+    _check_columns(file, NAMES, "names")
+    table = file.read()
     count = len(_SCOPE)
     names = SeriesNames()
     for _, *texts, measure in zip(*(column.to_pylist() for column in table.columns), strict=True):
@@ -231,11 +232,34 @@ class DamagedFileError(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow is not
         super().__init__(f"{self.damage}; move it out of the history's folder to read the rest")
 
 
+class LaterFileError(OSError):
+    """A later version wrote a file, which stays: two versions may share a history for a while."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} was written by a later version of uneri; start that one, or move the file away"
+        )
+
+
+def _check_columns(file: pq.ParquetFile, wanted: pa.Schema, of: str) -> None:
+    found = file.schema_arrow
+    if (found.metadata or {}).get(_KEY, _FORMAT[_KEY]) != _FORMAT[_KEY]:
+        raise _LaterError
+    if not found.equals(wanted):
+        raise pa.ArrowInvalid(f"its columns are not those of {of}")
+
+
+class _LaterError(Exception):
+    """A file has the mark of a later version."""
+
+
 @contextlib.contextmanager
 def _intact(folder: HistoryFolder, path: str) -> Iterator[None]:
     """Name the file if it is damaged: the history has hundreds."""
     try:
         yield
+    except _LaterError:
+        raise LaterFileError(path) from None
     except (pa.ArrowException, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
         if (isinstance(error, OSError) and error.errno) or _FAR in str(error):  # not of its contents
             raise
@@ -297,8 +321,7 @@ class RowFile:
         opened = folder.open(file.path)
         with _intact(self._folder, self._path):
             self._file = pq.ParquetFile(opened)
-            if not self._file.schema_arrow.equals(ROWS):
-                raise pa.ArrowInvalid("its columns are not those of rows")
+            _check_columns(self._file, ROWS, "rows")
             metadata = self._file.metadata
             self.rows = metadata.num_rows
             groups = range(metadata.num_row_groups)

@@ -17,11 +17,11 @@ from streams.record.history.history_filling import LEARNT, READY, LearntSteps
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryReader
 from streams.record.history.history_writer import HistoryWriter
-from streams.record.history.parquet_rows import GROUP_ROWS
+from streams.record.history.parquet_rows import GROUP_ROWS, LaterFileError
 from streams.record.history.segments import HOUR, Segment, Segments
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.record.history.test_history_keeper import segments_of
 from tests.streams.record.history.rows import plain
+from tests.streams.record.history.test_history_keeper import segments_of
 
 PLENTY = HistoryBounds(35, 400, 1 << 40)
 DAY = 86400
@@ -211,6 +211,24 @@ def test_a_damaged_file_of_a_backfill_holds_nothing_up(
     steps = LearntSteps(HistoryKeeper(HistoryFolder(str(folder)), PLENTY))
     for _ in range(3):
         steps.move(START + DAY)
+
+
+def of_a_later_version(file: Path) -> None:
+    table = pq.read_table(file)
+    table = table.append_column("new", pa.array(range(table.num_rows)))
+    pq.write_table(table.replace_schema_metadata({b"uneri.history": b"2"}), file)
+
+
+@pytest.mark.parametrize("names", [False, True], ids=["rows", "names"])
+def test_a_file_of_a_later_version_is_named_and_left_alone(
+    folder: Path, three: list[Segment], *, names: bool
+) -> None:
+    file = folder / NAMES_FILE if names else hour(folder, three[0])
+    of_a_later_version(file)
+    with pytest.raises(LaterFileError, match="by a later version of uneri; start that one, or move the file"):
+        HistoryKeeper(HistoryFolder(str(folder)), PLENTY).tidy(START + DAY)
+    assert file.exists()
+    assert not list(folder.rglob("*.damaged"))
 
 
 def test_two_series_with_one_number_end_nothing(
