@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, STATE_LOCK
 
 FULL_BYTES: Final = 1 << 20  # free, or less
+_JOURNALS: Final = (f"{LOG_FILE}-wal", f"{OUTBOX_FILE}-wal")
 
 
 class DamagedError(sqlite3.DatabaseError):
@@ -21,6 +22,10 @@ class DamagedError(sqlite3.DatabaseError):
 
 class MovedError(sqlite3.OperationalError):
     """A file of the state is no longer the one at its path."""
+
+
+class JournalGoneError(MovedError):
+    """The journal of a database is no longer at its path; its database still gets what is in it at an end."""
 
 
 class _Trouble(NamedTuple):
@@ -39,6 +44,10 @@ _MOVED: Final = _Trouble(
     "was deleted, moved or replaced while uneri was running",
     "put it back if it was moved, or restore a backup of the folder, then start again; without either, uneri "
     "starts over, and what was accepted is lost",
+)
+_JOURNAL_GONE: Final = _Trouble(
+    "lost a journal while uneri was running",
+    "leave the files of the state alone, and start again; nothing that was accepted is lost",
 )
 _FAILS: Final = _Trouble(
     "cannot be read or written",
@@ -105,7 +114,7 @@ def _trouble(error: sqlite3.Error | OSError, state: Path) -> _Trouble:
     if isinstance(error, DamagedError):
         return DAMAGED
     if isinstance(error, MovedError):
-        return _MOVED
+        return _JOURNAL_GONE if isinstance(error, JournalGoneError) else _MOVED
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0, _OTHER)
     code = getattr(error, "sqlite_errorcode", None)  # absent where Python raises it
@@ -131,12 +140,14 @@ class StateFiles:
     """The files of a state folder as they were opened: the number of an open file is not used again.
 
     Someone may delete, move or replace them, or their folder. Later writes are lost,
-    and no lock keeps a second daemon from the same path.
+    and no lock keeps a second daemon from the same path. What is in a deleted journal is lost with the
+    process, unless it closes its database.
     """
 
     def __init__(self, folder: Path) -> None:
-        files = {name: folder / name for name in (STATE_LOCK, LOG_FILE, OUTBOX_FILE)}
-        self._opened = {name: (path, path.stat()) for name, path in ({"the folder": folder} | files).items()}
+        names = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, *_JOURNALS)
+        files = {"the folder": folder} | {name: folder / name for name in names}
+        self._opened = {name: (path, path.stat()) for name, path in files.items() if path.exists()}
 
     def moved(self) -> str | None:
         """Return which file is no longer at its path, None if all are."""
@@ -153,7 +164,7 @@ class StateFiles:
     def check(self) -> None:
         """Raise ``MovedError`` when a file is no longer at its path."""
         if moved := self.moved():
-            raise MovedError(moved)
+            raise (JournalGoneError if moved.startswith(_JOURNALS) else MovedError)(moved)
 
 
 def check_whole(folder: Path) -> None:

@@ -224,6 +224,26 @@ def outbox_gone(folder: Path) -> None:
     (folder / "outbox.db").unlink()
 
 
+@pytest.mark.parametrize("file", ["uneri.db-wal", "outbox.db-wal"])
+def test_a_journal_that_disappears_ends_the_daemon_before_what_is_in_it_could_be_lost(
+    tmp_path: Path, file: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(LocalDaemon):
+        async def run(self) -> None:
+            running = asyncio.create_task(super().run())
+            await self._intake.append([EVENT % 1_760_000_000] * 7)
+            (tmp_path / "state" / file).unlink()
+            await running
+
+    monkeypatch.setattr(daemon, "LocalDaemon", Watched)
+    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    line = critical(capfd)
+    assert f"lost a journal while uneri was running ({file} is gone); leave the files" in line
+    assert "nothing that was accepted is lost" in line
+    with SqliteStore(tmp_path / "state" / "uneri.db") as store:
+        assert store.end == 7
+
+
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
