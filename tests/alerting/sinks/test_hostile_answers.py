@@ -58,7 +58,7 @@ async def test_an_answer_without_an_end_is_not_read_on(url: str) -> None:
         ("Mon, 01 Jan 2024 00:00:00 +999999999999999", None),
     ],
 )
-async def test_no_time_to_come_back_is_the_more_patient_one_and_an_absurd_one_is_cut(
+async def test_an_absurd_time_to_wait_is_cut_and_without_one_the_wait_grows(
     url: str, asked: str, wait: float | None
 ) -> None:
     headers = {} if asked == "none" else {"Retry-After": asked}
