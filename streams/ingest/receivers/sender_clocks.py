@@ -24,6 +24,7 @@ SURE_SECONDS: Final = 10.0  # for which most senders must be ahead before this h
 KEPT_SECONDS: Final = 600.0  # for which a body tells of its sender's clock
 LEAP_SECONDS: Final = 30.0  # of this host's clock: what was seen before is no evidence
 BODIES: Final = 8  # the last ones of a sender, of which most decide
+APART_SECONDS: Final = 2.0  # of those that agree: who sends often, from one address, has no more votes
 MOST: Final = 0.5
 NEARLY_ALL: Final = 0.8
 """Share of senders from which on those that agree with this host wait, too: what they send would move time,
@@ -105,7 +106,8 @@ class SenderClocks:
         now = self._now()
         self._forget_old(now)
         of = self._senders.heard(sender)
-        of.bodies.append((now, is_ahead))
+        if not any(alike is is_ahead and now - at < APART_SECONDS for at, alike in of.bodies):
+            of.bodies.append((now, is_ahead))
         if is_ahead:
             if now - of.ahead_at > KEPT_SECONDS:
                 of.ahead_since = now  # what came before may be of before this host's clock went wrong

@@ -123,6 +123,15 @@ def test_senders_that_share_an_address_are_one_by_what_most_of_them_send(world: 
     assert world.round(all=True) == ["again"]
 
 
+def test_who_sends_often_behind_an_address_silences_nobody_who_sends_seldom(world: World) -> None:
+    for _ in range(100):
+        assert world.send("all", right=1) == "checked"
+        for _ in range(40):
+            world.send("all", ahead=1)
+            world.passed += 0.05
+    assert world.clocks.behind() is None
+
+
 def test_a_few_records_ahead_in_a_body_are_refused_with_it_accepted(world: World) -> None:
     assert world.send("a", right=10, ahead=9) == "checked"
     assert world.send("a", bad=10) == "checked"
