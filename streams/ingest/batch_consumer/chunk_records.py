@@ -10,10 +10,12 @@ integers, optionally compressed as a whole.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+import cramjam
 import numpy as np
+import structlog
 from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
@@ -35,12 +37,16 @@ _OVERHEAD: Final = 12  # bytes of a batch that its length does not include
 _CHECKED_FROM: Final = 21  # the checksum covers what follows it
 _MAGIC_AT: Final = 16
 _MAGIC: Final = 2
-_DECODERS: Final[dict[int, tuple[str, Callable[[], bool], Callable[[bytes], bytes]]]] = {
-    1: ("gzip", codec.has_gzip, codec.gzip_decode),
-    2: ("snappy", codec.has_snappy, codec.snappy_decode),
-    3: ("lz4", codec.has_lz4, codec.lz4_decode),
-    4: ("zstd", codec.has_zstd, codec.zstd_decode),
-}
+_PACKED: Final = {1: cramjam.gzip, 3: cramjam.lz4, 4: cramjam.zstd}
+_SNAPPY: Final = 2  # a byte becomes 21 at most
+
+MOST_UNPACKED: Final = 128 << 20
+"""Bytes that the batches of a fetch may become. Brokers bound them packed; zstd packs 10,000 into one."""
+
+_FULL: Final = "failed to write whole buffer"  # cramjam has no error of its own for it
+_KEPT: Final = 1024  # bytes of a batch that is too large, for its dead letter
+
+log = structlog.get_logger("uneri.kafka")
 
 _NONE: Final[Ints] = np.zeros(0, np.int64)
 
@@ -106,14 +112,12 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         topic, partition = self._tp.topic, self._tp.partition
         raw: bytes = self._records.raw
         start = end = self.next_fetch_offset  # every offset below was handed over
-        newest = -1
         shown: list[Batch] = []
         broken: Exception | None = None
         try:
             for batch in batches(raw, check=self._check_crcs):
                 if not self._hidden(raw, batch):
                     shown.append(batch)
-                    newest = max(newest, batch.timestamp)
                 end = max(end, batch.next)
         except CorruptRecordException as error:
             broken = error  # the batches before it are good, and are handed over first
@@ -121,6 +125,7 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         arrived = np.where(stamps < 0, UNKNOWN_ARRIVAL, stamps / 1000)
         if damaged is not None:
             broken, end = damaged[0], max(start, damaged[1].base)
+        newest = max((batch.timestamp for batch in shown if batch.base < end), default=-1)
         if len(offsets) and offsets[0] < start:  # the fetch began in the middle of a batch
             first = int(np.searchsorted(offsets, start))
             records, offsets, arrived = records[first:], offsets[first:], arrived[first:]
@@ -145,12 +150,22 @@ class ChunkRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka i
         return control
 
 
-def _readable(raw: bytes, shown: list[Batch]) -> tuple[Indexed, tuple[Exception, Batch] | None]:
-    """Return the records before the first unreadable batch, and the error with it."""
-    damaged = None
+class _FullError(Exception):
+    """The batches before this one fill the room: it is left to the next fetch."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+
+def _readable(raw: bytes, shown: list[Batch]) -> tuple[Indexed, tuple[Exception | None, Batch] | None]:
+    """Return the records before the first batch that is not read, and the error with it."""
+    damaged: tuple[Exception | None, Batch] | None = None
     while shown:
         try:
             return index_records(raw, shown), damaged
+        except _FullError as full:
+            damaged, shown = (None, shown[full.at]), shown[: full.at]
         except Exception as error:  # noqa: BLE001 - a damaged payload may raise anything in its decompressor
             damaged = error, shown.pop()
     return Indexed(Records(b"", _NONE, _NONE), _NONE, _NONE, _NONE), damaged
@@ -207,7 +222,7 @@ def index_records(raw: bytes, several: list[Batch]) -> Indexed:
     ends = np.array([batch.end for batch in several])
     buffer = raw
     if any(batch.attributes & _CODEC for batch in several):
-        payloads = [_payload(raw, batch) for batch in several]
+        payloads, several = _unpacked(raw, several)
         buffer = b"".join(payloads)
         ends = np.cumsum([len(payload) for payload in payloads])
         begins = ends - [len(payload) for payload in payloads]
@@ -229,15 +244,59 @@ def index_records(raw: bytes, several: list[Batch]) -> Indexed:
     return Indexed(Records(buffer, found[0], found[1]), found[2], stamps, tombstones)
 
 
-def _payload(raw: bytes, batch: Batch) -> bytes:
+def _unpacked(raw: bytes, several: list[Batch]) -> tuple[list[bytes], list[Batch]]:
+    """Return the payloads of batches; one record in the place of those of a batch that is too large alone."""
+    payloads, found = list[bytes](), list[Batch]()
+    room = MOST_UNPACKED
+    for at, batch in enumerate(several):
+        payload = _payload(raw, batch, room)
+        if payload is None and at:
+            raise _FullError(at)
+        if payload is None:
+            log.error(
+                "a batch of Kafka unpacks to too much: it is one dead letter, and its records are left out; "
+                "find its producer",
+                most=MOST_UNPACKED,
+                offset=batch.base,
+                offsets=batch.next - batch.base,
+            )
+            payload, batch = _in_place_of(raw, batch), batch._replace(records=1)  # noqa: PLW2901
+        room -= len(payload)
+        payloads.append(payload)
+        found.append(batch)
+    return payloads, found
+
+
+def _payload(raw: bytes, batch: Batch, room: int) -> bytes | None:
+    """Return the payload of a batch, None if it has more bytes than there is room."""
     packed = raw[batch.begin + _HEADER.size : batch.end]
     number = batch.attributes & _CODEC
     if not number:
         return packed
-    if number not in _DECODERS or not _DECODERS[number][1]():
-        name = _DECODERS[number][0] if number in _DECODERS else f"number {number}"
-        raise UnsupportedCodecError(f"no library for {name} compression is installed")
-    return bytes(_DECODERS[number][2](packed))
+    if number == _SNAPPY:
+        return bytes(codec.snappy_decode(packed))
+    if number not in _PACKED:
+        raise UnsupportedCodecError(f"no library for number {number} compression is installed")
+    into = np.empty(room, np.uint8)
+    try:
+        size = _PACKED[number].decompress_into(packed, into)
+    except cramjam.DecompressionError as error:
+        if _FULL in str(error):
+            return None
+        raise
+    return into[:size].tobytes()
+
+
+def _in_place_of(raw: bytes, batch: Batch) -> bytes:
+    """Return a record, as a batch holds it, whose value is the beginning of a packed payload: it is none."""
+    value = raw[batch.begin + _HEADER.size : batch.end][:_KEPT]
+    record = b"\0\0\0\x01" + _varint_of(len(value)) + value + b"\0"  # no key, no headers
+    return _varint_of(len(record)) + record
+
+
+def _varint_of(size: int) -> bytes:
+    """Return a length as a zigzag variable-length integer of two bytes."""
+    return bytes([(size << 1 & 0x7F) | 0x80, size >> 6])
 
 
 @unlocked

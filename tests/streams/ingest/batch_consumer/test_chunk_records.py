@@ -9,6 +9,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
+from streams.ingest.batch_consumer import chunk_records
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.batch_consumer.chunk_records import (
     ChunkedTopics,
@@ -163,6 +164,32 @@ def test_a_damaged_batch_is_an_error_and_the_batches_before_it_are_not_lost() ->
     with pytest.raises(CorruptRecordException):
         next(fetched)
     assert fetched.next_fetch_offset == 2
+
+
+@pytest.mark.parametrize("codec", [GZIP, LZ4, ZSTD])
+def test_a_batch_that_unpacks_to_too_much_is_one_bad_record(
+    monkeypatch: pytest.MonkeyPatch, codec: int
+) -> None:
+    monkeypatch.setattr(chunk_records, "MOST_UNPACKED", 5000)
+    good, rest = batch([0, 1], codec=codec), batch([4], codec=codec)
+    bomb = batch([2, 3], values=[bytes(4000)] * 2, codec=codec)
+    (before,) = read(good, bomb, rest)
+    assert (before.values, before.end) == ([b"v0", b"v1"], 2), "it has all the room in the next fetch"
+    (after,) = read(bomb, rest, start=before.end)
+    head, last = after.values
+    assert bomb[61:].startswith(head)
+    assert last == b"v4"
+    assert (list(after.offsets), after.end) == ([2, 4], 5)
+
+
+def test_batches_that_unpack_to_too_much_together_are_several_fetches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chunk_records, "MOST_UNPACKED", 5000)
+    large = [batch([n], values=[bytes(2000)], codec=ZSTD) for n in range(5)]
+    (first,) = read(*large)
+    (second,) = read(*large[2:], start=first.end)
+    assert (list(first.offsets), list(second.offsets), second.end) == ([0, 1], [2, 3], 4)
 
 
 def test_other_topics_keep_records() -> None:
