@@ -117,7 +117,8 @@ class SlackSink(HttpClient):
             link_names=False,
             parse="none",
         )
-        return DeliveryOutcome(result=Result.SENT, place=SentAs(str(answer["channel"]), str(answer["ts"])))
+        place = SentAs(_text(answer, "channel"), _text(answer, "ts"))
+        return DeliveryOutcome(result=Result.SENT, place=place)
 
     async def _search(self, row: OutboxRow) -> tuple[SentAs | None, DeliveryOutcome | None]:
         """Search the channel or thread for the row's id; the outcome is set when the search failed."""
@@ -192,15 +193,15 @@ class SlackSink(HttpClient):
             answer = await client.files_getUploadURLExternal(
                 filename=name, length=len(body), alt_txt=alternative
             )
-            await self._upload(str(answer["upload_url"]), body)
+            await self._upload(_text(answer, "upload_url"), body)
         except Exception as error:  # noqa: BLE001  as in deliver
             return _harmless(outcome_of(error))  # not visible yet
         await client.files_completeUploadExternal(
-            files=[{"id": str(answer["file_id"]), "title": title}],
+            files=[{"id": _text(answer, "file_id"), "title": title}],
             channel_id=place.channel,
             thread_ts=place.ts,
         )
-        shown = None if alternative is None else Picture(str(answer["file_id"]), title, alternative)
+        shown = None if alternative is None else Picture(_text(answer, "file_id"), title, alternative)
         return DeliveryOutcome(result=Result.SENT, place=place, picture=shown)
 
     async def _link(self, row: OutboxRow) -> DeliveryOutcome:
@@ -213,7 +214,7 @@ class SlackSink(HttpClient):
             )
         except Exception as error:  # noqa: BLE001  as in deliver
             return _harmless(outcome_of(error))
-        link = str(answer["permalink"])
+        link = str(answer.get("permalink"))
         return DeliveryOutcome(
             result=Result.SENT,
             place=structs.replace(row.place, link=link if link.startswith("https://") else None),
@@ -238,6 +239,20 @@ class SlackSink(HttpClient):
         if (shown := row.picture) is not None:
             blocks = with_image(blocks, image(shown.file, shown.title, shown.text))
         return {"text": row.message.text, "blocks": blocks}
+
+
+def _text(answer: AsyncSlackResponse, name: str) -> str:
+    """Return a text that every answer of Slack has: what lacks it was not Slack, and has taken nothing.
+
+    Raises
+    ------
+    ValueError
+        When it is not there.
+    """
+    found = answer.get(name)
+    if not isinstance(found, str) or not found:
+        raise ValueError(name)
+    return found
 
 
 def _harmless(outcome: DeliveryOutcome) -> DeliveryOutcome:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from alerting.messages.blocks import Message
 from alerting.outbox.ports import Result
+from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.http_sink import LONGEST, outcome_of_status
 from alerting.sinks.slack import SlackSink
 from tests.alerting.delivery_world import PATIENT, ZONE
@@ -25,6 +27,8 @@ async def _handle(request: web.Request) -> web.StreamResponse:
                 await answer.write(b"x" * 65_536)
         except OSError:
             return answer
+    if path == "yes":
+        return web.json_response({"ok": True, "ts": {"a": 1}, "messages": {"a": 1}})
     headers = {} if path == "none" else {"Retry-After": path}
     return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
 
@@ -66,3 +70,19 @@ async def test_an_absurd_time_to_wait_is_cut_and_without_one_the_wait_grows(
     async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/{asked}/", ZONE) as sink:
         outcome = await sink.authorise()
     assert (outcome.result, outcome.retry_after) == (Result.RETRY, wait)
+
+
+async def test_a_yes_that_is_not_slack_s_is_no_message_in_a_channel(url: str) -> None:
+    row = OutboxRow(
+        id="1",
+        destination="slack:#uneri",
+        subject="s",
+        send=Send.POST,
+        urgency=1,
+        sequence=1,
+        created=time.time(),
+        message=Message(text="a page", blocks=()),
+    )
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/yes/", ZONE) as sink:
+        outcome = await sink.deliver(row)
+    assert (outcome.result, outcome.error) == (Result.UNKNOWN, "its answer is not one of Slack's")
