@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,8 @@ from config.settings import TokensSettings
 from streams.process.web.access import Access
 from streams.process.web.tokens import load_tokens
 from streams.record.history.history_queries import HistoryPatience
-from streams.record.query.query_bounds import QueryBounds
+from streams.record.query.promql import parse_query
+from streams.record.query.query_bounds import QueryBounds, QueryError
 from streams.record.query.query_service import QueryService
 from tests.streams.record.query.judged_hours import END, STEP, JudgedHours, served
 
@@ -141,6 +143,14 @@ async def test_a_time_that_is_no_bound_at_all_is_the_first_or_the_last_there_is(
 ) -> None:
     async with served(judged.service()) as url:
         assert (await got(url, "query", query="1", time=time))["data"]["result"] == [shown, "1"]
+
+
+@pytest.mark.parametrize("text", [" " * 19_000, "a" + "\t\n" * 9000 + "b", '"' + '\\"' * 9900, "'\"`" * 6000])
+def test_the_parts_of_a_query_are_counted_in_no_time(text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(QueryError):
+        parse_query(text)
+    assert time.process_time() - begun < 2
 
 
 async def test_an_offset_beyond_all_time_finds_nothing_or_is_refused(judged: JudgedHours) -> None:
