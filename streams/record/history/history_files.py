@@ -224,17 +224,23 @@ class HistoryFolder:
         if self._local:
             with atomic_file(Path(whole), self._by) as part:
                 write(str(part))
-        else:
-            self._upload(whole, write)
-        return int(self._fs.get_file_info(whole).size)
+                return part.stat().st_size
+        return self._upload(whole, write)
 
-    def _upload(self, whole: str, write: Callable[[Any], None]) -> None:
-        """Upload a complete file: closing a stream into a bucket publishes whatever it has."""
+    def _upload(self, whole: str, write: Callable[[Any], None]) -> int:
+        """Upload a complete file; return its size. To close a stream into a bucket publishes what it has."""
         with tempfile.TemporaryFile() as part:
             write(part)
+            size = part.tell()
             part.seek(0)
             with self._fs.open_output_stream(whole) as stream:
                 shutil.copyfileobj(part, stream, _COPIED)
+        if self._fs.get_file_info(whole).size != size:  # a proxy may say yes to everything
+            raise OSError(
+                f"{whole} is not there although it was written: what answers is no bucket; check the network "
+                "and endpoint_override"
+            )
+        return size
 
     def probe(self) -> None:
         """Write a file and delete it.

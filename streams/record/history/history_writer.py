@@ -17,6 +17,9 @@ from streams.record.history.segments import Segment, Segments
 
 WRITE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 900.0
+"""After so long, a place that neither answers nor fails counts as failed; to merge a week takes minutes."""
+
 LEARN_SECONDS: Final = 60.0  # between two searches for the steps of a backfill
 WARN_SHARE: Final = 0.9
 """Share of the room from which a warning is logged: the oldest files will be deleted."""
@@ -59,6 +62,7 @@ class HistoryWriter:
         self._patient = patient
         self._recurring = recurring or Recurring()
         self._keeper: HistoryKeeper | None = None
+        self._turn: asyncio.Task[bool] | None = None  # a thread cannot be stopped: it keeps its turn
         self._until = self._tidied = 0  # event time
         self._learnt = -LEARN_SECONDS  # the last search, by the clock of the event loop
         self._bytes = 0
@@ -75,6 +79,19 @@ class HistoryWriter:
 
     async def advance(self) -> bool:
         """Write complete hours; return False if that failed and is to be retried later."""
+        turn = self._turn = self._turn or asyncio.create_task(self._advance())
+        try:
+            done, _ = await asyncio.wait({turn}, timeout=PATIENCE_SECONDS)
+        except asyncio.CancelledError:
+            turn.cancel()
+            raise
+        if not done:
+            await self._failed(f"it has not answered for {PATIENCE_SECONDS:.0f} s; check it and the network")
+            return False
+        self._turn = None
+        return turn.result()
+
+    async def _advance(self) -> bool:
         try:
             if self._keeper is None:
                 self._keeper = await asyncio.to_thread(self._opened)

@@ -1,6 +1,8 @@
 """A history in a bucket: whole files, read as on a disk, and one clear line while it is out of reach."""
 
+import threading
 from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from streams.record.history.segments import HOUR, Segments
 from tests.streams.ingest.limits.aws_standin import no_other_aws
 from tests.streams.record.history.backend import START, Backend, requests
 from tests.streams.record.history.rows import plain
-from tests.streams.record.history.s3_standin import S3Standin
+from tests.streams.record.history.s3_standin import REGION, S3Standin
 
 PLENTY = HistoryBounds(35, 400, 1 << 40)
 HOURS = 3
@@ -145,6 +147,39 @@ async def test_a_server_that_goes_away_delays_what_is_written_and_loses_nothing(
     assert "history_trouble" not in writing.status()
     assert writing.status()["history_until"] == START + HOURS * HOUR
     assert minutes(place) == expected
+
+
+class _YesToAll(BaseHTTPRequestHandler):
+    """What stands before a bucket signs people in: it answers everything with a page."""
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(b"<p/>")
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _answer  # noqa: N815 - names of HTTP
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+async def test_a_page_in_the_place_of_a_bucket_keeps_no_step(records: list[bytes]) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _YesToAll) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        segments = held(records)
+        address = f"127.0.0.1:{server.server_port}"
+        writing = writer(segments, f"s3://page/h?endpoint_override={address}&scheme=http&region={REGION}")
+        try:
+            assert not await writing.advance()
+        finally:
+            server.shutdown()
+            thread.join()
+    assert str(writing.trouble).endswith("what answers is no bucket; check the network and endpoint_override")
+    assert len(segments.complete()) == HOURS
 
 
 async def test_refused_keys_and_a_missing_bucket_are_shown_with_the_remedy_and_retried(

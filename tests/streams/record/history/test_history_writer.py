@@ -1,6 +1,7 @@
 """The writer beside a stage that waits for it, and two writers that meet while a partition moves."""
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from streams.process.metrics import Metrics
+from streams.record.history import history_writer
 from streams.record.history import segments as segments_module
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
@@ -47,6 +49,32 @@ async def test_an_hour_is_forgotten_in_a_checkpoint_before_the_next_is_written(
     assert await writer.advance()
     assert [left for left, _ in seen] == list(range(count))[::-1]
     assert seen[0][1] == [(START, START + HOUR)]
+
+
+async def test_a_place_that_hangs_is_said_and_given_no_more_than_fits(
+    tmp_path: Path, two: list[Segment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, answers, write = Segments(1), threading.Event(), HistoryKeeper.write
+    held.feed([body for hour in two for body in hour.bodies])
+    held.feed(Backend().feed(requests(5, start=START + 2 * HOUR)))
+
+    def hang(keeper: HistoryKeeper, segment: Segment) -> HistoryFile:
+        answers.wait()
+        return write(keeper, segment)
+
+    monkeypatch.setattr(HistoryKeeper, "write", hang)
+    monkeypatch.setattr(history_writer, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(segments_module, "MOST_HELD", 0)
+    metrics = Metrics()
+    writer = HistoryWriter(held, str(tmp_path), PLENTY, metrics, lambda: None)
+    for _ in range(2):
+        assert not await writer.advance()
+        assert writer.trouble == "it has not answered for 0 s; check it and the network"
+    assert held.given_up
+    answers.set()
+    monkeypatch.setattr(history_writer, "PATIENCE_SECONDS", 30)
+    assert await writer.advance()
+    assert writer.trouble is None
 
 
 class ReplacedError(RuntimeError):
