@@ -31,6 +31,7 @@ from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.logs import Recurring
 from streams.process.machine import HEAP
 from streams.process.metrics import Metrics, StageReading
+from streams.process.processor_clock import ProcessorClock
 from streams.process.watchdog import STUCK_SECONDS, StallDetector
 from streams.record.history.segments import Segments
 
@@ -151,7 +152,8 @@ class LogJudge:
         self._fed = self._saved = self._fetched = time.monotonic()
         self._quiet = 0.0  # seconds without a record
         self._pending: _Pending | None = None  # of the checkpoint restored
-        self._stall = StallDetector("the engine", self._saved)
+        self._clock = ProcessorClock()
+        self._stall = StallDetector("the engine", self._clock())
         self._slow = _Slow()
         self._dead: list[tuple[str, int, Rejected]] = []
         self._bad = bad or Recurring()
@@ -355,7 +357,7 @@ class LogJudge:
 
     def stuck(self) -> str | None:
         """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""
-        now = time.monotonic()
+        now = self._clock()
         position = (self.offset, self._steps)
         self._stall.observe(now, position, self._saved if self.changed else position)
         if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
@@ -376,7 +378,7 @@ class LogJudge:
             watermark=self.engine.judged_until,
             checkpoint_age=now - self._saved if self.changed else 0.0,
             fetch_age=now - self._fetched,
-            progress_age=now - self._stall.moved_at,
+            progress_age=self._clock() - self._stall.moved_at,
             series=self.engine.series,
         )
 
