@@ -263,6 +263,20 @@ async def test_without_the_scope_to_read_there_is_one_duplicate_at_most(world: D
     assert [row.state for row in world.outbox.parked()] == [State.PARKED]
 
 
+async def test_what_may_have_been_posted_before_the_channel_was_known_is_searched_for_once_it_is(
+    world: DeliveryWorld,
+) -> None:
+    world.slack.only = "chat.postMessage"
+    world.slack.faults.extend(["drop after", "drop before"])
+    await world.put(opened("first"))
+    await world.settle()
+    assert [row.state for row in world.outbox.parked()] == [State.PARKED]
+    await world.put(opened("second"))
+    await world.settle()
+    assert world.outbox.parked() == []
+    assert len(world.slack.parents) == 2
+
+
 async def test_a_connection_that_dies_before_slack_took_it_is_posted_after_a_check(
     world: DeliveryWorld,
 ) -> None:
