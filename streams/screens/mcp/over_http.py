@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from contextlib import AsyncExitStack
@@ -30,6 +31,7 @@ IDLE_SECONDS: Final = 75
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
 
 PATH: Final = "/mcp"
+_LEFT: Final = "ClientDisconnect"  # of starlette, which is no dependency of ours
 SECONDS: Final = 60.0  # for a request, from its headers to its answer
 
 _Message = MutableMapping[str, Any]
@@ -59,6 +61,7 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
         When the address cannot be listened on.
     """
     host = host_in(listen)
+    logging.getLogger("mcp.server.streamable_http").addFilter(_is_no_farewell)
     async with AsyncExitStack() as running:
         session = await running.enter_async_context(connections())
         board = BoardClient(url, session, own_authorization())
@@ -88,6 +91,11 @@ async def serve_http(url: str, listen: str, names: Sequence[str], replays: Path 
         port = await server.listening.listen(host, int(listen.rpartition(":")[2]))
         typer.echo(f"answers at http://{f'[{host}]' if ':' in host else host}:{port}{PATH}")
         await server.serve()
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """Return False for the traceback of a client that left before its request was whole: anybody can."""
+    return record.exc_info is None or type(record.exc_info[1]).__name__ != _LEFT
 
 
 class _BoundedServer(uvicorn.Server):
