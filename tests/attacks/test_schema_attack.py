@@ -51,6 +51,8 @@ SCHEMAS: list[tuple[Any, bytes]] = [
     (7, b"\x02"),
 ]
 
+FAULTS: tuple[str | int, ...] = ("page", "nonsense", "huge", 301, 401, 500, 204, "drip", "hang")
+
 
 def test_hostile_schemas_and_a_hostile_registry_cost_nobody_a_record(
     broker: str | None, tmp_path: Path
@@ -65,6 +67,7 @@ def test_hostile_schemas_and_a_hostile_registry_cost_nobody_a_record(
             good = framed(1, avro({"ts": round(time.time() * 1000), "service": "framed"}, REQUEST))
             path = "/events?format=confluent"
             with HonestSender(daemon) as honest:
+                daemon.wait(lambda: honest.accepted, "answer to a post")
                 for number, (schema, body) in enumerate(SCHEMAS):
                     answer = daemon.ask(path, framed(100 + number, body), timeout=60)
                     assert answer.status in {202, 400}, (str(schema)[:200], answer)
@@ -73,9 +76,7 @@ def test_hostile_schemas_and_a_hostile_registry_cost_nobody_a_record(
                 for number in (0, 50, 52, 99, 2**31 - 1, 2**31, 2**32 - 1):
                     assert daemon.ask(path, framed(number)).status == 400
                 assert daemon.ask(path, b"\1" + bytes(16) + b"x").status == 400
-                for number, fault in enumerate(
-                    ("page", "nonsense", "huge", 301, 401, 500, 204, "drip", "hang")
-                ):
+                for number, fault in enumerate(FAULTS):
                     registry.fault = fault
                     answer = daemon.ask(path, framed(900 + number), timeout=60)
                     assert answer.status in {400, 503}, (fault, answer)
