@@ -33,9 +33,16 @@ def check_stamps(
     inputs = Inputs(sources).topics
     for topic in topics:
         # whoever may not read it has read that already; what needs schemas is not read
-        with contextlib.suppress(KafkaError, ReadingError, SchemasNeededError):
-            chunks = _newest(kafka, topic, _bounds(kafka, topic))
-            if (why := why_ahead(topic, chunks, inputs.get(topic), future)) is not None:
+        with contextlib.suppress(KafkaError, SchemasNeededError):
+            try:
+                chunks = _newest(kafka, topic, _bounds(kafka, topic))
+                why = why_ahead(topic, chunks, inputs.get(topic), future)
+            except ReadingError as error:
+                if error.__cause__ is None:
+                    text = f"kafka: the time stamps of topic {topic} are not checked: {error}"
+                    yield CheckResult(None, f"{text}; check again")
+                continue
+            if why is not None:
                 yield CheckResult(False, f"kafka: {why}")
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from config.sections.sources import InputSettings
-from config.settings import SourcesSettings
+from config.settings import KafkaSettings, SourcesSettings
+from streams.cli.check import stamps
+from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.stamps import why_ahead
 from streams.ingest.batch_consumer.chunk import Chunk
+from streams.ingest.batch_consumer.chunk_reader import ReadingError
 from streams.ingest.formats.inputs import Inputs
 
 NOW = 1_760_000_000.0
@@ -51,3 +54,16 @@ def test_right_stamps_old_records_and_few_wrong_clocks_are_no_fault() -> None:
     assert why_ahead("t", [chunk(right), chunk(old), chunk(few)], None, 300) is None
     assert why_ahead("t", [chunk([0.0], [b"nonsense"])], None, 300) is None
     assert why_ahead("t", [], None, 300) is None
+
+
+def test_a_topic_that_is_not_read_in_time_is_said_not_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: object) -> None:
+        raise ReadingError("nothing arrived within 5 s")
+
+    monkeypatch.setattr(stamps, "_bounds", slow)
+    assert list(stamps.check_stamps(KafkaSettings(), SourcesSettings(), ["t"], 300)) == [
+        CheckResult(
+            None,
+            "kafka: the time stamps of topic t are not checked: nothing arrived within 5 s; check again",
+        )
+    ]
