@@ -12,13 +12,15 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+_Standin = TypeVar("_Standin", bound=AbstractAsyncContextManager[Any])
 
 Fault = str  # 429, 500, 502, 503, html, hang, drop before, drop after (it was accepted), or a Slack error
 CHANNELS = {
@@ -291,7 +293,7 @@ class SlackStandin:
 
 
 @contextmanager
-def in_a_thread(standin: SlackStandin) -> Iterator[SlackStandin]:
+def in_a_thread(standin: _Standin) -> Iterator[_Standin]:
     """Serve in a thread of its own, so that a daemon can be waited for."""
     ready, done, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
 

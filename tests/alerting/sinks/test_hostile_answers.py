@@ -81,7 +81,7 @@ async def test_a_yes_that_is_not_slack_s_is_no_message_in_a_channel(url: str) ->
         urgency=1,
         sequence=1,
         created=time.time(),
-        message=Message(text="a page", blocks=()),
+        message=Message(text="a page", blocks=[]),
     )
     async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/yes/", ZONE) as sink:
         outcome = await sink.deliver(row)
