@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from prometheus_client import Counter
 
-from config.settings import DeadLetterSettings, KafkaSettings, Settings
+from config.settings import KafkaSettings, Settings
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
 from streams.drivers.kafka.topics import GRANT, LARGE_RECORD
@@ -94,7 +94,7 @@ class KafkaIntake:
             kafka.requests,
             lambda: DroppedProducer(options),
             lambda: reason_unusable(kafka),
-            settings.dead_letters,
+            settings,
             dropped=metrics.dropped_letters,
         )
         inputs = Inputs(settings.sources, schemas)
@@ -279,7 +279,7 @@ class TopicSink:
         topic: str,
         open_producer: Callable[[], Producer],
         unusable: Callable[[], Awaitable[str | None]],
-        settings: DeadLetterSettings,
+        settings: Settings,
         clock: Callable[[], float] = time.time,
         *,
         patience: float = ACK_SECONDS,
@@ -289,9 +289,9 @@ class TopicSink:
         self._topic = topic
         self._open = open_producer
         self._unusable = unusable
-        self._check = settings.stop
+        self._check, self._future = settings.dead_letters.stop, settings.time.future
         # together too: a partition with too many bad records ends the worker that reads it
-        self._limits = SenderLimits(settings, dropped, together=True)
+        self._limits = SenderLimits(settings.dead_letters, dropped, together=True)
         self._clock = clock
         self.clocks = SenderClocks(clock)
         self._patience, self._retry = patience, retry
@@ -388,7 +388,7 @@ class TopicSink:
     ) -> tuple[Sequence[Rejected], list[_Record]]:
         found = CheckedLines([])
         if self._check or waits:
-            found = check_lines(lines, self._clock())
+            found = check_lines(lines, self._clock(), self._future)
             self.clocks.check(sender, len(lines), found)
         bad = {record.index: record for record in found.rejected}
         short = dict[int, bytes]()  # of those that are too large

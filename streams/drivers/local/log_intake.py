@@ -69,7 +69,7 @@ class LogIntake:
         self.judged = 0  # offset up to which the engine has judged the log
         self.reached = 0  # event time that it has reached there, epoch seconds
         self._begins = 0.0  # the same of a new log, of which nothing is judged yet
-        self._lateness = settings.time.lateness
+        self._lateness, self._future = settings.time.lateness, settings.time.future
         self._store = store
         self._stop = settings.dead_letters.stop
         self._most = settings.local.backlog
@@ -110,7 +110,9 @@ class LogIntake:
         bad, arrived = list[Rejected](), self._clock()
         if self._stop:
             limit = self._limit.copy()
-            bad = counted((await asyncio.to_thread(check_lines, lines, arrived, limit=limit)).rejected)
+            bad = counted(
+                (await asyncio.to_thread(check_lines, lines, arrived, self._future, limit=limit)).rejected
+            )
         async with self._appending:
             self._require_room()
             if passed := self._limit.would_exceed(len(lines), bad):
@@ -159,7 +161,7 @@ class LogIntake:
         return found
 
     def _checked(self, lines: Sequence[bytes], sender: str, arrived: float, *, waits: bool) -> CheckedLines:
-        found = check_lines(lines, arrived, self.reached or self._begins)
+        found = check_lines(lines, arrived, self._future, self.reached or self._begins)
         self.clocks.check(sender, len(lines), found)
         return within_limits(found, len(lines), self._senders, sender, waits=waits)
 

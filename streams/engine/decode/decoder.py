@@ -34,21 +34,14 @@ from streams.engine.decode.columns import (
     merged,
 )
 from streams.engine.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
+from streams.engine.decode.event_reader import AcceptedEvents, EventReader, HeldBack, stamps_of
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.hashing import hashes_of, joins_of
 from streams.engine.decode.operations import Kinds
-from streams.engine.decode.parse import (
-    EARLIEST,
-    LATEST,
-    MILLISECONDS_FROM,
-    Problem,
-    parse,
-    sample_of,
-    stamp_of,
-)
+from streams.engine.decode.parse import parse, sample_of
 from streams.engine.decode.paths import CallIds, PathIds, cut
 from streams.engine.decode.records import Records
-from streams.engine.decode.rejected import Rejected, RejectReason
+from streams.engine.decode.rejected import Rejected
 from streams.engine.decode.values import GB_SECONDS, LARGEST, ValueIds, ValueKeys
 
 if COMPILES:
@@ -78,7 +71,7 @@ _NO_VALUES: Final[dict[str, float]] = {}
 
 class _Meta(msgspec.Struct, array_like=True):
     newest: float | None
-    held: list[tuple[int, bytes]]
+    held: list[HeldBack]
     folded_paths: int
     folded_calls: int
     time: object = None  # versions before 0.2 kept the newest stamp alone
@@ -105,8 +98,7 @@ class Decoder:
         self.values = ValueKeys(settings.rollup.max_values)
         self.value_ids = ValueIds(self.paths, self.values)
         self._kinds = Kinds()
-        self._time = EventTime(settings.time.future)
-        self._held: list[tuple[int, bytes]] = []  # (how many records before the next run, record)
+        self._reader = EventReader(settings.time.future)
         self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
         self._rows = FEW  # scanned at once
         self._left = 0  # of the records scanned last, those left to the plain decoder
@@ -119,12 +111,12 @@ class Decoder:
     @property
     def held(self) -> list[int]:
         """Which records are held back: 1 is the last one decoded, 2 the one before."""
-        return [back for back, _ in self._held]
+        return [back for back, _ in self._reader.held]
 
     @property
     def time(self) -> EventTime:
         """The event time that the records have reached."""
-        return self._time
+        return self._reader.time
 
     def decode(
         self, records: Sequence[bytes], arrived: Floats | None = None
@@ -158,14 +150,17 @@ class Decoder:
     ) -> tuple[Columns, list[Rejected]]:
         pieces = [slice(at, at + PIECE) for at in range(0, max(len(records), 1), PIECE)]
         return _in_one(
-            [(rows.start, *self._run(records[rows], _cut(arrived, rows), last=False)) for rows in pieces]
+            [
+                (rows.start, *self._columns_of(*self._reader.read(records[rows], _cut(arrived, rows))))
+                for rows in pieces
+            ]
         )
 
     def _scan(
         self, scanner: "Scanner", records: Records, arrived: Floats | None
     ) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
-        if self._held or not len(records):
+        if self._reader.held or not len(records):
             return self._decode_plain(list(records), arrived)
         read = scanner.scan(records)
         left = np.flatnonzero(~read)
@@ -175,12 +170,14 @@ class Decoder:
         if len(left):
             raw = [records[row] for row in left.tolist()]
             events, rows, problems = parse(raw)
-            ts, good = _stamps(events, rows, problems)
+            ts, good = stamps_of(events, rows, problems)
             plain = left[[rows[k] for k in good]]
             stamps[plain] = ts
             read[plain] = True
             stamps = stamps[read]
-        newest = self._time.admit_all(stamps, arrived if arrived is None or read.all() else arrived[read])
+        newest = self._reader.time.admit_all(
+            stamps, arrived if arrived is None or read.all() else arrived[read]
+        )
         if newest is None:  # a leap in time: decide record by record
             return self._decode_plain(list(records), arrived)
         if plain is None:
@@ -227,45 +224,16 @@ class Decoder:
 
     def finish(self) -> tuple[Columns, list[Rejected]]:
         """Accept or reject the records held back: nothing follows."""
-        return self._run([], None if self._time.arrival is None else _NONE, last=True)
+        return self._columns_of(*self._reader.finish(last=True))
 
     def start(self) -> tuple[Columns, list[Rejected]]:
         """Accept records held back at the start of a partition: nothing follows for a while."""
-        return self._run([], None if self._time.arrival is None else _NONE, last=False, start=True)
+        return self._columns_of(*self._reader.finish(last=False))
 
-    def _run(
-        self, records: Sequence[bytes], arrived: Floats | None, *, last: bool, start: bool = False
+    def _columns_of(
+        self, accepted: AcceptedEvents, rejected: list[Rejected]
     ) -> tuple[Columns, list[Rejected]]:
-        indices: Sequence[int] = range(len(records))
-        if self._held:
-            if arrived is not None:  # theirs is not needed again
-                arrived = np.concatenate((np.full(len(self._held), np.nan), arrived))
-            indices = [-back for back, _ in self._held] + list(indices)
-            records = [record for _, record in self._held] + list(records)
-        events, rows, problems = parse(records)
-        ts, good = _stamps(events, rows, problems)
-        if len(good) < len(events):
-            events, rows = [events[k] for k in good], [rows[k] for k in good]
-        arrived = arrived if arrived is None else arrived[rows]
-        admitted = self._time.admit(ts, arrived, last=last, start=start)
-        for row in admitted.refuted:
-            problems[rows[row]] = RejectReason.FAR_FUTURE, self._far_ahead(ts[row], arrived, row)
-        accepted = np.array(rows, np.int64)[admitted.accepted]
-        now = len(records) - len(self._held)
-        self._held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
-        if len(admitted.accepted) < len(events):
-            events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
-        rejected = [
-            Rejected(reason, indices[row], detail, sample_of(records[row]))
-            for row, (reason, detail) in sorted(problems.items())
-        ]
-        return self._columns(events, ts, admitted.newest, records, accepted), rejected
-
-    def _far_ahead(self, ts: float, arrived: Floats | None, row: int) -> str:
-        ahead = np.nan if arrived is None else ts - arrived[row]
-        if ahead > self._time.future:
-            return f"ts {ts} is {ahead:,.0f} s after the record arrived; check the sender's clock"
-        return f"ts {ts} is far ahead of the records around it; check the sender's clock"
+        return self._columns(*accepted), rejected
 
     def _columns(
         self, events: list[Event], ts: Floats, newest: Floats, records: Sequence[bytes], numbers: Ints
@@ -398,9 +366,9 @@ class Decoder:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the names, the newest stamp and the records held back."""
-        newest = self._time.newest if np.isfinite(self._time.newest) else None
-        time, arrays = self._time.pack()
-        meta = _Meta(newest, self._held, self.paths.folded, self.calls.folded, time)
+        newest = self.time.newest if np.isfinite(self.time.newest) else None
+        time, arrays = self.time.pack()
+        meta = _Meta(newest, self._reader.held, self.paths.folded, self.calls.folded, time)
         return {
             "decoder": pack("decoder", self.VERSION, meta, arrays),
             **self.paths.snapshot(),
@@ -417,11 +385,7 @@ class Decoder:
             When a part is damaged or of another version.
         """
         meta, arrays = unpack(parts["decoder"], "decoder", self.VERSION, _Meta)
-        self._held = meta.held
-        if meta.time is None:
-            self._time.restart(meta.newest, len(meta.held))
-        else:
-            self._time.restore(meta.time, arrays)
+        self._reader.restore(meta.held, meta.newest, meta.time, arrays)
         self.paths.restore(parts)
         self.calls.restore(parts)
         self.values.restore(parts)
@@ -439,9 +403,6 @@ def _end_of_piece(records: Records, start: int, most: int) -> int:
     return start + max(1, int(np.searchsorted(ends, records.starts[start] + PIECE_BYTES)))
 
 
-_NONE: Final[Floats] = np.zeros(0)
-
-
 def _cut(arrived: Floats | None, rows: slice) -> Floats | None:
     return None if arrived is None else arrived[rows]
 
@@ -452,29 +413,6 @@ def _in_one(parts: list[tuple[int, Columns, list[Rejected]]]) -> tuple[Columns, 
         return parts[0][1:]
     rejected = [replace(bad, index=at + bad.index) for at, _, several in parts for bad in several]
     return joined([columns for _, columns, _ in parts]), sorted(rejected, key=lambda bad: bad.index)
-
-
-def _stamps(
-    events: list[Event], rows: list[int], problems: dict[int, Problem]
-) -> tuple[Floats, Sequence[int]]:
-    """Return the epoch seconds of the events with a time and a name, and which events these are."""
-    raw = [event.ts for event in events]
-    ts = np.array(raw)
-    if ts.dtype == np.float64 and all([event.service for event in events]):  # noqa: C419 - a list is faster here
-        ts = np.where(ts > MILLISECONDS_FROM, ts / 1000, ts)
-        if not len(ts) or (ts.min() >= EARLIEST and ts.max() < LATEST):
-            return ts, range(len(events))
-    stamps, good = [], []
-    for number, event in enumerate(events):
-        stamp = stamp_of(event.ts)
-        if isinstance(stamp, tuple):
-            problems[rows[number]] = stamp
-        elif not (event.service or event.route or event.function or isinstance(event, Stated)):
-            problems[rows[number]] = RejectReason.NO_NAME, "an event needs one of service, route, function"
-        else:
-            stamps.append(stamp)
-            good.append(number)
-    return np.array(stamps, np.float64), good
 
 
 def _keep_calls_only(event: Event) -> None:

@@ -11,12 +11,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.event_reader import EventReader
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
 from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_limits import SenderLimits
-from streams.process.compilation import JUDGEMENT
 
 PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
 PIECE_BYTES: Final = 4 * 1024 * 1024  # decoded lines need several times as much
@@ -60,14 +59,20 @@ def within_limits(
 
 
 def check_lines(
-    lines: Sequence[bytes], arrived: float, reached: float = 0, limit: DeadLetterLimit | None = None
+    lines: Sequence[bytes],
+    arrived: float,
+    future: float,
+    reached: float = 0,
+    limit: DeadLetterLimit | None = None,
 ) -> CheckedLines:
-    """Decode lines; return the bad and late ones.
+    """Read lines as the decoder of the engine will, without making columns; return the bad and late ones.
 
     Parameters
     ----------
     arrived
         Epoch seconds.
+    future
+        Seconds that a stamp may lie ahead of that.
     reached
         Event time that is judged already.
     limit
@@ -78,19 +83,19 @@ def check_lines(
     TooManyBadError
         With the first bad one that exceeds the limit.
     """
-    decoder = Decoder(compiled=JUDGEMENT.ready())
+    reader = EventReader(future)
     rejected: list[Rejected] = []
     late = 0
     for start, end in _pieces(lines):
-        columns, found = decoder.decode(lines[start:end], np.full(end - start, arrived))
-        late += int(np.count_nonzero(columns.ts < reached))
+        accepted, found = reader.read(lines[start:end], np.full(end - start, arrived))
+        late += int(np.count_nonzero(accepted.ts < reached))
         passed = limit and limit.feed(end - start, counted(found))
         rejected += [replace(bad, index=start + bad.index) for bad in found]
         if passed:
             at = passed.rejected
             raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)))
-    late += int(np.count_nonzero(decoder.start()[0].ts < reached))
-    return CheckedLines(sorted(rejected, key=lambda bad: bad.index), late, newest=decoder.time.newest)
+    late += int(np.count_nonzero(reader.finish(last=False)[0].ts < reached))
+    return CheckedLines(sorted(rejected, key=lambda bad: bad.index), late, newest=reader.time.newest)
 
 
 def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from config.settings import DeadLetterSettings
+from config.settings import DeadLetterSettings, Settings
 from streams.drivers.kafka import intake as intake_module
 from streams.drivers.kafka.intake import BATCH_BYTES, TopicSink, key_of
 from streams.engine.decode.event import MAX_BYTES
@@ -73,13 +73,13 @@ class World:
 
     @asynccontextmanager
     async def taking(
-        self, settings: DeadLetterSettings | None = None, patience: float = 8.0
+        self, settings: Settings | None = None, patience: float = 8.0
     ) -> AsyncIterator[TopicSink]:
         sink = TopicSink(
             "requests",
             self.open,
             self.unusable,
-            settings or DeadLetterSettings(),
+            settings or Settings(),
             lambda: NOW,
             patience=patience,
             retry=0.001,
@@ -127,7 +127,7 @@ def test_a_long_key_is_one_of_fixed_length() -> None:
 
 async def test_before_the_first_answer_nothing_is_taken() -> None:
     world = World()
-    sink = TopicSink("requests", world.open, world.unusable, DeadLetterSettings())
+    sink = TopicSink("requests", world.open, world.unusable, Settings())
     assert sink.why_full() == sink.not_ready() == "Kafka has not answered yet"
     error = await refused(sink, [line(1)])
     assert (error.status, error.reason, error.seconds) == (503, "not_stored", 5)
@@ -226,7 +226,7 @@ async def test_bad_lines_are_reported_and_written_for_the_dead_letters() -> None
 
 async def test_too_many_bad_lines_are_kept_from_the_engine_and_good_ones_are_not() -> None:
     world = World()
-    settings = DeadLetterSettings(in_a_row=10)
+    settings = Settings(dead_letters=DeadLetterSettings(in_a_row=10))
     async with world.taking(settings) as sink:
         await world.until(lambda: sink.why_full() is None)
         await sink.append([line(1), *[b"nonsense"] * 8], sender="a")
@@ -237,7 +237,7 @@ async def test_too_many_bad_lines_are_kept_from_the_engine_and_good_ones_are_not
         await sink.append([b"nonsense"] * 20, sender="c", waits=False)
         assert len(world.topic) == 22, "a partition ends its worker at eleven in a row, whoever sent them"
         await sink.append([line(3)])
-    async with world.taking(DeadLetterSettings(stop=False)) as sink:
+    async with world.taking(Settings(dead_letters=DeadLetterSettings(stop=False))) as sink:
         await world.until(lambda: sink.why_full() is None)
         assert not (await sink.append([b"nonsense"], waits=False)).rejected, "nobody waits, nothing counts"
 
