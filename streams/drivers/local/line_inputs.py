@@ -11,9 +11,10 @@ import structlog
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import Position, SqliteStore
 from streams.engine.decode.event import MAX_BYTES
+from streams.engine.decode.records import Records
 from streams.engine.stages.dead_letter_limit import limit_error
 from streams.ingest.receivers.checked_lines import TooManyBadError
-from streams.ingest.receivers.payload_lines import LineReader, read_lines, split_lines
+from streams.ingest.receivers.payload_lines import LineReader, read_lines
 
 log = structlog.get_logger("uneri.follow")
 
@@ -34,7 +35,7 @@ class Follow:
         store: SqliteStore,
         intake: LogIntake,
         poll: float = 0.25,
-        lines: LineReader = split_lines,
+        lines: LineReader = Records.of_lines,
     ) -> None:
         self._lines = lines
         self._path = path
@@ -88,14 +89,14 @@ class Follow:
                 offset += end
                 continue
             if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
-                await self._append([data], name, Position(inode, offset + len(data)), offset)
+                await self._append(Records.of([data]), name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
             if replaced:
                 return
             await asyncio.sleep(self._poll)
 
-    async def _append(self, lines: list[bytes], name: str, position: Position, start: int) -> None:
+    async def _append(self, lines: Records, name: str, position: Position, start: int) -> None:
         try:
             await self._intake.append_when_room(lines, (name, position), self._poll)
         except TooManyBadError as error:
@@ -116,7 +117,7 @@ class StandardInput:
     While the log is full, nothing is read. Of a line longer than any event, only the beginning is kept.
     """
 
-    def __init__(self, descriptor: int, intake: LogIntake, lines: LineReader = split_lines) -> None:
+    def __init__(self, descriptor: int, intake: LogIntake, lines: LineReader = Records.of_lines) -> None:
         self._lines = lines
         self._descriptor = descriptor
         self._intake = intake
@@ -141,7 +142,7 @@ class StandardInput:
             if line_end:
                 await self._append(await read_lines(self._lines, whole))
             if len(rest) > MAX_BYTES:
-                await self._append([rest])
+                await self._append(Records.of([rest]))
                 rest, too_long = b"", True
         if rest:
             await self._append(await read_lines(self._lines, rest))
@@ -167,8 +168,8 @@ class StandardInput:
         threading.Thread(target=read, daemon=True).start()
         return await arrived
 
-    async def _append(self, lines: list[bytes]) -> None:
-        if not lines:
+    async def _append(self, lines: Records) -> None:
+        if not len(lines):
             return
         try:
             await self._intake.append_when_room(lines)

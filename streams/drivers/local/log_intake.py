@@ -14,6 +14,7 @@ import structlog
 
 from config.settings import Settings
 from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.receivers.checked_lines import CheckedLines, TooManyBadError, check_lines, within_limits
@@ -149,9 +150,7 @@ class LogIntake:
         found, arrived = CheckedLines([]), self._clock()
         if self._stop or waits:
             found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
-        kept = (
-            [line for index, line in enumerate(lines) if index not in found.beyond] if found.beyond else lines
-        )
+        kept = Records.of(lines).without(found.beyond) if found.beyond else lines
         if kept:
             async with self._appending:
                 self._require_room()

@@ -22,6 +22,7 @@ from detectors.state import zstd
 from streams.drivers.local.dead_letters import LETTERS, Letter, add_dead_letters, prepare_dead_letters
 from streams.drivers.local.state_files import DamagedError
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
+from streams.engine.decode.records import Records, joined
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.stages.checkpoint import Checkpoint
@@ -68,7 +69,7 @@ class LogRun(NamedTuple):
     """Consecutive records of the log; ``first`` is the offset of the first."""
 
     first: int
-    records: list[bytes]
+    records: Records
     arrived: Floats  # one per record, epoch seconds
 
 
@@ -143,7 +144,7 @@ class SqliteStore:
         ``arrived`` is when, epoch seconds; by default now. ``followed`` moves the position of a followed file
         in the same transaction, so that a crash neither loses nor repeats a line.
         """
-        body = b"\n".join(lines)
+        body = Records.of(lines).as_lines()
         with transaction(self._connection, self._lock) as db:
             row = db.execute("SELECT next FROM log_end").fetchone()
             first = row[0] if row else 0
@@ -177,30 +178,29 @@ class SqliteStore:
         streams.drivers.local.state_files.DamagedError
             When records are missing.
         """
-        records: list[bytes] = []
-        arrivals: list[tuple[float, int]] = []
-        size = 0
+        parts: list[Records] = []
+        arrivals: list[float] = []
+        end, size = start, 0
         with self._lock:
             rows = self._connection.execute(
                 "SELECT first, records, body, arrived FROM log WHERE first + records > ? ORDER BY first",
                 (start,),
             )
             for first, count, body, arrived in rows:
-                if first > start + len(records):
-                    raise DamagedError(f"the log has no records at offset {start + len(records)}")
-                lines = body.split(b"\n")
+                if first > end:
+                    raise DamagedError(f"the log has no records at offset {end}")
+                lines = Records.of_stored(body)
                 if len(lines) != count:
                     raise DamagedError(
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
-                lines = lines[max(0, start - first) :]
-                records += lines
-                arrivals.append((UNKNOWN_ARRIVAL if arrived is None else arrived, len(lines)))
-                size += len(body)
-                if len(records) >= at_most or size >= most_bytes:
+                parts.append(lines[max(0, start - first) :])
+                arrivals.append(UNKNOWN_ARRIVAL if arrived is None else arrived)
+                end, size = first + count, size + len(body)
+                if end - start >= at_most or size >= most_bytes:
                     break
-        stamps = np.repeat([at for at, _ in arrivals], [count for _, count in arrivals]) if arrivals else ()
-        return LogRun(start, records, np.asarray(stamps, np.float64))
+        stamps = np.repeat(np.array(arrivals, np.float64), [len(lines) for lines in parts])
+        return LogRun(start, joined(parts), stamps)
 
     def position(self, path: str) -> Position | None:
         """Return how far the followed file ``path`` has been read."""

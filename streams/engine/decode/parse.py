@@ -6,7 +6,6 @@ This defines an event. The compiled scanner reads only what it reads in the same
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Final, get_args
 
 import msgspec
@@ -22,6 +21,7 @@ from streams.engine.decode.event import (
     Stated,
     stated,
 )
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 
 Problem = tuple[RejectReason, str]
@@ -35,8 +35,6 @@ _DECODER: Final = msgspec.json.Decoder(Event)
 _OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord | RefusedRecord)
 _REFUSED: Final = b'{"kind":"refused"'
 _SCOPES: Final = ", ".join(get_args(ScopeKind))
-_ENDS: Final = itemgetter(0, -1)
-_BRACES: Final = {(ord("{"), ord("}"))}
 _FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
 _NOT_FINITE: Final = re.compile(rb"[:\[,]\s*[-+]?(?:nan|inf|infinity)\s*[,}\]]", re.IGNORECASE)
 _RFC3339: Final = re.compile(  # Python takes 99 minutes of an offset, and some versions 24:00
@@ -122,14 +120,15 @@ def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:
     newline, ``{``, which occurs between two values and never inside one, and if there are as many values as
     records.
     """
+    lines = Records.of(records)
+    if not len(lines) or (lines.ends - lines.starts).max() > MAX_BYTES or not lines.are_braced():
+        return None
+    text = lines.as_lines()
+    if text.count(b"\n") != len(lines) - 1:
+        return None
     try:
-        if not records or max(map(len, records)) > MAX_BYTES:
-            return None
-        joined = b"\n".join(records)
-        if set(map(_ENDS, records)) != _BRACES or joined.count(b"\n") != len(records) - 1:
-            return None
-        events: list[Event] = _DECODER.decode_lines(joined)
-    except (*_FAILURES, TypeError, IndexError):
+        events: list[Event] = _DECODER.decode_lines(text)
+    except (*_FAILURES, TypeError):
         return None
     return events if len(events) == len(records) else None
 

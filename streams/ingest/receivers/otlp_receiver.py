@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from streams.engine.decode.records import Records
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
 from streams.ingest.receivers.payload_lines import Reader, ReadPayload, Receipt, payload_reader
 from streams.ingest.receivers.record_sink import NotStoredError
@@ -77,7 +78,7 @@ class OtlpReceiver:
         nothing = b"" if form == "otlp_proto" else b"{}"
 
         def read_some(payload: bytes) -> ReadPayload:
-            return ReadPayload([], 0) if payload.strip() == nothing else read(payload)
+            return ReadPayload(Records.of([]), 0) if payload.strip() == nothing else read(payload)
 
         return read_some
 

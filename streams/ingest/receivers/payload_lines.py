@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.engine.decode.event import MAX_BYTES
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
@@ -34,18 +35,7 @@ AT_ONCE: Final = 10_000
 _POLL: Final = 0.5  # seconds
 
 
-def split_lines(body: bytes) -> list[bytes]:
-    r"""Split NDJSON into records; blank lines and the ``\r`` of line ends are dropped.
-
-    Examples
-    --------
-    >>> split_lines(b'{"ts":1}\r\n\n{"ts":2}')
-    [b'{"ts":1}', b'{"ts":2}']
-    """
-    return [line for line in (raw.rstrip(b"\r") for raw in body.split(b"\n")) if line]
-
-
-def split_records(body: bytes) -> list[bytes]:
+def split_records(body: bytes) -> Records:
     r"""Return the records of a request body: NDJSON, or one object on several lines.
 
     Raises
@@ -55,16 +45,16 @@ def split_records(body: bytes) -> list[bytes]:
 
     Examples
     --------
-    >>> split_records(b'{"ts": 1,\n "service": "a"}')
+    >>> list(split_records(b'{"ts": 1,\n "service": "a"}'))
     [b'{"ts":1,"service":"a"}']
-    >>> split_records(b'{"ts": 1}\nnope')
+    >>> list(split_records(b'{"ts": 1}\nnope'))
     [b'{"ts": 1}', b'nope']
     """
     _check(len(body), body.count(b"\n"), MAX_BODY)
-    lines = split_lines(body)
+    lines = Records.of_lines(body)
     if len(lines) > 1 and len(body) <= MAX_BYTES and not _is_json(lines[0]):
         try:
-            return [msgspec.json.encode(msgspec.json.decode(body, type=dict))]
+            return Records.of([msgspec.json.encode(msgspec.json.decode(body, type=dict))])
         except JSON_ERRORS:
             return lines
     return lines
@@ -143,7 +133,7 @@ def _check(size: int, lines: int, most: int) -> None:
 class ReadPayload:
     """A payload as lines: its records, then its refused parts, for the dead letters."""
 
-    lines: Sequence[bytes]
+    lines: Records
     records: int
     refused: Sequence[Refused] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -157,7 +147,7 @@ Reader = Callable[[bytes], ReadPayload]
 def from_reading(reading: Reading) -> ReadPayload:
     """Return the payload that a format has read."""
     lines = [*map(to_json_line, reading.records), *map(refused_record, reading.refused)]
-    return ReadPayload(lines, len(reading.records), reading.refused, Counter(reading.skipped))
+    return ReadPayload(Records.of(lines), len(reading.records), reading.refused, Counter(reading.skipped))
 
 
 def payload_reader(source: Input) -> Reader:
@@ -166,7 +156,7 @@ def payload_reader(source: Input) -> Reader:
     def read(payload: bytes) -> ReadPayload:
         found = source.lines(payload)
         lines = [*found.records, *map(refused_record, found.refused)]
-        return ReadPayload(lines, len(found.records), found.refused, found.skipped)
+        return ReadPayload(Records.of(lines), len(found.records), found.refused, found.skipped)
 
     return read
 
@@ -199,26 +189,26 @@ def explain_refusals(payload: ReadPayload, rejected: Sequence[Rejected] = ()) ->
     return bad[:EXPLAINED]
 
 
-LineReader = Callable[[bytes], list[bytes]]
+LineReader = Callable[[bytes], Records]
 """Makes native records, or dead letters, of whole lines."""
 
 
 def line_reader(source: Input | None) -> LineReader:
     """Return the reader for the lines of a source; None: native records, whose lines stay as they are."""
     if source is None:
-        return split_lines
+        return Records.of_lines
     read = payload_reader(source)
 
-    def read_block(block: bytes) -> list[bytes]:
-        lines, records = split_lines(block), list[bytes]()
+    def read_block(block: bytes) -> Records:
+        lines, records = Records.of_lines(block), list[bytes]()
         for first in range(0, len(lines), AT_ONCE):
-            records += read(b"\n".join(lines[first : first + AT_ONCE])).lines
-        return records
+            records += read(lines[first : first + AT_ONCE].as_lines()).lines
+        return Records.of(records)
 
     return read_block
 
 
-async def read_lines(read: LineReader, block: bytes) -> list[bytes]:
+async def read_lines(read: LineReader, block: bytes) -> Records:
     """Read whole lines in a thread; wait while a schema registry is down."""
     while True:
         try:

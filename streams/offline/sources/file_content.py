@@ -8,11 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
-import numpy as np
-
-from detectors.model.array_types import Bytes, Ints
 from detectors.state import zstd
-from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.formats import recognised
 from streams.ingest.formats.inputs import Input, converted
@@ -24,8 +20,6 @@ MOST: Final = 4 * READ
 
 BATCH_BYTES: Final = 256 * 1024
 _ENDS: Final = 8  # payloads at either end of a file that are asked for the times of its records
-_LINE_END: Final = ord("\n")
-_RETURN: Final = ord("\r")
 
 
 def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> Iterator[bytes]:
@@ -72,32 +66,6 @@ def decompress_zstd(raw: BinaryIO, most: int = MOST) -> Iterator[bytes]:
             frame = None if frame.eof else frame
     if frame is not None:
         raise EOFError("Compressed file ended before the end-of-stream marker was reached")
-
-
-def line_records(data: bytes) -> Records:
-    r"""Return the lines without an object per line, without blank ones and the ``\r`` of line ends.
-
-    Examples
-    --------
-    >>> list(line_records(b'{"ts":1}\r\n\n{"ts":2}'))
-    [b'{"ts":1}', b'{"ts":2}']
-    """
-    held = np.frombuffer(data, np.uint8)
-    breaks = np.flatnonzero(held == _LINE_END)
-    starts = np.concatenate([[0], breaks + 1])
-    ends = _stripped(held, starts, np.concatenate([breaks, [len(data)]]))
-    kept = ends > starts
-    return Records(data, starts[kept], ends[kept])
-
-
-def _stripped(held: Bytes, starts: Ints, ends: Ints) -> Ints:
-    """Return the ends moved before trailing carriage returns."""
-    while True:
-        returned = ends > starts
-        returned[returned] = held[ends[returned] - 1] == _RETURN
-        if not returned.any():
-            return ends
-        ends = ends - returned
 
 
 class PayloadRun(NamedTuple):

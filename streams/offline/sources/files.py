@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
+from streams.engine.decode.records import Records
 from streams.ingest.formats.inputs import Input, converted
-from streams.offline.sources.file_content import PayloadRun, decompress, line_records, read_payloads
+from streams.offline.sources.file_content import PayloadRun, decompress, read_payloads
 from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arrange_files, time_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
@@ -186,7 +187,7 @@ class FileSource:
                 yield _Read(records, at, raw.tell() / size)
             rest = held[done:]
         if rest:
-            yield _Read(line_records(rest), at + len(rest), 1.0)
+            yield _Read(Records.of_lines(rest), at + len(rest), 1.0)
 
     @staticmethod
     def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
@@ -219,7 +220,7 @@ def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:
     within = min(begin + LINE_BYTES, len(held))
     end = held.rfind(b"\n", begin, within) + 1
     if end:
-        return line_records(held[begin : end - 1]), end - begin
+        return Records.of_lines(held[begin : end - 1]), end - begin
     if within - begin == LINE_BYTES:
         return [held[begin:within]], LINE_BYTES
     return [], 0

@@ -32,7 +32,7 @@ async def taken(store: SqliteStore, count: int) -> list[bytes]:
         while store.end < count:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # and no more than that
-    return store.read(0).records
+    return list(store.read(0).records)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.payload_lines import split_lines
 from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import Recurring
 
@@ -119,10 +118,6 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
         monkeypatch.setattr(store, "append", full)
         assert await statuses(1) == {503}
         assert logs[3]["requests"] == 1, "and when it happens again, that is said at once"
-
-
-def test_line_ends_of_other_systems_are_no_part_of_a_record() -> None:
-    assert split_lines(b"a\r\nb\n\nc") == [b"a", b"b", b"c"]
 
 
 async def test_one_event_written_over_several_lines_is_one_event(store: SqliteStore) -> None:

@@ -1,7 +1,6 @@
 import gzip
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 
 from detectors.state import zstd
 from streams.drivers.local import line_inputs
-from streams.ingest.receivers.payload_lines import split_lines
+from streams.engine.decode.records import Records
 from streams.offline.sources import file_content
 from streams.offline.sources import files as replay_files
-from streams.offline.sources.file_content import line_records
 from streams.offline.sources.file_lanes import MOST_LANES
 from streams.offline.sources.files import LINE_BYTES, FileSource
 from streams.offline.sources.replay_error import ReplayError
@@ -248,17 +246,11 @@ def test_a_very_long_line_is_cut_alike_wherever_reading_resumed(
 
 def followed(data: bytes, read: int) -> list[bytes]:
     """Return the records ``local.follow`` reads from a file, its last line completed."""
-    records, at = [], 0
+    records, at = list[bytes](), 0
     while at < len(data):
         some = data[at : at + read]
         end = some.rfind(b"\n") + 1
-        records += split_lines(some[:end]) if end else [some] if len(some) == read else split_lines(some)
+        whole = some[:end] if end else some
+        records += Records.of_lines(whole) if end or len(some) < read else [some]
         at += end or len(some)
     return records
-
-
-def test_lines_are_those_that_the_live_drivers_see() -> None:
-    rng = random.Random(3)  # noqa: S311 - no secret
-    for _ in range(2000):
-        data = bytes(rng.choices(b"\r\n\n\rab", k=rng.randrange(12)))
-        assert list(line_records(data)) == split_lines(data)
