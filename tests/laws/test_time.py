@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import COLUMN, Measure
-from streams.engine.decode.event_time import DAY
+from streams.engine.decode.event_time import DAY, LONG_AGO, START
 from streams.engine.decode.rejected import RejectReason
 from streams.engine.decode.usual_delay import WINDOW, WINDOW_WITHOUT_ARRIVAL
 from tests.laws.events import T0, Sent, steady, streams
@@ -247,6 +247,23 @@ def test_history_that_is_posted_after_live_records_is_late_and_live_records_afte
     assert partition.rejected == []
     assert late_services(partition) == {"old"}
     assert sum(requests_of(partition).values()) == 12
+
+
+@given(st.integers(1, 40), st.floats(2 * LONG_AGO, 40 * DAY), st.sampled_from([0.3, 2, 12]), cuts)
+def test_however_many_records_are_of_long_ago_time_goes_on_by_those_of_today(
+    old: int, ago: float, pace: float, sizes: Sequence[int]
+) -> None:
+    bodies, arrived = list[bytes](), list[float]()
+    for number in range(300):
+        at = T0 + number * pace
+        bodies.append(body(at - 0.2, GOOD, number))
+        arrived.append(at)
+        if number >= START:
+            bodies += [body(at - ago, WILD, f"{number}/{more}") for more in range(old)]
+            arrived += [at] * old
+    partition = fed(bodies, sizes, arrived=np.array(arrived))
+    assert partition.rollup.reached >= arrived[-1] - TIME.lateness - 1
+    assert partition.rollup.late == old * (300 - START)
 
 
 def test_while_nothing_arrives_time_goes_on_by_the_clock_and_a_prompt_record_is_not_late_after_it() -> None:

@@ -213,6 +213,11 @@ class DroppedProducer(AIOKafkaProducer):  # type: ignore[misc]
         await self.client.close()  # connections that were opened meanwhile
 
 
+def _refusal(bad: Rejected) -> bytes:
+    """Return a bad line as a refused record: it is a dead letter, and ends no worker that reads it."""
+    return refused_record(Refused(bad.reason, bad.detail, bad.sample))
+
+
 class _Keyed(msgspec.Struct):
     id: str | None = None
     joins: str | None = None
@@ -290,8 +295,7 @@ class TopicSink:
         self._open = open_producer
         self._unusable = unusable
         self._check, self._future = settings.dead_letters.stop, settings.time.future
-        # together too: a partition with too many bad records ends the worker that reads it
-        self._limits = SenderLimits(settings.dead_letters, dropped, together=True)
+        self._limits = SenderLimits(settings.dead_letters, dropped)
         self._clock = clock
         self.clocks = SenderClocks(clock)
         self._patience, self._retry = patience, retry
@@ -391,14 +395,10 @@ class TopicSink:
             found = check_lines(lines, self._clock(), self._future)
             self.clocks.check(sender, len(lines), found)
         bad = {record.index: record for record in found.rejected}
-        short = dict[int, bytes]()  # of those that are too large
         for index, line in enumerate(lines):
-            if len(line) <= self._most:
-                continue
-            detail = f"{len(line):,} bytes; the topic {self._topic} takes at most {self._most:,}"
-            refused = Refused(RejectReason.TOO_LARGE, detail, line[:SAMPLE_BYTES])
-            short[index] = refused_record(refused)
-            bad.setdefault(index, Rejected(refused.reason, index, detail, refused.sample))
+            if len(line) > self._most and index not in bad:
+                detail = f"{len(line):,} bytes; the topic {self._topic} takes at most {self._most:,}"
+                bad[index] = Rejected(RejectReason.TOO_LARGE, index, detail, line[:SAMPLE_BYTES])
         found = within_limits(
             found._replace(rejected=[bad[index] for index in sorted(bad)]),
             len(lines),
@@ -407,7 +407,7 @@ class TopicSink:
             waits=waits,
         )
         return found.rejected, [
-            _Record(None, short[index]) if index in short else _Record(key_of(line), line)
+            _Record(None, _refusal(bad[index])) if index in bad else _Record(key_of(line), line)
             for index, line in enumerate(lines)
             if index not in found.beyond
         ]

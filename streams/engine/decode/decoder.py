@@ -38,7 +38,7 @@ from streams.engine.decode.event_reader import AcceptedEvents, EventReader, Held
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.hashing import hashes_of, joins_of
 from streams.engine.decode.operations import Kinds
-from streams.engine.decode.parse import parse, sample_of
+from streams.engine.decode.parse import parse, rejected
 from streams.engine.decode.paths import CallIds, PathIds, cut
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
@@ -187,11 +187,8 @@ class Decoder:
         columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts)), records, plain), plain, read)
         columns.newest = newest
         self._teach(scanner, events)
-        rejected = [
-            Rejected(reason, int(left[row]), detail, sample_of(raw[row]))
-            for row, (reason, detail) in sorted(problems.items())
-        ]
-        return self._with_gb_seconds(columns), rejected
+        bad = [rejected(raw[row], int(left[row]), problem) for row, problem in sorted(problems.items())]
+        return self._with_gb_seconds(columns), bad
 
     def _teach(self, scanner: "Scanner", events: Sequence[Event]) -> None:
         """Teach the scanner the names of these events; folded names stay unknown to it."""

@@ -14,7 +14,7 @@ from streams.engine.decode.parse import (
     MILLISECONDS_FROM,
     Problem,
     parse,
-    sample_of,
+    rejected,
     stamp_of,
 )
 from streams.engine.decode.rejected import Rejected, RejectReason
@@ -82,11 +82,8 @@ class EventReader:
         self.held = [(now - indices[rows[row]], records[rows[row]]) for row in admitted.held]
         if len(admitted.accepted) < len(events):
             events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
-        rejected = [
-            Rejected(reason, indices[row], detail, sample_of(records[row]))
-            for row, (reason, detail) in sorted(problems.items())
-        ]
-        return AcceptedEvents(events, ts, admitted.newest, records, numbers), rejected
+        bad = [rejected(records[row], indices[row], problem) for row, problem in sorted(problems.items())]
+        return AcceptedEvents(events, ts, admitted.newest, records, numbers), bad
 
     def finish(self, *, last: bool) -> tuple[AcceptedEvents, list[Rejected]]:
         """Decide on what is held back: nothing follows, or (not ``last``) nothing for a while."""

@@ -33,6 +33,10 @@ from streams.engine.decode.usual_delay import (
 )
 
 DAY: Final = 86400.0
+LONG_AGO: Final = 3600.0
+"""Seconds behind the time reached from which on a record is history, which has no say in the usual delay:
+however many somebody sends, time goes on by those that are of today.
+"""
 EARLY: Final = 16
 """Records, with arrival, at each of which the usual delay is found in a window that begins."""
 UNKNOWN_ARRIVAL: Final = 4_102_444_800.0
@@ -325,6 +329,8 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
         if not plain and delay < -future:
             fates[row] = _AHEAD
             delay = delays[(marks[COUNT] - 1) % size] if marks[FILLED] else 0.0  # it is no evidence
+        elif not plain and ts[row] < levels[NEWEST] - LONG_AGO:
+            delay = levels[USUAL]  # neither is it
         delays[marks[COUNT] % size] = delay
         arrivals[marks[COUNT] % size] = arrival
         marks[COUNT] += 1

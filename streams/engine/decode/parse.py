@@ -22,7 +22,7 @@ from streams.engine.decode.event import (
     stated,
 )
 from streams.engine.decode.records import Records
-from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
+from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
 
 Problem = tuple[RejectReason, str]
 
@@ -101,16 +101,19 @@ def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
     return None
 
 
-def sample_of(record: bytes) -> bytes:
-    """Return the sample of a bad record for its dead letter: a kilobyte of it, or of the refused part."""
-    if record.startswith(_REFUSED):
-        try:
-            found = _OTHERS.decode(record)
-        except _FAILURES:
-            return record[:SAMPLE_BYTES]
-        if isinstance(found, RefusedRecord):
-            return found.sample
-    return record[:SAMPLE_BYTES]
+def rejected(record: bytes, index: int, problem: Problem) -> Rejected:
+    """Return what becomes a dead letter of a bad record, or of the part that a receiver refused."""
+    refused = _refused(record) if record.startswith(_REFUSED) else None
+    sample = record[:SAMPLE_BYTES] if refused is None else refused.sample
+    return Rejected(problem[0], index, problem[1], sample, refused is not None)
+
+
+def _refused(record: bytes) -> RefusedRecord | None:
+    try:
+        found = _OTHERS.decode(record)
+    except _FAILURES:
+        return None
+    return found if isinstance(found, RefusedRecord) else None
 
 
 def _all_at_once(records: Sequence[bytes]) -> list[Event] | None:

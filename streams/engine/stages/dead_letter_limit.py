@@ -104,8 +104,11 @@ class DeadLetterLimit:
 
 
 def counted(rejected: Sequence[Rejected]) -> list[Rejected]:
-    """Return those that count towards a limit: a clock that runs ahead is trouble of its own sender alone."""
-    return [bad for bad in rejected if bad.reason is not _AHEAD]
+    """Return those that count towards a limit.
+
+    A clock that runs ahead is trouble of its own sender alone, and so is what a receiver has refused.
+    """
+    return [bad for bad in rejected if bad.reason is not _AHEAD and not bad.received]
 
 
 class DeadLetterLimitError(RuntimeError):

@@ -80,8 +80,6 @@ class SenderLimits:
     ----------
     dropped
         Counts what is not kept.
-    together
-        All senders share a limit besides: what they send is read from one source.
     """
 
     def __init__(
@@ -89,12 +87,10 @@ class SenderLimits:
         settings: DeadLetterSettings,
         dropped: Counter | None = None,
         *,
-        together: bool = False,
         trouble: Recurring | None = None,
     ) -> None:
         self._settings = settings
         self._dropped = dropped
-        self._all = (_Kept(),) if together else ()
         self._senders = KnownSenders(_Kept)
         self._lock = Lock()
         self._trouble = trouble or Recurring()  # when to log it
@@ -109,20 +105,14 @@ class SenderLimits:
         beyond = set[int]()
         most = self._settings.share * WINDOW
         with self._lock:
-            counts = (self._senders.heard(sender), *self._all)
+            kept = self._senders.heard(sender)
             for bad in rejected:
-                at = bad.index - len(beyond)
-                if all(
-                    kept.row_at(kept.end + at) <= self._settings.in_a_row
-                    and kept.count_at(kept.end + at) <= most
-                    for kept in counts
-                ):
-                    for kept in counts:
-                        kept.keep(kept.end + at)
+                place = kept.end + bad.index - len(beyond)
+                if kept.row_at(place) <= self._settings.in_a_row and kept.count_at(place) <= most:
+                    kept.keep(place)
                 else:
                     beyond.add(bad.index)
-            for kept in counts:
-                kept.end += records - len(beyond)
+            kept.end += records - len(beyond)
         if beyond:
             self._note(sender, len(beyond), rejected[-1])
         return beyond

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -18,7 +19,9 @@ from aiokafka.errors import (
 from config.settings import DeadLetterSettings, Settings
 from streams.drivers.kafka import intake as intake_module
 from streams.drivers.kafka.intake import BATCH_BYTES, TopicSink, key_of
+from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event import MAX_BYTES
+from streams.engine.stages.dead_letter_limit import counted
 from streams.ingest.receivers.record_sink import NotStoredError
 
 NOW = 1_760_000_000.0
@@ -217,7 +220,12 @@ async def test_bad_lines_are_reported_and_written_for_the_dead_letters() -> None
             (1, "not_json"),
             (2, "far_future"),
         ]
-        assert [value for *_, value in world.topic] == lines
+        assert world.topic[0][2] == line(1)
+        stored = [msgspec.json.decode(value) for *_, value in world.topic[1:]]
+        assert [(record["kind"], record["reason"]) for record in stored] == [
+            ("refused", "not_json"),
+            ("refused", "far_future"),
+        ]
         error = await refused(sink, [b"nonsense"])
         assert error.status == 400
         assert [bad.reason.value for bad in error.rejected] == ["not_json"]
@@ -232,11 +240,14 @@ async def test_too_many_bad_lines_are_kept_from_the_engine_and_good_ones_are_not
         await sink.append([line(1), *[b"nonsense"] * 8], sender="a")
         taken = await sink.append([*[b"nonsense"] * 8, line(2)], sender="a")
         assert [bad.index for bad in taken.rejected] == list(range(8))
-        assert [value for *_, value in world.topic] == [line(1), *[b"nonsense"] * 10, line(2)]
+        values = [value for *_, value in world.topic]
+        assert (values[0], len(values), values[-1]) == (line(1), 12, line(2))
         await sink.append([b"nonsense"] * 20, sender="b", waits=False)
         await sink.append([b"nonsense"] * 20, sender="c", waits=False)
-        assert len(world.topic) == 22, "a partition ends its worker at eleven in a row, whoever sent them"
-        await sink.append([line(3)])
+        assert len(world.topic) == 32, "each has the limit"
+        _, bad = Decoder().decode([value for *_, value in world.topic])
+        assert len(bad) == 30
+        assert not counted(bad), "no partition ends its worker, however they are spread over them"
     async with world.taking(Settings(dead_letters=DeadLetterSettings(stop=False))) as sink:
         await world.until(lambda: sink.why_full() is None)
         assert not (await sink.append([b"nonsense"], waits=False)).rejected, "nobody waits, nothing counts"

@@ -136,13 +136,6 @@ def test_how_many_are_kept_does_not_depend_on_the_requests(cut: int) -> None:
     assert kept == 20
 
 
-def test_senders_whose_records_are_read_from_one_source_share_its_limit_besides() -> None:
-    limits = SenderLimits(DeadLetterSettings(in_a_row=5), together=True)
-    assert not limits.beyond("a", 4, bad(0, 1, 2, 3))
-    assert limits.beyond("b", 4, bad(0, 1, 2, 3)) == {1, 2, 3}
-    assert not limits.beyond("b", 2, bad(1))
-
-
 def test_no_number_of_senders_takes_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_limits, "MOST_SENDERS", 3)
     limits = SenderLimits(DeadLetterSettings(in_a_row=1))
