@@ -14,7 +14,8 @@ def test_an_odd_first_record_ends_nothing_and_costs_nobody_a_record(
 ) -> None:
     with Attacked(tmp_path, broker) as daemon:
         if first == "change":
-            change = {"kind": "change", "ts": time.time(), "service": "honest", "what": "deploy 1"}
+            of = {"kind": "service", "name": "honest"}
+            change = {"kind": "change", "ts": time.time(), "what": "deploy", "of": of, "version": "42"}
             assert daemon.send(change, path="/changes").status == 202
         else:
             assert daemon.send({"ts": time.time() - 600, "service": "old", "status": 200}).status == 202
