@@ -137,9 +137,11 @@ class Attacked:
                 env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         if wait:
-            self.wait(
-                lambda: self.get("/healthz").status == 200 or self.process.poll() is not None, "a start"
-            )
+            self.wait(self._is_up, "a start")
+
+    def _is_up(self) -> bool:
+        answers = "/healthz" if self.kafka is None else "/readyz"  # senders are asked to wait until then
+        return self.process.poll() is not None or self.get(answers).status == 200
 
     def _environment(self) -> dict[str, str]:
         token = {"SLACK_BOT_TOKEN": TOKEN} if "slack" in self.settings else {}  # else it asks slack.com

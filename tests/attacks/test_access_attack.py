@@ -62,9 +62,9 @@ def test_no_route_opens_to_a_credential_without_its_scope(broker: str | None, tm
         daemon.headers = bearer["read"]
         here = f"http://127.0.0.1:{daemon.port}"
         sign_in = json.dumps({"token": tokens["operate"]}).encode()
-        signed_in = daemon.ask(
-            "/board/session", sign_in, {"Content-Type": "application/json", "Origin": here}
-        )
+        page = {"Content-Type": "application/json", "Origin": here}
+        daemon.wait(lambda: daemon.ask("/board/session", sign_in, page).status == 204, "session")
+        signed_in = daemon.ask("/board/session", sign_in, page)
         cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
         name, _, value = cookie.partition("=")
         proof = json.loads(daemon.ask("/board/session", headers={"Cookie": cookie}).body)["proof"]

@@ -95,7 +95,7 @@ def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
             at = begun + 60 * minute
             new = [{"ts": at + n, "service": "new", "function": "new-get"} for n in range(20)]
             assert daemon.send(*new).status == 202
-        with HonestSender(daemon) as honest:
+        with HonestSender(daemon, "new") as honest:
             honest.fills_a_minute()
         honest.is_counted()
         query = 'uneri_observed{kind="function",name="new-get",measure="requests",source_kind=""}'

@@ -169,7 +169,7 @@ def test_a_followed_file_of_garbage_is_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "followed.log"
     payloads = [hostile.body for hostile in garbage(seed=22, count=200)]
     file.write_bytes(b"\n".join([*payloads, b"[" * (3 << 20), b""]))
-    daemon = Attacked(tmp_path / "daemon")
+    daemon = Attacked(tmp_path / "daemon", dead_letters={"stop": False})
     daemon.command += ["--follow", str(file)]
     with daemon, HonestSender(daemon) as honest:
         daemon.wait(lambda: honest.accepted and daemon.metric("uneri_records_total") > 200, "record")

@@ -1,0 +1,70 @@
+"""Records in Kafka that no producer of ours writes: without key or value, with huge heads, packed small."""
+
+import asyncio
+import gzip
+import json
+import time
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+from kafka.admin import NewTopic
+
+from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.kafka.topic import create, unique
+
+PARTS = 2
+
+
+async def hostile_records(broker: str, topic: str, until: float) -> None:
+    """Write them until a time, beside what honest producers write."""
+    good = json.dumps({"ts": time.time(), "service": "beside", "status": 200}).encode()
+    values = [
+        None,
+        b"",
+        good,
+        b"\x00" * 900_000,
+        b"[" * 500_000,
+        b"\xff\xfe",
+        gzip.compress(bytes(50 << 20)),
+        good + b"\n" + good,
+    ]
+    heads = [("a" * 200_000, b"b" * 200_000), ("", None), ("\u202e", b"\xff"), *[("x", b"")] * 5000]
+    for kind in (None, "gzip", "snappy", "lz4", "zstd"):
+        producer = AIOKafkaProducer(
+            bootstrap_servers=broker, max_request_size=1_000_000, compression_type=kind
+        )
+        await producer.start()
+        for part in range(PARTS):
+            for value in values:
+                for key in (None if value is not None else b"k", b"", b"\x00" * 1000):
+                    await producer.send_and_wait(topic, value, key=key, partition=part)
+            await producer.send_and_wait(topic, good, headers=heads, partition=part)
+        await producer.stop()
+    transactional = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=unique("attacker"))
+    await transactional.start()
+    while time.time() < until:
+        for ended in (transactional.abort_transaction, transactional.commit_transaction):
+            await transactional.begin_transaction()
+            await transactional.send_and_wait(topic, good, partition=0)
+            await ended()
+        await asyncio.sleep(0.2)
+    await transactional.begin_transaction()
+    await transactional.commit_transaction()
+    await transactional.stop()
+
+
+def test_odd_records_of_kafka_cost_no_record_and_end_nothing(kafka: str, tmp_path: Path) -> None:
+    orders = unique("orders")
+    create(kafka, NewTopic(orders, PARTS, 1))
+    inputs = [{"name": "orders", "format": "auto", "topic": orders}]
+    with Attacked(tmp_path, kafka, sources={"inputs": inputs}, dead_letters={"stop": False}) as daemon:
+        topics = [orders, daemon.settings["kafka"]["requests"]]
+        with HonestSender(daemon) as honest:
+            for topic in topics:
+                asyncio.run(hostile_records(kafka, topic, time.time() + 20))
+            honest.fills_a_minute()
+        honest.is_counted()
+        assert daemon.metric("uneri_skipped_parts_total", reason="tombstone") == 2 * PARTS * 3 * 5
+        daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
+        assert daemon.memory() < MEMORY
+    assert len(daemon.lines()) < 100
