@@ -15,7 +15,7 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """One memo. Times are epoch seconds; ``text`` is plain, and never trusted."""
 
     id: str  # that of the command that made it
-    number: int  # counts memos in the order in which they were made
+    number: int  # orders the memos that are kept as they were made
     at: int  # the moment that it is about; of an incident, when it was written
     written: int
     by: str  # the person, as the sink names people

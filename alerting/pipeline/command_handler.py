@@ -35,13 +35,13 @@ class CommandHandler:
         self._silences = silences
         self._dedupe = dedupe
         self._memos = memos
-        self._labels: dict[str, Label] = {}  # by incident, the oldest first
+        self._labels: dict[str, Label] = {}  # by incident
         self._packed: dict[str, bytes] = {}
 
     @property
     def labels(self) -> list[Label]:
         """The newest label of each incident, oldest first."""
-        return list(self._labels.values())
+        return sorted(self._labels.values(), key=_age)
 
     def handle(self, command: Command, now: int) -> Answer:
         """Carry out a command; ``now`` is the watermark."""
@@ -247,11 +247,10 @@ class CommandHandler:
         if label is None:
             return
         key = tracked.incident.id
-        self._labels.pop(key, None)
         self._labels[key] = label
         self._packed[key] = pack("label", 1, label, {})
         while len(self._labels) > LABELS:
-            oldest = next(iter(self._labels))
+            oldest = min(self._labels, key=lambda incident: _age(self._labels[incident]))
             del self._labels[oldest], self._packed[oldest]
 
     # -- state ------------------------------------------------------------------------------------
@@ -267,6 +266,9 @@ class CommandHandler:
             for name, part in parts.items()
             if name.startswith(_LABEL)
         }
-        order = sorted(found, key=lambda key: (found[key][0].at or 0, key))
-        self._labels = {key: found[key][0] for key in order}
-        self._packed = {key: found[key][1] for key in order}
+        self._labels = {key: label for key, (label, _) in found.items()}
+        self._packed = {key: part for key, (_, part) in found.items()}
+
+
+def _age(label: Label) -> tuple[int, str]:
+    return label.at or 0, label.incident

@@ -36,13 +36,13 @@ class Gate:
         self._ends: list[tuple[int, str]] = []  # a heap of the ends of holds, including former holds
 
     def held(self, stage: str | None = None) -> list[TrackedIncident]:
-        """Return the incidents held by a stage, or by any, in order of arrival."""
-        every = self._held.values()
-        return [
-            incident
-            for incident in every
-            if incident.held is not None and stage in (None, incident.held.stage)
+        """Return the incidents held by a stage, or by any, in order of arrival: the same after a restart."""
+        found = [
+            tracked
+            for tracked in self._held.values()
+            if tracked.held is not None and stage in (None, tracked.held.stage)
         ]
+        return sorted(found, key=lambda tracked: tracked.sequence)
 
     def due(self) -> int | None:
         """Return the time at which the next hold ends, epoch seconds."""

@@ -35,7 +35,6 @@ class Memos:
             str, list[int]
         ] = {}  # fingerprint or incident → numbers of its memos, the oldest first
         self._packed: dict[int, bytes] = {}
-        self._made = 0
 
     def __iter__(self) -> Iterator[Memo]:
         """Yield all memos, the oldest first."""
@@ -43,12 +42,11 @@ class Memos:
 
     @property
     def next_number(self) -> int:
-        """The number of the next memo."""
-        return self._made + 1
+        """The number of the next memo: of what is kept alone, so that it is the same after a restart."""
+        return max(self._memos, default=0) + 1
 
     def add(self, memo: Memo) -> None:
         """Keep a memo; drop the oldest of its kind, or of all, beyond the bounds."""
-        self._made = max(self._made, memo.number)
         self._memos[memo.number] = memo
         self._file(memo)
         while len(self._memos) > MOST:

@@ -172,7 +172,7 @@ class Pipeline:
         return [tracked for tracked in self._registry if tracked.ended_at is None]
 
     def held(self) -> list[TrackedIncident]:
-        """Return the incidents that are held, in the order in which they were first held."""
+        """Return the incidents that are held, in order of arrival."""
         return self._gate.held()
 
     def silences(self) -> list[Silence]:
