@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from alerting.incidents.correlation import CorrelationIndex
+from alerting.incidents.correlation import CorrelationIndex, is_about_broad
 from alerting.incidents.incident import Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import identify
@@ -157,8 +157,21 @@ class IncidentStore:
         """Return the record that the finding with this id belongs to."""
         return self.find(self._by_finding.get(finding))
 
-    def matching(self, finding: Finding, gather: int) -> list[IncidentRecord]:
-        """Return the live records of the finding's cause, the one that it belongs to first."""
+    def join(self, finding: Finding, gather: int) -> IncidentRecord:
+        """Return the live record that a finding belongs to by its cause, or its own if it matches none.
+
+        Of several, those that were not reported become one with the first, if that is their cause.
+        """
+        first, *others = self._matching(finding, gather) or [self._create(finding)]
+        for other in others:
+            # a slow service has causes below it: it connects nothing that began at different times
+            together = abs(first.started - other.started) <= gather or not is_about_broad(finding)
+            if other.alerted is None and together:
+                self._merge(other, first)
+        self._by_finding[finding.id] = first.id
+        return first
+
+    def _matching(self, finding: Finding, gather: int) -> list[IncidentRecord]:
         same = self._index.same_series(finding)
         related = same | self._index.related(finding, gather)
         # A reported incident keeps its message: it comes first. Then the oldest, so that ids are stable.
@@ -176,24 +189,18 @@ class IncidentStore:
             ),
         )
 
-    def create(self, finding: Finding) -> IncidentRecord:
-        """Create the record of a finding that matches none."""
+    def _create(self, finding: Finding) -> IncidentRecord:
         record = IncidentRecord.of(finding)
         if self.find(record.id) is not None:  # the finding outlasted its incident: this is another one
             record.id = identify("incident", finding.id, finding.revision)
         self._live[record.id] = record
         return record
 
-    def assign(self, record: IncidentRecord, finding: Finding) -> None:
-        """Note that a finding belongs to a record."""
-        self._by_finding[finding.id] = record.id
-
-    def merge(self, other: IncidentRecord, into: IncidentRecord) -> None:
-        """Merge a live record that was not reported into another one."""
+    def _merge(self, other: IncidentRecord, into: IncidentRecord) -> None:
         self._remove(other)
         into.merge(other)
         for finding in other.findings.values():
-            self.assign(into, finding)
+            self._by_finding[finding.id] = into.id
             self._index.put(into.id, finding)
 
     def changed(self, record: IncidentRecord, finding: Finding | None = None) -> None:

@@ -17,7 +17,8 @@ from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
 from alerting.incidents.incident import Incident, finding_to_json
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.reported_state import GAP, WORSE, quiet_period
+from alerting.incidents.reported_state import GAP, WORSE
+from alerting.incidents.timing import quiet_period
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
