@@ -114,7 +114,7 @@ class FirstDelivery:
         """Return the subject of the message that a new one links to."""
         if tracked.message_count:
             return tracked.subject
-        earlier = self._registry.get(tracked.incident.follows or "", at)
+        earlier = self._registry.known(tracked.incident.follows or "", at)
         return earlier.subject if earlier is not None and earlier.message_count else None
 
     def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
@@ -125,7 +125,7 @@ class FirstDelivery:
             tracked.sent = "page"
         if flooded:
             tracked.reason = "flood: one message reports it with others"
-            self._ledger.acted(self._floods.name, "gathered", tracked, tracked.reason, at)
+            self._ledger.note(self._floods.name, "gathered", tracked, tracked.reason, at)
         tracked.alerted = at if tracked.alerted is None else tracked.alerted
 
 

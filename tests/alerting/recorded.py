@@ -130,7 +130,7 @@ class _Drawer:
 
     def _begin(self, at: int) -> Finding:
         self.made += 1
-        about: Scope | Edge = self.draw.choice(SCOPES)
+        about = self.draw.choice(SCOPES)
         name, begun = f"f{self.made}", at - 60 * self.draw.randint(1, 15)
         if self.draw.random() < 0.1:
             made = growth_finding(self.draw.choice(TABLES), days=self.draw.choice((None, 3.0, 12.0)))

@@ -127,7 +127,7 @@ def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, ob
             "why": silence.why,
         }
         for silence in pipeline.silences()
-        if (silence.incident == tracked.incident.id or silence.matches(tracked))
+        if (silence.incident == tracked.incident.id or silence.matches(tracked.incident))
         and not silence.id.startswith("config/")
     ]
 
