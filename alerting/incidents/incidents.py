@@ -101,8 +101,8 @@ class Incidents:
         of the hour that ends at ``watermark``, of all shards; ``changes`` are those that became known with
         it, however late; ``illustrations`` are requests of findings that are open then.
         """
-        given = {(finding.id, finding.revision): finding for finding in (*self._core.early, *findings)}
         core = self._core
+        given = {(finding.id, finding.revision): finding for finding in (*core.early, *findings)}
         if core.digest is None:
             first = min((finding.seen for finding in given.values()), default=watermark)
             self._plan_digest(min(first, watermark))
@@ -112,19 +112,14 @@ class Incidents:
             if finding.seen <= watermark:
                 by_time.setdefault(max(finding.seen, core.watermark), []).append(finding)
         notices: list[Notice] = []
-        stated, known_at = list(changes), max(watermark, core.watermark)
-        shown = list(illustrations)
+        stated, shown, known_at = list(changes), list(illustrations), max(watermark, core.watermark)
         if stated or shown:
             by_time.setdefault(known_at, [])
         for at in sorted(by_time):
             notices += self._pass(at - 1)
             self._store.expire(at)
-            for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
-                self._take_in(finding, at)
-            if at == known_at:
-                self._illustrate(shown)
-            self._choose_primaries()
-            self._name_preceding(stated if at == known_at else (), at)
+            known = (stated, shown) if at == known_at else ((), ())
+            self._take_in_all(_deepest_first(by_time[at]), at, *known)
             notices += self._pass(at)
             notices += self._changes(at)
         notices += self._pass(watermark)
@@ -143,18 +138,18 @@ class Incidents:
             return []
         core.looks += 1
         at = max(at, core.watermark)
-        for finding in sorted(findings, key=lambda f: (-depth(f), f.start, f.id)):
-            if core.provisional.add(finding, at, self._store, self._settings):
-                self._take_in(finding, at)
-        self._choose_primaries()
-        self._name_preceding((), at)
-        notices = [
+        new = (  # asked one by one: a finding that was taken in leaves out others of its series
+            finding
+            for finding in _deepest_first(findings)
+            if core.provisional.add(finding, at, self._store, self._settings)
+        )
+        self._take_in_all(new, at)
+        pages = [
             self._reporter.page(record, at)
             for record in self._touched_records()
             if record.page_due is not None and record.page_due <= at
         ]
-        notices += self._changes(at)
-        return notices
+        return [*pages, *self._changes(at)]
 
     def all(self) -> list[Incident]:
         """Return all incidents that are remembered in their last state, ordered by start."""
@@ -181,6 +176,25 @@ class Incidents:
         return self._recent.all
 
     # -- taking findings in -----------------------------------------------------------------------
+
+    def _take_in_all(
+        self,
+        findings: Iterable[Finding],
+        at: int,
+        stated: Iterable[StatedChange] = (),
+        shown: Iterable[Illustration] = (),
+    ) -> None:
+        """Take in all that became known at one moment; then choose what unsent messages are about."""
+        for finding in findings:
+            self._take_in(finding, at)
+        self._illustrate(shown)
+        touched = self._touched_records()
+        for record in touched:
+            if record.closed_at is None and record.alerted is None and record.direction != GROWTH:
+                record.choose_primary()
+        for record in list(self._store) if self._recent.add(stated, at) else touched:
+            if record.closed_at is None and record.name_preceding(self._recent, self._settings.time.step):
+                self._touched.add(record.id)
 
     def _take_in(self, finding: Finding, at: int) -> None:
         """Find the record of a finding, reduce the finding to it, and schedule what falls due then."""
@@ -213,19 +227,6 @@ class Incidents:
         """Return the records that changed since the last notices, those that began first before others."""
         found = [record for key in self._touched if (record := self._store.find(key)) is not None]
         return sorted(found, key=_began)
-
-    def _choose_primaries(self) -> None:
-        """Choose the primary of each unsent message, now that all findings of this moment are in."""
-        for record in self._touched_records():
-            if record.closed_at is None and record.alerted is None and record.direction != GROWTH:
-                record.choose_primary()
-
-    def _name_preceding(self, stated: Iterable[StatedChange], at: int) -> None:
-        """Name the changes before the findings of incidents that changed; of all of them if one is new."""
-        changed = self._recent.add(stated, at)
-        for record in list(self._store) if changed else self._touched_records():
-            if record.closed_at is None and record.name_preceding(self._recent, self._settings.time.step):
-                self._touched.add(record.id)
 
     def _illustrate(self, shown: Iterable[Illustration]) -> None:
         """Keep the worst requests of incidents that are open; of a flood, of those that began first."""
@@ -337,3 +338,9 @@ class Incidents:
 
 def _began(record: IncidentRecord) -> tuple[int, str]:
     return record.started, record.id
+
+
+def _deepest_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(
+        findings, key=lambda finding: (-depth(finding), finding.start, finding.id, finding.revision)
+    )

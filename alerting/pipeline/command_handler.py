@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import structs
 
 from alerting.commands.command import MARKS, Command, CommandKind
-from alerting.commands.dispatch import Answer, CommandResult, Dispatch
+from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Line
 from alerting.commands.labels import Label
 from alerting.commands.matching import matches
 from alerting.commands.memo import Memo
@@ -86,7 +86,7 @@ class CommandHandler:
                 yield from dispatches.edits(tracked, cause, at)
                 own = tracked.incident.id
                 if any(command.id == silence.id and command.incident == own for command in tracked.commands):
-                    yield from dispatches.snooze_expired(tracked, cause, at)
+                    yield from dispatches.line(tracked, cause, Line(what=CommandKind.UNSILENCE, at=at))
 
     def relabel(self, tracked: TrackedIncident) -> None:
         """Update the label of an incident that ended."""

@@ -104,10 +104,10 @@ class FirstDelivery:
             known = (self._registry.get(member) for member in flood.members)
             members = [tracked for tracked in known if tracked is not None]
             if changed:
-                yield dispatches.flood(flood, members, at)
+                yield dispatches.of_flood(flood, Form.FLOOD, members, at)
                 flood.made += 1
             if flood.wants_file(at):
-                yield dispatches.file(flood, members, at)
+                yield dispatches.of_flood(flood, Form.FILE, members, at)
                 flood.made_file(at)
 
     def _former(self, tracked: TrackedIncident, at: int) -> str | None:

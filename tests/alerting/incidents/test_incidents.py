@@ -484,7 +484,7 @@ def test_a_record_of_an_older_state_is_readable() -> None:
 
 def test_live_incidents_can_be_read_while_others_begin() -> None:
     store = IncidentStore(remember_all=False)
-    first = store.create(table_finding())
+    first = store.join(table_finding(), GATHER)
     read = iter(store)
-    store.create(msgspec.structs.replace(table_finding(), id="another"))
+    assert store.join(finding(scope("table", "users"), "another"), GATHER) is not first
     assert list(read) == [first]

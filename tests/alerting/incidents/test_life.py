@@ -399,6 +399,24 @@ def test_of_more_than_ten_thousand_that_have_ended_the_oldest_are_forgotten(
     assert incidents._store.of_finding(first.id) is None
 
 
+def test_what_closes_once_all_others_are_forgotten_is_the_same_after_a_restart() -> None:
+    parts = []
+    for restarts in (False, True):
+        incidents = Incidents(Settings())
+        for number in range(2):
+            at = T0 + number * 40 * DAY
+            one = finding(scope("table", f"t{number}"), start=at, seen=at)
+            incidents.feed([one], at)
+            if restarts:
+                fresh = Incidents(Settings())
+                fresh.restore(incidents.snapshot())
+                incidents = fresh
+            incidents.feed([ended(one, at + 60)], at + 60)
+            incidents.feed([], at + DAY)
+        parts.append(incidents.snapshot())
+    assert parts[0] == parts[1]
+
+
 def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -> None:
     incidents = Incidents(Settings())
     flood = [
