@@ -9,8 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from alerting.commands.command import Command
@@ -21,8 +20,7 @@ from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import incident_to_json
 from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
-from alerting.sinks.http_sink import TIMEOUT, HttpSink, rfc3339
-from alerting.words.locales import ENGLISH
+from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink, rfc3339
 from alerting.words.phrases import Phrases
 from config.links import Links
 
@@ -70,14 +68,9 @@ class WebhookSink(HttpSink):
     """
 
     def __init__(
-        self,
-        destination: str,
-        url: str,
-        key: bytes | None = None,
-        timeout: float = TIMEOUT,
-        now: Callable[[], float] = time.time,
+        self, destination: str, url: str, key: bytes | None = None, options: HttpOptions = USUAL
     ) -> None:
-        super().__init__(destination, url, timeout, now)
+        super().__init__(destination, url, options)
         self._key = key
 
     def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
@@ -92,11 +85,8 @@ class WebhookSink(HttpSink):
             headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
         return body, headers
 
-
-def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return a function that makes webhook bodies (fields: ``docs/alerts.md``)."""
-
-    def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
+    def render(self, dispatch: Dispatch, _: SubjectState) -> Content | None:
+        """Return the body for a dispatch (fields: ``docs/alerts.md``)."""
         if dispatch.form is Form.FILE:
             return None  # the flood's body lists all of its incidents
         notice = dispatch.notice
@@ -115,7 +105,12 @@ def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, Subje
                 incident = notice.incident
                 at = dispatch.at or notice.at
                 data |= incident_data(
-                    incident, links, words, at=at, commands=dispatch.commands, memos=dispatch.memos
+                    incident,
+                    self._links,
+                    self._words,
+                    at=at,
+                    commands=dispatch.commands,
+                    memos=dispatch.memos,
                 )
         if dispatch.follows is not None:
             data["follows"] = dispatch.follows
@@ -125,8 +120,6 @@ def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, Subje
         kind = dispatch.form.value if dispatch.form is not Form.PARENT else f"incident.{notice.action.value}"
         body = {"type": kind, "timestamp": rfc3339(dispatch.at or notice.at), "data": data}
         return Content(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
-
-    return content
 
 
 def incident_data(

@@ -21,12 +21,12 @@ from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from alerting.messages.render import Renderer
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs, group_of
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.alertmanager import in_alerts
-from alerting.sinks.message_content import in_messages
-from alerting.sinks.webhook import in_json
+from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.terminal import TerminalSink
+from alerting.sinks.webhook import WebhookSink
 from config.links import Links
 from config.settings import Settings
 from detectors.explain.examples import Illustration
@@ -285,10 +285,10 @@ class _Sent:
         self._draw = random.Random(1)  # noqa: S311 - a corpus, not a secret
         self._outbox = Outbox(self.storage, random.Random(2))  # noqa: S311 - jitter
         links = Links(SETTINGS.links)
-        self._contents = {
-            "slack": in_messages(Renderer(links, ZoneInfo("UTC"))),
-            "webhook:w": in_json(links),
-            "alertmanager:p": in_alerts(links, {"team": "shop"}),
+        self._sinks: dict[str, Sink] = {
+            "slack": TerminalSink(Renderer(links, ZoneInfo("UTC"))),
+            "webhook:w": WebhookSink("webhook:w", ""),
+            "alertmanager:p": AlertmanagerSink("alertmanager:p", "", {"team": "shop"}),
         }
 
     async def put(self, dispatches: list[Dispatch], now: float) -> None:
@@ -296,7 +296,7 @@ class _Sent:
             (dispatch, content) for dispatch in dispatches if (content := self._content(dispatch)) is not None
         ]
         await self._outbox.put(items, {}, now)
-        for group in self._contents:
+        for group in self._sinks:
             time = now
             while isinstance(row := self._outbox.next(time, group), OutboxRow):
                 if await self._outbox.begin(row):
@@ -304,7 +304,7 @@ class _Sent:
                 time += 1.5
 
     def _content(self, dispatch: Dispatch) -> Content | None:
-        return self._contents[group_of(dispatch.destination)](dispatch, self._outbox.known(dispatch))
+        return self._sinks[group_of(dispatch.destination)].render(dispatch, self._outbox.known(dispatch))
 
     def _outcome(self, row: OutboxRow) -> DeliveryOutcome:
         kinds = [Result.SENT] * 12 + [Result.RETRY, Result.UNKNOWN, Result.RENDERING, Result.GONE]

@@ -156,9 +156,8 @@ class Demo:
             self._found.incidents,
             self._found.notices,
             self.renderer,
-            self.zone,
-            title="Uneri demo",
-            about=ReportHead(
+            ReportHead(
+                title="Uneri demo",
                 source="generated traffic of a game backend",
                 first=self._simulation.start,
                 last=self._simulation.end,

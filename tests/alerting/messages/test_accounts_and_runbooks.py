@@ -1,7 +1,6 @@
 """Owners and remedies of a page: names of accounts, and links to runbooks."""
 
 import json
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,16 +9,13 @@ from alerting.commands.dispatch import Form, Line
 from alerting.incidents.notice import Action
 from alerting.messages.incident_page import thread_line
 from alerting.messages.render import Renderer
-from alerting.outbox.ports import SubjectState
-from alerting.sinks.alertmanager import in_alerts
-from alerting.sinks.webhook import in_json
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from detectors.watch.rankings import Hot
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, growth_finding, incident, scope
-from tests.alerting.message_makers import ZONE, digest, dispatch, notice, said
+from tests.alerting.message_makers import ZONE, alerted, digest, dispatch, notice, posted, said
 from tests.alerting.slack_standin import content_error
 
 SETTINGS = Settings.model_validate(
@@ -30,7 +26,6 @@ SETTINGS = Settings.model_validate(
 )
 LINKS = Links(SETTINGS.links)
 PLACES = {"en": "aws game-prod (123456789012)", "ja": "aws game-prod（123456789012）"}
-NOBODY = SubjectState()
 
 
 @pytest.mark.parametrize("locale", ["en", "ja"])
@@ -77,17 +72,13 @@ def test_the_digest_and_a_flood_name_accounts_too() -> None:
     assert "game-prod (123456789012)" in said(flood)
 
 
-def body(content: Any) -> Any:
-    return json.loads(content.body)
-
-
 def test_programs_get_the_name_of_the_account_and_the_runbook() -> None:
     words = phrases_of("en", SETTINGS.account_names)
     sent = dispatch(notice(incident(), action=Action.OPEN))
-    data = body(in_json(LINKS, words)(sent, NOBODY))["data"]
+    data = json.loads(posted(sent, words, LINKS))["data"]
     assert data["runbook"] == "https://wiki.example/spike?table=items"
     assert data["account_name"] == "game-prod"
-    [alert] = body(in_alerts(LINKS, {}, words)(sent, NOBODY))
+    [alert] = json.loads(alerted(sent, words, LINKS))
     assert alert["annotations"]["runbook_url"] == "https://wiki.example/spike?table=items"
     assert alert["annotations"]["account_name"] == "game-prod"
     assert alert["labels"]["account"] == ACCOUNT

@@ -17,13 +17,10 @@ from alerting.incidents.preceding import PrecedingChange
 from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import NAME, TOTAL, Message, length
 from alerting.messages.render import Renderer
-from alerting.outbox.ports import SubjectState
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.report.card import Cards, ReportedIncidents
 from alerting.report.preview import fragment
-from alerting.sinks.alertmanager import in_alerts
 from alerting.sinks.terminal import Terminal
-from alerting.sinks.webhook import in_json
 from alerting.words.locales import ENGLISH, JAPANESE, LANGUAGES
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
@@ -31,7 +28,7 @@ from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
 from detectors.watch.rankings import Hot
 from tests.alerting.given import PUT, T0, TABLE, finding, incident, scope
-from tests.alerting.message_makers import LINKS, ZONE, digest, dispatch, notice, page, said
+from tests.alerting.message_makers import LINKS, ZONE, alerted, digest, dispatch, notice, page, posted, said
 from tests.alerting.slack_standin import content_error
 
 URL = "https://ci.example.com/runs/42?a=1&b=2"
@@ -169,7 +166,7 @@ def test_a_terminal_and_a_preview_show_it_between_title_and_figures() -> None:
 def test_a_card_of_the_report_says_so_first(url: str, link: str) -> None:
     one = with_changes(after(url=url))
     renderer = Renderer(LINKS, ZONE)
-    card = Cards(ReportedIncidents([]), renderer, ZONE, {one.id: ""}).card(one)
+    card = Cards(ReportedIncidents([]), renderer, {one.id: ""}).card(one)
     assert card.changes == [("2 min after deploy 42 of inventory-put-item by ci", link)]
 
 
@@ -239,18 +236,14 @@ def test_a_very_long_version_is_cut() -> None:
 
 
 def test_a_webhook_has_the_changes_as_data() -> None:
-    content = in_json(LINKS)(dispatch(notice(with_changes())), SubjectState())
-    assert content is not None
-    [change] = json.loads(content.body or b"")["data"]["incident"]["changes"]
+    [change] = json.loads(posted(dispatch(notice(with_changes()))))["data"]["incident"]["changes"]
     assert (change["of"]["name"], change["what"], change["version"]) == ("inventory-put-item", "deploy", "42")
     assert (change["by"], change["url"], change["after"]) == ("ci", URL, 125)
 
 
 @pytest.mark.parametrize(("url", "link"), [(URL, URL), ("javascript:alert(1)", None)])
 def test_an_alert_has_them_in_its_annotations(url: str, link: str | None) -> None:
-    content = in_alerts(LINKS, {})(dispatch(notice(with_changes(after(url=url)))), SubjectState())
-    assert content is not None
-    [alert] = json.loads(content.body or b"")
+    [alert] = json.loads(alerted(dispatch(notice(with_changes(after(url=url))))))
     assert alert["annotations"]["changes"] == "2 min after deploy 42 of inventory-put-item by ci"
     assert alert["annotations"].get("link_change") == link
     assert "change" not in alert["labels"]

@@ -176,7 +176,7 @@ def test_the_first_to_acknowledge_owns_the_incident() -> None:
 
 
 def test_mentions_are_in_the_message_and_in_the_notification() -> None:
-    message = page(OPEN, calls="here U012AB3CD S0614TZR7 channel <!everyone>")
+    message = page(OPEN, mention="here U012AB3CD S0614TZR7 channel <!everyone>")
     called = "<!here> <@U012AB3CD> <!subteam^S0614TZR7> "
     assert message.text.startswith(f"{called}SPIKE")
     assert called in said(message)

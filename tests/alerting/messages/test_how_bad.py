@@ -87,7 +87,7 @@ def test_a_terminal_and_a_report_say_it_too(tmp_path: Path) -> None:
     Terminal(Console(file=written), ZONE).show(page(one), at=T0, incident=one)
     assert "Severity: CRITICAL · 41 % of requests fail\n" in written.getvalue()
     reported = [replace(one, alerted=T0, sent="page")]
-    write_report(tmp_path / "r.html", reported, [notice(*reported)], Renderer(LINKS, ZONE), ZONE)
+    write_report(tmp_path / "r.html", reported, [notice(*reported)], Renderer(LINKS, ZONE))
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "Severity" in html
     assert "CRITICAL" in html

@@ -14,14 +14,11 @@ from alerting.commands.memo import LONGEST, Memo
 from alerting.messages.modals import details
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import memo_mrkdwn
-from alerting.outbox.ports import SubjectState
-from alerting.sinks.alertmanager import in_alerts
-from alerting.sinks.webhook import in_json
 from alerting.words.locales import ENGLISH, LANGUAGES
 from alerting.words.mrkdwn import restored
 from alerting.words.phrases import Phrases
 from tests.alerting.given import T0, incident
-from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, said
+from tests.alerting.message_makers import LINKS, ZONE, alerted, dispatch, notice, posted, said
 from tests.alerting.slack_standin import content_error, texts, view_error
 
 OPEN = incident()
@@ -102,25 +99,16 @@ def test_the_line_of_a_thread_has_a_memo_whole_or_cut_where_it_would_not_fit(
 
 def test_webhooks_and_alertmanager_get_them_too() -> None:
     sent = dispatch(notice(OPEN), memos=MEMOS)
-    content = in_json(LINKS)(sent, SubjectState())
-    assert content is not None
-    assert content.body is not None
-    got = json.loads(content.body)["data"]["incident"]["memos"]
+    got = json.loads(posted(sent))["data"]["incident"]["memos"]
     assert [(memo["incident"], memo["by"], memo["text"]) for memo in got] == [
         (memo.incident, memo.by, memo.text) for memo in MEMOS
     ]
     assert got[0]["at"] == got[0]["written"] == MEMOS[0].at
-    alert = in_alerts(LINKS, {})(sent, SubjectState())
-    assert alert is not None
-    assert alert.body is not None
-    assert json.loads(alert.body)[0]["annotations"]["memos"] == (
+    assert json.loads(alerted(sent))[0]["annotations"]["memos"] == (
         "2025-07-04, alice: the same build again; 2025-07-03, U012AB3CD: ios 3.2.1 retried without backoff; "
         "2025-07-02, alice: the nightly import"
     )
-    none = in_alerts(LINKS, {})(replace(sent, memos=[]), SubjectState())
-    assert none is not None
-    assert none.body is not None
-    assert "memos" not in json.loads(none.body)[0]["annotations"]
+    assert "memos" not in json.loads(alerted(replace(sent, memos=[])))[0]["annotations"]
 
 
 @given(

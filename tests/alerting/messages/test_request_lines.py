@@ -11,9 +11,7 @@ from alerting.messages.blocks import SECTION
 from alerting.messages.modals import BLOCKS, View, details
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import request_links
-from alerting.outbox.ports import SubjectState
 from alerting.report.card import Cards, ReportedIncidents
-from alerting.sinks.webhook import in_json
 from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -21,7 +19,7 @@ from config.settings import LinksSettings
 from detectors.explain.examples import Why
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from tests.alerting.given import ACCOUNT, T0, incident
-from tests.alerting.message_makers import ZONE, dispatch, notice
+from tests.alerting.message_makers import ZONE, dispatch, notice, posted
 
 LINKS = Links(LinksSettings())
 ID = "8f5c1f4e-2c1d-4b6e-9a51-0d1e2f3a4b5c"
@@ -142,7 +140,7 @@ def test_long_requests_stay_within_what_slack_takes() -> None:
 def test_the_report_has_them() -> None:
     one = with_examples(example(sample="<script>alert(1)</script>"))
     reported = ReportedIncidents([notice(one)])
-    card = Cards(reported, Renderer(LINKS, ZONE), ZONE, {one.id: "inventory"}).card(one)
+    card = Cards(reported, Renderer(LINKS, ZONE), {one.id: "inventory"}).card(one)
     [line] = card.examples
     assert line.text.startswith("Most capacity · ")
     assert line.trace == TRACED
@@ -151,10 +149,7 @@ def test_the_report_has_them() -> None:
 
 
 def body(one: Incident) -> dict[str, Any]:
-    content = in_json(LINKS)(dispatch(notice(one)), SubjectState())
-    assert content is not None
-    assert content.body is not None
-    found: dict[str, Any] = json.loads(content.body)
+    found: dict[str, Any] = json.loads(posted(dispatch(notice(one)), links=LINKS))
     return found
 
 
