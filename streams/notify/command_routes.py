@@ -11,7 +11,7 @@ from aiohttp import web
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Answer, CommandResult
 from alerting.commands.memo import LONGEST as LONGEST_MEMO
-from alerting.commands.memo import memo_text
+from alerting.commands.memo import MemoAnswer, memo_text
 from alerting.commands.slash import LONGEST as LONGEST_SILENCE
 from alerting.commands.slash import SHORTEST as SHORTEST_SILENCE
 from alerting.incidents.notice import identify
@@ -36,7 +36,7 @@ _AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one 
 _BACK: Final = 400 * 86_400  # seconds: 13 months, as far as a board shows
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-_Show = Callable[[Answer], dict[str, object]]
+_Show = Callable[[Answer], "SilencedAnswer | NotedAnswer"]
 
 
 class NoAnswerError(Exception):
@@ -99,7 +99,7 @@ class CommandRoutes:
             raise RouteError(answer) from None
 
     async def execute(self, command: Command, show: _Show) -> web.Response:
-        """Execute a command; answer with its result and the fields that ``show`` returns.
+        """Execute a command; answer with what ``show`` returns.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class CommandRoutes:
             answer = await self._execute(command)
         except NoAnswerError as error:
             raise RouteError(json_answer({"error": str(error)}, 503)) from error
-        return json_answer({"said": answer.result, **show(answer)}, _STATUS.get(answer.result, 409))
+        return json_answer(show(answer), _STATUS.get(answer.result, 409))
 
     async def remove(self, request: web.Request, verb: str, kind: CommandKind, show: _Show) -> web.Response:
         """Execute a command that removes the silence or memo with the id in the path."""
@@ -145,6 +145,15 @@ class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: int
     why: str = ""
     by: str = ""
+
+
+class SilencedAnswer(msgspec.Struct, kw_only=True):
+    """What became of a command about a silence; ``fits`` counts the incidents that match."""
+
+    said: CommandResult
+    silence: str | None
+    until: int | None
+    fits: int | None
 
 
 class SilenceRoutes(CommandRoutes):
@@ -183,8 +192,8 @@ class SilenceRoutes(CommandRoutes):
         return await self.remove(request, "unsilence", CommandKind.UNSILENCE, _show_silence)
 
 
-def _show_silence(answer: Answer) -> dict[str, object]:
-    return {"silence": answer.silence, "until": answer.until, "fits": answer.fits}
+def _show_silence(answer: Answer) -> SilencedAnswer:
+    return SilencedAnswer(said=answer.result, silence=answer.silence, until=answer.until, fits=answer.fits)
 
 
 class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +208,19 @@ class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Keep the visible characters of the scope, as of the text."""
         self.scope = clean(self.scope)
+
+
+class NotedAnswer(msgspec.Struct, kw_only=True):
+    """What became of a command about a memo."""
+
+    said: CommandResult
+    memo: MemoAnswer | None
+
+
+class MemosAnswer(msgspec.Struct):
+    """Memos, oldest first."""
+
+    memos: list[MemoAnswer]
 
 
 class MemoRoutes(CommandRoutes):
@@ -217,12 +239,13 @@ class MemoRoutes(CommandRoutes):
     async def _show(self, request: web.Request) -> web.Response:
         known = self.known()
         name = request.query.get("incident")
-        if name is None:
-            return json_answer({"memos": [memo.to_json() for memo in known.memos]})
-        tracked = known.named(name)
-        if tracked is None:
-            return json_answer(UNKNOWN, 404)
-        return json_answer({"memos": [memo.to_json() for memo in known.memos_of(tracked.incident)]})
+        memos = known.memos
+        if name is not None:
+            tracked = known.named(name)
+            if tracked is None:
+                return json_answer(UNKNOWN, 404)
+            memos = known.memos_of(tracked.incident)
+        return json_answer(MemosAnswer([memo.as_answer() for memo in memos]))
 
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self.body(request, MemoBody)
@@ -277,5 +300,5 @@ def _wrong_scope(scope: str) -> str | None:
     return None
 
 
-def _show_memo(answer: Answer) -> dict[str, object]:
-    return {"memo": None if answer.memo is None else answer.memo.to_json()}
+def _show_memo(answer: Answer) -> NotedAnswer:
+    return NotedAnswer(said=answer.result, memo=None if answer.memo is None else answer.memo.as_answer())

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import Gauge
@@ -16,6 +17,7 @@ from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
 from streams.process.web.access import is_trusted
+from streams.process.web.answer_forms import json_of
 from streams.process.web.listen_address import AddressError
 
 log = structlog.get_logger("uneri.config")
@@ -27,6 +29,13 @@ class Reloaded(NamedTuple):
     changed: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+class ReloadAnswer(msgspec.Struct):
+    """The sections that were taken up, and the settings that wait for a restart."""
+
+    changed: list[str]
+    restart: list[str]
 
 
 class Reloading:
@@ -105,7 +114,7 @@ class Reloading:
         if outcome.problems:
             error = "\n".join(("nothing was changed", *outcome.problems))
             return web.json_response({"error": error}, status=422)
-        return web.json_response({"changed": outcome.changed, "restart": outcome.restart})
+        return json_of(ReloadAnswer(list(outcome.changed), list(outcome.restart)))
 
     async def _reload(self) -> Reloaded:
         try:

@@ -3,21 +3,13 @@
 import asyncio
 from pathlib import Path
 
-import msgspec
 from aiohttp import web
 
 from streams.drivers.local.log_judge import LogJudge
 from streams.drivers.local.takeover import LearntFileError, read_learnt
 from streams.process.web.access import is_trusted
-
-
-class TakeoverState(msgspec.Struct):
-    """The progress of a history that a daemon takes over."""
-
-    begins: int | None  # the first bucket that can be judged anew, epoch seconds
-    waits: bool = False  # a history is being taken over
-    progress: float = 0.0  # in [0, 1]
-    refused: str | None = None  # why the last one was refused
+from streams.process.web.answer_forms import json_of
+from streams.screens.openapi.operations import TakeoverAnswer, TakingUpAnswer
 
 
 class BackfillRoutes:
@@ -34,8 +26,7 @@ class BackfillRoutes:
     async def _state(self, _: web.Request) -> web.Response:
         takeover = self._judge.takeover
         begins = await asyncio.to_thread(self._judge.first_bucket)
-        state = TakeoverState(begins, takeover.waits, takeover.progress, takeover.refused)
-        return web.json_response(msgspec.to_builtins(state))
+        return json_of(TakeoverAnswer(begins, takeover.waits, takeover.progress, takeover.refused))
 
     async def _begin(self, request: web.Request) -> web.Response:
         if not is_trusted(request):
@@ -54,4 +45,4 @@ class BackfillRoutes:
             message = f"{self._folder} holds nothing that a backfill has finished"
             return web.json_response({"error": message}, status=409)
         self._judge.begin_takeover(learnt)
-        return web.json_response({"taking_up": True}, status=202)
+        return json_of(TakingUpAnswer(True), 202)

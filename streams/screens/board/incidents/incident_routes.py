@@ -9,11 +9,16 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
-from alerting.commands.memo import Memo
+from alerting.commands.memo import Memo, MemoAnswer
+from alerting.incidents.answers import ChangeAnswer, SeverityAnswer, change_answer, severity_answer
+from alerting.incidents.incident import Sent, State
+from alerting.messages.incident_answer import LabelledAnswer, WhoAnswer, acknowledgement, label_of
 from alerting.pipeline.incident_registry import TrackedIncident
 from detectors.model.finding import AddedUp, Failures, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import ScopeAnswer
+from detectors.model.stated import StatedChange
 from streams.notify.command_routes import UNKNOWN
-from streams.notify.incidents_route import done_to_json
 from streams.screens.board.board_answers import SharedAnswers, encoded, in_json, refused
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_service import IncidentService, KnownIncidents
@@ -82,23 +87,23 @@ class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in a line; the fields are those of ``GET /incidents``. ``memos`` counts its own."""
 
     id: str
-    verdict: str
-    state: str
-    sent: str
+    verdict: Verdict
+    state: State
+    sent: Sent
     start: int
     end: int | None
-    scope: dict[str, object]
-    measure: str
+    scope: ScopeAnswer
+    measure: Measure
     observed: float
     expected: float | None
-    severity: dict[str, object]
+    severity: SeverityAnswer
     reopened: int
     error_type: str | None
     failures: Failures | None
     added_up: AddedUp | None
     memos: int
-    acknowledged: object = None
-    labelled: object = None
+    acknowledged: WhoAnswer | None = None
+    labelled: LabelledAnswer | None = None
 
 
 class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +116,8 @@ class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     incidents: list[ListedIncident]
     left_out: int
-    memos: list[dict[str, object]]
-    changes: list[dict[str, object]]
+    memos: list[MemoAnswer]
+    changes: list[ChangeAnswer]
 
 
 class IncidentRoutes:
@@ -172,8 +177,8 @@ def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedInci
         since=since,
         incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
         left_out=len(found) - len(newest),
-        memos=[memo.to_json() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
-        changes=list(_changes(known, asked)),
+        memos=[memo.as_answer() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
+        changes=[change_answer(change) for change in _changes(known, asked)],
     )
 
 
@@ -182,22 +187,23 @@ def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
     primary = incident.primary
     return ListedIncident(
         id=incident.id,
-        verdict=incident.verdict.value,
+        verdict=incident.verdict,
         state=incident.state,
         sent=tracked.sent,
         start=incident.start,
         end=incident.end,
-        scope=primary.about.to_json(),
-        measure=primary.measure.value,
+        scope=primary.about.as_answer(),
+        measure=primary.measure,
         observed=primary.observed,
         expected=primary.expected,
-        severity=incident.severity.to_json(),
+        severity=severity_answer(incident.severity),
         reopened=incident.reopened,
         error_type=primary.error_type or None,
         failures=primary.failures,
         added_up=primary.added_up,
         memos=memos,
-        **done_to_json(tracked),
+        acknowledged=acknowledgement(tracked.commands),
+        labelled=label_of(tracked.commands),
     )
 
 
@@ -213,7 +219,7 @@ def _timeline(known: KnownIncidents, asked: IncidentFilter) -> Iterator[Memo]:
             yield memo
 
 
-def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str, object]]:
+def _changes(known: KnownIncidents, asked: IncidentFilter) -> list[StatedChange]:
     since = known.at - asked.seconds
     fitting = (
         change
@@ -222,6 +228,4 @@ def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str,
         and (not asked.account or asked.account == change.about.account)
         and (not asked.kind or asked.kind == change.about.kind)
     )
-    for change in heapq.nlargest(MOST, fitting, key=lambda change: change.ts):
-        details = {"what": change.what, "version": change.version, "by": change.by, "url": change.url}
-        yield {"ts": change.ts, "of": change.about.to_json(), **details}
+    return heapq.nlargest(MOST, fitting, key=lambda change: change.ts)

@@ -3,13 +3,64 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.commands.memo import Memo
-from alerting.incidents.incident import Incident
+from alerting.incidents.incident import Incident, Sent
+from alerting.messages.incident_answer import WholeIncidentAnswer
 from alerting.pipeline.incident_registry import TrackedIncident
 from config.settings import DigestSettings
+from detectors.model.measures import Measure
+from detectors.model.scope import ScopeAnswer
 from detectors.model.stated import StatedChange
+
+
+class MomentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened; ``what`` says which of the fields there are.
+
+    It is ``change`` (before it), ``began``, ``joined`` (another series), ``alerted`` (``sent`` says as what),
+    a kind of ``alerting.commands.command.CommandKind`` with ``by``, ``until`` and ``why``, ``memo``,
+    ``resolved`` or ``withdrawn``.
+    """
+
+    at: float
+    what: str
+    scope: ScopeAnswer | UnsetType = UNSET
+    measure: Measure | UnsetType = UNSET
+    sent: Sent | UnsetType = UNSET
+    by: str | UnsetType = UNSET
+    until: int | UnsetType | None = UNSET
+    why: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    ts: float | UnsetType = UNSET
+    of: ScopeAnswer | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    after: int | UnsetType = UNSET
+    did: str | UnsetType = UNSET
+
+
+class HoldingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person did that holds the messages of an incident, and until when."""
+
+    id: str
+    ask: str
+    by: str
+    until: int | None
+    why: str
+
+
+class BoardIncidentAnswer(WholeIncidentAnswer, frozen=True, kw_only=True):
+    """One incident as its page has it; ``at`` is the watermark."""
+
+    at: int
+    story: list[MomentAnswer]
+    silences: list[HoldingAnswer]
+    exports: list[str]
 
 
 class KnownIncidents(NamedTuple):
@@ -35,11 +86,10 @@ class IncidentService(Protocol):
     async def known(self) -> KnownIncidents:
         """Return all remembered incidents, open and ended, with the memos and changes of their timeline."""
 
-    async def whole(self, name: str) -> dict[str, object] | None:
+    async def whole(self, name: str) -> BoardIncidentAnswer | None:
         """Return all that is known of one incident, by its id or the first characters of it.
 
-        This is the answer of ``GET /incidents/ID`` with ``at`` (the watermark), ``story`` (what happened, by
-        time) and ``silences`` (those of people that hold it). None if there is no such incident, or several.
+        None if there is no such incident, or several.
         """
 
     async def find(self, name: str) -> Incident | None:

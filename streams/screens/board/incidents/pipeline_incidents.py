@@ -4,21 +4,31 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+from msgspec.structs import asdict
+
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import WEBHOOK, Answer, Destination
 from alerting.commands.memo import Memo
+from alerting.incidents.answers import change_answer
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.secret import SecretError
 from config.settings import DigestSettings, Settings
+from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
 from streams.notify.command_routes import ELSEWHERE
 from streams.notify.http_receivers import ExportError, export_to_webhook, key_of
-from streams.notify.incidents_route import whole_to_json
+from streams.notify.incidents_route import whole_incident
 from streams.screens.board.board_data import BoardDataError
-from streams.screens.board.incidents.incident_service import KnownIncidents
+from streams.screens.board.incidents.incident_service import (
+    BoardIncidentAnswer,
+    HoldingAnswer,
+    KnownIncidents,
+    MomentAnswer,
+)
 
 JOINED: Final = 30
 """Series that the story shows to have joined; the others are members, and listed there."""
@@ -61,19 +71,19 @@ class PipelineIncidents:
         pipeline = self._present()
         return KnownIncidents(pipeline.watermark, pipeline.tracked(), pipeline.memos, self._changes())
 
-    async def whole(self, name: str) -> dict[str, object] | None:
+    async def whole(self, name: str) -> BoardIncidentAnswer | None:
         """Return all that is known of one incident."""
         pipeline = self._present()
         tracked = pipeline.named(name)
         if tracked is None:
             return None
-        return {
-            **whole_to_json(pipeline, tracked, self._documents()),
-            "at": pipeline.watermark,
-            "story": story(tracked, pipeline.memos_of(tracked.incident)),
-            "silences": _silences(pipeline, tracked),
-            "exports": self.exports,
-        }
+        return BoardIncidentAnswer(
+            **asdict(whole_incident(pipeline, tracked, self._documents())),
+            at=pipeline.watermark,
+            story=story(tracked, pipeline.memos_of(tracked.incident)),
+            silences=_silences(pipeline, tracked),
+            exports=self.exports,
+        )
 
     async def find(self, name: str) -> Incident | None:
         """Return one incident by its id."""
@@ -98,8 +108,8 @@ class PipelineIncidents:
             key = key_of(webhooks[to], os.environ)
         except SecretError as error:
             raise ExportError(str(error)) from None
-        whole = whole_to_json(pipeline, tracked, self._documents())
-        return await export_to_webhook(to, webhooks[to].url, key, whole)
+        whole = whole_incident(pipeline, tracked, self._documents())
+        return await export_to_webhook(to, webhooks[to].url, key, msgspec.to_builtins(whole))
 
     async def act(self, command: Command) -> Answer:
         """Carry out a person's command."""
@@ -115,61 +125,50 @@ class PipelineIncidents:
         return pipeline
 
 
-def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[dict[str, object]]:
+def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[HoldingAnswer]:
     """Return the silences of people that hold an incident; those of the configuration are not theirs."""
     names = {command.id: command.who for command in tracked.commands}
     return [
-        {
-            "id": silence.id,
-            "ask": "raised" if silence.fingerprint else silence.kind.value,
-            "by": names.get(silence.id, silence.by),
-            "until": silence.until,
-            "why": silence.why,
-        }
+        HoldingAnswer(
+            id=silence.id,
+            ask="raised" if silence.fingerprint else silence.kind.value,
+            by=names.get(silence.id, silence.by),
+            until=silence.until,
+            why=silence.why,
+        )
         for silence in pipeline.silences()
         if (silence.incident == tracked.incident.id or silence.matches(tracked))
         and not silence.id.startswith("config/")
     ]
 
 
-def story(tracked: TrackedIncident, memos: Sequence[Memo]) -> list[dict[str, object]]:
-    """Return the moments of an incident, the oldest first: ``at`` in epoch seconds, and ``what``.
-
-    ``what`` is ``change`` (before it), ``began``, ``joined`` (another series), ``alerted`` (``sent`` says as
-    what), a kind of ``alerting.commands.command.CommandKind`` with ``by``, ``until`` and ``why``, ``memo``,
-    ``resolved`` or ``withdrawn``.
-    """
-    return sorted(_moments(tracked, memos), key=lambda moment: float(str(moment["at"])))
+def story(tracked: TrackedIncident, memos: Sequence[Memo]) -> list[MomentAnswer]:
+    """Return the moments of an incident, the oldest first."""
+    return sorted(_moments(tracked, memos), key=lambda moment: moment.at)
 
 
-def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[dict[str, object]]:
+def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[MomentAnswer]:
     incident = tracked.incident
-    for change in incident.changes:
-        written = change.to_json()
-        yield {**written, "at": written["ts"], "what": "change", "did": written.get("what", "")}
-    yield {
-        "at": incident.start,
-        "what": "began",
-        "scope": incident.primary.about.to_json(),
-        "measure": incident.primary.measure.value,
-    }
+    for preceding in incident.changes:
+        change = asdict(change_answer(preceding.change, preceding.after))
+        yield MomentAnswer(**change | {"at": change["ts"], "what": "change", "did": change["what"]})
+    yield _series_moment("began", incident.start, incident.primary)
     later = [member for member in incident.members if member.start > incident.start]
     for member in sorted(later, key=lambda member: member.start)[:JOINED]:
-        about, measure = member.about.to_json(), member.measure.value
-        yield {"at": member.start, "what": "joined", "scope": about, "measure": measure}
+        yield _series_moment("joined", member.start, member)
     if tracked.alerted is not None:
-        yield {"at": tracked.alerted, "what": "alerted", "sent": tracked.sent}
+        yield MomentAnswer(at=tracked.alerted, what="alerted", sent=tracked.sent)
     for command in tracked.commands:
         if command.kind not in (CommandKind.NOTE, CommandKind.FORGET):
-            yield {
-                "at": command.at,
-                "what": command.kind.value,
-                "by": command.who,
-                "until": command.until,
-                "why": command.why,
-            }
+            yield MomentAnswer(
+                at=command.at, what=command.kind, by=command.who, until=command.until, why=command.why
+            )
     for memo in memos:
         if memo.incident == incident.id:
-            yield {"at": memo.written, "what": "memo", "id": memo.id, "by": memo.who, "text": memo.text}
+            yield MomentAnswer(at=memo.written, what="memo", id=memo.id, by=memo.who, text=memo.text)
     if tracked.ended_at is not None:
-        yield {"at": tracked.ended_at, "what": incident.state}
+        yield MomentAnswer(at=tracked.ended_at, what=incident.state)
+
+
+def _series_moment(what: str, at: int, finding: Finding) -> MomentAnswer:
+    return MomentAnswer(at=at, what=what, scope=finding.about.as_answer(), measure=finding.measure)

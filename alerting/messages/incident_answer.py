@@ -1,0 +1,125 @@
+"""One incident as programs receive it over HTTP and by webhooks: with its links, and what people did."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
+
+from alerting.commands.command import Command, CommandKind, mark_of
+from alerting.commands.labels import LABEL_KINDS, LabelKind
+from alerting.commands.local_time import rfc3339
+from alerting.commands.memo import Memo, MemoAnswer
+from alerting.incidents.answers import ExampleLine, IncidentLine, incident_line
+from alerting.incidents.incident import Incident, IncidentExample
+from alerting.messages.console_links import ConsoleLinks
+from alerting.messages.request_lines import request_links
+from alerting.words.phrases import Phrases
+from config.links import Links
+
+
+class ExampleAnswer(ExampleLine, frozen=True, kw_only=True):
+    """A request of the incident, with the addresses of its logs and its trace."""
+
+    links: dict[str, str]
+
+
+class WhoAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did it, and when."""
+
+    by: str
+    at: int
+
+
+class LabelledAnswer(WhoAnswer, frozen=True, kw_only=True):
+    """What a person said that the incident is."""
+
+    label: LabelKind = msgspec.field(name="as")
+
+
+class IncidentAnswer(IncidentLine, frozen=True, kw_only=True):
+    """An incident, with the evidence of the finding that explains the others.
+
+    Times are epoch seconds of event time; amounts are per second, milliseconds of a latency, of a level
+    itself. ``costs`` is in US dollars an hour more than expected. ``reason`` says why it was, or was not,
+    reported.
+    """
+
+    examples: Sequence[ExampleAnswer]
+    memos: list[MemoAnswer]
+    acknowledged: WhoAnswer | UnsetType = UNSET
+    labelled: LabelledAnswer | UnsetType = UNSET
+
+
+class CommandAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person did; ``at`` is a time of RFC 3339."""
+
+    ask: CommandKind
+    by: str
+    at: str
+    why: str
+
+
+class IncidentData(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook receives of one incident."""
+
+    incident: IncidentAnswer
+    links: dict[str, str]
+    runbook: str | None
+    account_name: str | None
+    commands: list[CommandAnswer]
+
+
+class WholeIncidentAnswer(IncidentData, frozen=True, kw_only=True):
+    """One incident: what a webhook receives of it, with a title and the whole as Markdown."""
+
+    title: str
+    markdown: str
+
+
+def incident_answer(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> IncidentAnswer:
+    """Return an incident: its examples with their links, and the memos of its kind."""
+    fields = asdict(incident_line(incident))
+    fields["examples"] = [example_answer(example, links) for example in incident.examples]
+    return IncidentAnswer(**fields, memos=[memo.as_answer() for memo in memos])
+
+
+def example_answer(example: IncidentExample, links: Links | None) -> ExampleAnswer:
+    """Return an example with its links; without any where ``links`` is None."""
+    found = {} if links is None else request_links(example.request, links)
+    return ExampleAnswer(**asdict(example.request), why=example.why, links=found)
+
+
+def incident_data(
+    incident: Incident,
+    links: Links,
+    words: Phrases,
+    *,
+    at: int,
+    commands: Sequence[Command],
+    memos: Sequence[Memo],
+) -> IncidentData:
+    """Return one incident, its links, and the commands of people; ``at`` is the watermark, epoch seconds."""
+    console = ConsoleLinks.of(incident, links, words, at=at)
+    return IncidentData(
+        incident=incident_answer(incident, links, memos),
+        links=console.addresses(incident),
+        runbook=console.runbook(incident),
+        account_name=words.accounts.get(incident.primary.about.account),
+        commands=[
+            CommandAnswer(ask=command.kind, by=command.by, at=rfc3339(command.at), why=command.why)
+            for command in commands
+        ],
+    )
+
+
+def acknowledgement(commands: Sequence[Command]) -> WhoAnswer | None:
+    """Return the first acknowledgement of an incident, if there is one."""
+    first = next((command for command in commands if command.kind is CommandKind.ACKNOWLEDGE), None)
+    return None if first is None else WhoAnswer(by=first.who, at=first.at)
+
+
+def label_of(commands: Sequence[Command]) -> LabelledAnswer | None:
+    """Return the label that people gave an incident, if it has one."""
+    mark = mark_of(commands)
+    return None if mark is None else LabelledAnswer(by=mark.who, at=mark.at, label=LABEL_KINDS[mark.kind])
