@@ -95,13 +95,13 @@ class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     after: int | UnsetType = UNSET
 
 
-class ExampleLine(RequestExample, frozen=True, kw_only=True):
+class ExampleEntry(RequestExample, frozen=True, kw_only=True):
     """A request of the incident."""
 
     why: Why
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What incidents and findings have in common; the figures are those of one finding.
 
     Times are epoch seconds of event time; amounts are per second, milliseconds of a latency, of a level
@@ -140,7 +140,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     causes: list[CauseAnswer]
 
 
-class FindingLine(Evidence, frozen=True, kw_only=True):
+class FindingEntry(EvidenceAnswer, frozen=True, kw_only=True):
     """A line of ``findings.jsonl``: one finding in its newest revision."""
 
     sentence: str
@@ -150,7 +150,7 @@ class FindingLine(Evidence, frozen=True, kw_only=True):
     changes: list[ChangeAnswer]
 
 
-class IncidentLine(Evidence, frozen=True, kw_only=True):
+class IncidentEntry(EvidenceAnswer, frozen=True, kw_only=True):
     """A line of ``incidents.jsonl``, with the evidence of the finding that explains the others."""
 
     members: list[MemberAnswer]
@@ -164,10 +164,10 @@ class IncidentLine(Evidence, frozen=True, kw_only=True):
     follows: str | None
     finding: str
     changes: list[ChangeAnswer]
-    examples: Sequence[ExampleLine]
+    examples: Sequence[ExampleEntry]
 
 
-def incident_line(incident: Incident) -> IncidentLine:
+def incident_entry(incident: Incident) -> IncidentEntry:
     """Return an incident as a replay writes it."""
     primary = incident.primary
     own = {
@@ -180,7 +180,7 @@ def incident_line(incident: Incident) -> IncidentLine:
         "end": incident.end,
         "costs": UNSET if incident.costs is None else round(incident.costs, 4),
     }
-    return IncidentLine(
+    return IncidentEntry(
         **{**_evidence(primary), **own},
         members=[_member(member) for member in incident.members],
         sentence=primary.sentence,
@@ -193,11 +193,11 @@ def incident_line(incident: Incident) -> IncidentLine:
         follows=incident.follows,
         finding=primary.id,
         changes=[_preceding(change) for change in incident.changes],
-        examples=[ExampleLine(**asdict(example.request), why=example.why) for example in incident.examples],
+        examples=[ExampleEntry(**asdict(example.request), why=example.why) for example in incident.examples],
     )
 
 
-def finding_line(finding: Finding, incident: Incident | None = None) -> FindingLine:
+def finding_entry(finding: Finding, incident: Incident | None = None) -> FindingEntry:
     """Return a finding as a replay writes it.
 
     ``incident`` is the one that the finding belongs to. Only its primary finding carries what was sent, so
@@ -213,7 +213,7 @@ def finding_line(finding: Finding, incident: Incident | None = None) -> FindingL
         "alerted": incident.alerted if incident is not None and primary else None,
         "end": finding.end,
     }
-    return FindingLine(
+    return FindingEntry(
         **{**_evidence(finding), **own},
         sentence=finding.sentence,
         state=finding.state,
@@ -236,7 +236,7 @@ def _reason(finding: Finding, incident: Incident | None) -> str:
 
 
 def _evidence(finding: Finding) -> dict[str, Any]:
-    """Return the fields of ``Evidence`` from ``scope`` on."""
+    """Return the fields of ``EvidenceAnswer`` from ``scope`` on."""
     callers, suspects = shares_of_whole(finding)
     fatal = finding.verdict is Verdict.FATAL
     return {

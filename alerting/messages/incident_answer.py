@@ -10,7 +10,7 @@ from alerting.commands.command import Command, CommandKind, mark_of
 from alerting.commands.labels import LABEL_KINDS, LabelKind
 from alerting.commands.local_time import rfc3339
 from alerting.commands.memo import Memo, MemoAnswer
-from alerting.incidents.answers import ExampleLine, IncidentLine, incident_line
+from alerting.incidents.answers import ExampleEntry, IncidentEntry, incident_entry
 from alerting.incidents.incident import Incident, IncidentExample
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import request_links
@@ -18,7 +18,7 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 
 
-class ExampleAnswer(ExampleLine, frozen=True, kw_only=True):
+class ExampleAnswer(ExampleEntry, frozen=True, kw_only=True):
     """A request of the incident, with the addresses of its logs and its trace."""
 
     links: dict[str, str]
@@ -37,7 +37,7 @@ class LabelledAnswer(WhoAnswer, frozen=True, kw_only=True):
     label: LabelKind = msgspec.field(name="as")
 
 
-class IncidentAnswer(IncidentLine, frozen=True, kw_only=True):
+class IncidentAnswer(IncidentEntry, frozen=True, kw_only=True):
     """An incident, with the evidence of the finding that explains the others.
 
     Times are epoch seconds of event time; amounts are per second, milliseconds of a latency, of a level
@@ -60,7 +60,7 @@ class CommandAnswer(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-class IncidentData(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookIncident(msgspec.Struct, frozen=True, kw_only=True):
     """What a webhook receives of one incident."""
 
     incident: IncidentAnswer
@@ -70,7 +70,7 @@ class IncidentData(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[CommandAnswer]
 
 
-class WholeIncidentAnswer(IncidentData, frozen=True, kw_only=True):
+class WholeIncidentAnswer(WebhookIncident, frozen=True, kw_only=True):
     """One incident: what a webhook receives of it, with a title and the whole as Markdown."""
 
     title: str
@@ -79,7 +79,7 @@ class WholeIncidentAnswer(IncidentData, frozen=True, kw_only=True):
 
 def incident_answer(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> IncidentAnswer:
     """Return an incident: its examples with their links, and the memos of its kind."""
-    fields = asdict(incident_line(incident))
+    fields = asdict(incident_entry(incident))
     fields["examples"] = [example_answer(example, links) for example in incident.examples]
     return IncidentAnswer(**fields, memos=[memo.as_answer() for memo in memos])
 
@@ -98,10 +98,10 @@ def incident_data(
     at: int,
     commands: Sequence[Command],
     memos: Sequence[Memo],
-) -> IncidentData:
+) -> WebhookIncident:
     """Return one incident, its links, and the commands of people; ``at`` is the watermark, epoch seconds."""
     console = ConsoleLinks.of(incident, links, words, at=at)
-    return IncidentData(
+    return WebhookIncident(
         incident=incident_answer(incident, links, memos),
         links=console.addresses(incident),
         runbook=console.runbook(incident),

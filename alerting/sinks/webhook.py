@@ -17,7 +17,7 @@ import msgspec
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
-from alerting.incidents.answers import IncidentLine, incident_line
+from alerting.incidents.answers import IncidentEntry, incident_entry
 from alerting.messages.incident_answer import incident_data
 from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
@@ -108,9 +108,9 @@ def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, Subje
         }
         match dispatch.form:
             case Form.FLOOD:
-                data["incidents"] = [_short(incident_line(incident)) for incident in dispatch.of_flood]
+                data["incidents"] = [_short(incident_entry(incident)) for incident in dispatch.of_flood]
             case Form.DIGEST:
-                data["incidents"] = [incident_line(incident) for incident in notice.incidents]
+                data["incidents"] = [incident_entry(incident) for incident in notice.incidents]
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
@@ -140,6 +140,6 @@ _SHORT: Final = (
 )  # fmt: skip
 
 
-def _short(line: IncidentLine) -> dict[str, object]:
+def _short(line: IncidentEntry) -> dict[str, object]:
     """Return the fields of an incident that fit into a flood's body."""
     return {name: getattr(line, name) for name in _SHORT}

@@ -11,7 +11,7 @@ import msgspec
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import Evaluation, evaluate
-from alerting.incidents.answers import finding_line, incident_line
+from alerting.incidents.answers import finding_entry, incident_entry
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 from config.settings import Settings
@@ -76,11 +76,11 @@ def write(found: Replayed, out: Path) -> None:
     _write_lines(
         out / "findings.jsonl",
         [
-            finding_line(with_causes(finding, causes.get(finding.id, [])), incident_of.get(finding.id))
+            finding_entry(with_causes(finding, causes.get(finding.id, [])), incident_of.get(finding.id))
             for finding in found.findings
         ],
     )
-    _write_lines(out / "incidents.jsonl", [incident_line(incident) for incident in found.incidents])
+    _write_lines(out / "incidents.jsonl", [incident_entry(incident) for incident in found.incidents])
     dead = out / DEAD_LETTERS
     dead.unlink(missing_ok=True)
     if found.dead:

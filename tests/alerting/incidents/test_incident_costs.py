@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.answers import incident_line
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
@@ -30,7 +30,7 @@ def test_a_page_shows_what_a_route_costs_with_the_function_and_the_table_behind_
     incident: Incident,
 ) -> None:
     assert "*Costs*\n10.00 USD an hour more" in said(page(incident))
-    assert incident_line(incident).costs == 10.0
+    assert incident_entry(incident).costs == 10.0
 
 
 def test_a_scope_with_several_findings_counts_once_the_primary_as_it_says_the_others_by_the_newest() -> None:
@@ -52,5 +52,5 @@ def test_what_an_account_or_a_service_costs_has_all_of_it_already() -> None:
 
 def test_what_has_ended_or_is_unknown_is_not_counted() -> None:
     assert costing(finding(ROUTE), finding(PUT)).costs is None
-    assert "costs" not in written(incident_line(costing(finding(ROUTE))))
+    assert "costs" not in written(incident_entry(costing(finding(ROUTE))))
     assert costing(finding(ROUTE), AT_TABLE).costs == 5.0

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.answers import finding_line, incident_line
+from alerting.incidents.answers import finding_entry, incident_entry
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
@@ -148,9 +148,9 @@ def test_the_change_is_in_every_form_of_json() -> None:
         "url": "https://ci.example.com/42",
         "after": 120,
     }
-    assert written(incident_line(incident))["changes"] == [shown]
-    assert written(finding_line(incident.primary, incident))["changes"] == [shown]
-    assert written(finding_line(finding(TABLE), incident))["changes"] == []
+    assert written(incident_entry(incident))["changes"] == [shown]
+    assert written(finding_entry(incident.primary, incident))["changes"] == [shown]
+    assert written(finding_entry(finding(TABLE), incident))["changes"] == []
 
 
 # -- what becomes known late -------------------------------------------------------------------------

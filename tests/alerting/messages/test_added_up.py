@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.answers import finding_line
+from alerting.incidents.answers import finding_entry
 from alerting.incidents.severity import Grade, Harm, Severity, of_finding
 from alerting.messages.modals import details
 from alerting.words.locales import ENGLISH, JAPANESE
@@ -128,10 +128,10 @@ def test_details_show_the_mean_as_the_message_does(words: Phrases, now: str) -> 
 
 
 def test_programs_get_the_minute_and_what_was_added_up() -> None:
-    line = written(finding_line(lasting()))
+    line = written(finding_entry(lasting()))
     assert (line["observed"], line["lower"]) == (0.23, 0.05)
     assert line["added_up"] == {"observed": 0.33, "expected": 0.22, "seconds": 780}
-    assert "added_up" not in written(finding_line(finding(PUT)))
+    assert "added_up" not in written(finding_entry(finding(PUT)))
 
 
 def test_capacity_and_concurrency_are_shown_in_their_units() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.answers import finding_line, incident_line
+from alerting.incidents.answers import finding_entry, incident_entry
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action
@@ -167,10 +167,10 @@ def test_growth_that_reaches_its_limit_is_listed_with_the_days_left() -> None:
 
 
 def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:
-    line = written(incident_line(incident(fatal())))
+    line = written(incident_entry(incident(fatal())))
     assert (line["error_type"], line["times"], line["verdict"]) == ("KeyError", 3, "fatal")
-    assert finding_line(fatal()).error_type == "KeyError"
-    assert "error_type" not in written(incident_line(incident(finding(PUT))))
+    assert finding_entry(fatal()).error_type == "KeyError"
+    assert "error_type" not in written(incident_entry(incident(finding(PUT))))
 
 
 def test_each_verdict_goes_to_a_page_or_the_digest() -> None:

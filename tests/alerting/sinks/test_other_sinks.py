@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from alerting.commands.dispatch import Dispatch, Form
-from alerting.incidents.answers import incident_line
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import Receiver, SubjectState
@@ -160,7 +160,7 @@ async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(ben
     [(identity, body)] = hook.arrived.items()
     assert body["timestamp"] == "2025-10-09T09:00:00Z"
     data = body["data"]
-    assert data["incident"] == {**written(incident_line(opened.incident)), "memos": []}
+    assert data["incident"] == {**written(incident_entry(opened.incident)), "memos": []}
     assert data["action"] == "open"
     assert data["links"]["table"].startswith("https://")
     assert len(identity) == 20

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting.incidents.answers import incident_line
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
@@ -39,7 +39,7 @@ def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recor
 
 
 def report_of(incident: Incident) -> dict[str, object]:
-    line = written(incident_line(incident))
+    line = written(incident_entry(incident))
     return {key: value for key, value in line.items() if key != "examples"}  # not recorded
 
 
