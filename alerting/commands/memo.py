@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from detectors.model.copy_fields import copy_fields
+
 LONGEST: Final = 1000
 """Characters of a memo: a lesson, with a link to where more is written."""
 
@@ -46,16 +48,9 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
 
     def as_answer(self) -> MemoAnswer:
         """Return it as programs receive it."""
-        return MemoAnswer(
-            id=self.id,
-            incident=self.incident or UNSET,
-            scope=UNSET if self.incident else self.scope,
-            at=self.at,
-            written=self.written,
-            by=self.by,
-            name=self.name or UNSET,
-            text=self.text,
-        )
+        scope = UNSET if self.incident else self.scope
+        name = self.name or UNSET
+        return copy_fields(MemoAnswer, self, incident=self.incident or UNSET, scope=scope, name=name)
 
 
 def memo_text(text: str) -> str:

@@ -4,16 +4,14 @@ The descriptions of these answers, for programs and assistants, are made of thes
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from msgspec.structs import asdict
 
 from alerting.incidents.incident import WITHDRAWN, Incident, Sent, State
-from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import GradeWord, Harm, Reached, Severity
 from detectors.explain.examples import Why
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import (
     AddedUp,
     Cause,
@@ -31,8 +29,6 @@ from detectors.model.measures import Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import CLIENT, TENANT, ScopeAnswer
 from detectors.model.stated import StatedChange
-
-_T = TypeVar("_T")
 
 
 class SeverityAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,30 +166,20 @@ class IncidentEntry(EvidenceAnswer, frozen=True, kw_only=True):
 def incident_entry(incident: Incident) -> IncidentEntry:
     """Return an incident as a replay writes it."""
     primary = incident.primary
-    own = {
-        "id": incident.id,
-        "verdict": incident.verdict,
-        "sent": incident.sent,
-        "reason": incident.reason,
-        "start": incident.start,
-        "alerted": incident.alerted,
-        "end": incident.end,
-        "costs": UNSET if incident.costs is None else round(incident.costs, 4),
-    }
-    return IncidentEntry(
-        **{**_evidence(primary), **own},
+    return copy_fields(
+        IncidentEntry,
+        incident,
+        _evidence(primary),
+        costs=UNSET if incident.costs is None else round(incident.costs, 4),
         members=[_member(member) for member in incident.members],
         sentence=primary.sentence,
         severity=severity_answer(incident.severity),
         affected=_affected(incident.reached),
-        state=incident.state,
-        peak=incident.peak,
-        reopened=incident.reopened,
-        fingerprint=incident.fingerprint,
-        follows=incident.follows,
         finding=primary.id,
-        changes=[_preceding(change) for change in incident.changes],
-        examples=[ExampleEntry(**asdict(example.request), why=example.why) for example in incident.examples],
+        changes=[change_answer(change.change, change.after) for change in incident.changes],
+        examples=[
+            copy_fields(ExampleEntry, example.request, why=example.why) for example in incident.examples
+        ],
     )
 
 
@@ -204,23 +190,16 @@ def finding_entry(finding: Finding, incident: Incident | None = None) -> Finding
     that no message is counted twice.
     """
     primary = incident is not None and incident.primary.id == finding.id
-    own = {
-        "id": finding.id,
-        "verdict": finding.verdict,
-        "sent": incident.sent if incident is not None and primary else "none",
-        "reason": _reason(finding, incident),
-        "start": finding.start,
-        "alerted": incident.alerted if incident is not None and primary else None,
-        "end": finding.end,
-    }
-    return FindingEntry(
-        **{**_evidence(finding), **own},
-        sentence=finding.sentence,
-        state=finding.state,
-        revision=finding.revision,
+    return copy_fields(
+        FindingEntry,
+        _evidence(finding),
+        finding,
+        sent=incident.sent if incident is not None and primary else "none",
+        reason=_reason(finding, incident),
+        alerted=incident.alerted if incident is not None and primary else None,
         incident=None if incident is None else incident.id,
         changes=[
-            _preceding(change.after_start(finding))
+            change_answer(change.change, change.after_start(finding).after)
             for change in (() if incident is None else incident.changes)
             if finding.id in change.findings
         ],
@@ -235,39 +214,24 @@ def _reason(finding: Finding, incident: Incident | None) -> str:
     return incident.reason if incident.primary.id == finding.id else "reported with a deeper finding"
 
 
-def _evidence(finding: Finding) -> dict[str, Any]:
-    """Return the fields of ``EvidenceAnswer`` from ``scope`` on."""
+def _evidence(finding: Finding) -> EvidenceAnswer:
     callers, suspects = shares_of_whole(finding)
     fatal = finding.verdict is Verdict.FATAL
-    return {
-        "scope": finding.about.as_answer(),
-        "measure": finding.measure,
-        "observed": finding.observed,
-        "expected": finding.expected,
-        "lower": finding.lower,
-        "upper": finding.upper,
-        "score": finding.score,
-        "completeness": finding.completeness,
-        "weeks_used": finding.weeks_used,
-        "weeks_left_out": finding.weeks_left_out,
-        "compared_with": finding.compared_with,
-        "callers": [_share(share) for share in callers if share.scope.kind not in (CLIENT, TENANT)],
-        "suspects": [_share(share) for share in suspects],
-        "planned": _known(finding.planned),
-        "limit": _known(finding.limit),
-        "failures": _known(finding.failures),
-        "added_up": _known(finding.added_up),
-        "costs": UNSET if finding.costs is None else round(finding.costs, 4),
-        "throttle_reasons": finding.throttle_reasons or UNSET,
-        "error_type": finding.error_type if fatal else UNSET,
-        "times": finding.times if fatal else UNSET,
-        "growth": _known(finding.growth),
-        "causes": [_cause(cause) for cause in finding.causes],
-    }
-
-
-def _known(value: _T | None) -> _T | UnsetType:
-    return UNSET if value is None else value
+    return copy_fields(
+        EvidenceAnswer,
+        finding,
+        sent="none",
+        reason="",
+        alerted=None,
+        scope=finding.about.as_answer(),
+        callers=[_share(share) for share in callers if share.scope.kind not in (CLIENT, TENANT)],
+        suspects=[_share(share) for share in suspects],
+        costs=UNSET if finding.costs is None else round(finding.costs, 4),
+        throttle_reasons=finding.throttle_reasons or UNSET,
+        error_type=finding.error_type if fatal else UNSET,
+        times=finding.times if fatal else UNSET,
+        causes=[_cause(cause) for cause in finding.causes],
+    )
 
 
 def severity_answer(severity: Severity) -> SeverityAnswer:
@@ -277,19 +241,7 @@ def severity_answer(severity: Severity) -> SeverityAnswer:
 
 def change_answer(change: StatedChange, after: int | UnsetType = UNSET) -> ChangeAnswer:
     """Return a change as programs receive it; ``after`` in seconds."""
-    return ChangeAnswer(
-        ts=change.ts,
-        of=change.about.as_answer(),
-        what=change.what,
-        version=change.version,
-        by=change.by,
-        url=change.url,
-        after=after,
-    )
-
-
-def _preceding(change: PrecedingChange) -> ChangeAnswer:
-    return change_answer(change.change, change.after)
+    return copy_fields(ChangeAnswer, change, of=change.about.as_answer(), after=after)
 
 
 def _affected(reached: Reached) -> AffectedAnswer:
@@ -302,29 +254,15 @@ def _affected(reached: Reached) -> AffectedAnswer:
 
 
 def _share(share: Share) -> ShareAnswer:
-    return ShareAnswer(
-        kind=share.scope.kind,
-        name=share.scope.name,
-        version=share.scope.version or UNSET,
-        share=round(share.share, 4),
-        more_calls=round(share.more_calls, 4),
-        more_per_call=round(share.more_per_call, 4),
-    )
+    parts = {name: round(getattr(share, name), 4) for name in ("share", "more_calls", "more_per_call")}
+    return copy_fields(ShareAnswer, share.scope, version=share.scope.version or UNSET, **parts)
 
 
 def _cause(cause: Cause) -> CauseAnswer:
-    scope = asdict(cause.scope.as_answer())
-    return CauseAnswer(**scope, measure=cause.measure, score=round(cause.score, 4))
+    scope = cause.scope.as_answer()
+    return copy_fields(CauseAnswer, scope, measure=cause.measure, score=round(cause.score, 4))
 
 
 def _member(finding: Finding) -> MemberAnswer:
-    return MemberAnswer(
-        scope=finding.about.as_answer(),
-        measure=finding.measure,
-        verdict=finding.verdict,
-        id=finding.id,
-        start=finding.start,
-        end=finding.end,
-        state=finding.state,
-        causes=[_cause(cause) for cause in finding.causes],
-    )
+    causes = [_cause(cause) for cause in finding.causes]
+    return copy_fields(MemberAnswer, finding, scope=finding.about.as_answer(), causes=causes)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from msgspec.structs import asdict
 
 from alerting.commands.command import Command, CommandKind, mark_of
 from alerting.commands.labels import LABEL_KINDS, LabelKind
@@ -16,6 +15,7 @@ from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import request_links
 from alerting.words.phrases import Phrases
 from config.links import Links
+from detectors.model.copy_fields import copy_fields
 
 
 class ExampleAnswer(ExampleEntry, frozen=True, kw_only=True):
@@ -79,15 +79,18 @@ class WholeIncidentAnswer(WebhookIncident, frozen=True, kw_only=True):
 
 def incident_answer(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> IncidentAnswer:
     """Return an incident: its examples with their links, and the memos of its kind."""
-    fields = asdict(incident_entry(incident))
-    fields["examples"] = [example_answer(example, links) for example in incident.examples]
-    return IncidentAnswer(**fields, memos=[memo.as_answer() for memo in memos])
+    return copy_fields(
+        IncidentAnswer,
+        incident_entry(incident),
+        examples=[example_answer(example, links) for example in incident.examples],
+        memos=[memo.as_answer() for memo in memos],
+    )
 
 
 def example_answer(example: IncidentExample, links: Links | None) -> ExampleAnswer:
     """Return an example with its links; without any where ``links`` is None."""
     found = {} if links is None else request_links(example.request, links)
-    return ExampleAnswer(**asdict(example.request), why=example.why, links=found)
+    return copy_fields(ExampleAnswer, example.request, why=example.why, links=found)
 
 
 def incident_data(

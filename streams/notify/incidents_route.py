@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from alerting.messages.incident_answer import (
     IncidentAnswer,
@@ -19,6 +19,7 @@ from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
+from detectors.model.copy_fields import copy_fields
 from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer
 
 
@@ -91,7 +92,7 @@ def whole_incident(
         incident, write.links, write.words, at=known.at, commands=known.commands, memos=memos
     )
     found = replace(found, incident=_with_messages(tracked, found.incident))
-    return WholeIncidentAnswer(**asdict(found), title=document.title, markdown=document.markdown)
+    return copy_fields(WholeIncidentAnswer, found, document)
 
 
 def _tracked_answer(pipeline: Pipeline, tracked: TrackedIncident, links: Links) -> IncidentAnswer:

@@ -60,7 +60,8 @@ class NamedScope(ToolPart):
 
         Examples
         --------
-        >>> NamedScope.of(Scope("client", "aws", "1", "", "ios", "3.2.1").as_answer()).words
+        >>> ios = ScopeAnswer(kind="client", cloud="", account="1", region="", name="ios", version="3.2.1")
+        >>> NamedScope.of(ios).words
         'client «ios 3.2.1»'
         """
         name = written.name or f"{written.source or ''} → {written.target or ''}"

@@ -14,6 +14,7 @@ from alerting.incidents.answers import ChangeAnswer, SeverityAnswer, change_answ
 from alerting.incidents.incident import Sent, State
 from alerting.messages.incident_answer import LabelledAnswer, WhoAnswer, acknowledgement, label_of
 from alerting.pipeline.incident_registry import TrackedIncident
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import AddedUp, Failures, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeAnswer
@@ -185,22 +186,14 @@ def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedInci
 def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
     incident = tracked.incident
     primary = incident.primary
-    return ListedIncident(
-        id=incident.id,
-        verdict=incident.verdict,
-        state=incident.state,
+    return copy_fields(
+        ListedIncident,
+        incident,
+        primary,
         sent=tracked.sent,
-        start=incident.start,
-        end=incident.end,
         scope=primary.about.as_answer(),
-        measure=primary.measure,
-        observed=primary.observed,
-        expected=primary.expected,
         severity=severity_answer(incident.severity),
-        reopened=incident.reopened,
         error_type=primary.error_type or None,
-        failures=primary.failures,
-        added_up=primary.added_up,
         memos=memos,
         acknowledged=acknowledgement(tracked.commands),
         labelled=label_of(tracked.commands),

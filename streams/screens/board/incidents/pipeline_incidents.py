@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
-from msgspec.structs import asdict
 
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import WEBHOOK, Answer, Destination
@@ -17,6 +16,7 @@ from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.secret import SecretError
 from config.settings import DigestSettings, Settings
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
 from streams.notify.command_routes import ELSEWHERE
@@ -77,8 +77,9 @@ class PipelineIncidents:
         tracked = pipeline.named(name)
         if tracked is None:
             return None
-        return BoardIncidentAnswer(
-            **asdict(whole_incident(pipeline, tracked, self._documents())),
+        return copy_fields(
+            BoardIncidentAnswer,
+            whole_incident(pipeline, tracked, self._documents()),
             at=pipeline.watermark,
             story=story(tracked, pipeline.memos_of(tracked.incident)),
             silences=_silences(pipeline, tracked),
@@ -129,12 +130,11 @@ def _silences(pipeline: Pipeline, tracked: TrackedIncident) -> list[HoldingAnswe
     """Return the silences of people that hold an incident; those of the configuration are not theirs."""
     names = {command.id: command.who for command in tracked.commands}
     return [
-        HoldingAnswer(
-            id=silence.id,
+        copy_fields(
+            HoldingAnswer,
+            silence,
             ask="raised" if silence.fingerprint else silence.kind.value,
             by=names.get(silence.id, silence.by),
-            until=silence.until,
-            why=silence.why,
         )
         for silence in pipeline.silences()
         if (silence.incident == tracked.incident.id or silence.matches(tracked))
@@ -150,8 +150,8 @@ def story(tracked: TrackedIncident, memos: Sequence[Memo]) -> list[MomentAnswer]
 def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[MomentAnswer]:
     incident = tracked.incident
     for preceding in incident.changes:
-        change = asdict(change_answer(preceding.change, preceding.after))
-        yield MomentAnswer(**change | {"at": change["ts"], "what": "change", "did": change["what"]})
+        change = change_answer(preceding.change, preceding.after)
+        yield copy_fields(MomentAnswer, change, at=change.ts, what="change", did=change.what)
     yield _series_moment("began", incident.start, incident.primary)
     later = [member for member in incident.members if member.start > incident.start]
     for member in sorted(later, key=lambda member: member.start)[:JOINED]:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from msgspec.structs import asdict
-
 from alerting.commands.memo import Memo, MemoAnswer
 from alerting.incidents.answers import ChangeAnswer, change_answer
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_answer import WhoAnswer, acknowledgement, example_answer
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
@@ -109,7 +108,7 @@ class ScopeEvents:
     def examples(self) -> list[ScopeExample]:
         """Return requests of the incidents about it, each with its links and its incident."""
         found = [
-            ScopeExample(**asdict(example_answer(example, self._past.links)), incident=shown.id)
+            copy_fields(ScopeExample, example_answer(example, self._past.links), incident=shown.id)
             for shown, incident in self._found
             if shown.measures
             for example in incident.examples
@@ -147,13 +146,10 @@ class ScopeEvents:
         share = None if mine else self._share(incident.primary)
         if not mine and (share is None or share < _MATTERS):
             return None
-        return ScopeIncident(
-            id=incident.id,
-            verdict=incident.verdict.value,
-            state=incident.state,
+        return copy_fields(
+            ScopeIncident,
+            incident,
             sent=past.sent,
-            start=incident.start,
-            end=incident.end,
             sentence=incident.primary.sentence,
             of=incident.primary.about.as_answer(),
             measures=list(dict.fromkeys(mine)),
