@@ -359,15 +359,10 @@ QUERIES: Final = OperationGroup(
             refusals=_REFUSED,
         ),
         _get(
-            "/api/v1/metadata",
-            "What the metrics mean.",
-            MetadataAnswer,
-            Parameter("metric", "only this one"),
+            "/api/v1/metadata", "What the metrics mean.", MetadataAnswer, Parameter("metric", "only this one")
         ),
         _get(
-            "/api/v1/status/buildinfo",
-            "The version of Prometheus whose language is understood.",
-            BuildAnswer,
+            "/api/v1/status/buildinfo", "The version of Prometheus whose language is understood.", BuildAnswer
         ),
     ),
     refusal=QueryRefusal,
@@ -398,11 +393,7 @@ DAEMON: Final = OperationGroup(
             "Have the embedded daemon take up what `uneri backfill` learnt.",
             {202: TakingUpAnswer, 409: RefusalAnswer},
         ),
-        _order(
-            "/state",
-            "A backup of the state of the embedded daemon.",
-            {200: _BACKUP, 409: RefusalAnswer},
-        ),
+        _order("/state", "A backup of the state of the embedded daemon.", {200: _BACKUP, 409: RefusalAnswer}),
     ),
 )
 

@@ -29,8 +29,7 @@ from streams.notify.http_receivers import ExportError
 from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
 from streams.process.web.tokens import AccessScope
-from streams.screens.board.board_answers import encoded, refused
-from streams.screens.board.incidents.incident_routes import answering
+from streams.screens.board.board_answers import answering, encoded, refused
 from streams.screens.board.incidents.incident_service import IncidentService
 
 SOMEBODY: Final = "somebody at the board"

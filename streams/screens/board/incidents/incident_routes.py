@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -20,8 +20,7 @@ from detectors.model.measures import Measure
 from detectors.model.scope import ScopeAnswer
 from detectors.model.stated import StatedChange
 from streams.notify.command_routes import UNKNOWN
-from streams.screens.board.board_answers import SharedAnswers, encoded, in_json, refused
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_answers import SharedAnswers, answering, encoded, in_json, refused
 from streams.screens.board.incidents.incident_service import IncidentService, KnownIncidents
 
 MOST: Final = 500
@@ -150,21 +149,6 @@ class IncidentRoutes:
     async def _show(self, request: web.Request) -> web.Response:
         whole = await self._incidents.whole(request.match_info["id"])
         return encoded(UNKNOWN, 404) if whole is None else encoded(whole)
-
-
-Answering = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def answering(handler: Answering) -> Answering:
-    """Wrap a handler to answer 503, with the reason, when there are no data."""
-
-    async def answered(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except BoardDataError as error:
-            return refused(str(error), 503)
-
-    return answered
 
 
 def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedIncidents:

@@ -19,14 +19,14 @@ from config.settings import LinksSettings, Settings
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
 from streams.notify.incidents_route import ongoing_incidents
-from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
+from streams.screens.board.incidents.incident_service import IncidentService
 from tests.streams.screens.board.wall_given import ZONE
 
 DAY = 86_400
 PUT = Scope("function", "aws", "123456789012", "ap-northeast-1", "inventory-put-item")
 
 
-class GivenIncidents(PipelineIncidents):
+class GivenIncidents(IncidentService):
     """Incidents whose pipeline a test feeds; ``changed`` is called when they have changed."""
 
     def __init__(self, notices: list[Notice], at: int, *, settings: Settings | None = None) -> None:
