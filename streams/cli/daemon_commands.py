@@ -14,13 +14,14 @@ import msgspec
 import typer
 
 from alerting.commands.dispatch import CommandResult
-from alerting.commands.memo import LONGEST, memo_text
+from alerting.commands.memo import LONGEST, MemoAnswer, memo_text
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon, utc
-from streams.notify.command_routes import MemoBody, SilenceBody
+from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
+from streams.process.reloading import ReloadAnswer
 from streams.process.times import parse_time
 
 _WIDTH: Final = 18
@@ -63,10 +64,11 @@ _REMOVED: Final = 60  # characters of a memo that was removed
 
 
 class DaemonCommand(NamedTuple):
-    """A command: its request, the lines of the answer, and texts for results that refuse it."""
+    """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
 
     method: str
     path: str  # a name that is given follows
+    answer: Any  # a type that msgspec knows
     lines: Callable[[Any], list[str]]
     refusals: Mapping[str, str] = {}
     nameless: str = ""  # the remedy where a name is needed, and empty
@@ -92,9 +94,13 @@ def run_daemon_command(
         target += f"?by={quote(getpass.getuser(), safe='')}"
     sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
     try:
-        answer = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
+        found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
+        answer = msgspec.convert(found, command.answer)
     except (RefusedError, NoDaemonError) as error:
         typer.echo(f"uneri: {error}", err=True)
+        return 1
+    except msgspec.ValidationError as error:
+        typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
         return 1
     for line in command.lines(answer):
         typer.echo(line)
@@ -105,14 +111,15 @@ def reload_daemon(url: str) -> int:
     """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
     waits: list[str] = []
 
-    def lines(answer: dict[str, Any]) -> list[str]:
-        waits.extend(answer["restart"])
-        changed = f"changed: {', '.join(answer['changed'])}" if answer["changed"] else "nothing has changed"
+    def lines(answer: ReloadAnswer) -> list[str]:
+        waits.extend(answer.restart)
+        changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
         restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
         return [f"{changed}; secrets and limits were read again", *restart]
 
-    # the engine ends the run it is in, and deliveries under way end
-    return run_daemon_command(DaemonCommand("POST", "/reload", lines, seconds=120.0), url) or bool(waits)
+    patience = 120.0  # the engine ends the run it is in, and deliveries under way end
+    command = DaemonCommand("POST", "/reload", ReloadAnswer, lines, seconds=patience)
+    return run_daemon_command(command, url) or bool(waits)
 
 
 def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
@@ -207,68 +214,70 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _silenced(answer: dict[str, Any]) -> list[str]:
-    name = answer["silence"]
-    lines = [f"{name}  until {utc(answer['until'])}; end it with `uneri unsilence {name[:8]}`"]
-    if answer.get("fits") == 0:
+def _silenced(answer: SilencedAnswer) -> list[str]:
+    name = answer.silence or ""
+    lines = [f"{name}  until {utc(answer.until or 0)}; end it with `uneri unsilence {name[:8]}`"]
+    if answer.fits == 0:
         lines.append(
             "note: no known incident matches; check that the names are spelled as in Uneri's messages"
         )
     return lines
 
 
-def _silence_lines(answer: Any) -> list[str]:
+def _silence_lines(silences: list[Silence]) -> list[str]:
     lines = []
-    for silence in msgspec.convert(answer, list[Silence]):
+    for silence in silences:
         end = "while the incident lasts" if silence.until is None else f"until {utc(silence.until)}"
         why = f": {clean(silence.why)}" if silence.why else ""
         lines.append(f"{silence.id}  {clean(silence.what)}  {end}  by {clean(silence.by)}{why}")
     return lines or ["none"]
 
 
-def _noted(answer: dict[str, Any]) -> list[str]:
-    memo = answer["memo"]
+def _noted(answer: NotedAnswer) -> list[str]:
+    memo = answer.memo
     if memo is None:  # the same was noted before
         return ["noted already"]
-    return [f"noted on {_about(memo)}" if memo.get("incident") else f"noted at {utc(memo['at'])}"]
+    return [f"noted on {_about(memo)}" if memo.incident else f"noted at {utc(memo.at)}"]
 
 
-def _forgotten(answer: dict[str, Any]) -> list[str]:
-    memo = answer["memo"]
-    return ["removed already" if memo is None else f"removed: {' '.join(memo['text'].split())[:_REMOVED]}"]
+def _forgotten(answer: NotedAnswer) -> list[str]:
+    memo = answer.memo
+    return ["removed already" if memo is None else f"removed: {' '.join(memo.text.split())[:_REMOVED]}"]
 
 
-def _memo_lines(answer: dict[str, Any], *, ids: bool = False) -> list[str]:
+def _memo_lines(answer: MemosAnswer, *, ids: bool = False) -> list[str]:
     lines = []
-    for memo in answer["memos"]:
-        about, name = _about(memo), f"{memo['id']}  " if ids else ""
-        first, *others = memo["text"].split("\n")
-        by = clean(memo.get("name") or memo["by"])
-        lines.append(f"{name}{utc(memo['at'])}  {about + '  ' if about else ''}by {by}: {first}")
+    for memo in answer.memos:
+        about, name = _about(memo), f"{memo.id}  " if ids else ""
+        first, *others = memo.text.split("\n")
+        by = clean(memo.name or memo.by)
+        lines.append(f"{name}{utc(memo.at)}  {about + '  ' if about else ''}by {by}: {first}")
         lines += [f"    {other}" for other in others]
     return lines or ["none"]
 
 
-def _about(memo: dict[str, Any]) -> str:
-    return f"incident {memo['incident']}" if memo.get("incident") else clean(memo["scope"])
+def _about(memo: MemoAnswer) -> str:
+    return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
 
 
-STATUS: Final = DaemonCommand("GET", "/status", status_lines)
-SILENCES: Final = DaemonCommand("GET", "/silences", _silence_lines)
-SILENCE: Final = DaemonCommand("POST", "/silences", _silenced, _OF_SILENCES)
+STATUS: Final = DaemonCommand("GET", "/status", dict[str, Any], status_lines)
+SILENCES: Final = DaemonCommand("GET", "/silences", list[Silence], _silence_lines)
+SILENCE: Final = DaemonCommand("POST", "/silences", SilencedAnswer, _silenced, _OF_SILENCES)
 UNSILENCE: Final = DaemonCommand(
     "DELETE",
     "/silences/",
+    SilencedAnswer,
     lambda _: ["ended"],
     _OF_SILENCES,
     "name the silence or its incident; `uneri silences` lists them",
 )
-MEMOS: Final = DaemonCommand("GET", "/memos", _memo_lines, _OF_INCIDENTS)
+MEMOS: Final = DaemonCommand("GET", "/memos", MemosAnswer, _memo_lines, _OF_INCIDENTS)
 MEMOS_OF: Final = MEMOS._replace(path="/memos?incident=")
-NOTE: Final = DaemonCommand("POST", "/memos", _noted, _OF_INCIDENTS)
+NOTE: Final = DaemonCommand("POST", "/memos", NotedAnswer, _noted, _OF_INCIDENTS)
 FORGET: Final = DaemonCommand(
     "DELETE",
     "/memos/",
+    NotedAnswer,
     _forgotten,
     {CommandResult.UNKNOWN.value: _NO_MEMO},
     "name the memo; `uneri memos --ids` lists them",
