@@ -19,9 +19,10 @@ from alerting.pipeline.pipeline import Pipeline
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
 from streams.process.web.access import is_trusted
+from streams.process.web.answer_forms import RefusalAnswer
 from streams.process.web.request_body import Body, BodyError, read_json
 
-ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
+ELSEWHERE: Final = "this process does not notify; ask the one with the role notify"
 UNKNOWN: Final = {
     "said": CommandResult.UNKNOWN.value,
     "error": "no incident has this ID, or several begin with it; /incidents lists those that have not ended",
@@ -75,7 +76,7 @@ class CommandRoutes:
         """Return the pipeline, or raise a ``RouteError`` if another process has it."""
         pipeline = self._pipeline()
         if pipeline is None:
-            raise RouteError(json_answer(ELSEWHERE, 503))
+            raise RouteError(refused(ELSEWHERE, 503))
         return pipeline
 
     def check(self, request: web.Request) -> None:
@@ -83,9 +84,9 @@ class CommandRoutes:
         self.known()
         if not is_trusted(request):
             message = f"without a token, {self.WHAT} can be changed only from this machine, at 127.0.0.1"
-            raise RouteError(json_answer({"error": message}, 403))
+            raise RouteError(refused(message, 403))
         if request.content_type != "application/json":
-            raise RouteError(json_answer({"error": "send application/json"}, 415))
+            raise RouteError(refused("send application/json", 415))
 
     async def body(self, request: web.Request, kind: type[Body]) -> Body:
         """Return the decoded body of a request, or raise a ``RouteError`` if it may change nothing here."""
@@ -93,7 +94,7 @@ class CommandRoutes:
         try:
             return await read_json(request, _LARGEST, kind)
         except BodyError as error:
-            answer = json_answer({"error": str(error)}, error.status)
+            answer = refused(str(error), error.status)
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
@@ -109,7 +110,7 @@ class CommandRoutes:
         try:
             answer = await self._execute(command)
         except NoAnswerError as error:
-            raise RouteError(json_answer({"error": str(error)}, 503)) from error
+            raise RouteError(refused(str(error), 503)) from error
         return json_answer(show(answer), _STATUS.get(answer.result, 409))
 
     async def remove(self, request: web.Request, verb: str, kind: CommandKind, show: _Show) -> web.Response:
@@ -127,8 +128,8 @@ def answer_refusals(handler: Handler) -> Handler:
     async def answered(request: web.Request) -> web.Response:
         try:
             return await handler(request)
-        except RouteError as refused:
-            return refused.answer
+        except RouteError as error:
+            return error.answer
 
     return answered
 
@@ -136,6 +137,11 @@ def answer_refusals(handler: Handler) -> Handler:
 def json_answer(value: object, status: int = 200) -> web.Response:
     """Return a value as JSON."""
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def refused(error: str, status: int) -> web.Response:
+    """Return a refusal as JSON: one line with the remedy."""
+    return json_answer(RefusalAnswer(error), status)
 
 
 class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -175,7 +181,7 @@ class SilenceRoutes(CommandRoutes):
     async def _silence(self, request: web.Request) -> web.Response:
         asked = await self.body(request, SilenceBody)
         if not SHORTEST_SILENCE <= asked.seconds <= LONGEST_SILENCE:
-            return json_answer({"error": "give a duration between a minute and three months"}, 400)
+            return refused("give a duration between a minute and three months", 400)
         at = int(self._now())
         command = Command(
             id=identify("silence", at, asked.by, asked.matching, asked.seconds),
@@ -252,7 +258,7 @@ class MemoRoutes(CommandRoutes):
         text = memo_text(asked.text)
         now = int(self._now())
         if (wrong := wrong_in(asked, text, now)) is not None:
-            return json_answer({"error": wrong}, 400)
+            return refused(wrong, 400)
         by = asked.by[:BY] or ANONYMOUS
         command = Command(
             id=identify("memo", now, by, asked.incident, asked.at, asked.scope, text),

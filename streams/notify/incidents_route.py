@@ -20,7 +20,7 @@ from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from detectors.model.copy_fields import copy_fields
-from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer
+from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer, refused
 
 
 class IncidentsAnswer(msgspec.Struct):
@@ -38,7 +38,7 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
     async def show(_: web.Request) -> web.Response:
         present = pipeline()
         if present is None:
-            return json_answer(ELSEWHERE, 503)
+            return refused(ELSEWHERE, 503)
         return json_answer(IncidentsAnswer(ongoing_incidents(present, links())))
 
     return web.get("/incidents", show)
@@ -71,7 +71,7 @@ def incident_route(
     async def show(request: web.Request) -> web.Response:
         present = pipeline()
         if present is None:
-            return json_answer(ELSEWHERE, 503)
+            return refused(ELSEWHERE, 503)
         tracked = present.named(request.match_info["id"])
         if tracked is None:
             return json_answer(UNKNOWN, 404)

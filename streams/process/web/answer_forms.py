@@ -47,6 +47,11 @@ def json_of(
     return web.json_response(msgspec.to_builtins(answer), status=status, headers=headers)
 
 
+def refusal(error: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a refusal: one line with the remedy."""
+    return json_of(RefusalAnswer(error), status, headers)
+
+
 QUERIES: Final = "/api/v1/"
 """Prefix of the read API's paths."""
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from streams.process.web.answer_forms import RefusalAnswer
 from streams.screens.board.board_data import BoardDataError
 
 POLICY: Final = (
@@ -47,7 +48,7 @@ def in_json(body: bytes, status: int = 200) -> web.Response:
 
 def refused(error: str, status: int) -> web.Response:
     """Return a refusal: one line with the remedy."""
-    return encoded({"error": error}, status)
+    return encoded(RefusalAnswer(error), status)
 
 
 Answering = Callable[[web.Request], Awaitable[web.Response]]

@@ -179,13 +179,13 @@ class IncidentService:
         """Carry out a person's command, as if a button of Slack had been pressed; it is durable then."""
         answer = await self._execute(command)
         if answer is None:
-            raise BoardDataError(ELSEWHERE["error"])
+            raise BoardDataError(ELSEWHERE)
         return answer
 
     def _present(self) -> Pipeline:
         pipeline = self._pipeline()
         if pipeline is None:
-            raise BoardDataError(ELSEWHERE["error"])
+            raise BoardDataError(ELSEWHERE)
         return pipeline
 
 
