@@ -639,7 +639,7 @@ def status(config: Config = None, url: Url = None) -> None:
 
     Its state includes its roles, lag, watermark, open incidents and last message.
     """
-    from streams.cli.daemon_commands import STATUS, run_daemon_command
+    from streams.cli.daemon_call import STATUS, run_daemon_command
 
     _exit_with(lambda: run_daemon_command(STATUS, _daemon(config, url)))
 
@@ -676,7 +676,7 @@ def reload(config: Config = None, url: Url = None) -> None:
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
     with a mistake changes nothing.
     """
-    from streams.cli.daemon_commands import reload_daemon
+    from streams.cli.daemon_call import reload_daemon
 
     _exit_with(lambda: reload_daemon(_daemon(None if url else config, url)))
 
@@ -820,7 +820,8 @@ def silence(
 @app.command()
 def silences(config: Config = None, url: Url = None) -> None:
     """List the silences of a running daemon."""
-    from streams.cli.daemon_commands import SILENCES, run_daemon_command
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import SILENCES
 
     _exit_with(lambda: run_daemon_command(SILENCES, _daemon(config, url)))
 
@@ -838,7 +839,8 @@ def unsilence(
 
     Incidents that ended meanwhile are not sent.
     """
-    from streams.cli.daemon_commands import UNSILENCE, run_daemon_command
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import UNSILENCE
 
     _exit_with(lambda: run_daemon_command(UNSILENCE, _daemon(config, url), name))
 
@@ -931,7 +933,8 @@ def forget(
 
     Messages that show it are edited. Its line in a Slack thread stays: delete it there.
     """
-    from streams.cli.daemon_commands import FORGET, run_daemon_command
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import FORGET
 
     _exit_with(lambda: run_daemon_command(FORGET, _daemon(config, url), name))
 

@@ -1,13 +1,37 @@
-"""Requests to a running daemon: an answer, or one line with the reason why there is none."""
+"""Requests to a running daemon, and the commands that are one such request: ``status`` and ``reload``.
 
+An answer becomes lines on standard output, or one on standard error.
+"""
+
+import getpass
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+import typer
 
 from streams.process.web.tokens import own_authorization
+
+_WIDTH: Final = 18
+
+_NAMES: Final = {
+    "watermark": "data until",
+    "last_alert": "last message",
+    "held_now": "held back now",
+    "held_incidents": "which and why",
+    "stages": "held back so far",
+    "outbox": "messages to send",
+}
+"""Names that are clearer than the keys."""
+
+_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
+_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
+"""Texts for empty values other than ``none``."""
 
 
 class RefusedError(Exception):
@@ -73,3 +97,95 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
     except ValueError:
         return status
     return messages.get(answer.get("said"), str(answer.get("error") or status))
+
+
+class DaemonCommand(NamedTuple):
+    """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
+
+    method: str
+    path: str  # a name that is given follows
+    answer: Any  # a type that msgspec knows
+    lines: Callable[[Any], list[str]]
+    refusals: Mapping[str, str] = {}
+    nameless: str = ""  # the remedy where a name is needed, and empty
+    seconds: float = 10.0  # patience for the answer
+
+
+def run_daemon_command(
+    command: DaemonCommand, url: str, name: str | None = None, body: msgspec.Struct | None = None
+) -> int:
+    """Ask the daemon at ``url``; print the lines of its answer, or why there is none. Return the exit code.
+
+    ``name`` is that of what a command removes, or shows something of.
+    """
+    if command.nameless and not (name or "").strip():
+        typer.echo(f"uneri: {command.nameless}", err=True)
+        return 2
+    target = f"{url}{command.path}{'' if name is None else quote(name, safe='')}"
+    if command.method == "DELETE":
+        target += f"?by={quote(getpass.getuser(), safe='')}"
+    sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
+    try:
+        found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
+        answer = msgspec.convert(found, command.answer)
+    except (RefusedError, NoDaemonError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 1
+    except msgspec.ValidationError as error:
+        typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
+        return 1
+    for line in command.lines(answer):
+        typer.echo(line)
+    return 0
+
+
+def reload_daemon(url: str) -> int:
+    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
+    from streams.process.reloading import ReloadAnswer  # noqa: PLC0415  # takes longer to load than to ask
+
+    waits: list[str] = []
+
+    def lines(answer: ReloadAnswer) -> list[str]:
+        waits.extend(answer.restart)
+        changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
+        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
+        return [f"{changed}; secrets and limits were read again", *restart]
+
+    patience = 120.0  # the engine ends the run it is in, and deliveries under way end
+    command = DaemonCommand("POST", "/reload", ReloadAnswer, lines, seconds=patience)
+    return run_daemon_command(command, url) or bool(waits)
+
+
+def status_lines(status: dict[str, Any]) -> list[str]:
+    """Render the answer of ``/status``, one fact per line.
+
+    Examples
+    --------
+    >>> status_lines({"watermark": 1760000000, "open_incidents": []})
+    ['data until        2025-10-09 08:53:20 UTC', 'open incidents    none']
+    >>> status_lines({"held_now": {}, "stages": {"quiet_hours": 2, "silences": 1}})
+    ['held back now     nothing', 'held back so far  2 by quiet hours, 1 by silences']
+    """
+    lines = []
+    for key, value in status.items():
+        if key == "held_incidents" and not value:
+            continue
+        name = _NAMES.get(key, key.replace("_", " "))
+        none = _NONE.get(key, "none")
+        if key in _TIMES and isinstance(value, int | float):
+            shown = utc(value)
+        elif key in ("held_now", "stages"):
+            shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
+        elif key == "baselines":
+            shown = ", ".join(f"{count} {past}" for past, count in value.items()) or none
+        elif isinstance(value, dict):
+            shown = ", ".join(f"{k} {v}" for k, v in value.items()) or none
+        elif isinstance(value, list):
+            shown = f"\n{'':{_WIDTH}}".join(map(str, value)) or none
+        else:
+            shown = none if value is None else str(value)
+        lines.append(f"{name:<{_WIDTH}}{shown}")
+    return lines
+
+
+STATUS: Final = DaemonCommand("GET", "/status", dict[str, Any], status_lines)

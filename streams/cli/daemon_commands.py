@@ -1,16 +1,11 @@
-"""The commands that are one request to a running daemon: state, silences and memos.
-
-An answer becomes lines on standard output, or one on standard error.
-"""
+"""The commands about silences and memos, each one request to a running daemon."""
 
 import getpass
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from typing import Final
 
-import msgspec
 import typer
 
 from alerting.commands.dispatch import CommandResult
@@ -19,26 +14,9 @@ from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, p
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
-from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon, utc
+from streams.cli.daemon_call import DaemonCommand, run_daemon_command, utc
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
-from streams.process.reloading import ReloadAnswer
 from streams.process.times import parse_time
-
-_WIDTH: Final = 18
-
-_NAMES: Final = {
-    "watermark": "data until",
-    "last_alert": "last message",
-    "held_now": "held back now",
-    "held_incidents": "which and why",
-    "stages": "held back so far",
-    "outbox": "messages to send",
-}
-"""Names that are clearer than the keys."""
-
-_TIMES: Final = ("watermark", "last_alert", "history_until", "board_until", "incidents_until")
-_NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none yet"}
-"""Texts for empty values other than ``none``."""
 
 _HELP: Final = {
     Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "
@@ -63,63 +41,8 @@ _NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos -
 _REMOVED: Final = 60  # characters of a memo that was removed
 
 
-class DaemonCommand(NamedTuple):
-    """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
-
-    method: str
-    path: str  # a name that is given follows
-    answer: Any  # a type that msgspec knows
-    lines: Callable[[Any], list[str]]
-    refusals: Mapping[str, str] = {}
-    nameless: str = ""  # the remedy where a name is needed, and empty
-    seconds: float = 10.0  # patience for the answer
-
-
 class MemoUsageError(ValueError):
     """A memo is not written as it must be; the message has the remedy."""
-
-
-def run_daemon_command(
-    command: DaemonCommand, url: str, name: str | None = None, body: msgspec.Struct | None = None
-) -> int:
-    """Ask the daemon at ``url``; print the lines of its answer, or why there is none. Return the exit code.
-
-    ``name`` is that of what a command removes, or shows something of.
-    """
-    if command.nameless and not (name or "").strip():
-        typer.echo(f"uneri: {command.nameless}", err=True)
-        return 2
-    target = f"{url}{command.path}{'' if name is None else quote(name, safe='')}"
-    if command.method == "DELETE":
-        target += f"?by={quote(getpass.getuser(), safe='')}"
-    sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
-    try:
-        found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
-        answer = msgspec.convert(found, command.answer)
-    except (RefusedError, NoDaemonError) as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 1
-    except msgspec.ValidationError as error:
-        typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
-        return 1
-    for line in command.lines(answer):
-        typer.echo(line)
-    return 0
-
-
-def reload_daemon(url: str) -> int:
-    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
-    waits: list[str] = []
-
-    def lines(answer: ReloadAnswer) -> list[str]:
-        waits.extend(answer.restart)
-        changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
-        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
-        return [f"{changed}; secrets and limits were read again", *restart]
-
-    patience = 120.0  # the engine ends the run it is in, and deliveries under way end
-    command = DaemonCommand("POST", "/reload", ReloadAnswer, lines, seconds=patience)
-    return run_daemon_command(command, url) or bool(waits)
 
 
 def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
@@ -182,38 +105,6 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
 
 
-def status_lines(status: dict[str, Any]) -> list[str]:
-    """Render the answer of ``/status``, one fact per line.
-
-    Examples
-    --------
-    >>> status_lines({"watermark": 1760000000, "open_incidents": []})
-    ['data until        2025-10-09 08:53:20 UTC', 'open incidents    none']
-    >>> status_lines({"held_now": {}, "stages": {"quiet_hours": 2, "silences": 1}})
-    ['held back now     nothing', 'held back so far  2 by quiet hours, 1 by silences']
-    """
-    lines = []
-    for key, value in status.items():
-        if key == "held_incidents" and not value:
-            continue
-        name = _NAMES.get(key, key.replace("_", " "))
-        none = _NONE.get(key, "none")
-        if key in _TIMES and isinstance(value, int | float):
-            shown = utc(value)
-        elif key in ("held_now", "stages"):
-            shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
-        elif key == "baselines":
-            shown = ", ".join(f"{count} {past}" for past, count in value.items()) or none
-        elif isinstance(value, dict):
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) or none
-        elif isinstance(value, list):
-            shown = f"\n{'':{_WIDTH}}".join(map(str, value)) or none
-        else:
-            shown = none if value is None else str(value)
-        lines.append(f"{name:<{_WIDTH}}{shown}")
-    return lines
-
-
 def _silenced(answer: SilencedAnswer) -> list[str]:
     name = answer.silence or ""
     lines = [f"{name}  until {utc(answer.until or 0)}; end it with `uneri unsilence {name[:8]}`"]
@@ -260,7 +151,6 @@ def _about(memo: MemoAnswer) -> str:
     return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
 
 
-STATUS: Final = DaemonCommand("GET", "/status", dict[str, Any], status_lines)
 SILENCES: Final = DaemonCommand("GET", "/silences", list[Silence], _silence_lines)
 SILENCE: Final = DaemonCommand("POST", "/silences", SilencedAnswer, _silenced, _OF_SILENCES)
 UNSILENCE: Final = DaemonCommand(

@@ -12,7 +12,8 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings, TokensSettings
-from streams.cli.daemon_commands import SILENCES, UNSILENCE, add_silence, run_daemon_command
+from streams.cli.daemon_call import run_daemon_command
+from streams.cli.daemon_commands import SILENCES, UNSILENCE, add_silence
 from streams.notify.command_routes import SilenceRoutes
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from streams.cli.daemon_commands import status_lines
+from streams.cli.daemon_call import status_lines
 from streams.notify.pipeline_status import PipelineStatus
 from streams.process.metrics import Metrics
 from tests.alerting.given import T0, scope

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
-from streams.cli.daemon_commands import STATUS, run_daemon_command
+from streams.cli.daemon_call import STATUS, run_daemon_command
 from streams.offline.simulate.event_writer import WriteError, open_writer
 from streams.process.web.access import Access
 from streams.process.web.certificates import CertificateError, Certificates

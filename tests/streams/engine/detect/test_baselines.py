@@ -7,7 +7,7 @@ from config.settings import JudgeSettings, Settings
 from detectors.model.measures import JUDGED, Measure, Series, value_of
 from detectors.model.scope import Scope
 from detectors.watch.maturity import Maturity
-from streams.cli.daemon_commands import status_lines
+from streams.cli.daemon_call import status_lines
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.baselines import HourlyMaturity, baselines
 from streams.engine.stages.engine import Engine
