@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.local_time import rfc3339
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
 from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink, rfc3339
+from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from config.links import Links
@@ -125,7 +126,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
 
 def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
     """Return whether an incident became more severe than its label, if both are grades."""
-    levels = {level.word: level for level in Grade}
+    levels: dict[str, Grade] = {level.word: level for level in Grade}
     then, now = (levels.get(known["severity"]) for known in (labels, new))
     return then is not None and now is not None and now > then
 

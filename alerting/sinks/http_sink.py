@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace, TracebackType
@@ -225,17 +225,6 @@ def seconds_asked(text: str, now: float) -> float | None:
             return None
         asked = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
     return min(max(asked, 1.0), LONGEST) if asked > 0 else None  # not where it is no number
-
-
-def rfc3339(epoch: float) -> str:
-    """Return a time in RFC 3339.
-
-    Examples
-    --------
-    >>> rfc3339(1760000000)
-    '2025-10-09T08:53:20Z'
-    """
-    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class RedirectError(aiohttp.ClientError):

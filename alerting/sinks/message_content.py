@@ -9,10 +9,10 @@ from typing import Final
 from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.local_time import rfc3339
 from alerting.incidents.incident import Incident
 from alerting.messages.render import Renderer
 from alerting.outbox.ports import Content, SubjectState
-from alerting.sinks.http_sink import rfc3339
 from alerting.words.csv_cells import csv_cell
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerting.commands.dispatch import ALERTMANAGER, WEBHOOK, Destination
+from alerting.commands.local_time import rfc3339
 from alerting.incidents.notice import identify
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.alertmanager import AlertmanagerSink
-from alerting.sinks.http_sink import HttpOptions, HttpSink, rfc3339
+from alerting.sinks.http_sink import HttpOptions, HttpSink
 from alerting.sinks.webhook import WebhookSink, signing_key
 from alerting.words.locales import phrases_of
 from config.links import Links

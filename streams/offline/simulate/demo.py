@@ -167,7 +167,7 @@ class Demo:
             settings=self._settings,
         )
         for incident in _charted(self._found.notices):
-            chart = out / f"{incident.verdict}-{incident.primary.about.to_json().get('name', 'edge')}.png"
+            chart = out / f"{incident.verdict}-{getattr(incident.primary.about, 'name', 'edge')}.png"
             chart.write_bytes(draw(incident, self.zone))
             files.insert(0, chart)
         return files

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import alerting.incidents.incident_store
+from alerting.incidents.answers import finding_entry
 from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
-from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from alerting.incidents.reported_state import GAP, WORSE
@@ -34,6 +35,7 @@ from tests.alerting.given import (
     scope,
     share,
     table_finding,
+    written,
 )
 
 QUIET = Settings().incidents.quiet
@@ -265,7 +267,7 @@ def test_when_late_data_withdraws_the_main_finding_the_message_is_about_the_next
     [notice] = incidents.feed([withdrawn(table, T0 + 120, 1)], T0 + 120)
     assert (notice.action, notice.milestones) == (Action.UPDATE, [Milestone.AMENDED])
     assert (notice.incident.primary.about, notice.incident.members) == (PUT, [])
-    line = finding_to_json(withdrawn(table, T0 + 120, 1), notice.incident)
+    line = written(finding_entry(withdrawn(table, T0 + 120, 1), notice.incident))
     assert (line["sent"], line["reason"]) == ("none", NoticeReason.LATE.value)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.incident import finding_to_json
+from alerting.incidents.answers import finding_entry
 from alerting.incidents.severity import Grade, Harm, Severity, of_finding
 from alerting.messages.modals import details
 from alerting.words.locales import ENGLISH, JAPANESE
@@ -13,7 +13,7 @@ from alerting.words.phrases import Phrases
 from detectors.model.finding import AddedUp, Finding, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.sentence import explain_change
-from tests.alerting.given import PUT, T0, finding, incident, share
+from tests.alerting.given import PUT, T0, finding, incident, share, written
 from tests.alerting.message_makers import ZONE, page, said
 from tests.alerting.slack_standin import content_error
 
@@ -128,10 +128,10 @@ def test_details_show_the_mean_as_the_message_does(words: Phrases, now: str) -> 
 
 
 def test_programs_get_the_minute_and_what_was_added_up() -> None:
-    written = finding_to_json(lasting())
-    assert (written["observed"], written["lower"]) == (0.23, 0.05)
-    assert written["added_up"] == {"observed": 0.33, "expected": 0.22, "seconds": 780}
-    assert "added_up" not in finding_to_json(finding(PUT))
+    line = written(finding_entry(lasting()))
+    assert (line["observed"], line["lower"]) == (0.23, 0.05)
+    assert line["added_up"] == {"observed": 0.33, "expected": 0.22, "seconds": 780}
+    assert "added_up" not in written(finding_entry(finding(PUT)))
 
 
 def test_capacity_and_concurrency_are_shown_in_their_units() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.incidents.incident import finding_to_json
+from alerting.incidents.answers import finding_entry
 from alerting.incidents.incidents import Incidents
 from alerting.messages.blocks import Message
 from alerting.words.locales import ENGLISH
@@ -33,6 +33,7 @@ from tests.alerting.given import (
     scope,
     share,
     table_finding,
+    written,
 )
 from tests.alerting.message_makers import ZONE, digest, page, said
 from tests.alerting.slack_standin import content_error, texts
@@ -65,7 +66,7 @@ def test_the_baseline_names_the_planned_factor() -> None:
     sale = Plan(name="Sale", factor=2.0)
     missing = finding(PUT, verdict=Verdict.DROP, observed=4.0, planned=sale)
     assert "1, 2 and 3 weeks ago, ×2 as planned" in said(rendered(missing))
-    line = finding_to_json(missing, None)
+    line = written(finding_entry(missing, None))
     assert line["planned"] == {"name": "Sale", "factor": 2.0}
 
 

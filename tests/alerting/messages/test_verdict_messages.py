@@ -5,14 +5,26 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.answers import finding_entry, incident_entry
+from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action
 from alerting.messages.blocks import Message
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.watch.absence import RETIRED_SECONDS
-from tests.alerting.given import PUT, ROUTE, T0, TABLE, ended, finding, growth_finding, incident, share
+from tests.alerting.given import (
+    PUT,
+    ROUTE,
+    T0,
+    TABLE,
+    ended,
+    finding,
+    growth_finding,
+    incident,
+    share,
+    written,
+)
 from tests.alerting.incidents.test_absence_incidents import absence, fatal
 from tests.alerting.message_makers import digest, page, said
 from tests.alerting.slack_standin import content_error
@@ -155,10 +167,10 @@ def test_growth_that_reaches_its_limit_is_listed_with_the_days_left() -> None:
 
 
 def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:
-    written = incident(fatal()).to_json()
-    assert (written["error_type"], written["times"], written["verdict"]) == ("KeyError", 3, "fatal")
-    assert finding_to_json(fatal())["error_type"] == "KeyError"
-    assert "error_type" not in incident(finding(PUT)).to_json()
+    line = written(incident_entry(incident(fatal())))
+    assert (line["error_type"], line["times"], line["verdict"]) == ("KeyError", 3, "fatal")
+    assert finding_entry(fatal()).error_type == "KeyError"
+    assert "error_type" not in written(incident_entry(incident(finding(PUT))))
 
 
 def test_each_verdict_goes_to_a_page_or_the_digest() -> None:

@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import SubjectState
@@ -24,7 +25,7 @@ from detectors.model.finding import Failures
 from detectors.model.measures import Measure
 from streams.notify.http_receivers import http_sinks, key_of
 from tests.alerting.delivery_world import IMPATIENT, PATIENT, DeliveryWorld, JointClock, Memory
-from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding
+from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding, written
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import KEY, SECRET, WebhookStandin
 from tests.alerting.slack_standin import SlackStandin
@@ -158,7 +159,7 @@ async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(ben
     [(identity, body)] = hook.arrived.items()
     assert body["timestamp"] == "2025-10-09T09:00:00Z"
     data = body["data"]
-    assert data["incident"] == json.loads(json.dumps({**opened.incident.to_json(), "memos": []}))
+    assert data["incident"] == {**written(incident_entry(opened.incident)), "memos": []}
     assert data["action"] == "open"
     assert data["links"]["table"].startswith("https://")
     assert len(identity) == 20

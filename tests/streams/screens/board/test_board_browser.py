@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
+from alerting.messages.incident_answer import WhoAnswer
 from streams.screens.board.wall.wall import Wall
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_server import BoardThread
@@ -229,8 +230,7 @@ def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read
         assert said == ["items", "U+200B", "U+0020 U+00A0 U+2800", "abc", "ا\u200cب", "", "👩\u200d🚀"]
         wall = given("busy")
         [first, *rest] = wall.incidents
-        scope: Any = first["scope"]
-        unseen = first | {"scope": scope | {"name": "\u200b"}}
+        unseen = replace(first, scope=replace(first.scope, name="\u200b"))
         board.show(replace(wall, incidents=[unseen, *rest]))
         expect(shown.tile("open").get_by_role("link", name="U+200B")).to_be_visible()
         board.show(given())
@@ -239,7 +239,7 @@ def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read
 def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(browser: Browser) -> None:
     now = int(time.time())
     digest, silenced, page = (
-        incident | {"sent": sent, "reason": "silenced by mika"}
+        replace(incident, sent=sent, reason="silenced by mika")
         for incident, sent in zip(
             incidents(now, "growth", "limit", "spike"), ("digest", "none", "page"), strict=True
         )
@@ -253,7 +253,9 @@ def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(bro
         board.show(given(incidents=[digest, silenced, page]))
         expect(state).to_have_text("1 incident open")
         expect(shown.tile("open")).to_have_class(re.compile("critical"))
-        board.show(given(incidents=[digest, silenced, page | {"acknowledged": {"by": "mika", "at": now}}]))
+        board.show(
+            given(incidents=[digest, silenced, replace(page, acknowledged=WhoAnswer(by="mika", at=now))])
+        )
         expect(shown.tile("open")).to_have_class(re.compile("warning"))
         expect(shown.tile("open")).to_contain_text("acknowledged by mika")
         shown.page.get_by_role("link", name="Incidents").click()

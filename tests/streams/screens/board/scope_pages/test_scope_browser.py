@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
+from alerting.messages.incident_answer import WhoAnswer
 from detectors.model.scope import Scope
 from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_server import BoardThread
@@ -235,7 +236,7 @@ def test_a_long_range_is_asked_for_seldom_and_what_happens_is_seen_at_once(brows
         show(2)
         show(3)
         first, *rest = wall_given("busy", now + 180).incidents
-        first = first | {"acknowledged": {"by": "mika", "at": now}}
+        first = replace(first, acknowledged=WhoAnswer(by="mika", at=now))
         show(4, incidents=[first, *rest])
         expect(page.locator(".open-here")).to_contain_text("acknowledged by mika")
         assert asked() == before + 1

@@ -167,7 +167,7 @@ def test_the_map_moves_and_grows_by_keyboard_and_by_mouse(browser: Browser) -> N
         BoardThread(wall("calm"), shown=drawn) as board,
         Shown(browser, f"{board.url}/?map&fold=none") as shown,
     ):
-        board.data.more = [Scope(**node.scope) for node in drawn.nodes if node.scope]  # type: ignore[arg-type]
+        board.data.more = [Scope(**to_builtins(node.scope)) for node in drawn.nodes if node.scope]
         page = shown.page
         frame = page.locator(".frame")
         expect(page.locator(".node")).to_have_count(200)
@@ -281,7 +281,7 @@ def test_names_of_events_are_text_on_the_map(browser: Browser) -> None:
     hostile = replace(
         given_map,
         nodes=[
-            replace(node, label=HOSTILE, scope={**(node.scope or {}), "name": f"{HOSTILE}{place}"})
+            replace(node, label=HOSTILE, scope=node.scope and replace(node.scope, name=f"{HOSTILE}{place}"))
             for place, node in enumerate(given_map.nodes)
         ],
         accounts=[(cloud, account, HOSTILE) for cloud, account, _ in given_map.accounts],
@@ -336,17 +336,19 @@ def folding(browser: Browser) -> Iterator[Any]:
 def test_the_sums_of_a_group_are_those_of_its_members(
     folding: Any, nodes: list[MapNode], fold: str, data: st.DataObject
 ) -> None:
-    owner = MapNode(
-        kind="service", cloud="aws", account="1", label="shop", scope={"name": "shop", "region": ""}
-    )
+    shop = Scope("service", "aws", "1", "", "shop").as_answer()
+    owner = MapNode(kind="service", cloud="aws", account="1", label="shop", scope=shop)
     named = [
         replace(
             node,
-            scope={
-                "name": f"{node.label}{place}" if node.kind != "client" else node.label,
-                "region": "",
-                "version": str(place),
-            },
+            scope=Scope(
+                node.kind,
+                node.cloud,
+                node.account,
+                "",
+                f"{node.label}{place}" if node.kind != "client" else node.label,
+                str(place),
+            ).as_answer(),
             service=len(nodes) if place % 2 else None,
         )
         for place, node in enumerate(nodes)
@@ -362,7 +364,7 @@ def test_the_sums_of_a_group_are_those_of_its_members(
     for name in ("requests", "failed", "wcu", "cost"):
         assert sum(box[name] or 0 for box in made["boxes"]) == sum(getattr(node, name) or 0 for node in nodes)
     keys = [
-        "\x1f".join((node.kind, node.cloud, node.account, "", str((node.scope or {})["name"]), str(at)))
+        "\x1f".join((node.kind, node.cloud, node.account, "", str(node.scope and node.scope.name), str(at)))
         for at, node in enumerate(named)
     ]
     between: dict[tuple[str, str], float] = defaultdict(float)
