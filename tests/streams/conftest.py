@@ -1,4 +1,4 @@
-"""A log for tests of what is taken in."""
+"""A log for tests of what is accepted."""
 
 from collections.abc import Iterator
 from pathlib import Path

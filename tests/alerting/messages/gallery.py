@@ -112,7 +112,7 @@ def _pages(words: Phrases) -> dict[str, Shown]:
         for verdict, of in VERDICTS.items()
         for state, changes in STATES.items()
     }
-    pages |= {name: page(one, words=words, at=one.end or T0) for name, one in _incidents()}
+    pages |= {name: page(of, words=words, at=of.end or T0) for name, of in _incidents()}
     return pages | _rendered(words)
 
 
@@ -264,13 +264,14 @@ def _threads(words: Phrases) -> dict[str, Shown]:
             threads[f"thread: {what}{' by a person' * bool(by)}"] = render(
                 dispatch(notice(of), Form.LINE, line=line)
             )
-    for name, one in {
+    known = {
         "a deploy is known": (with_changes(), Milestone.PRECEDED),
         "opened, errors": (about(purchases()), Milestone.OPENED),
         "opened, limit": (about(near()), Milestone.OPENED),
-    }.items():
-        line = Line(what=one[1].value, at=T0)
-        threads[f"thread: {name}"] = render(dispatch(notice(one[0]), Form.LINE, line=line))
+    }
+    for name, (of, what) in known.items():
+        line = Line(what=what.value, at=T0)
+        threads[f"thread: {name}"] = render(dispatch(notice(of), Form.LINE, line=line))
     return threads
 
 

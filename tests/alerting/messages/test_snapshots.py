@@ -1,4 +1,4 @@
-"""What every message says: reviewed in English and Japanese, taken by Slack, and in one language only."""
+"""What every message says: reviewed in English and Japanese, accepted by Slack, and in one language only."""
 
 import re
 

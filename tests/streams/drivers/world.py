@@ -66,10 +66,10 @@ class Client:
         status, text = await self.ask("POST", path, data=io.BytesIO(b"\n".join(lines)))
         return status, json.loads(text)
 
-    async def post(self, lines: Sequence[bytes], each: int = 5000) -> None:
+    async def post(self, lines: Sequence[bytes], most: int = 5000) -> None:
         """Have records accepted, some in each request."""
-        for first in range(0, len(lines), each):
-            assert (await self.send(lines[first : first + each]))[0] == 202
+        for first in range(0, len(lines), most):
+            assert (await self.send(lines[first : first + most]))[0] == 202
 
     async def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((await self.get("/status"))[1])

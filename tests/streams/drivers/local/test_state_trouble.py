@@ -218,7 +218,7 @@ def test_a_journal_that_disappears_ends_the_daemon_before_what_is_in_it_could_be
             await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
-    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert run_local(local_settings(tmp_path / "state"), [], None) == 1
     line = critical(capfd)
     assert f"lost a journal while uneri was running ({file} is gone); leave the files" in line
     assert "nothing that was accepted is lost" in line
