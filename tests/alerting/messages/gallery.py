@@ -390,14 +390,17 @@ STATED = [
 
 
 def what_changed(text: str) -> Changes:
-    """Return what there is to say to a command, of one incident and four changes."""
+    """Return what there is to say to a command, of two incidents and four changes."""
     command = parse(text)
     assert isinstance(command, WhatChanged)
-    one = incident()
-    tracked = TrackedIncident(sequence=1, notice=notice(one, action=Action.OPEN), started=one.start)
+    one, past = incident(), replace(RESOLVED, id="past", start=T0 - 9000, end=T0 - 3000)
+    tracked = [
+        TrackedIncident(sequence=1, notice=notice(one), started=one.start),
+        TrackedIncident(sequence=2, notice=notice(past), started=past.start, ended_at=past.end),
+    ]
     return Changes.of(
         T0 - command.seconds,
-        [tracked],
+        tracked,
         leaders=[Hot(TABLE, 0.5)],
         stated=STATED,
         matcher=command.matcher,
