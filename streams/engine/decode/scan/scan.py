@@ -16,12 +16,10 @@ from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import FATAL, NO_ERROR
 from streams.engine.decode.event import MAX_BYTES, MOST_WEIGHT
 from streams.engine.decode.hashing import SHORT
-from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
-from streams.engine.decode.scan.machine_words import as_bits, load8, load_int, store64, store_float
+from streams.engine.decode.scan.machine_words import load8, load_int, store64, store_float
 from streams.engine.decode.scan.name_table import look_up
-from streams.engine.decode.scan.scan_form import scan_by_form
 from streams.engine.decode.scan.scan_json import (
     BRACE,
     next_key,
@@ -71,11 +69,7 @@ def scan(io: int, rows: int) -> None:
         calls, values = load_int(counts + memory.CALLS), load_int(counts + memory.VALUES)
         texts = load_int(counts + memory.TEXTS)
         begin, end = load_int(starts + 8 * row), load_int(ends + 8 * row)
-        read = scan_by_form(io, begin, end, np.int64(row))
-        if not read:
-            store64(counts + memory.CALLS, calls)
-            store64(counts + memory.VALUES, values)
-            read = _scan_record(io, begin, end, np.int64(row))
+        read = _scan_record(io, begin, end, np.int64(row))
         put8(io, memory.READ, row, read)
         if not read:
             store64(counts + memory.CALLS, calls)
@@ -94,7 +88,6 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     at += 1
     work = array_at(io, memory.WORK)
-    form.begin_notes(array_at(io, memory.FORMS), work)
     for text in range(memory.PATH_TEXTS):
         store64(work + 16 * text + 8, np.int64(-1))
     for layer in range(LAYERS):
@@ -119,38 +112,28 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             break
         first = False
         field = fields.event_field(key, length, word, end)
-        if fields.CLOUD <= field <= fields.CLIENT:
-            form.begin_name(work, key)
-        else:
-            form.end_names(work, value)
         if field == fields.UNKNOWN:
             at = skip_value(value, end, work + memory.STACK)
             if at < 0:
                 return False
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
             continue
         if (seen >> field) & 1:
             return False
         seen |= 1 << field
         if field == fields.TS:
             ts, at = read_number(value, end)
-            form.note(work, np.int64(form.TS), np.int64(0), value, at)
         elif field == fields.ID:
             place, length, high, at = read_text(value, end)
             if high or length > SHORT:
                 return False
             if at >= 0:
                 hashed = hash_id(place, length, end)
-            form.note(work, np.int64(form.ID), np.int64(0), value, at)
         elif field <= fields.FUNCTION:  # the texts of the path
             at = read_into(work + 16 * (field - fields.CLOUD), value, end)
-            form.end_name(work, at)
         elif field == fields.CLIENT:
             at = scan_client(value, end, work)
-            form.end_name(work, at)
         elif field == fields.STATUS:
             status, at = scan_status(value, end)
-            form.note(work, np.int64(form.STATUS), np.int64(0), value, at)
         elif field == fields.ERROR:
             error, at = scan_error(value, end)
         elif field == fields.MS:
@@ -181,12 +164,10 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             _, _, high, at = read_text(value, end)
             if high:
                 return False
-            form.note(work, np.int64(form.TEXT), np.int64(0), value, at)
         elif field == fields.JOINS:
             joins, joins_length, high, at = read_text(value, end)
             if high:
                 return False
-            form.note(work, np.int64(form.JOINED), np.int64(0), value, at)
         elif field == fields.COST:
             return False
         else:
@@ -195,7 +176,6 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             return False
     if at < 0 or skip_space(at, end) != end:
         return False
-    form.end_names(work, at)
     if (
         load_int(work + _LENGTH_OF_SERVICE) <= 0
         and load_int(work + _LENGTH_OF_ROUTE) <= 0
@@ -222,18 +202,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
         return False
-    if not put_row(
+    return put_row(
         io, row, end, work, ts, hashed, joins, joins_length, path, first_call, first_value,
         weight, status, error, cold, throttled, kind == OF_REQUEST,
-    ):  # fmt: skip
-        return False
-    if (
-        error != FATAL
-        and throttle_length <= 0
-        and error_type_length <= 0
-        and load_int(work + memory.KIND_TEXT + 8) < 0
-        and load_int(work + memory.COUNTS_TEXT + 8) < 0
-    ):
-        arg = error + 1 + (form.COLD if cold else 0)
-        form.learn(array_at(io, memory.FORMS), work, begin, end, path, arg, np.int64(as_bits(weight)))
-    return True
+    )  # fmt: skip

@@ -12,7 +12,6 @@ from detectors.latency.histogram import EDGES, N_BINS
 from detectors.state.compiled import inlined, part, unlocked
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
 from streams.engine.decode.hashing import ODD, SHORT
-from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import (
@@ -151,10 +150,8 @@ def scan_layers(at: int, end: int, work: int) -> int:
                 return np.int64(-1)
             amount, at = read_amount(value, end)
             store_float(place, amount)
-            form.note(work, np.int64(form.LAYER), np.int64(layer), value, at)
         else:
             at = skip_value(value, end, work + memory.STACK)
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
         if at < 0:
             return at
 
@@ -180,7 +177,6 @@ def scan_client(at: int, end: int, work: int) -> int:
             at = read_into(work + 16 * text, value, end)
         else:
             at = skip_value(value, end, work + memory.STACK)
-            form.leave(work)
         if at < 0:
             return at
 
@@ -195,7 +191,7 @@ def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> 
         return at + 1
     counts = array_at(io, memory.COUNTS)
     table = work + memory.TABLES
-    last = work + memory.NOTES
+    last = work + memory.WORK_BYTES
     while True:
         call = load_int(counts + memory.CALLS)
         if at >= end or load8(at) != BRACE or call >= load_int(counts + memory.ROOM) or table >= last:
@@ -224,7 +220,6 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
     seen = 0
     kind = np.int64(0)
     throttled = False
-    names, behind_name, run = np.int64(0), np.int64(0), np.int64(-1)
     store64(table + 8, np.int64(-1))
     while True:
         key, length, word, value = next_key(at, end, first)
@@ -233,47 +228,33 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
             break
         first = False
         field = fields.call_field(key, length, word)
-        if field == fields.CALL_NAME or field == fields.CALL_OP:
-            if names == 0:
-                names = key - 1
-            elif run >= 0:
-                form.leave(work)
-        elif names > 0 and run < 0:
-            run = form.note_run(work, np.int64(form.CALL), names, behind_name, value)
         if field == fields.UNKNOWN:
             at = skip_value(value, end, work + memory.STACK)
             if at < 0:
                 return at
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
             continue
         if (seen >> field) & 1:
             return np.int64(-1)
         seen |= 1 << field
         if field == fields.CALL_NAME:
             at = read_into(table, value, end)
-            behind_name = at
         elif field == fields.CALL_OP:
             text = work + memory.ONE_TEXT
             at = read_into(text, value, end)
-            behind_name = at
             if at >= 0 and load_int(text + 8) >= 0:
                 kind = look_up(text, np.int64(0), array_at(io, memory.KNOWN_OPS))
                 if kind < 0:
                     return np.int64(-1)
         elif field == fields.CALL_MS:
             ms, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_MS), np.int64(0), value, at)
         elif field == fields.CALL_RCU:
             rcu, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_RCU), np.int64(0), value, at)
         elif field == fields.CALL_WCU:
             wcu, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_WCU), np.int64(0), value, at)
         else:
             place, length, high, at = read_text(value, end)
             if at >= 0 and length > 0:
                 throttled = True
-                form.leave(work)
                 if high or not keep_text(io, call, memory.OF_CALL, place - begin, length):
                     return np.int64(-1)
         if at < 0:
@@ -281,10 +262,6 @@ def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, tabl
     if at < 0 or load_int(table + 8) < 0:
         return np.int64(-1)
     put_call(io, row, call, kind, ms, rcu, wcu, throttled)
-    if names > 0 and run < 0:
-        run = form.note_run(work, np.int64(form.CALL), names, behind_name, at)
-    form.note_call(work, run, kind, load_int(table) - names, load_int(table + 8))
-    form.note(work, np.int64(form.CALL_END), np.int64(0), at, at)
     return at
 
 
@@ -333,7 +310,6 @@ def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
         store64(known + 8 * v, number)
         put_float(io, memory.VALUE, v, amount)
         store64(counts + memory.VALUES, v + 1)
-        form.note(work, np.int64(form.VALUE), number, value, at)
 
 
 @inlined

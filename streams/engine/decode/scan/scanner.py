@@ -14,7 +14,6 @@ from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.operations import MOST_NAMES
 from streams.engine.decode.paths import cut
 from streams.engine.decode.records import Records
-from streams.engine.decode.scan.forms import Forms
 from streams.engine.decode.scan.name_table import NameTable
 from streams.engine.decode.scan.scan import scan
 from streams.engine.decode.scan.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
@@ -41,9 +40,8 @@ _OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int6
 class Scanner:
     """Scans the records of one source partition."""
 
-    def __init__(self, bounds: RollupSettings, forms: Forms | None = None) -> None:
+    def __init__(self, bounds: RollupSettings) -> None:
         self._bounds = bounds
-        self.forms = forms or Forms()
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),
             **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
@@ -64,9 +62,8 @@ class Scanner:
         self._calls = NameTable(1, 2 * self._bounds.max_calls)
         self._ops = NameTable(1, MOST_NAMES)
         self._keys = NameTable(1, 2 * self._bounds.max_values)
-        self.forms.forget()
         self._io[2 : len(INPUTS)] = [
-            known.address for known in (self._paths, self._calls, self._ops, self._keys, self.forms)
+            known.address for known in (self._paths, self._calls, self._ops, self._keys)
         ]
 
     def scan(self, records: Records) -> Bools:
@@ -85,7 +82,6 @@ class Scanner:
             ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
         self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
         scan(self._io.ctypes.data, n)
-        self.forms.tend(n)
         read: Bools = self._arrays["read"][:n].copy()
         return read
 
