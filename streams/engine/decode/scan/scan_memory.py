@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.event import MOST_TABLES
 from streams.engine.decode.scan.machine_words import load_int, store8, store64, store_float
-from streams.engine.decode.scan.scan_json import MOST_NESTED, read_text
+from streams.engine.decode.scan.scan_json import MOST_NESTED, MOST_QUOTES, read_text
 
 INPUTS: Final = ("starts", "ends", "known_paths", "known_calls", "known_ops", "known_keys")
 OUTPUTS: Final = (
@@ -49,7 +49,8 @@ STACK: Final = LAYERS_MS + 8 * LAYERS  # brackets that ``skip_value`` has entere
 TABLES: Final = STACK + MOST_NESTED  # the table of each call, as texts
 MOST_CALLS: Final = MOST_TABLES
 """Table calls of one request that are scanned; one with more may have tables that the plain decoder folds."""
-WORK_BYTES: Final = TABLES + 16 * MOST_CALLS
+QUOTES: Final = TABLES + 16 * MOST_CALLS  # where the quotes of the record lie
+WORK_BYTES: Final = QUOTES + 8 * MOST_QUOTES
 
 
 @part
@@ -76,13 +77,13 @@ def put8(io: int, array: int, index: int, value: int) -> None:
     store8(load_int(io + array) + index, np.int64(value))
 
 
-@part
-def read_into(text: int, at: int, end: int) -> int:
-    """Read a string or null, keep it as the text at ``text``; return the address behind it."""
-    place, length, _, at = read_text(at, end)
+@inlined
+def read_into(text: int, at: int, quote: int, end: int) -> tuple[int, int]:
+    """Read a string or null, keep it as the text at ``text``; return as ``read_text`` does what is behind."""
+    place, length, at, quote = read_text(at, quote, end)
     store64(text, place)
     store64(text + 8, length)
-    return at
+    return at, quote
 
 
 @part
