@@ -10,9 +10,12 @@ do.
 
 from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from detectors.state.compiled import inlined
 
 _intrinsic: Any = intrinsic  # its types do not describe how the functions are called
 
@@ -182,6 +185,20 @@ def high_bytes_at(_: Any, at: Any) -> Any:
 
 
 @_intrinsic
+def differences(_: Any, at: Any, other: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at two addresses differ, as bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), WIDE)
+        left, right = (
+            builder.load(builder.inttoptr(place, kind.as_pointer()), align=1) for place in arguments
+        )
+        return builder.bitcast(builder.icmp_unsigned("!=", left, right), _WORD)
+
+    return types.uint64(types.int64, types.int64), generate
+
+
+@_intrinsic
 def count_ones(_: Any, x: Any) -> Any:
     """Return the number of set bits of a uint64."""
 
@@ -209,3 +226,9 @@ def as_bits(_: Any, number: Any) -> Any:
         return builder.bitcast(arguments[0], _WORD)
 
     return types.uint64(types.float64), generate
+
+
+@inlined
+def first_bits(count: int) -> np.uint64:
+    """Return a word whose lowest bits are set, all of them from 64 on."""
+    return (np.uint64(1) << np.uint64(count)) - np.uint64(1) if count < WIDE else ~np.uint64(0)

@@ -16,6 +16,7 @@ from streams.engine.decode.scan.machine_words import (
     backslashes_at,
     controls_at,
     count_ones,
+    first_bits,
     high_bytes_at,
     load8,
     load64,
@@ -52,7 +53,7 @@ _TRUE, _ALSE, _NULL = map(word_of, ("true", "alse", "null"))
 @inlined
 def word_at(at: int, length: int) -> np.uint64:
     """Return up to eight bytes, zeros behind ``length``."""
-    return load64(at) & _first_bits(8 * length)
+    return load64(at) & first_bits(8 * length)
 
 
 @part
@@ -88,7 +89,7 @@ def note_quotes(at: int, end: int, quotes: int) -> int:
     inside = _NO_WORD  # all bits while a string goes on
     high = np.int64(0)
     while at < end:
-        here = _first_bits(end - at)
+        here = first_bits(end - at)
         found = quotes_at(at) & here
         strings = found ^ (found << np.uint64(1))
         for shift in (2, 4, 8, 16, 32):
@@ -116,15 +117,10 @@ def count_high(at: int, length: int) -> int:
     """Return how many bytes of a text are not ASCII."""
     high = np.int64(0)
     while length > 0:
-        high += count_ones(high_bytes_at(at) & _first_bits(length))
+        high += count_ones(high_bytes_at(at) & first_bits(length))
         at += WIDE
         length -= WIDE
     return high
-
-
-@inlined
-def _first_bits(count: int) -> np.uint64:
-    return (_ONE << np.uint64(count)) - _ONE if count < 64 else ~_NO_WORD
 
 
 @inlined
