@@ -86,20 +86,18 @@ def note_quotes(at: int, end: int, quotes: int) -> int:
     end, or where there are too many.
     """
     last = quotes + 8 * (MOST_QUOTES - 2 * WIDE)
-    inside = _NO_WORD  # all bits while a string goes on
+    inside = False  # a string that goes on
     high = np.int64(0)
     while at < end:
         here = first_bits(end - at)
         found = quotes_at(at) & here
-        strings = found ^ (found << np.uint64(1))
-        for shift in (2, 4, 8, 16, 32):
-            strings ^= strings << np.uint64(shift)
-        strings ^= inside
-        if (backslashes_at(at) | (controls_at(at) & strings)) & here or quotes > last:
+        controls = controls_at(at) & here
+        if backslashes_at(at) & here or (controls and controls & _strings(found, inside)) or quotes > last:
             return np.int64(-1)
-        inside = _NO_WORD - (strings >> np.uint64(63))
         high += count_ones(high_bytes_at(at) & here)
-        behind = quotes + 8 * count_ones(found)
+        count = count_ones(found)
+        inside ^= count & 1 == 1
+        behind = quotes + 8 * count
         while quotes < behind:
             for place in range(0, 8 * _AT_ONCE, 8):  # more than there are, which the next ones replace
                 store64(quotes + place, at + trailing_zeros(found))
@@ -109,7 +107,16 @@ def note_quotes(at: int, end: int, quotes: int) -> int:
         at += WIDE
     store64(quotes, end)
     store64(quotes + 8, end)
-    return high if inside == 0 else np.int64(-1)
+    return np.int64(-1) if inside else high
+
+
+@inlined
+def _strings(quotes: np.uint64, inside: bool) -> np.uint64:
+    """Return which bytes lie in strings, given which are quotes, and whether a string goes on."""
+    found = quotes
+    for shift in (1, 2, 4, 8, 16, 32):
+        found ^= found << np.uint64(shift)
+    return ~found if inside else found
 
 
 @part
