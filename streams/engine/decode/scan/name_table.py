@@ -31,6 +31,7 @@ _SLOTS: Final = 64
 _FREE: Final = 0  # in a slot, which otherwise holds the place of an entry
 _HASH, _OWNER, _NUMBER, _TEXTS = (8 * place for place in range(4))  # of an entry
 _UNIT: Final = 8  # bytes in which places are counted
+_WORD: Final = 8  # bytes
 _WIDTH, _SEED, _MASK, _SLOTS_AT, _ENTRIES = (8 * place for place in range(5))  # of the header
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
 _PADDING: Final = WIDE  # bytes that may be read behind the last text
@@ -127,12 +128,9 @@ def _enter(table: int, texts: int, place: int, number: int, owner: int) -> bool:
 
 
 @inlined
-def _word(at: int, length: int) -> np.uint64:
-    """Return up to eight bytes, zeros behind ``length``. Eight can be read at ``at``."""
-    word = load64(at)
-    if length < 8:
-        word &= (np.uint64(1) << np.uint64(8 * length)) - np.uint64(1)
-    return word
+def _stirred(text: np.uint64) -> np.uint64:
+    text *= _SPREAD
+    return text ^ (text >> np.uint64(29))
 
 
 @inlined
@@ -146,11 +144,12 @@ def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64
     for index in range(width):
         at, left = load_int(texts + 16 * index), load_int(texts + 16 * index + 8)
         text = seed ^ np.uint64(left + 1)  # an absent text has the length -1
-        while left > 0:
-            text = (text ^ _word(at, left)) * _SPREAD
-            text ^= text >> np.uint64(29)
-            at += 8
-            left -= 8
+        while left > _WORD:
+            text = _stirred(text ^ load64(at))
+            at += _WORD
+            left -= _WORD
+        if left > 0:
+            text = _stirred(text ^ (load64(at) & first_bits(8 * left)))
         found = (found ^ text) * _SPREAD
     found ^= found >> np.uint64(29)
     return found ^ (found >> np.uint64(32))
@@ -184,11 +183,13 @@ def _same(texts: int, width: int, place: int) -> bool:
         if load16(place) != left + 1:
             return False
         place += _PREFIX
-        while left > 0:
-            length = min(left, WIDE)
-            if differences(at, place) & first_bits(length):
+        while left > WIDE:
+            if differences(at, place):
                 return False
-            at += length
-            place += length
-            left -= length
+            at += WIDE
+            place += WIDE
+            left -= WIDE
+        if left > 0 and differences(at, place) & first_bits(left):
+            return False
+        place += max(left, 0)
     return True
