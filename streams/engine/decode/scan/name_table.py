@@ -16,6 +16,7 @@ from streams.engine.decode.scan.machine_words import (
     WIDE,
     differences,
     first_bits,
+    high_product,
     load16,
     load32,
     load64,
@@ -129,8 +130,8 @@ def _enter(table: int, texts: int, place: int, number: int, owner: int) -> bool:
 
 @inlined
 def _stirred(text: np.uint64) -> np.uint64:
-    text *= _SPREAD
-    return text ^ (text >> np.uint64(29))
+    """Return both halves of a product as one: every bit of the result depends on every bit of the text."""
+    return (text * _SPREAD) ^ high_product(text, _SPREAD)
 
 
 @inlined
@@ -150,9 +151,8 @@ def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64
             left -= _WORD
         if left > 0:
             text = _stirred(text ^ (load64(at) & first_bits(8 * left)))
-        found = (found ^ text) * _SPREAD
-    found ^= found >> np.uint64(29)
-    return found ^ (found >> np.uint64(32))
+        found = _stirred(found ^ text)
+    return found
 
 
 @part
