@@ -43,6 +43,7 @@ from streams.engine.decode.scan.scan_json import (
 )
 from streams.engine.decode.scan.scan_memory import array_at, keep_text, put, put8, put_float, read_into
 from streams.engine.decode.scan.scan_number import read_number
+from streams.engine.decode.values import LARGEST
 
 _SHIFT: Final = 45
 """Bits below a table cell. There are 128 cells per power of two, so at most one edge lies in each."""
@@ -132,7 +133,7 @@ def quantised(amount: float) -> float:
     return np.rint(amount / QUANTUM) * QUANTUM if amount == amount else 0.0
 
 
-@part
+@inlined
 def scan_layers(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
     """Scan the ``ms`` of an event."""
     if load8(at) != BRACE:
@@ -156,7 +157,7 @@ def scan_layers(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
             return at, quote
 
 
-@part
+@inlined
 def scan_client(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
     """Scan the client of an event."""
     if load8(at) != BRACE:
@@ -180,7 +181,7 @@ def scan_client(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
             return at, quote
 
 
-@part
+@inlined
 def scan_tables(io: int, at: int, quote: int, end: int, begin: int, row: int, work: int) -> tuple[int, int]:
     """Scan the table calls of an event, whose record begins at ``begin``."""
     if load8(at) != BRACKET:
@@ -195,7 +196,7 @@ def scan_tables(io: int, at: int, quote: int, end: int, begin: int, row: int, wo
         call = load_int(counts + memory.CALLS)
         if at >= end or load8(at) != BRACE or call >= load_int(counts + memory.ROOM) or table >= last:
             return np.int64(-1), quote
-        at, quote = _scan_call(io, at, quote, end, begin, row, call, table, work)
+        at, quote = _scan_call(io, at, quote, end, begin, row, table, work)
         if at < 0:
             return at, quote
         table += 16
@@ -210,11 +211,12 @@ def scan_tables(io: int, at: int, quote: int, end: int, begin: int, row: int, wo
         at = skip_space(at + 1, end)
 
 
-@part
+@inlined
 def _scan_call(
-    io: int, at: int, quote: int, end: int, begin: int, row: int, call: int, table: int, work: int
+    io: int, at: int, quote: int, end: int, begin: int, row: int, table: int, work: int
 ) -> tuple[int, int]:
-    """Scan one table call as number ``call``; its table becomes the text at ``table``."""
+    """Scan the next table call; its table becomes the text at ``table``."""
+    call = load_int(array_at(io, memory.COUNTS) + memory.CALLS)
     ms, rcu, wcu = np.nan, np.nan, np.nan
     first = True
     seen = 0
@@ -303,8 +305,8 @@ def scan_values(io: int, at: int, quote: int, end: int, row: int, work: int) -> 
             if load_int(known + 8 * other) == number:  # perhaps the same key again
                 return np.int64(-1), quote
         amount, at = read_number(value, end)
-        if at < 0:
-            return at, quote
+        if at < 0 or not -LARGEST <= amount <= LARGEST:
+            return np.int64(-1), quote
         put(io, memory.VALUE_EVENT, v, row)
         store64(known + 8 * v, number)
         put_float(io, memory.VALUE, v, amount)
