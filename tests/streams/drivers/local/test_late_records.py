@@ -17,6 +17,7 @@ from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.dead_letter_limit import LateWatch
+from streams.ingest.receivers.sender_clocks import APART_SECONDS, SenderClocks
 from tests.streams.drivers.world import local_settings, running
 
 NOW = 1_760_000_000.0
@@ -27,7 +28,9 @@ def events(first: float, count: int, pace: float = 1.0) -> list[bytes]:
 
 
 async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) -> None:
+    passed = [0.0]
     daemon = LocalDaemon(local_settings(tmp_path / "state"), clock=lambda: NOW)
+    daemon._intake.clocks = SenderClocks(lambda: NOW, lambda: passed[0])
     async with running(daemon) as world:
         assert await world.send(events(NOW - 60, 60)) == (202, {"accepted": 60})
         await world.judged()
@@ -44,10 +47,12 @@ async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) 
         # live records go on
         assert await world.send(events(NOW - 5, 5)) == (202, {"accepted": 5})
         # and a request of the future waits for one that shows whose clock is wrong; then it is refused
+        passed[0] += APART_SECONDS
         status, answer = await world.send(events(NOW + 3 * 365 * 86400, 32))
         assert status == 503
         assert "the clock of this sender is ahead, or that of this host behind" in answer["error"]
         for _ in range(2):
+            passed[0] += APART_SECONDS
             assert await world.send(events(NOW - 5, 5)) == (202, {"accepted": 5})
         status, answer = await world.send(events(NOW + 3 * 365 * 86400, 32))
         assert status == 400
