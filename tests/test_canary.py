@@ -13,14 +13,6 @@ import aiohttp
 import pytest
 
 from alerting.commands.command import Command, CommandKind
-from config.settings import (
-    LocalSettings,
-    NotifySettings,
-    RouteSettings,
-    Settings,
-    SlackSettings,
-    WebhookSettings,
-)
 from streams.drivers.local.daemon import LocalDaemon
 from tests.alerting.given import T0, notices_of, table_finding
 from tests.alerting.sinks.webhook_standin import KEY
@@ -28,6 +20,7 @@ from tests.alerting.sinks.webhook_standin import SECRET as WEBHOOK_SECRET
 from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
 from tests.alerting.slack_standin import TOKEN
 from tests.canary import CANARY
+from tests.streams.drivers.world import SLACK_SECRETS, local_settings, running
 
 ACCESS_TOKEN = "uneri_canary_161803398874989484820"  # noqa: S105 - a canary
 
@@ -107,9 +100,7 @@ async def test_a_daemon_that_used_every_secret_shows_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name, secret in {
-        "SLACK_BOT_TOKEN": TOKEN,
-        "SLACK_APP_TOKEN": APP_TOKEN,
-        "SLACK_SIGNING_SECRET": SECRET,
+        **SLACK_SECRETS,
         "HOOK_SECRET": WEBHOOK_SECRET,
         "UNERI_OPERATE_TOKEN": ACCESS_TOKEN,
     }.items():
@@ -117,21 +108,15 @@ async def test_a_daemon_that_used_every_secret_shows_none(
     monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_, **__: b"a picture")
     async with SlackApp() as slack:
         hook = slack.base_url.replace("/api/", "/nowhere")
-        settings = Settings(
-            local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")),
-            slack=SlackSettings(base_url=slack.base_url),
-            notify=NotifySettings(
-                since="2020-01-01",
-                webhooks=[WebhookSettings(name="pager", url=hook, secret_env="HOOK_SECRET")],  # noqa: S106
-                routes=[RouteSettings(to=["#uneri", "webhook:pager"])],
-            ),
-        )
+        notify = {
+            "since": "2020-01-01",
+            "webhooks": [{"name": "pager", "url": hook, "secret_env": "HOOK_SECRET"}],
+            "routes": [{"to": ["#uneri", "webhook:pager"]}],
+        }
+        settings = local_settings(tmp_path / "state", slack={"base_url": slack.base_url}, notify=notify)
         daemon = LocalDaemon(settings)
-        running = asyncio.create_task(daemon.run())
-        async with asyncio.timeout(60):
-            while not daemon.port:
-                await asyncio.sleep(0.01)
-            slack.daemon = f"http://127.0.0.1:{daemon.port}"
+        async with running(daemon) as world, asyncio.timeout(60):
+            slack.daemon = world.url
             await daemon.delivery.put(notices_of(table_finding()), T0 + 60)
             while not slack.messages:
                 await asyncio.sleep(0.02)
@@ -183,20 +168,18 @@ async def test_a_daemon_that_used_every_secret_shows_none(
                 ):
                     async with session.get(slack.daemon + path) as answer:
                         shown.append(await answer.text())
-        things = list(reachable(daemon, set()))
-        assert {
-            "LocalDaemon",
-            "SlackSink",
-            "SlackSocket",
-            "SlackApi",
-            "InteractionHandler",
-            "Courier",
-            "WebhookSettings",
-            "Tokens",
-        } <= {type(thing).__name__ for thing in things}, "all of them are inspected"
-        shown += [repr(thing) for thing in things]
-        daemon.stop()
-        await running
+            things = list(reachable(daemon, set()))
+            assert {
+                "LocalDaemon",
+                "SlackSink",
+                "SlackSocket",
+                "SlackApi",
+                "InteractionHandler",
+                "Courier",
+                "WebhookSettings",
+                "Tokens",
+            } <= {type(thing).__name__ for thing in things}, "all of them are inspected"
+            shown += [repr(thing) for thing in things]
     shown += [
         path.read_bytes().decode("latin-1") for path in (tmp_path / "state").rglob("*") if path.is_file()
     ]

@@ -1,7 +1,7 @@
 """Wall-clock windows of a time zone as epoch seconds, across clock changes."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -125,3 +125,14 @@ def _local(text: str, zone: ZoneInfo) -> datetime:
 
 def _epoch(at: datetime, zone: ZoneInfo) -> int:
     return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp())
+
+
+def rfc3339(epoch: float) -> str:
+    """Return a time in RFC 3339.
+
+    Examples
+    --------
+    >>> rfc3339(1760000000)
+    '2025-10-09T08:53:20Z'
+    """
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"

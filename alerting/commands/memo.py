@@ -4,6 +4,9 @@ import unicodedata
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from detectors.model.copy_fields import copy_fields
 
 LONGEST: Final = 1000
 """Characters of a memo: a lesson, with a link to where more is written."""
@@ -11,11 +14,24 @@ LONGEST: Final = 1000
 _HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # Unicode: invisible
 
 
+class MemoAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person noted: of an incident, or of a moment (``scope`` is ``kind:name``, or empty)."""
+
+    id: str
+    incident: str | UnsetType = UNSET
+    scope: str | UnsetType = UNSET
+    at: int
+    written: int
+    by: str
+    name: str | UnsetType = UNSET
+    text: str
+
+
 class Memo(msgspec.Struct, frozen=True, kw_only=True):
     """One memo. Times are epoch seconds; ``text`` is plain, and never trusted."""
 
     id: str  # that of the command that made it
-    number: int  # counts memos in the order in which they were made
+    number: int  # orders the memos that are kept as they were made
     at: int  # the moment that it is about; of an incident, when it was written
     written: int
     by: str  # the person, as the sink names people
@@ -30,12 +46,11 @@ class Memo(msgspec.Struct, frozen=True, kw_only=True):
         """The name of the person, or the id without one."""
         return self.name or self.by
 
-    def to_json(self) -> dict[str, object]:
+    def as_answer(self) -> MemoAnswer:
         """Return it as programs receive it."""
-        about = {"incident": self.incident} if self.incident else {"scope": self.scope}
-        when = {"at": self.at, "written": self.written}
-        named = {"name": self.name} if self.name else {}
-        return {"id": self.id, **about, **when, "by": self.by, **named, "text": self.text}
+        scope = UNSET if self.incident else self.scope
+        name = self.name or UNSET
+        return copy_fields(MemoAnswer, self, incident=self.incident or UNSET, scope=scope, name=name)
 
 
 def memo_text(text: str) -> str:

@@ -171,7 +171,7 @@ def outline(incident: Incident) -> dict[str, object]:
         "start": incident.start,
         "alerted": incident.alerted,
         "end": incident.end,
-        "scope": incident.primary.about.to_json(),
+        "scope": incident.primary.about.as_answer(),
         "measure": incident.primary.measure.value,
     }
 

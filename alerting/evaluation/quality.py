@@ -4,6 +4,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_WRITTEN: Final = (
+    "labels", "found", "missed", "in_digest", "other_verdict", "recall", "pages", "false_pages", "repeated",
+    "precision", "pages_per_week", "false_pages_per_week", "delay", "digest_delay",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +33,6 @@ class Delay:
             return None
         rising = sorted(delays)
         return cls(float(statistics.median(rising)), rising[math.ceil(0.9 * len(rising)) - 1], rising[-1])
-
-    def to_json(self) -> dict[str, float]:
-        """Return the JSON of ``evaluation.json``."""
-        return {"median": self.median, "p90": self.p90, "max": self.max}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,23 +87,5 @@ class DetectionQuality:
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of ``evaluation.json``."""
-        return {
-            "labels": self.labels,
-            "found": self.found,
-            "missed": self.missed,
-            "in_digest": self.in_digest,
-            "other_verdict": self.other_verdict,
-            "recall": _rounded(self.recall),
-            "pages": self.pages,
-            "false_pages": self.false_pages,
-            "repeated": self.repeated,
-            "precision": _rounded(self.precision),
-            "pages_per_week": _rounded(self.pages_per_week),
-            "false_pages_per_week": _rounded(self.false_pages_per_week),
-            "delay": self.delay and self.delay.to_json(),
-            "digest_delay": self.digest_delay and self.digest_delay.to_json(),
-        }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+        found = {name: getattr(self, name) for name in _WRITTEN}
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in found.items()}

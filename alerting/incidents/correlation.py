@@ -303,35 +303,17 @@ class CorrelationIndex:
 
     def same_series(self, finding: Finding) -> set[str]:
         """Return the incidents with a finding of the same series and direction."""
-        return set(self._at(_Index.SERIES, finding, finding.about, finding.measure))
+        return set(self._index.get((_Index.SERIES, direction(finding), finding.about, finding.measure), ()))
 
     def related(self, finding: Finding, gather: int) -> set[str]:
         """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
-        together = min(gather, JOINS_SECONDS)
-        for scope, index in _lookups(finding):
-            within = together if is_broad(scope) or index in _BROAD else JOINS_SECONDS
-            found.update(_starting(self._at(index, finding, scope), finding.start, within))
-        for scopes, index in (
-            (subjects(finding), _Index.FAILING_PART),
-            (carriers(finding), _Index.FAILING_CARRIER),
-        ):
-            for scope in scopes:
-                within = together if is_broad(scope) else JOINS_SECONDS
-                starts = self._at(index, finding, scope, finding.measure)
-                found.update(_starting(starts, finding.start, within))
-        account = finding.about.account
-        indices = [_Index.WIDE]
-        indices += [_Index.ACCOUNT] if finding.about.kind == ACCOUNT else []
-        indices += [_Index.ABSENT] if finding.verdict is Verdict.ABSENCE else []
-        for index in indices:
-            found.update(_starting(self._at(index, finding, account), finding.start, together))
-        if finding.gap:
-            found.update(_starting(self._at(_Index.GAP, finding), finding.start, JOINS_SECONDS))
+        for key, together in _lookups(finding):
+            within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
+            for incident, starts in self._index.get(key, {}).items():
+                if any(abs(start - finding.start) <= within for start in starts):
+                    found.add(incident)
         return found
-
-    def _at(self, index: _Index, finding: Finding, *of: object) -> _Starts:
-        return self._index.get((index, direction(finding), *of), {})
 
     def _insert(self, incident: str, finding: Finding, *, indirect: bool) -> None:
         for key in _keys(finding, indirect=indirect):
@@ -350,16 +332,26 @@ class CorrelationIndex:
                 del self._index[key]
 
 
-def _lookups(finding: Finding) -> Iterator[tuple[Scope, _Index]]:
-    """Yield the scopes and indices to search for findings connected with a new one."""
-    for scopes, indices in (
-        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART)),
-        (parts(finding), (_Index.SUBJECT,)),
-        (carriers(finding), (_Index.CARRIER, _Index.BROAD_CARRIER)),
+def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
+    """Yield the keys of what is connected with a new finding, and whether only if it begins together."""
+    way, account, measure = direction(finding), finding.about.account, finding.measure
+    for scopes, indices, failing in (
+        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART), _Index.FAILING_PART),
+        (parts(finding), (_Index.SUBJECT,), None),
+        (carriers(finding), (_Index.CARRIER, _Index.BROAD_CARRIER), _Index.FAILING_CARRIER),
     ):
         for scope in scopes:
             for index in indices:
-                yield scope, index
+                yield (index, way, scope), is_broad(scope) or index in _BROAD
+            if failing is not None:
+                yield (failing, way, scope, measure), is_broad(scope)
+    yield (_Index.WIDE, way, account), True
+    if finding.about.kind == ACCOUNT:
+        yield (_Index.ACCOUNT, way, account), True
+    if finding.verdict is Verdict.ABSENCE:
+        yield (_Index.ABSENT, way, account), True
+    if finding.gap:
+        yield (_Index.GAP, way), False
 
 
 def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
@@ -382,11 +374,3 @@ def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
         if finding.gap:
             found.append((_Index.GAP, way))
     return (key for key in found if indirect or key[0] not in _INDIRECT)
-
-
-def _starting(incidents: _Starts, start: int, within: int) -> Iterator[str]:
-    return (
-        incident
-        for incident, starts in incidents.items()
-        if any(abs(other - start) <= within for other in starts)
-    )

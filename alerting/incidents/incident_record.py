@@ -19,7 +19,7 @@ from alerting.incidents.correlation import (
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, IncidentExample, Sent, State, worst
 from alerting.incidents.notice import Milestone, NoticeReason, identify
-from alerting.incidents.preceding import Carrying, PrecedingChange
+from alerting.incidents.preceding import Carrying, PrecedingChange, RecentChanges, may_precede, preceding
 from alerting.incidents.reported_state import ReportedState, name_of
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Finding
@@ -252,6 +252,27 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             if key not in self.carrying or carrying.excess > self.carrying[key].excess:
                 self.carrying[key] = carrying
         self.examples = worst([*self.examples, *other.examples])
+
+    def name_preceding(self, recent: RecentChanges, step: int) -> bool:
+        """Name the changes before its findings; return whether its message gets another one."""
+        findings = self.findings.values()
+        if not self.preceding and not any(may_precede(finding, recent, step) for finding in findings):
+            return False
+        before = {change.change for change in self.preceding}
+        self.preceding = preceding(
+            findings,
+            recent,
+            primary=self.primary_id,
+            known=self.preceding,
+            carrying=self.carrying,
+            causes=causes(self.worst.values()),
+            step=step,
+        )
+        if self.sent != "page" or all(change.change in before for change in self.preceding):
+            return False
+        self.pending = self.pending or NoticeReason.PRECEDED
+        self.reported.add_line(Milestone.PRECEDED)
+        return True
 
     def illustrate(self, finding: str, request: RequestExample) -> None:
         """Keep a request if it is among the worst that illustrate findings."""

@@ -5,17 +5,18 @@ from typing import Final
 
 import msgspec
 
-from alerting.incidents.correlation import GROWTH, depth, direction, is_about_broad
+from alerting.incidents.correlation import GROWTH, depth, direction
 from alerting.incidents.digest_reporter import DigestReporter
 from alerting.incidents.incident import ILLUSTRATED, Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
-from alerting.incidents.notice import Milestone, Notice, NoticeReason
-from alerting.incidents.preceding import RecentChanges, may_precede, preceding
+from alerting.incidents.notice import Action, Notice
+from alerting.incidents.preceding import RecentChanges
 from alerting.incidents.provisional import Provisional
-from alerting.incidents.reporter import Due, DueKind, Reporter, Schedule, closes_at, plan
+from alerting.incidents.reduction import reduce
+from alerting.incidents.reporter import Reporter
+from alerting.incidents.timing import Due, DueKind, Schedule, dues
 from config.settings import Settings
-from detectors.explain.causes import causes
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
@@ -32,10 +33,10 @@ TRACES: Final = 200
 
 class _Core(msgspec.Struct, kw_only=True):
     watermark: int
-    digest: int | None
-    early: list[Finding]
-    looks: int = 0
-    provisional: Provisional = msgspec.field(default_factory=Provisional)
+    digest: int | None  # when it is due; unknown before the first watermark
+    early: list[Finding]  # reported after the watermark: another shard is ahead
+    looks: int = 0  # early evaluations that found something
+    provisional: Provisional = msgspec.field(default_factory=Provisional)  # their findings
 
 
 class Incidents:
@@ -73,18 +74,13 @@ class Incidents:
 
     def __init__(self, settings: Settings, *, remember_all: bool = False) -> None:
         self._settings = settings
-        self._watermark = 0
-        self._digest_due: int | None = None  # unknown before the first watermark
-        self._early: list[Finding] = []  # reported after the watermark: another shard is ahead
-        self.early_evaluations = 0  # that found something, so far
-        self._provisional = Provisional()  # their findings
+        self._core = _Core(watermark=0, digest=None, early=[])
         self._store = IncidentStore(remember_all=remember_all)
-        self._schedule = Schedule(self._is_current)
+        self._schedule = Schedule()
         self._reporter = Reporter()
         self._digests = DigestReporter(settings.digest)
         self._recent = RecentChanges()
         self._touched: set[str] = set()  # incidents with changes since the last notices
-        self._traced: set[str] = set()  # incidents whose primary may have its trace
 
     def feed(
         self,
@@ -105,35 +101,30 @@ class Incidents:
         of the hour that ends at ``watermark``, of all shards; ``changes`` are those that became known with
         it, however late; ``illustrations`` are requests of findings that are open then.
         """
-        given = {(finding.id, finding.revision): finding for finding in (*self._early, *findings)}
-        if self._digest_due is None:
+        core = self._core
+        given = {(finding.id, finding.revision): finding for finding in (*core.early, *findings)}
+        if core.digest is None:
             first = min((finding.seen for finding in given.values()), default=watermark)
             self._plan_digest(min(first, watermark))
-        self._early = [finding for finding in given.values() if finding.seen > watermark]
+        core.early = [finding for finding in given.values() if finding.seen > watermark]
         by_time: dict[int, list[Finding]] = {}
-        for finding in (*given.values(), *self._provisional.due(watermark, self._store)):
+        for finding in (*given.values(), *core.provisional.due(watermark, self._store)):
             if finding.seen <= watermark:
-                by_time.setdefault(max(finding.seen, self._watermark), []).append(finding)
+                by_time.setdefault(max(finding.seen, core.watermark), []).append(finding)
         notices: list[Notice] = []
-        stated, known_at = list(changes), max(watermark, self._watermark)
-        shown = list(illustrations)
+        stated, shown, known_at = list(changes), list(illustrations), max(watermark, core.watermark)
         if stated or shown:
             by_time.setdefault(known_at, [])
         for at in sorted(by_time):
             notices += self._pass(at - 1)
             self._store.expire(at)
-            for finding in sorted(by_time[at], key=lambda f: (-depth(f), f.start, f.id, f.revision)):
-                self._take_in(finding, at)
-            if at == known_at:
-                self._illustrate(shown)
-            self._choose_primaries()
-            self._name_preceding(stated if at == known_at else (), at)
+            known = (stated, shown) if at == known_at else ((), ())
+            self._take_in_all(_deepest_first(by_time[at]), at, *known)
             notices += self._pass(at)
             notices += self._changes(at)
-            self._drop_traces()
         notices += self._pass(watermark)
         self._digests.feed(loads, uses, maturity)
-        self._watermark = max(self._watermark, watermark)
+        core.watermark = max(core.watermark, watermark)
         return notices
 
     def feed_early(self, findings: Iterable[Finding], at: int) -> list[Notice]:
@@ -142,24 +133,23 @@ class Incidents:
         No time passes. Series with a known finding are left out. Until its step is judged, a finding is
         provisional: ``feed`` confirms it or takes it back.
         """
-        if not self._watermark:
+        core = self._core
+        if not core.watermark:
             return []
-        self.early_evaluations += 1
-        at = max(at, self._watermark)
-        for finding in sorted(findings, key=lambda f: (-depth(f), f.start, f.id)):
-            if self._provisional.add(finding, at, self._store, self._settings):
-                self._take_in(finding, at)
-        self._choose_primaries()
-        self._name_preceding((), at)
-        records = [live for touched in self._touched if (live := self._store.live(touched)) is not None]
-        notices = [
+        core.looks += 1
+        at = max(at, core.watermark)
+        new = (  # asked one by one: a finding that was taken in leaves out others of its series
+            finding
+            for finding in _deepest_first(findings)
+            if core.provisional.add(finding, at, self._store, self._settings)
+        )
+        self._take_in_all(new, at)
+        pages = [
             self._reporter.page(record, at)
-            for record in sorted(records, key=lambda record: (record.started, record.id))
+            for record in self._touched_records()
             if record.page_due is not None and record.page_due <= at
         ]
-        notices += self._changes(at)
-        self._drop_traces()
-        return notices
+        return [*pages, *self._changes(at)]
 
     def all(self) -> list[Incident]:
         """Return all incidents that are remembered in their last state, ordered by start."""
@@ -169,6 +159,11 @@ class Incidents:
         """Return the incidents that have not ended, ordered by start."""
         found = [record.to_incident() for record in self._store if record.resolved_at is None]
         return sorted(found, key=lambda incident: (incident.start, incident.id))
+
+    @property
+    def early_evaluations(self) -> int:
+        """How many early evaluations found something, so far."""
+        return self._core.looks
 
     @property
     def took_the_lead(self) -> tuple[Hot, ...]:
@@ -182,129 +177,88 @@ class Incidents:
 
     # -- taking findings in -----------------------------------------------------------------------
 
+    def _take_in_all(
+        self,
+        findings: Iterable[Finding],
+        at: int,
+        stated: Iterable[StatedChange] = (),
+        shown: Iterable[Illustration] = (),
+    ) -> None:
+        """Take in all that became known at one moment; then choose what unsent messages are about."""
+        for finding in findings:
+            self._take_in(finding, at)
+        self._illustrate(shown)
+        touched = self._touched_records()
+        for record in touched:
+            if record.closed_at is None and record.alerted is None and record.direction != GROWTH:
+                record.choose_primary()
+        for record in list(self._store) if self._recent.add(stated, at) else touched:
+            if record.closed_at is None and record.name_preceding(self._recent, self._settings.time.step):
+                self._touched.add(record.id)
+
     def _take_in(self, finding: Finding, at: int) -> None:
-        finding = self._provisional.confirmed(finding, self._store)
-        known = self._store.of_finding(finding.id)
-        ended = finding.state in ("end", "withdrawn")
-        if known is not None:
-            if known.findings[finding.id].revision >= finding.revision:
-                return
-            if known.direction == GROWTH and direction(finding) != GROWTH and not ended:
-                self._end_growth(known, at)
-            elif known.resolved_at is None or ended:
-                self._put(known, finding, at)
-                return
-        if ended:  # it was never reported and will not be
+        """Find the record of a finding, reduce the finding to it, and schedule what falls due then."""
+        finding = self._core.provisional.confirmed(finding, self._store)
+        record = self._record_of(finding, at)
+        if record is None:
             return
-        matching = self._store.matching(finding, self._settings.incidents.gather)
-        record = matching[0] if matching else self._store.create(finding)
-        for other in matching[1:]:
-            if other.alerted is None and self._is_one_cause(finding, record, other):
-                self._store.merge(other, record)
-        self._store.assign(record, finding)
-        self._put(record, finding, at)
-
-    def _is_one_cause(self, link: Finding, record: IncidentRecord, other: IncidentRecord) -> bool:
-        """Return whether a finding that is connected with two incidents shows that they have one cause.
-
-        A slow service has causes below it: it connects nothing that began at different times.
-        """
-        together = abs(record.started - other.started) <= self._settings.incidents.gather
-        return together or not is_about_broad(link)
-
-    def _put(self, record: IncidentRecord, finding: Finding, at: int) -> None:
-        if record.findings.get(finding.id) is not finding:
-            record.put(finding)
+        was_withdrawn = record.withdrawn
+        record = reduce(record, finding, at, self._settings)
+        if was_withdrawn and not record.withdrawn and record.sent == "page":
+            self._reporter.remember(record, Action.RESOLVE, at)
+        self._store.changed(record, record.findings[finding.id])
         self._touched.add(record.id)
-        if record.withdrawn and not record.all_withdrawn:
-            self._reporter.reinstate(record, at)
-        if record.closed_at is None:
-            self._store.changed(record, record.findings[finding.id])
-            plan(record, at, self._settings)
-            self._add_due(record)
-            return
-        record.worst, record.carrying = {}, {}  # the causes of its findings were written down when it closed
-        if record.all_withdrawn:
-            record.withdraw(at)
-        self._store.changed(record)
-
-    def _end_growth(self, record: IncidentRecord, at: int) -> None:
-        """End the growth of a series that is near its limit: from here on it is a page."""
-        record.resolve_due, record.resolved_at = None, at
         self._add_due(record)
 
-    def _name_preceding(self, stated: Iterable[StatedChange], at: int) -> None:
-        """Name the changes before the findings of incidents that changed; of all of them if one is new."""
-        if self._recent.add(stated, at):
-            records = list(self._store)
-        else:
-            records = [live for touched in self._touched if (live := self._store.live(touched)) is not None]
-        step = self._settings.time.step
-        for record in records:
-            findings = record.findings.values()
-            if not record.preceding and not any(
-                may_precede(finding, self._recent, step) for finding in findings
-            ):
-                continue
-            before = {change.change for change in record.preceding}
-            found_causes = causes(record.worst.values())
-            record.preceding = preceding(
-                findings,
-                self._recent,
-                primary=record.primary_id,
-                known=record.preceding,
-                carrying=record.carrying,
-                causes=found_causes,
-                step=step,
-            )
-            if record.sent == "page" and any(change.change not in before for change in record.preceding):
-                record.pending = record.pending or NoticeReason.PRECEDED
-                record.reported.add_line(Milestone.PRECEDED)
-                self._touched.add(record.id)
+    def _record_of(self, finding: Finding, at: int) -> IncidentRecord | None:
+        """Return the record of a finding; None for a repeated one, and for one that ended unknown."""
+        known, ended = self._store.of_finding(finding.id), finding.state in ("end", "withdrawn")
+        if known is not None:
+            if known.findings[finding.id].revision >= finding.revision:
+                return None
+            if known.direction == GROWTH and direction(finding) != GROWTH and not ended:
+                known.resolve_due, known.resolved_at = None, at  # near its limit: from here on it is a page
+                self._add_due(known)
+            elif known.resolved_at is None or ended:
+                return known
+        return None if ended else self._store.join(finding, self._settings.incidents.gather)
+
+    def _touched_records(self) -> list[IncidentRecord]:
+        """Return the records that changed since the last notices, those that began first before others."""
+        found = [record for key in self._touched if (record := self._store.find(key)) is not None]
+        return sorted(found, key=_began)
 
     def _illustrate(self, shown: Iterable[Illustration]) -> None:
         """Keep the worst requests of incidents that are open; of a flood, of those that began first."""
         touched = False
         for illustration in shown:
-            for finding in map(self._provisional.name, illustration.findings):
+            for finding in map(self._core.provisional.name, illustration.findings):
                 record = self._store.of_finding(finding)
                 if record is not None and record.resolved_at is None and record.direction != GROWTH:
                     record.illustrate(finding, illustration.example)
                     touched = True
         if touched:
             having = [record for record in self._store if record.examples]
-            for record in sorted(having, key=lambda record: (record.started, record.id))[ILLUSTRATED:]:
+            for record in sorted(having, key=_began)[ILLUSTRATED:]:
                 record.examples = []
 
     # -- letting time pass ------------------------------------------------------------------------
 
     def _add_due(self, record: IncidentRecord) -> None:
-        """Schedule the due times of an incident."""
-        self._schedule.add(record.page_due, DueKind.PAGE, record.id)
-        self._schedule.add(record.resolve_due, DueKind.RESOLVE, record.id)
-        self._schedule.add(closes_at(record, self._settings), DueKind.CLOSE, record.id)
-        self._schedule.add(record.lines_due, DueKind.LINES, record.id)
+        """Schedule what falls due of an incident; nothing does once it is closed."""
+        if record.closed_at is None:
+            self._schedule.add(dues(record, self._settings))
 
     def _is_current(self, due: Due) -> bool:
         """Return whether an entry of the schedule still applies."""
         if due.kind is DueKind.DIGEST:
-            return due.at == self._digest_due
+            return due.at == self._core.digest
         record = self._store.live(due.incident)
-        if record is None:
-            return False
-        match due.kind:
-            case DueKind.PAGE:
-                return due.at == record.page_due
-            case DueKind.RESOLVE:
-                return due.at == record.resolve_due
-            case DueKind.LINES:
-                return due.at == record.lines_due
-            case _:
-                return due.at == closes_at(record, self._settings)
+        return record is not None and due in dues(record, self._settings)
 
     def _pass(self, until: int) -> Iterator[Notice]:
         """Do everything that falls due up to ``until``, each at its own time."""
-        while (due := self._schedule.pop(until)) is not None:
+        while (due := self._schedule.pop(until, self._is_current)) is not None:
             record = self._store.live(due.incident)
             if record is None:  # the digest is of no single incident
                 self._plan_digest(due.at)
@@ -325,58 +279,37 @@ class Incidents:
                     self._store.close(record, due.at)
 
     def _plan_digest(self, after: int) -> None:
-        self._digest_due = self._digests.next_after(after)
-        self._schedule.add(self._digest_due, DueKind.DIGEST)
-
-    def _choose_primaries(self) -> None:
-        """Choose the primary of each unsent message, now that all findings of this moment are in."""
-        for incident in self._touched:
-            record = self._store.live(incident)
-            if record is not None and record.alerted is None and record.direction != GROWTH:
-                record.choose_primary()
+        self._core.digest = self._digests.next_after(after)
+        self._schedule.add([Due(self._core.digest, DueKind.DIGEST)])
 
     def _changes(self, at: int) -> Iterator[Notice]:
-        touched = [record for key in self._touched if (record := self._store.find(key)) is not None]
+        """Report what changed, now that all findings of this moment are in; then drop traces."""
+        touched = self._touched_records()
         self._touched.clear()
-        for record in sorted(touched, key=lambda record: (record.started, record.id)):
+        for record in touched:
             if record.sent == "page" and record.pending is not None:
                 yield from self._report_change(record, at)
             record.pending = None
-            self._traced.add(record.id)
+            if record.closed_at is None:
+                record.drop_traces(keep_primary=record.direction != GROWTH)
+        if touched:
+            traced = sorted(
+                (record for record in self._store if record.primary.trace is not None), key=_began
+            )
+            for record in traced[TRACES:]:
+                record.drop_traces(keep_primary=False)
 
     def _report_change(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
         yield from self._reporter.change(record, at)
         self._store.changed(record)
-        if record.closed_at is None:
-            self._add_due(record)
-
-    def _drop_traces(self) -> None:
-        """Drop traces, most of the state, of members, of growth, and beyond ``TRACES`` incidents."""
-        kept: list[IncidentRecord] = []
-        for incident in self._traced:
-            record = self._store.live(incident)
-            if record is not None:
-                record.drop_traces(keep_primary=record.direction != GROWTH)
-                kept += [record] if record.primary.trace is not None else []
-        if len(kept) > TRACES:
-            kept.sort(key=lambda record: (record.started, record.id))
-            for record in kept[TRACES:]:
-                record.drop_traces(keep_primary=False)
-        self._traced = {record.id for record in kept[:TRACES]}
+        self._add_due(record)
 
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts; unchanged archive parts are the same bytes."""
-        core = _Core(
-            watermark=self._watermark,
-            digest=self._digest_due,
-            early=self._early,
-            looks=self.early_evaluations,
-            provisional=self._provisional,
-        )
         return {
-            _CORE: pack("incidents", _VERSION, core, {}),
+            _CORE: pack("incidents", _VERSION, self._core, {}),
             **self._reporter.snapshot(),
             **self._digests.snapshot(),
             **self._recent.snapshot(),
@@ -391,15 +324,23 @@ class Incidents:
         detectors.state.state.StateError
             When a part is damaged or of another version.
         """
-        core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
-        self._watermark, self._digest_due, self._early = core.watermark, core.digest, core.early
-        self.early_evaluations, self._provisional = core.looks, core.provisional
+        self._core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
         self._reporter.restore(parts)
         self._digests.restore(parts)
         self._recent.restore(parts)
         self._store.restore(parts)
-        self._traced = {record.id for record in self._store if record.primary.trace is not None}
-        self._schedule, self._touched = Schedule(self._is_current), set()
-        self._schedule.add(self._digest_due, DueKind.DIGEST)
+        self._schedule, self._touched = Schedule(), set()
+        if self._core.digest is not None:
+            self._schedule.add([Due(self._core.digest, DueKind.DIGEST)])
         for record in self._store:
             self._add_due(record)
+
+
+def _began(record: IncidentRecord) -> tuple[int, str]:
+    return record.started, record.id
+
+
+def _deepest_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(
+        findings, key=lambda finding: (-depth(finding), finding.start, finding.id, finding.revision)
+    )

@@ -30,19 +30,6 @@ class PrecedingChange(msgspec.Struct, frozen=True, kw_only=True):
         """Return it with the time from the change to the start of this finding."""
         return msgspec.structs.replace(self, after=_after(self.change, finding))
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form in ``incidents.jsonl``, ``findings.jsonl`` and webhooks."""
-        change = self.change
-        return {
-            "ts": change.ts,
-            "of": change.about.to_json(),
-            "what": change.what,
-            "version": change.version,
-            "by": change.by,
-            "url": change.url,
-            "after": self.after,
-        }
-
 
 class Carrying(msgspec.Struct, frozen=True):
     """The scopes that carried a large part of a finding when it was at its worst."""

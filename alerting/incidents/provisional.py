@@ -13,9 +13,7 @@ import msgspec
 from alerting.incidents.correlation import direction
 from alerting.incidents.incident_store import IncidentStore
 from config.settings import Settings
-from detectors.model.finding import Finding
-from detectors.model.measures import Measure
-from detectors.model.scope import ScopeOrEdge
+from detectors.model.finding import Finding, State
 
 TAKEN_BACK: Final = -1
 """The revision that takes an early finding back: newer than its own, older than any step's."""
@@ -47,48 +45,35 @@ class Provisional(msgspec.Struct):
         """Return a finding by the name that incidents know; what it confirms is no longer provisional."""
         if finding.early:
             return finding
-        if finding.id in self.names:
-            return msgspec.structs.replace(finding, id=self.names[finding.id])
-        if self.dues.pop(finding.id, None) is not None or finding.state not in ("open", "update"):
-            return finding
-        for early in self._found(store):
-            if _same(early, finding):
-                del self.dues[early.id]
-                self.names[finding.id] = early.id
+        name = self.names.get(finding.id)
+        is_new = name is None and self.dues.pop(finding.id, None) is None
+        if is_new and finding.state in ("open", "update"):
+            name = next((early.id for early in self._found(store) if _same(early, finding)), None)
+            if name is not None:
+                del self.dues[name]
+                self.names[finding.id] = name
                 if len(self.names) > _REMEMBERED:
                     del self.names[next(iter(self.names))]
-                return msgspec.structs.replace(finding, id=early.id)
-        return finding
+        return finding if name is None else msgspec.structs.replace(finding, id=name)
 
     def due(self, until: int, store: IncidentStore) -> list[Finding]:
         """Forget the early findings to take back up to ``until``; return the revisions that do so.
 
         Beside others that are confirmed it only ends, unless the message is about it.
         """
-        over = {
-            finding.id: self.dues[finding.id]
-            for finding in self._found(store)
-            if self.dues[finding.id] <= until
-        }
-        self.dues = {name: due for name, due in self.dues.items() if due > until}
         found = []
-        for name, due in over.items():
-            record = store.of_finding(name)
-            if record is None:
-                continue
-            real = any(
-                not finding.early and finding.state != "withdrawn" for finding in record.findings.values()
-            )
-            found.append(
-                msgspec.structs.replace(
-                    record.findings[name],
-                    revision=TAKEN_BACK,
-                    state="end" if real and name != record.primary_id else "withdrawn",
-                    seen=due,
-                    end=due,
-                    trace=None,
+        for early in list(self._found(store)):
+            due, record = self.dues[early.id], store.of_finding(early.id)
+            if due <= until and record is not None:
+                others = record.findings.values()
+                real = any(not finding.early and finding.state != "withdrawn" for finding in others)
+                state: State = "end" if real and early.id != record.primary_id else "withdrawn"
+                found.append(
+                    msgspec.structs.replace(
+                        early, revision=TAKEN_BACK, state=state, seen=due, end=due, trace=None
+                    )
                 )
-            )
+        self.dues = {name: due for name, due in self.dues.items() if due > until}
         return found
 
     def _found(self, store: IncidentStore) -> Iterator[Finding]:
@@ -98,12 +83,10 @@ class Provisional(msgspec.Struct):
                 yield record.findings[name]
 
 
-def _series(finding: Finding) -> tuple[ScopeOrEdge, Measure, str]:
-    return finding.about, finding.measure, direction(finding)
-
-
 def _same(one: Finding, other: Finding) -> bool:
-    return _series(one) == _series(other)
+    """Return whether two findings are of the same series and direction."""
+    same_series = (one.about, one.measure) == (other.about, other.measure)
+    return same_series and direction(one) == direction(other)
 
 
 def _is_open(finding: Finding, store: IncidentStore) -> bool:

@@ -48,23 +48,8 @@ SETTLES: Final = 1800
 TOP: Final = 3  # callers that a message names
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess is not notable
 
-LONGEST_QUIET: Final = 7200
-"""Seconds. What recurs for longer than this is better reported again than never resolved."""
-
 Trend = Literal["open", "worsening", "easing"]
 _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
-
-
-def quiet_period(quiet: int, flaps: int) -> int:
-    """Return the seconds without an open finding that resolve an incident: doubled by each recurrence.
-
-    Examples
-    --------
-    >>> [quiet_period(600, flaps) // 60 for flaps in range(6)]
-    [10, 20, 40, 80, 120, 120]
-    """
-    longest = max(quiet, LONGEST_QUIET)
-    return longest if flaps > 16 else min(longest, quiet * 2**flaps)  # noqa: PLR2004 - beyond any longest
 
 
 def excess_size(finding: Finding) -> float:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ACCOUNT, ROUTE, SERVICE, Scope
 from detectors.model.sentence import has_multiple
+
+GradeWord = Literal["low", "medium", "high", "critical"]
+_WORDS: Final[tuple[GradeWord, ...]] = ("low", "medium", "high", "critical")
 
 
 class Grade(IntEnum):
@@ -19,9 +22,9 @@ class Grade(IntEnum):
     CRITICAL = 4
 
     @property
-    def word(self) -> str:
+    def word(self) -> GradeWord:
         """The name in JSON and labels: ``critical``."""
-        return self.name.lower()
+        return _WORDS[self - 1]
 
 
 class Harm(StrEnum):
@@ -44,10 +47,6 @@ class Severity(NamedTuple):
     level: Grade
     harm: Harm
     share: float = 0.0
-
-    def to_json(self) -> dict[str, object]:
-        """Return the form in ``incidents.jsonl`` and webhooks."""
-        return {"level": self.level.word, "harm": self.harm.value, "share": round(self.share, 4)}
 
 
 MANY: Final = 0.05
@@ -136,12 +135,6 @@ class Reached(NamedTuple):
     seconds: int  # the time that they were counted in
     routes: list[Scope]  # those with the most requests first
     more: int  # routes that are counted only
-
-    def to_json(self) -> dict[str, object]:
-        """Return the form in ``incidents.jsonl`` and webhooks."""
-        requests = None if self.requests is None else round(self.requests)
-        routes = [route.name for route in self.routes]
-        return {"requests": requests, "seconds": self.seconds, "routes": routes, "more_routes": self.more}
 
 
 def reached(findings: Sequence[Finding]) -> Reached:

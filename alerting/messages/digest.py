@@ -47,11 +47,15 @@ _WEEK: Final = 7 * 86400
 class Day(NamedTuple):
     """The input of a digest."""
 
-    notice: Notice
-    dispatch: Dispatch | None  # None without a pipeline
+    dispatch: Dispatch
     links: Links
     zone: ZoneInfo
     words: Phrases
+
+    @property
+    def notice(self) -> Notice:
+        """What is measured and what grows."""
+        return self.dispatch.notice
 
     def when(self, epoch: int) -> str:
         """Return a time as mrkdwn."""
@@ -128,7 +132,7 @@ def costs(day: Day) -> list[Block]:
 
 def precision(day: Day) -> list[Block]:
     """Return the share of pages that needed action, and a sensitivity that would have left out the others."""
-    found = day.dispatch.precision if day.dispatch is not None else None
+    found = day.dispatch.precision
     if found is None:
         return []
     line = day.words.digest.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
@@ -140,7 +144,7 @@ def precision(day: Day) -> list[Block]:
 
 def snoozes(day: Day) -> list[Block]:
     """Return the snoozes and silences that end before the next digest."""
-    ending = sorted(day.dispatch.expiring, key=lambda mute: (mute.until, mute.id)) if day.dispatch else []
+    ending = sorted(day.dispatch.expiring, key=lambda mute: (mute.until, mute.id))
     phrase = day.words.digest.expiring
     lines = [
         phrase(escape(expiring.what, 2 * NAME), day.when(expiring.until), person(expiring.by))
@@ -151,7 +155,7 @@ def snoozes(day: Day) -> list[Block]:
 
 def held(day: Day) -> list[Block]:
     """Return the number of pages resolved while held back, by stage."""
-    stages = sorted(day.dispatch.held.items()) if day.dispatch is not None else []
+    stages = sorted(day.dispatch.held.items())
     phrase = day.words.digest.held
     lines = [escape(phrase(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
     return listing(day.words.labels.digest_held, lines, _no_count)
@@ -238,7 +242,7 @@ def _baseline_lines(day: Day) -> list[str]:
         many = len({(scope.cloud, scope.account) for scope in whole.named}) > 1
         names = [_scope_name(scope, words, of_many=many) for scope in whole.named]
         lines.append(words.digest.judgeable(names, sum(whole.judgeable.values()) - len(names)))
-    if day.dispatch is not None and day.dispatch.learnt:
+    if day.dispatch.learnt:
         lines.append(words.digest.learnt(day.dispatch.learnt))
     if whole.learning:
         on = [number for number, scopes in enumerate(whole.learning, 1) if scopes]

@@ -9,8 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import MARKS, Command, CommandKind, standing
-from alerting.commands.dispatch import Line
-from alerting.commands.memo import Memo
+from alerting.commands.dispatch import Dispatch, Line
 from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
 from alerting.messages.blocks import (
@@ -55,50 +54,41 @@ are updated every five minutes, so a smaller difference means nothing."""
 
 
 def page(
-    incident: Incident,
+    dispatch: Dispatch,
     links: Links,
     zone: ZoneInfo,
     words: Phrases,
     *,
-    at: int,
-    commands: Sequence[Command] = (),
-    memos: Sequence[Memo] = (),
-    calls: str = "",
     earlier: str | None = None,
     pressable: bool = True,
 ) -> Message:
-    """Render an incident in its present state.
+    """Render the incident of a dispatch in its present state.
 
     Parameters
     ----------
     zone
         The channel's time zone, used where Slack cannot show the reader's own.
-    at
-        The watermark at which the message is made, epoch seconds.
-    memos
-        Those on the incident and on others of its kind, oldest first.
-    calls
-        Whom to mention, as the configuration names them: ``here``, or ids.
     earlier
         URL of the message of the previous time.
     pressable
         Whether button presses reach the daemon; without that there are no buttons.
     """
+    incident, at = dispatch.notice.incident, max(dispatch.notice.at, dispatch.at)
     console = ConsoleLinks.of(incident, links, words, at=at)
-    called = mention(calls)
+    called = mention(dispatch.mention)
     why = escape(page_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
         header(words.incident.title(words.named(incident))),
         fields(page_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
         section(f"{called} {why}".strip()),
     ]
-    notes = action_lines(commands, incident, words, zone, at=at)
+    notes = action_lines(dispatch.commands, incident, words, zone, at=at)
     if earlier is not None and earlier.startswith("https://"):
         notes.append(words.incident.seen_before(link(earlier, words.labels.earlier, NAME)))
-    notes += MemoLines(memos, incident, words, zone).some()
+    notes += MemoLines(dispatch.memos, incident, words, zone).some()
     if notes:
         before.append(section(fit(notes, SECTION)))
-    asked = standing(commands)
+    asked = standing(dispatch.commands)
     after: list[Block] = [
         *([buttons(incident, words, asked)] if pressable else []),
         context(_context(incident, at, zone, words)),

@@ -25,40 +25,31 @@ class Renderer:
     ) -> None:
         self._pressable = pressable
         self.links = links
-        self._zone = zone
+        self.zone = zone
         self.words = words
 
     def __call__(self, of: Dispatch | Notice, earlier: str | None = None) -> Message:
         """Return the message; ``earlier`` is the URL of the message that it follows."""
-        if isinstance(of, Notice):
-            return self._digest(of) if of.action is Action.DIGEST else self._page(of)
-        match of.form:
+        sent = of if isinstance(of, Dispatch) else _alone(of)
+        match sent.form:
             case Form.PARENT:
-                return self._page(of.notice, of, earlier)
-            case Form.LINE if of.line is not None:
-                return thread_line(of.line, of.notice.incident, self.words, self._zone)
+                return page(
+                    sent, self.links, self.zone, self.words, earlier=earlier, pressable=self._pressable
+                )
+            case Form.LINE if sent.line is not None:
+                return thread_line(sent.line, sent.notice.incident, self.words, self.zone)
             case Form.DIGEST:
-                return self._digest(of.notice, of)
+                return digest(Day(sent, self.links, self.zone, self.words))
             case Form.FLOOD | Form.FILE:  # the message of a file is the text beside it
-                at = of.at or of.notice.at
-                return flood_message(of.of_flood, self.links, self._zone, self.words, at=at, calls=of.mention)
+                at = sent.at or sent.notice.at
+                return flood_message(
+                    sent.of_flood, self.links, self.zone, self.words, at=at, calls=sent.mention
+                )
             case _:
-                raise ValueError(f"dispatch {of.id} is of form line but has no line")
+                raise ValueError(f"dispatch {sent.id} is of form line but has no line")
 
-    def _page(self, notice: Notice, dispatch: Dispatch | None = None, earlier: str | None = None) -> Message:
-        at = notice.at if dispatch is None else max(notice.at, dispatch.at)
-        return page(
-            notice.incident,
-            self.links,
-            self._zone,
-            self.words,
-            at=at,
-            commands=() if dispatch is None else dispatch.commands,
-            memos=() if dispatch is None else dispatch.memos,
-            calls="" if dispatch is None else dispatch.mention,
-            earlier=earlier,
-            pressable=self._pressable,
-        )
 
-    def _digest(self, notice: Notice, dispatch: Dispatch | None = None) -> Message:
-        return digest(Day(notice, dispatch, self.links, self._zone, self.words))
+def _alone(notice: Notice) -> Dispatch:
+    """Return a notice as it is sent without a pipeline."""
+    form = Form.DIGEST if notice.action is Action.DIGEST else Form.PARENT
+    return Dispatch(id=notice.id, destination="", form=form, subject=notice.id, notice=notice, at=notice.at)

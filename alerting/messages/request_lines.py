@@ -40,14 +40,6 @@ class ExampleText(NamedTuple):
     trace: str | None
 
 
-def incident_to_json(incident: Incident, links: Links, memos: Sequence[Memo] = ()) -> dict[str, object]:
-    """Return an incident as JSON for programs: its examples with their links, and the memos of its kind."""
-    examples = [
-        {**example.to_json(), "links": request_links(example.request, links)} for example in incident.examples
-    ]
-    return {**incident.to_json(), "examples": examples, "memos": [memo.to_json() for memo in memos]}
-
-
 def request_links(request: RequestExample, links: Links) -> dict[str, str]:
     """Return the URLs of a request by kind: its logs, its trace. A trace that is a URL is its own link."""
     found: dict[str, str] = {}

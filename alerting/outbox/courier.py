@@ -11,26 +11,11 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Receiver, Result
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Send, group_of
+from alerting.pipeline.pipeline import Pipeline
 
 log = structlog.get_logger(__name__)
-
-
-class Decider(Protocol):
-    """Decides what is sent: the pipeline, or the prepared messages of ``uneri send-test``."""
-
-    def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:
-        """Accept notices, advance event time, and return what to send."""
-
-    def command(self, command: Command) -> Answer:
-        """Execute a person's command."""
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts."""
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state of ``snapshot``."""
 
 
 class Clock(Protocol):
@@ -71,7 +56,7 @@ class Courier:
 
     Parameters
     ----------
-    receivers
+    sinks
         By group (``alerting.outbox.row.group_of``): ``slack``, ``webhook:name``, ``alertmanager:name``.
     delivered
         Called with the result of each delivery (a ``Result``, or ``moved``) and its destination, for metrics.
@@ -80,18 +65,18 @@ class Courier:
     def __init__(
         self,
         outbox: Outbox,
-        receivers: Mapping[str, Receiver],
-        pipeline: Decider,
+        sinks: Mapping[str, Sink],
+        pipeline: Pipeline,
         *,
         clock: Clock | None = None,
         delivered: Callable[[str, str], None] = lambda _, __: None,
     ) -> None:
         self._outbox = outbox
-        self._receivers = dict(receivers)
+        self._sinks = dict(sinks)
         self._pipeline = pipeline
         self._clock = clock or SystemClock()
         self._delivered = delivered
-        self._wakes = {group: asyncio.Event() for group in self._receivers}
+        self._wakes = {group: asyncio.Event() for group in self._sinks}
         self._idle = asyncio.Event()
         self._putting = asyncio.Lock()
         self._parts: dict[str, bytes] = {}  # of the pipeline's state, as they are on disk
@@ -127,9 +112,14 @@ class Courier:
             await self._keep(answer.dispatches)
         return answer
 
+    async def send(self, dispatches: list[Dispatch]) -> None:
+        """Send what no notice or command caused; it is durable when this returns."""
+        async with self._putting:
+            await self._keep(dispatches)
+
     async def run(self) -> None:
         """Deliver until ``stop`` is called."""
-        workers = [asyncio.create_task(self._work(group)) for group in self._receivers]
+        workers = [asyncio.create_task(self._work(group)) for group in self._sinks]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -172,11 +162,11 @@ class Courier:
             self._wake()
 
     def _content(self, dispatch: Dispatch) -> Content | None:
-        receiver = self._receivers.get(group_of(dispatch.destination))
-        if receiver is None:
+        sink = self._sinks.get(group_of(dispatch.destination))
+        if sink is None:
             log.error("unknown destination; the message is dropped", destination=dispatch.destination)
             return None
-        return receiver.content(dispatch, self._outbox.known(dispatch))
+        return sink.render(dispatch, self._outbox.known(dispatch))
 
     def _wake(self) -> None:
         for event in self._wakes.values():
@@ -199,7 +189,7 @@ class Courier:
     async def _deliver(self, group: str, row: OutboxRow) -> None:
         if not await self._outbox.begin(row):
             return
-        outcome = await self._receivers[group].sink.deliver(row)
+        outcome = await self._sinks[group].deliver(row)
         await self._outbox.settle(row, outcome, self._clock.now())
         self._report(group, row, outcome)
 
@@ -231,5 +221,5 @@ class Courier:
             error=outcome.error,
             destination=row.destination,
             subject=row.subject,
-            sink=repr(self._receivers[group].sink),
+            sink=repr(self._sinks[group]),
         )

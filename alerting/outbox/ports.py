@@ -1,6 +1,6 @@
 """The interfaces of the outbox: storage of its rows, sinks that deliver them, and their outcomes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -69,14 +69,10 @@ class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sink(Protocol):
-    """Takes one row at a time. A sink neither retries nor raises: it returns the outcome."""
+    """Renders dispatches, and takes one row at a time. It does not retry and never raises."""
+
+    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
+        """Return the content of a dispatch, None when there is nothing to send."""
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Deliver one row: post, edit, or add to a thread, by ``row.send``."""
-
-
-class Receiver(NamedTuple):
-    """A sink, and the function that makes its content: None when there is nothing to send."""
-
-    sink: Sink
-    content: Callable[[Dispatch, SubjectState], Content | None]

@@ -1,22 +1,22 @@
 """Applies people's commands to incidents, turns their verdicts into labels, and keeps their memos."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import structs
 
 from alerting.commands.command import MARKS, Command, CommandKind
-from alerting.commands.dispatch import Answer, CommandResult, Dispatch
+from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Line
 from alerting.commands.labels import Label
 from alerting.commands.matching import matches
 from alerting.commands.memo import Memo
 from alerting.commands.slack_interactions import pattern_of
 from alerting.incidents.notice import identify
 from alerting.pipeline import dispatches
-from alerting.pipeline.incident_registry import Dedupe, IncidentRegistry, TrackedIncident
+from alerting.pipeline.incident_registry import IncidentRegistry, TrackedIncident
 from alerting.pipeline.memos import Memos
+from alerting.pipeline.packed_items import PackedItems
 from alerting.pipeline.silences import NEAR, Silence, Silences, asked_after, seconds_until, size_of
-from detectors.state.state import pack, unpack
 
 COMMANDS: Final = 50
 """Commands kept per incident, the newest ones."""
@@ -24,38 +24,37 @@ COMMANDS: Final = 50
 LABELS: Final = 10_000
 """Labels kept, the newest ones: tuning learns from them."""
 
-_LABEL: Final = "label/"
+REMEMBERED: Final = 10_000
+"""Command ids remembered, the oldest forgotten first: double presses come within seconds."""
 
 
 class CommandHandler:
     """Carries out commands. A repeated or impossible one changes nothing."""
 
-    def __init__(self, registry: IncidentRegistry, silences: Silences, dedupe: Dedupe, memos: Memos) -> None:
+    def __init__(self, registry: IncidentRegistry, silences: Silences, memos: Memos) -> None:
         self._registry = registry
         self._silences = silences
-        self._dedupe = dedupe
         self._memos = memos
-        self._labels: dict[str, Label] = {}  # by incident, the oldest first
-        self._packed: dict[str, bytes] = {}
-
-    @property
-    def labels(self) -> list[Label]:
-        """The newest label of each incident, oldest first."""
-        return list(self._labels.values())
-
-    def handle(self, command: Command, now: int) -> Answer:
-        """Carry out a command; ``now`` is the watermark."""
-        if self._dedupe.knows(command.id):
-            return Answer(result=CommandResult.REPEATED)
-        of_its_own = {
+        self.done: dict[str, None] = {}  # ids of commands, the oldest first
+        self.labels = PackedItems[str, Label]("label", "label/", Label, _incident_of, _age)
+        self._of_its_own = {
             CommandKind.NOTE: self._note,
             CommandKind.FORGET: self._forget,
             CommandKind.UNSILENCE: self._end,
             CommandKind.TAKE_BACK: self._take_back,
         }
-        if command.kind in of_its_own:
-            return of_its_own[command.kind](command, now)
-        tracked = self._registry.get(command.incident or "", now)
+
+    def handle(self, command: Command, now: int) -> Answer:
+        """Carry out a command; ``now`` is the watermark."""
+        if command.id in self.done:
+            return Answer(result=CommandResult.REPEATED)
+        answer = self._of_its_own.get(command.kind, self._mark_or_silence)(command, now)
+        if answer.result is CommandResult.DONE:
+            remember(self.done, command.id, REMEMBERED)
+        return answer
+
+    def _mark_or_silence(self, command: Command, now: int) -> Answer:
+        tracked = self._registry.known(command.incident or "", now)
         if command.until is not None and command.until <= max(now, command.at):
             return Answer(result=CommandResult.PAST)
         if tracked is None and (
@@ -69,7 +68,6 @@ class CommandHandler:
             and command.kind not in (CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY)
         ):
             return Answer(result=CommandResult.OVER, incident=tracked.incident)
-        self._dedupe.remember(command.id)
         sent = list(self._done(command, tracked))
         return Answer(
             result=CommandResult.DONE,
@@ -88,11 +86,11 @@ class CommandHandler:
                 yield from dispatches.edits(tracked, cause, at)
                 own = tracked.incident.id
                 if any(command.id == silence.id and command.incident == own for command in tracked.commands):
-                    yield from dispatches.snooze_expired(tracked, cause, at)
+                    yield from dispatches.line(tracked, cause, Line(what=CommandKind.UNSILENCE, at=at))
 
     def relabel(self, tracked: TrackedIncident) -> None:
         """Update the label of an incident that ended."""
-        label = self._labels.get(tracked.incident.id)
+        label = self.labels.get(tracked.incident.id)
         judgement = next(
             (command for command in reversed(tracked.commands) if Label.of(command, tracked.incident)), None
         )
@@ -105,7 +103,6 @@ class CommandHandler:
         tracked = None if command.incident is None else self._registry.named(command.incident, now)
         if tracked is None and command.incident is not None:
             return Answer(result=CommandResult.UNKNOWN)
-        self._dedupe.remember(command.id)
         memo = Memo(
             id=command.id,
             number=self._memos.next_number,
@@ -131,10 +128,9 @@ class CommandHandler:
         memo = self._memos.named(command.incident or "")
         if memo is None:
             return Answer(result=CommandResult.UNKNOWN)
-        self._dedupe.remember(command.id)
         self._memos.remove(memo)
         sent: list[Dispatch] = []
-        for incident in self._showing(memo, self._registry.get(memo.incident, now)):
+        for incident in self._showing(memo, self._registry.known(memo.incident, now)):
             sent += dispatches.edits(incident, command.id, command.at)
         return Answer(result=CommandResult.DONE, dispatches=sent, memo=memo)
 
@@ -154,12 +150,12 @@ class CommandHandler:
             meant += [
                 incident
                 for incident in (self._registry if silence.matcher is not None else ())
-                if incident is not tracked and incident.ended_at is None and silence.matches(incident)
+                if incident is not tracked
+                and incident.ended_at is None
+                and silence.matches(incident.incident)
             ]
         for incident in meant:
-            incident.commands = [*incident.commands, command][-COMMANDS:]
-            self._registry.put(incident)
-            yield from dispatches.edits(incident, command.id, command.at)
+            yield from self._apply(command, incident)
         if tracked is not None:
             self._label(command, tracked)
             self._raise(command, tracked)
@@ -193,18 +189,15 @@ class CommandHandler:
             return Answer(result=CommandResult.UNKNOWN)
         if any(silence.id.startswith("config/") for silence in found):
             return Answer(result=CommandResult.CONFIGURED, silence=found[0].id)
-        self._dedupe.remember(command.id)
         sent: list[Dispatch] = []
         for silence in found:
             covered = list(self._covered(silence))
             self._silences.remove(silence)
             for tracked in covered:
-                tracked.commands = [*tracked.commands, command][-COMMANDS:]
-                self._registry.put(tracked)
-                sent += dispatches.edits(tracked, command.id, command.at)
+                sent += self._apply(command, tracked)
                 if silence.incident is not None:
                     sent += dispatches.command_line(tracked, command)
-        incident = self._registry.get(found[0].incident or "", now)
+        incident = self._registry.known(found[0].incident or "", now)
         return Answer(
             result=CommandResult.DONE,
             dispatches=list({dispatch.id: dispatch for dispatch in sent}.values()),
@@ -214,21 +207,14 @@ class CommandHandler:
 
     def _take_back(self, command: Command, now: int) -> Answer:
         """Undo a mark: the label, the silence of its incident, and what is asked of the next one."""
-        tracked = self._registry.get(command.incident or "", now)
+        tracked = self._registry.known(command.incident or "", now)
         marks = [silence for silence in self._silences.find(command.incident or "") if silence.kind in MARKS]
-        if tracked is None or (not marks and tracked.incident.id not in self._labels):
+        if tracked is None or (not marks and self.labels.get(tracked.incident.id) is None):
             return Answer(result=CommandResult.UNKNOWN)
-        self._dedupe.remember(command.id)
         for mark in marks:
             self._silences.remove(mark)
-        self._labels.pop(tracked.incident.id, None)
-        self._packed.pop(tracked.incident.id, None)
-        tracked.commands = [*tracked.commands, command][-COMMANDS:]
-        self._registry.put(tracked)
-        sent = [
-            *dispatches.edits(tracked, command.id, command.at),
-            *dispatches.command_line(tracked, command),
-        ]
+        self.labels.drop([tracked.incident.id])
+        sent = [*self._apply(command, tracked), *dispatches.command_line(tracked, command)]
         return Answer(result=CommandResult.DONE, dispatches=sent, incident=tracked.incident)
 
     def _covered(self, silence: Silence) -> Iterator[TrackedIncident]:
@@ -242,31 +228,33 @@ class CommandHandler:
             if any(command.id == silence.id for command in incident.commands):
                 yield incident
 
+    def _apply(self, command: Command, tracked: TrackedIncident) -> Iterator[Dispatch]:
+        """Note a command on an incident, and show it in its messages."""
+        tracked.commands = [*tracked.commands, command][-COMMANDS:]
+        self._registry.put(tracked)
+        yield from dispatches.edits(tracked, command.id, command.at)
+
     def _label(self, command: Command, tracked: TrackedIncident) -> None:
         label = Label.of(command, tracked.incident)
-        if label is None:
-            return
-        key = tracked.incident.id
-        self._labels.pop(key, None)
-        self._labels[key] = label
-        self._packed[key] = pack("label", 1, label, {})
-        while len(self._labels) > LABELS:
-            oldest = next(iter(self._labels))
-            del self._labels[oldest], self._packed[oldest]
+        if label is not None:
+            self.labels.put(label)
+            if len(self.labels) > LABELS:
+                self.labels.drop([min(self.labels, key=_age).incident])
 
-    # -- state ------------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return one part per label."""
-        return {f"{_LABEL}{key}": part for key, part in self._packed.items()}
+def remember(known: dict[str, None], key: str, most: int) -> bool:
+    """Remember an id, at most so many; return whether it is new."""
+    if key in known:
+        return False
+    known[key] = None
+    while len(known) > most:
+        del known[next(iter(known))]
+    return True
 
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
-        found = {
-            name.removeprefix(_LABEL): (unpack(part, "label", 1, Label)[0], part)
-            for name, part in parts.items()
-            if name.startswith(_LABEL)
-        }
-        order = sorted(found, key=lambda key: (found[key][0].at or 0, key))
-        self._labels = {key: found[key][0] for key in order}
-        self._packed = {key: found[key][1] for key in order}
+
+def _incident_of(label: Label) -> str:
+    return label.incident
+
+
+def _age(label: Label) -> tuple[int, str]:
+    return label.at or 0, label.incident

@@ -25,16 +25,22 @@ WEEKS: Final = 4
 class DailyDigest:
     """Forwards the digest; makes one on a day without any on which incidents were held."""
 
-    def __init__(self, settings: DigestSettings, zone: ZoneInfo) -> None:
-        self._settings = settings
-        self._zone = zone
+    def __init__(
+        self,
+        settings: DigestSettings,
+        zone: ZoneInfo,
+        *,
+        routing: Routing,
+        silences: Silences,
+        known: Iterable[TrackedIncident],
+        held: Counter[str],
+    ) -> None:
+        self._settings, self._zone = settings, zone
+        self._routing, self._silences, self._known = routing, silences, known
+        self._held = held  # what ended while it was held since the last digest, by stage
+        self.seen: dict[str, None] = {}  # ids of digests, the oldest first
         self.due: int | None = None  # when a digest must report what was held, epoch seconds
         self.learnt: dict[str, int] = {}  # scopes that became judgeable in history, by kind, not reported yet
-
-    def expect(self, at: int) -> None:
-        """Note that the next digest after ``at`` has something to report."""
-        if self.due is None:
-            self.due = next_digest(at, self._settings, self._zone)
 
     def learn(self, notice: Notice, since: int) -> Notice:
         """Count the scopes that became judgeable before ``since``; return the notice without them."""
@@ -43,63 +49,52 @@ class DailyDigest:
         lived = [maturity.past() if maturity.at <= since else maturity for maturity in notice.maturity]
         return structs.replace(notice, maturity=lived)
 
-    def digest(
-        self,
-        notice: Notice,
-        routing: Routing,
-        silences: Silences,
-        known: Iterable[TrackedIncident],
-        held: Counter[str],
-    ) -> Iterator[Dispatch]:
-        """Yield a digest for each channel; report and reset ``held``, the incidents that ended while held.
+    def digest(self, notice: Notice) -> Iterator[Dispatch]:
+        """Yield a digest for each channel.
 
-        The scopes that became judgeable before ``since`` are reported once, too.
+        What ended while held, and the scopes that became judgeable before ``since``, are reported once.
         """
-        found = routing.digest(notice.incidents)
-        found.setdefault(routing.digests, [])
-        expiring = self._expiring(silences, notice.at)
+        digests = self._routing.digests
+        found = self._routing.digest(notice.incidents)
+        found.setdefault(digests, [])
+        expiring = self._expiring(notice.at)
         for destination, incidents in found.items():
-            if destination != routing.digests:
+            if destination != digests:
                 part = structs.replace(
                     notice, incidents=incidents, hottest=[], standings=Standings(), maturity=[]
                 )
                 yield _dispatch(part, destination)
                 continue
             judgeable = self.learnt or merged(notice.maturity).judgeable
-            if incidents or notice.hottest or notice.standings or judgeable or held or expiring:
+            if incidents or notice.hottest or notice.standings or judgeable or self._held or expiring:
                 yield structs.replace(
                     _dispatch(structs.replace(notice, incidents=incidents), destination),
                     expiring=expiring,
-                    precision=_precision(known, notice.at),
-                    held=dict(sorted(held.items())),
+                    precision=_precision(self._known, notice.at),
+                    held=dict(sorted(self._held.items())),
                     learnt=self.learnt,
                 )
-        held.clear()
+        self._held.clear()
         self.learnt = {}
         self.due = None
 
-    def missed(
-        self,
-        at: int,
-        routing: Routing,
-        silences: Silences,
-        known: Iterable[TrackedIncident],
-        held: Counter[str],
-    ) -> Iterator[Dispatch]:
-        """Yield the digest of a day on which nothing else made one, when it is due."""
-        if self.due is None or at < self.due:
-            return
-        self.due = None
-        if held:
-            key, reason = identify("digest", at, "held"), NoticeReason.DAILY
-            alone = Notice(id=key, action=Action.DIGEST, at=at, reason=reason, incidents=[])
-            yield from self.digest(alone, routing, silences, known, held)
+    def missed(self, at: int) -> Iterator[Dispatch]:
+        """Yield the digest of a day on which nothing else made one, when it is due; expect the next."""
+        if self.due is not None and at >= self.due:
+            self.due = None
+            if self._held:
+                key, reason = identify("digest", at, "held"), NoticeReason.DAILY
+                yield from self.digest(
+                    Notice(id=key, action=Action.DIGEST, at=at, reason=reason, incidents=[])
+                )
+        if self._held and self.due is None:
+            self.due = next_digest(at, self._settings, self._zone)
 
-    def _expiring(self, silences: Silences, at: int) -> list[Expiring]:
+    def _expiring(self, at: int) -> list[Expiring]:
         following = next_digest(at, self._settings, self._zone)
         return [
             Expiring(id=silence.id, what=silence.what, until=silence.until, by=silence.by)
-            for silence in silences.active(at)
+            for silence in self._silences.active(at)
             if silence.until is not None and silence.until <= following and not silence.fingerprint
         ]
 

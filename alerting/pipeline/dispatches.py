@@ -69,26 +69,15 @@ def command_line(tracked: TrackedIncident, command: Command) -> Iterator[Dispatc
     yield from line(tracked, command.id, entry)
 
 
-def snooze_expired(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
-    """Yield the line about an expired snooze."""
-    yield from line(tracked, cause, Line(what=CommandKind.UNSILENCE, at=at))
-
-
-def flood(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
-    """Return the message of a flood in its newest state."""
+def of_flood(of: Flood, form: Form, members: Iterable[TrackedIncident], at: int) -> Dispatch:
+    """Return the message of a flood in its newest state, or the file that lists all of its incidents."""
     tracked = list(members)
-    ended = all(incident.ended_at is not None for incident in tracked)
-    action = Action.RESOLVE if ended else Action.UPDATE if of.made else Action.OPEN
-    return _of_flood(of, Form.FLOOD, tracked, action, at)
-
-
-def file(of: Flood, members: Iterable[TrackedIncident], at: int) -> Dispatch:
-    """Return the file that lists all incidents of a flood."""
-    return _of_flood(of, Form.FILE, list(members), Action.UPDATE, at)
-
-
-def _of_flood(of: Flood, form: Form, tracked: list[TrackedIncident], action: Action, at: int) -> Dispatch:
-    number = of.made if form is Form.FLOOD else of.files
+    is_message, number = form is Form.FLOOD, of.made if form is Form.FLOOD else of.files
+    action = Action.UPDATE
+    if is_message and all(incident.ended_at is not None for incident in tracked):
+        action = Action.RESOLVE
+    elif is_message and not of.made:
+        action = Action.OPEN
     incidents = [without_trace(incident.incident) for incident in tracked]
     return Dispatch(
         id=identify(of.subject, form, number),
@@ -102,7 +91,7 @@ def _of_flood(of: Flood, form: Form, tracked: list[TrackedIncident], action: Act
             reason=NoticeReason.FLOOD,
             incidents=incidents[:1],
         ),
-        mention=of.mention if form is Form.FLOOD and action is not Action.RESOLVE else "",
+        mention=of.mention if is_message and action is not Action.RESOLVE else "",
         of_flood=incidents,
         reason=NoticeReason.FLOOD.value,
         at=at,

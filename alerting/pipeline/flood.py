@@ -1,6 +1,6 @@
 """The flood stage: combines new incidents into one message when they are too many to read singly."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -45,8 +45,8 @@ class Flood(msgspec.Struct, kw_only=True):
 class FloodState(msgspec.Struct, kw_only=True):
     """The state of all floods."""
 
-    recent: dict[str, list[int]]
-    floods: list[Flood]
+    recent: dict[str, list[int]]  # destination → when messages left in the last minute
+    floods: list[Flood]  # that have not ended, oldest first
 
 
 class Floods:
@@ -59,9 +59,8 @@ class Floods:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._recent: dict[str, list[int]] = {}  # destination → when messages left in the last minute
-        self._floods: dict[str, Flood] = {}
-        self._changed: dict[str, None] = {}
+        self.state = FloodState(recent={}, floods=[])
+        self._changed: set[str] = set()
 
     def combine(self, destination: str, incidents: list[str], mention: str, at: int) -> Flood | None:
         """Count new messages; return the flood that combines them, None if each is sent on its own.
@@ -70,15 +69,18 @@ class Floods:
         """
         if Destination.of(destination).sink == ALERTMANAGER:
             return None
-        recent = [then for then in self._recent.get(destination, []) if then > at - WINDOW]
-        self._recent[destination] = (recent + [at] * len(incidents))[-self._most - 1 :]
+        known = self.state.recent
+        recent = [then for then in known.get(destination, []) if then > at - WINDOW]
+        known[destination] = (recent + [at] * len(incidents))[-self._most - 1 :]
         overflows = len(recent) + len(incidents) > self._most
-        flood = next((known for known in self._of(destination) if at < known.until), None)
+        here = (flood for flood in self.state.floods if flood.destination == destination)
+        flood = next((flood for flood in here if at < flood.until), None)
         if flood is None and not overflows:
             return None
         if flood is None:
             subject = identify("flood", destination, at)
-            flood = self._floods[subject] = Flood(subject=subject, destination=destination, until=at + LASTS)
+            flood = Flood(subject=subject, destination=destination, until=at + LASTS)
+            self.state.floods.append(flood)
         if overflows:
             flood.until = at + LASTS
         flood.members += incidents
@@ -88,39 +90,20 @@ class Floods:
 
     def touch(self, subject: str) -> None:
         """Note that the message of a flood must be edited."""
-        if subject in self._floods:
-            self._changed[subject] = None
+        self._changed.add(subject)
 
     def changed(self, at: int) -> Iterator[tuple[Flood, bool]]:
         """Yield, once, the floods that need a new file or (True) a new edit of their message."""
-        changed, self._changed = self._changed, {}
-        for flood in self.every:
+        changed, self._changed = self._changed, set()
+        for flood in self.state.floods:
             if flood.subject in changed or flood.wants_file(at):
                 yield flood, flood.subject in changed
 
     def due(self) -> int | None:
         """Return the time at which a flood may have its next file, None if all files are complete."""
-        waiting = (flood.next_file for flood in self._floods.values() if flood.filed < len(flood.members))
+        waiting = (flood.next_file for flood in self.state.floods if flood.filed < len(flood.members))
         return min(waiting, default=None)
 
-    def forget(self, subject: str) -> None:
-        """Forget a flood that has ended."""
-        self._floods.pop(subject, None)
-
-    @property
-    def every(self) -> list[Flood]:
-        """All floods that have not ended, oldest first."""
-        return list(self._floods.values())
-
-    def state(self) -> FloodState:
-        """Return the state."""
-        return FloodState(recent=self._recent, floods=self.every)
-
-    def restore(self, state: FloodState) -> None:
-        """Restore what ``state`` returned."""
-        self._recent = state.recent
-        self._floods = {flood.subject: flood for flood in state.floods}
-        self._changed = {}
-
-    def _of(self, destination: str) -> Iterator[Flood]:
-        return (flood for flood in self._floods.values() if flood.destination == destination)
+    def forget(self, ended: Callable[[Flood], bool]) -> None:
+        """Forget the floods that have ended."""
+        self.state.floods = [flood for flood in self.state.floods if not ended(flood)]

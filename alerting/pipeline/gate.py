@@ -36,13 +36,13 @@ class Gate:
         self._ends: list[tuple[int, str]] = []  # a heap of the ends of holds, including former holds
 
     def held(self, stage: str | None = None) -> list[TrackedIncident]:
-        """Return the incidents held by a stage, or by any, in order of arrival."""
-        every = self._held.values()
-        return [
-            incident
-            for incident in every
-            if incident.held is not None and stage in (None, incident.held.stage)
+        """Return the incidents held by a stage, or by any, in order of arrival: the same after a restart."""
+        found = [
+            tracked
+            for tracked in self._held.values()
+            if tracked.held is not None and stage in (None, tracked.held.stage)
         ]
+        return sorted(found, key=lambda tracked: tracked.sequence)
 
     def due(self) -> int | None:
         """Return the time at which the next hold ends, epoch seconds."""
@@ -92,7 +92,7 @@ class Gate:
     def end(self, tracked: TrackedIncident, at: int) -> None:
         """Release an incident that ended before it was reported."""
         if tracked.held is not None:
-            self._ledger.ended_while_held(tracked, tracked.held, at)
+            self._ledger.note(tracked.held.stage, "over", tracked, tracked.held.reason, at)
             if not tracked.messages:
                 tracked.reason = f"{tracked.held.reason}; it ended before it was reported"
         elif not tracked.messages:
@@ -109,13 +109,13 @@ class Gate:
     def _free(self, tracked: TrackedIncident, at: int) -> None:
         tracked.reason = tracked.notice.reason.value
         if tracked.held is not None:
-            self._ledger.released(tracked, tracked.held, at)
+            self._ledger.note(tracked.held.stage, "released", tracked, tracked.held.reason, at)
             tracked.reason = f"still open after it was held: {tracked.held.reason}"
         self.release(tracked)
 
     def _hold(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
         if tracked.held is None or (tracked.held.stage, tracked.held.reason) != (hold.stage, hold.reason):
-            self._ledger.held(tracked, hold, at)
+            self._ledger.note(hold.stage, "held", tracked, hold.reason, at)
         tracked.held = hold
         if not tracked.messages:
             tracked.reason = hold.reason

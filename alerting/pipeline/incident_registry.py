@@ -1,6 +1,5 @@
-"""The incidents that the pipeline knows, their packed state, and what was seen before."""
+"""The incidents that the pipeline knows."""
 
-from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -9,8 +8,8 @@ from msgspec import structs
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Form
 from alerting.incidents.incident import Incident, Sent
-from alerting.incidents.notice import Action, Notice
-from detectors.state.state import pack, unpack
+from alerting.incidents.notice import Notice
+from alerting.pipeline.packed_items import PackedItems
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,132 +90,55 @@ MOST: Final = 20_000
 SHORTEST: Final = 4
 """Characters of an id that are enough to name an incident, if no other begins so."""
 
-_PREFIX: Final = "incident/"
 
-
-class IncidentRegistry:
+class IncidentRegistry(PackedItems[str, TrackedIncident]):
     """Tracked incidents by id. After changing one, call ``put``.
 
     With ``keep`` it never forgets: for replay, which reports everything at its end.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
+        super().__init__("tracked-incident", "incident/", TrackedIncident, _id_of, _arrival)
         self._keep = keep
-        self._tracked: dict[str, TrackedIncident] = {}
-        self._packed: dict[str, bytes] = {}
 
-    def get(self, incident: str, at: int | None = None) -> TrackedIncident | None:
+    def known(self, incident: str, at: int) -> TrackedIncident | None:
         """Return an incident, None when it is unknown or, at this time, forgotten."""
-        tracked = self._tracked.get(incident)
-        return None if tracked is None or (at is not None and _is_old(tracked, at)) else tracked
+        tracked = self.get(incident)
+        return None if tracked is None or _is_old(tracked, at) else tracked
 
     def named(self, name: str, at: int) -> TrackedIncident | None:
         """Return the incident with this id, or the only one whose id begins so; None without one."""
-        found = self.get(name, at)
+        found = self.known(name, at)
         if found is not None or len(name) < SHORTEST:
             return found
         begin = [
-            tracked
-            for key, tracked in self._tracked.items()
-            if key.startswith(name) and not _is_old(tracked, at)
+            tracked for tracked in self if tracked.incident.id.startswith(name) and not _is_old(tracked, at)
         ]
         return begin[0] if len(begin) == 1 else None
-
-    def put(self, tracked: TrackedIncident) -> None:
-        """Add an incident, or note that it changed."""
-        self._tracked[tracked.incident.id] = tracked
-        self._packed.pop(tracked.incident.id, None)
-
-    def __iter__(self) -> Iterator[TrackedIncident]:
-        return iter(self._tracked.values())
-
-    def __len__(self) -> int:
-        return len(self._tracked)
 
     def sweep(self, at: int) -> list[str]:
         """Forget what ended long ago, or ended and exceeds ``MOST``; return the ids."""
         if self._keep:
             return []
-        forgotten = [key for key, tracked in self._tracked.items() if _is_old(tracked, at)]
-        if len(self._tracked) - len(forgotten) > MOST:
-            known = set(forgotten)
+        forgotten = [tracked.incident.id for tracked in self if _is_old(tracked, at)]
+        if (surplus := len(self) - len(forgotten) - MOST) > 0:
             ended = sorted(
-                (tracked.ended_at, key)
-                for key, tracked in self._tracked.items()
-                if tracked.ended_at is not None and key not in known
+                (tracked.ended_at, tracked.incident.id)
+                for tracked in self
+                if tracked.ended_at is not None and not _is_old(tracked, at)
             )
-            forgotten += [key for _, key in ended[: len(self._tracked) - len(forgotten) - MOST]]
-        for key in forgotten:
-            del self._tracked[key]
-            self._packed.pop(key, None)
+            forgotten += [incident for _, incident in ended[:surplus]]
+        self.drop(forgotten)
         return forgotten
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return one part per incident; unchanged ones are the same bytes."""
-        for key, tracked in self._tracked.items():
-            if key not in self._packed:
-                self._packed[key] = pack("tracked-incident", 1, tracked, {})
-        return {f"{_PREFIX}{key}": part for key, part in self._packed.items()}
 
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
-        found = [
-            unpack(part, "tracked-incident", 1, TrackedIncident)[0]
-            for name, part in parts.items()
-            if name.startswith(_PREFIX)
-        ]
-        found.sort(key=lambda tracked: (tracked.sequence, tracked.incident.id))
-        self._tracked = {tracked.incident.id: tracked for tracked in found}
-        self._packed = {key: parts[f"{_PREFIX}{key}"] for key in self._tracked}
+def _id_of(tracked: TrackedIncident) -> str:
+    return tracked.incident.id
+
+
+def _arrival(tracked: TrackedIncident) -> tuple[int, str]:
+    return tracked.sequence, tracked.incident.id
 
 
 def _is_old(tracked: TrackedIncident, at: int) -> bool:
     return tracked.ended_at is not None and at >= tracked.ended_at + KEPT
-
-
-REMEMBERED: Final = 10_000
-"""Command ids remembered, the oldest forgotten first: double presses come within seconds."""
-
-DIGESTS: Final = 60
-"""Digest ids remembered: two months."""
-
-
-class Dedupe:
-    """Recognises notices by incident and revision, digests and commands by their ids."""
-
-    name: Final = "dedupe"
-
-    def __init__(self) -> None:
-        self._commands: dict[str, None] = {}  # oldest first
-        self._digests: dict[str, None] = {}
-
-    def repeats(self, notice: Notice, tracked: TrackedIncident | None) -> bool:
-        """Return whether a notice is a repeat; a digest is remembered from now on."""
-        if notice.action is Action.DIGEST:
-            return not _remember(self._digests, notice.id, DIGESTS)
-        return tracked is not None and notice.incident.revision <= tracked.incident.revision
-
-    def knows(self, command: str) -> bool:
-        """Return whether the command with this id was carried out."""
-        return command in self._commands
-
-    def remember(self, command: str) -> None:
-        """Remember that the command with this id was carried out."""
-        _remember(self._commands, command, REMEMBERED)
-
-    def state(self) -> tuple[list[str], list[str]]:
-        """Return the ids of commands and of digests."""
-        return list(self._commands), list(self._digests)
-
-    def restore(self, commands: list[str], digests: list[str]) -> None:
-        """Restore what ``state`` returned."""
-        self._commands, self._digests = dict.fromkeys(commands), dict.fromkeys(digests)
-
-
-def _remember(known: dict[str, None], key: str, most: int) -> bool:
-    if key in known:
-        return False
-    known[key] = None
-    while len(known) > most:
-        del known[next(iter(known))]
-    return True

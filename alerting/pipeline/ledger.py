@@ -6,10 +6,12 @@ from typing import Final
 import msgspec
 
 from alerting.pipeline.hold_stages import HistoryStage
-from alerting.pipeline.incident_registry import Hold, TrackedIncident
+from alerting.pipeline.incident_registry import TrackedIncident
 
 UNREAD: Final = 1000
 """Actions kept at most until they are read: replay never reads them."""
+
+_COUNTED: Final = ("held", "dropped", "gathered")
 
 
 class StageAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,33 +32,17 @@ class Ledger:
         self.ended_held: Counter[str] = Counter()  # stage → those that ended held, since the last digest
         self._unread: deque[StageAction] = deque(maxlen=UNREAD)
 
-    def held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
-        """Record that a stage holds an incident."""
-        self.counts[hold.stage] += 1
-        self._note(hold.stage, "held", tracked, hold.reason, at)
-
-    def released(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
-        """Record that an incident is no longer held."""
-        self._note(hold.stage, "released", tracked, hold.reason, at)
-
-    def ended_while_held(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
-        """Record that an incident ended while it was held."""
-        if hold.stage != HistoryStage.name:  # the digest counts what people might have been notified of
-            self.ended_held[hold.stage] += 1
-        self._note(hold.stage, "over", tracked, hold.reason, at)
-
-    def acted(self, stage: str, what: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
-        """Record anything else that a stage did."""
-        self.counts[stage] += 1
-        self._note(stage, what, tracked, reason, at)
+    def note(self, stage: str, did: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
+        """Record what a stage did to an incident (``StageAction.did``)."""
+        if did in _COUNTED:
+            self.counts[stage] += 1
+        if stage != HistoryStage.name or did == "released":  # weeks of them would fill the log
+            incident = "" if tracked is None else tracked.incident.id
+            self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))
+            if did == "over":
+                self.ended_held[stage] += 1
 
     def read(self) -> list[StageAction]:
         """Return the actions since the last call, oldest first."""
         unread, self._unread = list(self._unread), deque(maxlen=UNREAD)
         return unread
-
-    def _note(self, stage: str, did: str, tracked: TrackedIncident | None, reason: str, at: int) -> None:
-        if stage == HistoryStage.name and did != "released":  # weeks of them would fill the log
-            return
-        incident = "" if tracked is None else tracked.incident.id
-        self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))

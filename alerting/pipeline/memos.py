@@ -8,7 +8,7 @@ from msgspec import structs
 
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
-from detectors.state.state import pack, unpack
+from alerting.pipeline.packed_items import PackedItems
 
 EACH: Final = 20
 """Memos kept of one kind of incident, the newest ones: more than anybody reads during an incident."""
@@ -22,7 +22,6 @@ MOST: Final = 5000
 SHORTEST: Final = 4
 """Characters of an id that are enough to name a memo, if no other begins so."""
 
-_PREFIX: Final = "memo/"
 _TIMELINE: Final = ""
 
 
@@ -30,33 +29,28 @@ class Memos:
     """All memos: those of incidents by fingerprint, however long ago they were, and those of the timeline."""
 
     def __init__(self) -> None:
-        self._memos: dict[int, Memo] = {}  # by number, the oldest first
-        self._kinds: dict[
-            str, list[int]
-        ] = {}  # fingerprint or incident → numbers of its memos, the oldest first
-        self._packed: dict[int, bytes] = {}
-        self._made = 0
+        self._memos = PackedItems[int, Memo]("memo", "memo/", Memo, _number, _number)
+        self._kinds: dict[str, list[int]] = {}  # fingerprint or incident → numbers, the oldest first
 
     def __iter__(self) -> Iterator[Memo]:
         """Yield all memos, the oldest first."""
-        return iter(self._memos.values())
+        return iter(self._memos)
 
     @property
     def next_number(self) -> int:
-        """The number of the next memo."""
-        return self._made + 1
+        """The number of the next memo: of what is kept alone, so that it is the same after a restart."""
+        return max(map(_number, self), default=0) + 1
 
     def add(self, memo: Memo) -> None:
         """Keep a memo; drop the oldest of its kind, or of all, beyond the bounds."""
-        self._made = max(self._made, memo.number)
-        self._memos[memo.number] = memo
         self._file(memo)
         while len(self._memos) > MOST:
-            self._drop(next(iter(self._memos)))
+            self.remove(next(iter(self)))
 
     def of(self, incident: Incident) -> list[Memo]:
         """Return the memos of an incident and of all others of its kind, the oldest first."""
-        return [self._memos[number] for number in self._kinds.get(_kind(incident), ())]
+        found = map(self._memos.get, self._kinds.get(_kind(incident), ()))
+        return [memo for memo in found if memo is not None]
 
     def named(self, name: str) -> Memo | None:
         """Return the memo with this id, or the only one whose id begins so; None without one."""
@@ -67,7 +61,8 @@ class Memos:
 
     def remove(self, memo: Memo) -> None:
         """Remove a memo."""
-        self._drop(memo.number)
+        self._unfile(memo)
+        self._memos.drop([memo.number])
 
     def move(self, incident: Incident, former: Incident) -> None:
         """Keep the memos of an incident under its new fingerprint."""
@@ -76,16 +71,24 @@ class Memos:
         for memo in self.of(former):
             if memo.incident == incident.id:
                 self._unfile(memo)
-                moved = structs.replace(memo, fingerprint=incident.fingerprint)
-                self._memos[memo.number] = moved
-                self._file(moved)
+                self._file(structs.replace(memo, fingerprint=incident.fingerprint))
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return one part per memo; unchanged ones are the same bytes."""
+        return self._memos.snapshot()
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
+        self._memos.restore(parts)
+        for memo in self:
+            self._kinds.setdefault(_kind_of(memo), []).append(memo.number)
 
     def _file(self, memo: Memo) -> None:
+        self._memos.put(memo)
         numbers = self._kinds.setdefault(_kind_of(memo), [])
         insort(numbers, memo.number)
-        self._packed.pop(memo.number, None)
         while len(numbers) > (EACH if memo.incident else TIMELINE):
-            self._drop(numbers[0])
+            self._memos.drop([numbers.pop(0)])
 
     def _unfile(self, memo: Memo) -> None:
         kind = _kind_of(memo)
@@ -93,29 +96,9 @@ class Memos:
         if not self._kinds[kind]:
             del self._kinds[kind]
 
-    def _drop(self, number: int) -> None:
-        self._unfile(self._memos.pop(number))
-        self._packed.pop(number, None)
 
-    # -- state ------------------------------------------------------------------------------------
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return one part per memo; unchanged ones are the same bytes."""
-        for number, memo in self._memos.items():
-            if number not in self._packed:
-                self._packed[number] = pack("memo", 1, memo, {})
-        return {f"{_PREFIX}{number}": part for number, part in self._packed.items()}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
-        found = [
-            (unpack(part, "memo", 1, Memo)[0], part)
-            for name, part in parts.items()
-            if name.startswith(_PREFIX)
-        ]
-        for memo, part in sorted(found, key=lambda entry: entry[0].number):
-            self.add(memo)
-            self._packed[memo.number] = part
+def _number(memo: Memo) -> int:
+    return memo.number
 
 
 def _kind(incident: Incident) -> str:

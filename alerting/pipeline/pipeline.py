@@ -7,7 +7,7 @@ has a reason, which is logged, counted and shown by ``uneri status``.
 stage           module                    does
 ==============  ========================  ===============================================================
 grouping        ``incidents.py``          before this: findings of one cause are one incident
-dedupe          ``incident_registry.py``  drops repeats, as after a crash
+dedupe          ``pipeline.py``           drops repeats, as after a crash
 history         ``hold_stages.py``        holds incidents older than the daemon
 silences        ``silences.py``           holds incidents that the configuration or a person has silenced
 maintenance     ``hold_stages.py``        holds incidents that began in a maintenance window, until it ends
@@ -23,7 +23,7 @@ is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import structs
@@ -33,14 +33,14 @@ from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Form
 from alerting.commands.labels import Label
 from alerting.commands.memo import Memo
 from alerting.incidents.digest_reporter import zone_of
-from alerting.incidents.incident import Incident, Sent
+from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, identify
 from alerting.pipeline import dispatches
-from alerting.pipeline.command_handler import CommandHandler
+from alerting.pipeline.command_handler import CommandHandler, remember
 from alerting.pipeline.daily_digest import DailyDigest
 from alerting.pipeline.flood import Floods, FloodState
 from alerting.pipeline.gate import Gate
-from alerting.pipeline.incident_registry import MOST, Dedupe, IncidentRegistry, TrackedIncident
+from alerting.pipeline.incident_registry import MOST, IncidentRegistry, TrackedIncident
 from alerting.pipeline.ledger import Ledger, StageAction
 from alerting.pipeline.memos import Memos
 from alerting.pipeline.routing import FirstDelivery, Routing
@@ -52,13 +52,8 @@ _CORE: Final = "pipeline"
 _FLOODS: Final = "floods"
 _VERSION: Final = 2
 
-
-class Fate(NamedTuple):
-    """The outcome of an incident: ``alerted`` is the watermark at which its first message left."""
-
-    sent: Sent
-    reason: str
-    alerted: int | None
+DIGESTS: Final = 60
+"""Digest ids remembered: two months."""
 
 
 class _Core(msgspec.Struct, kw_only=True):
@@ -96,7 +91,6 @@ class Pipeline:
     def __init__(self, settings: Settings, *, keep: bool = False, since: int = 0) -> None:
         zone = zone_of(settings.digest)
         self._ledger = Ledger()
-        self._dedupe = Dedupe()
         self._gate = Gate(settings.notify, zone, self._ledger, since)
         self._silences = self._gate.silences
         self._routing = Routing(settings)
@@ -104,8 +98,15 @@ class Pipeline:
         self._registry = IncidentRegistry(keep=keep)
         self._first_delivery = FirstDelivery(self._routing, self._floods, self._registry, self._ledger)
         self._memos = Memos()
-        self._commands = CommandHandler(self._registry, self._silences, self._dedupe, self._memos)
-        self._daily = DailyDigest(settings.digest, zone)
+        self._commands = CommandHandler(self._registry, self._silences, self._memos)
+        self._daily = DailyDigest(
+            settings.digest,
+            zone,
+            routing=self._routing,
+            silences=self._silences,
+            known=self._registry,
+            held=self._ledger.ended_held,
+        )
         self._watermark = 0
         self._sequence = 0  # of the newest incident
         self._swept = 0
@@ -157,7 +158,7 @@ class Pipeline:
 
     def find(self, incident: str) -> TrackedIncident | None:
         """Return an incident, None when it was never to be reported or is forgotten."""
-        return self._registry.get(incident, self._watermark)
+        return self._registry.known(incident, self._watermark)
 
     def named(self, name: str) -> TrackedIncident | None:
         """Return the incident with this id, or the only one whose id begins so; None without one."""
@@ -172,7 +173,7 @@ class Pipeline:
         return [tracked for tracked in self._registry if tracked.ended_at is None]
 
     def held(self) -> list[TrackedIncident]:
-        """Return the incidents that are held, in the order in which they were first held."""
+        """Return the incidents that are held, in order of arrival."""
         return self._gate.held()
 
     def silences(self) -> list[Silence]:
@@ -182,7 +183,7 @@ class Pipeline:
     @property
     def labels(self) -> list[Label]:
         """The newest label of each incident, oldest first."""
-        return self._commands.labels
+        return sorted(self._commands.labels, key=lambda label: (label.at or 0, label.incident))
 
     @property
     def memos(self) -> list[Memo]:
@@ -219,10 +220,9 @@ class Pipeline:
         """Return the actions of the stages since the last call, for a log."""
         return self._ledger.read()
 
-    def fate(self, incident: str) -> Fate | None:
-        """Return the outcome of an incident that was to be a page; None for any other."""
-        tracked = self._registry.get(incident)
-        return None if tracked is None else Fate(tracked.sent, tracked.reason, tracked.alerted)
+    def fate(self, incident: str) -> TrackedIncident | None:
+        """Return what became of an incident that was to be a page, however long ago; None for any other."""
+        return self._registry.get(incident)
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -247,27 +247,22 @@ class Pipeline:
             recheck.update((tracked.incident.id, tracked) for tracked in self._gate.held())
         yield from self._report_free(recheck.values(), at)
         yield from self._first_delivery.flood_updates(at)
-        ended_held = self._ledger.ended_held
-        yield from self._daily.missed(at, self._routing, self._silences, self._registry, ended_held)
-        if ended_held:
-            self._daily.expect(at)
+        yield from self._daily.missed(at)
         self._sweep(at)
 
     def _take_in(self, notice: Notice, at: int, recheck: dict[str, TrackedIncident]) -> Iterator[Dispatch]:
         """Take in a notice at its time; add to ``recheck`` the incidents whose holds to check again."""
         digest = notice.action is Action.DIGEST
-        tracked = None if digest else self._registry.get(notice.incident.id, at)
-        if self._dedupe.repeats(notice, tracked):
-            self._ledger.acted("dedupe", "dropped", tracked, "repeated notice", at)
+        tracked = None if digest else self._registry.known(notice.incident.id, at)
+        if self._is_repeat(notice, tracked):
+            self._ledger.note("dedupe", "dropped", tracked, "repeated notice", at)
             return
         if digest:
             since = self._gate.history.since
             notice = self._daily.learn(notice, since)
             if at < since:
                 return
-            yield from self._daily.digest(
-                notice, self._routing, self._silences, self._registry, self._ledger.ended_held
-            )
+            yield from self._daily.digest(notice)
             return
         before = None if tracked is None else tracked.incident.state
         tracked = self._track(tracked, notice, at)
@@ -286,10 +281,17 @@ class Pipeline:
                     self._floods.touch(message.subject)
         self._registry.put(tracked)
 
+    def _is_repeat(self, notice: Notice, tracked: TrackedIncident | None) -> bool:
+        """Return whether a notice was taken in before; a digest is remembered from now on."""
+        if notice.action is Action.DIGEST:
+            return not remember(self._daily.seen, notice.id, DIGESTS)
+        return tracked is not None and notice.incident.revision <= tracked.incident.revision
+
     def _track(self, tracked: TrackedIncident | None, notice: Notice, at: int) -> TrackedIncident:
         incident = notice.incident
         if tracked is None:
             self._sequence += 1
+            self._registry.drop([incident.id])  # forgotten, and not swept yet
             tracked = TrackedIncident(
                 sequence=self._sequence, notice=notice, started=incident.start, reopened=incident.reopened
             )
@@ -337,25 +339,24 @@ class Pipeline:
         if at // 86400 == self._swept and len(self._registry) <= MOST:
             return
         self._swept = at // 86400
-        for incident in self._registry.sweep(at):
-            self._silences.forget(incident)
-        for flood in self._floods.every:
-            members = (self._registry.get(member) for member in flood.members)
-            if at >= flood.until and all(member is None or member.ended_at is not None for member in members):
-                self._floods.forget(flood.subject)
+        self._silences.forget(self._registry.sweep(at))
+        self._floods.forget(lambda flood: at >= flood.until and not any(map(self._is_open, flood.members)))
+
+    def _is_open(self, incident: str) -> bool:
+        tracked = self._registry.get(incident)
+        return tracked is not None and tracked.ended_at is None
 
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts; those of unchanged incidents are the same bytes."""
-        commands, digests = self._dedupe.state()
         core = _Core(
             watermark=self._watermark,
             sequence=self._sequence,
             swept=self._swept,
             early=self._early,
-            commands=commands,
-            digests=digests,
+            commands=list(self._commands.done),
+            digests=list(self._daily.seen),
             silencing=self._silences.commands,
             counts=dict(self._ledger.counts),
             ended_held=dict(self._ledger.ended_held),
@@ -366,8 +367,8 @@ class Pipeline:
         )
         return {
             _CORE: pack("pipeline", _VERSION, core, {}),
-            _FLOODS: pack("floods", 1, self._floods.state(), {}),
-            **self._commands.snapshot(),
+            _FLOODS: pack("floods", 1, self._floods.state, {}),
+            **self._commands.labels.snapshot(),
             **self._memos.snapshot(),
             **self._registry.snapshot(),
         }
@@ -388,13 +389,13 @@ class Pipeline:
         self._configured = core.configured
         self._gate.history.since = core.since
         self._daily.learnt = core.learnt
-        self._dedupe.restore(core.commands, core.digests)
+        self._commands.done, self._daily.seen = dict.fromkeys(core.commands), dict.fromkeys(core.digests)
         for command in core.silencing:
             self._silences.add(command)
         self._ledger.counts.update(core.counts)
         self._ledger.ended_held.update(core.ended_held)
-        self._floods.restore(unpack(parts[_FLOODS], "floods", 1, FloodState)[0])
-        self._commands.restore(parts)
+        self._floods.state, _ = unpack(parts[_FLOODS], "floods", 1, FloodState)
+        self._commands.labels.restore(parts)
         self._memos.restore(parts)
         self._registry.restore(parts)
         self._gate.restore(self._registry)

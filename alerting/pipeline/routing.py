@@ -104,17 +104,17 @@ class FirstDelivery:
             known = (self._registry.get(member) for member in flood.members)
             members = [tracked for tracked in known if tracked is not None]
             if changed:
-                yield dispatches.flood(flood, members, at)
+                yield dispatches.of_flood(flood, Form.FLOOD, members, at)
                 flood.made += 1
             if flood.wants_file(at):
-                yield dispatches.file(flood, members, at)
+                yield dispatches.of_flood(flood, Form.FILE, members, at)
                 flood.made_file(at)
 
     def _former(self, tracked: TrackedIncident, at: int) -> str | None:
         """Return the subject of the message that a new one links to."""
         if tracked.message_count:
             return tracked.subject
-        earlier = self._registry.get(tracked.incident.follows or "", at)
+        earlier = self._registry.known(tracked.incident.follows or "", at)
         return earlier.subject if earlier is not None and earlier.message_count else None
 
     def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
@@ -125,7 +125,7 @@ class FirstDelivery:
             tracked.sent = "page"
         if flooded:
             tracked.reason = "flood: one message reports it with others"
-            self._ledger.acted(self._floods.name, "gathered", tracked, tracked.reason, at)
+            self._ledger.note(self._floods.name, "gathered", tracked, tracked.reason, at)
         tracked.alerted = at if tracked.alerted is None else tracked.alerted
 
 

@@ -5,13 +5,12 @@ size 1 is reported, and its score is ``size² / (1 + size²)``. The next inciden
 larger; half of that excess is gone after two weeks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import log2, sqrt
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import structs
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
@@ -36,11 +35,16 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     fingerprint: str = ""  # it is about incidents with this one that show too little; ``incident`` was marked
     asked: float = 0.0  # how many times the threshold they must show, at first
 
-    def matches(self, tracked: TrackedIncident) -> bool:
-        """Return whether it is about an incident, and not that one alone."""
+    def matches(self, incident: Incident) -> bool:
+        """Return whether it is about an incident."""
         if self.fingerprint:
-            return tracked.incident.fingerprint == self.fingerprint
-        return self.matcher is not None and matches(self.matcher, tracked.incident)
+            return incident.fingerprint == self.fingerprint
+        return incident.id == self.incident if self.matcher is None else matches(self.matcher, incident)
+
+    @property
+    def breadth(self) -> int:
+        """0 for a silence of one incident, 1 for one of a pattern, 2 for what a mark asks of others."""
+        return 2 if self.fingerprint else self.matcher is not None
 
     def covers(self, tracked: TrackedIncident, at: int) -> bool:
         """Return whether an incident that it matches is to be held."""
@@ -88,20 +92,18 @@ class Silences:
             for number, silence in enumerate(configured, 1)
         ]
         self._commands: dict[str, Command] = {}
-        self._made: dict[str, Silence] = {}  # patterns
-        self._snoozed: dict[str, dict[str, Silence]] = {}  # incident → what silences it alone
-        self._raised: dict[str, Silence] = {}  # fingerprint → what its incidents must show
+        self._made: dict[str, Silence] = {}  # by these commands
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
-        """Return the hold by the silence of an incident that ends last."""
+        """Return the hold by the silence of an incident that ends last; of two, by the narrower one."""
         found = [
             (silence.ends_for(tracked), silence)
-            for silence in self._covering(tracked)
-            if silence.is_active(at) and silence.covers(tracked, at)
+            for silence in (*self._configured, *self._made.values())
+            if silence.matches(tracked.incident) and silence.is_active(at) and silence.covers(tracked, at)
         ]
         if not found:
             return None
-        until, last = max(found, key=lambda hold: (hold[0] is None, hold[0] or 0))
+        until, last = max(found, key=lambda hold: (hold[0] is None, hold[0] or 0, -hold[1].breadth))
         return Hold(stage=self.name, reason=self._reason(last), until=until)
 
     def add(self, command: Command) -> Silence:
@@ -109,7 +111,7 @@ class Silences:
         made = Silence(
             id=command.id,
             kind=command.kind,
-            incident=None if command.matcher is not None else command.incident,
+            incident=None if command.matcher is not None and not command.fingerprint else command.incident,
             matcher=command.matcher,
             until=command.until,
             by=command.by,
@@ -118,28 +120,16 @@ class Silences:
             fingerprint=command.fingerprint,
             asked=command.asked,
         )
-        if made.fingerprint:
-            made = structs.replace(made, incident=command.incident)
-            if (before := self._raised.get(made.fingerprint)) is not None:
-                self.remove(before)
-            self._commands[made.id] = command
-            self._raised[made.fingerprint] = made
-            return made
         for earlier in self._replaced_by(made):
             self.remove(earlier)
-        self._commands[made.id] = command
-        if made.incident is None:
-            self._made[made.id] = made
-        else:
-            self._snoozed.setdefault(made.incident, {})[made.id] = made
+        self._commands[made.id], self._made[made.id] = command, made
         return made
 
     def find(self, name: str) -> list[Silence]:
         """Return the silence with this id or prefix of an id, or those of the incident with this id."""
-        of_incident = [*self._snoozed.get(name, {}).values()]
-        of_incident += [silence for silence in self._raised.values() if silence.incident == name]
+        of_incident = [silence for silence in self._made.values() if silence.incident == name]
         if of_incident:
-            return of_incident
+            return sorted(of_incident, key=lambda silence: silence.breadth)
         found = [silence for silence in self.active() if silence.id == name]
         return found or [
             silence for silence in self.active() if len(name) >= _SHORTEST and silence.id.startswith(name)
@@ -149,35 +139,29 @@ class Silences:
         """Remove a silence."""
         self._commands.pop(silence.id, None)
         self._made.pop(silence.id, None)
-        if silence.fingerprint:
-            self._raised.pop(silence.fingerprint, None)
-            return
-        of_it = self._snoozed.get(silence.incident or "", {})
-        of_it.pop(silence.id, None)
-        if not of_it:
-            self._snoozed.pop(silence.incident or "", None)
 
     def expire(self, at: int) -> list[Silence]:
         """Remove and return the commands' silences that have expired by ``at``, in order of expiry."""
-        found = [silence for silence in self._by_commands() if not silence.is_active(at)]
+        found = [silence for silence in self._made.values() if not silence.is_active(at)]
         for silence in found:
             self.remove(silence)
         return sorted(found, key=lambda silence: (silence.until or 0, silence.id))
 
     def due(self) -> int | None:
         """Return the time at which the next silence made by a command expires."""
-        return min(
-            (silence.until for silence in self._by_commands() if silence.until is not None), default=None
-        )
+        ends = (silence.until for silence in self._made.values() if silence.until is not None)
+        return min(ends, default=None)
 
-    def forget(self, incident: str) -> None:
-        """Remove the silences of an incident that is forgotten."""
-        for silence in list(self._snoozed.get(incident, {}).values()):
-            self.remove(silence)
+    def forget(self, incidents: Iterable[str]) -> None:
+        """Remove the silences of incidents that are forgotten."""
+        gone = set(incidents)
+        for silence in list(self._made.values()) if gone else ():
+            if not silence.fingerprint and silence.incident in gone:
+                self.remove(silence)
 
     def active(self, at: int | None = None) -> list[Silence]:
         """Return all silences, or those active at a time, in order of expiry."""
-        every = [*self._configured, *self._by_commands()]
+        every = [*self._configured, *self._made.values()]
         found = [silence for silence in every if at is None or silence.is_active(at)]
         return sorted(found, key=lambda silence: (silence.until is None, silence.until or 0, silence.id))
 
@@ -186,36 +170,25 @@ class Silences:
         """The commands whose silences are not expired: their whole state."""
         return list(self._commands.values())
 
-    def _covering(self, tracked: TrackedIncident) -> Iterator[Silence]:
-        yield from self._snoozed.get(tracked.incident.id, {}).values()
-        for silence in (*self._configured, *self._made.values()):
-            if silence.matches(tracked):
-                yield silence
-        if tracked.incident.fingerprint in self._raised:
-            yield self._raised[tracked.incident.fingerprint]
-
     def _replaced_by(self, made: Silence) -> list[Silence]:
-        """Return the same person's silences of the same incident that end no later than this one.
+        """Return what an earlier mark asked, or a person's silences of an incident that end no later.
 
         Pressing a button again and again leaves one silence to end, not many.
         """
+        if made.fingerprint:
+            return [silence for silence in self._made.values() if silence.fingerprint == made.fingerprint]
         return [
             silence
-            for silence in self._snoozed.get(made.incident or "", {}).values()
-            if (silence.kind, silence.by) == (made.kind, made.by)
+            for silence in self._made.values()
+            if silence.breadth == made.breadth == 0
+            and (silence.incident, silence.kind, silence.by) == (made.incident, made.kind, made.by)
             and (made.until is None or (silence.until is not None and silence.until <= made.until))
         ]
 
-    def _by_commands(self) -> Iterator[Silence]:
-        yield from self._made.values()
-        yield from self._raised.values()
-        for of_one in self._snoozed.values():
-            yield from of_one.values()
-
     def asked(self, fingerprint: str, at: int) -> float:
         """Return the threshold of incidents with a fingerprint, in times the usual one; 1 without a mark."""
-        raised = self._raised.get(fingerprint)
-        return 1.0 if raised is None else asked_for(raised.asked, at - raised.at)
+        raised = (silence for silence in self._made.values() if silence.fingerprint == fingerprint)
+        return max((asked_for(silence.asked, at - silence.at) for silence in raised), default=1.0)
 
     def _reason(self, silence: Silence) -> str:
         if silence.fingerprint:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -161,13 +160,11 @@ class Cards:
     ``services`` is the filter key of each incident, by id.
     """
 
-    def __init__(
-        self, reported: ReportedIncidents, renderer: Renderer, zone: ZoneInfo, services: dict[str, str]
-    ) -> None:
+    def __init__(self, reported: ReportedIncidents, renderer: Renderer, services: dict[str, str]) -> None:
         self._reported = reported
         self._render = renderer
         self._words: Phrases = renderer.words
-        self._zone = zone
+        self._zone = renderer.zone
         self._services = services
 
     def card(self, incident: Incident) -> Card:

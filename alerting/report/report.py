@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -41,14 +41,17 @@ NOTHING: Final = "Nothing happened that needs attention."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportHead:
-    """The source of a report. Times are epoch seconds of event time; zero if unknown."""
+    """What a report is about. Times are epoch seconds of event time; zero if unknown."""
 
+    title: str = "What Uneri found"
     source: str = ""
     first: int = 0
     last: int = 0
     records: int = 0
     seconds: float = 0.0  # wall time it took
     notes: Sequence[str] = ()  # on the source, one sentence each
+    dead: Mapping[str, int] = field(default_factory=dict)  # bad records by reason
+    compared: tuple[str, str] = ("A", "B")  # the names of two configurations
 
 
 def write_report(
@@ -56,15 +59,11 @@ def write_report(
     incidents: Sequence[Incident],
     notices: Sequence[Notice],
     renderer: Renderer,
-    zone: ZoneInfo,
+    head: ReportHead = ReportHead(),
     *,
-    title: str = "What Uneri found",
-    about: ReportHead | None = None,
     settings: Settings | None = None,
     comparison: Comparison | None = None,
-    compared: tuple[str, str] = ("A", "B"),
     evaluation: Evaluation | None = None,
-    dead: Mapping[str, int] | None = None,
 ) -> None:
     """Write the report of a stretch of time. Equal arguments give equal bytes.
 
@@ -76,29 +75,24 @@ def write_report(
         All incidents in their last state, ordered by start (``Incidents.known``).
     notices
         All notices (``Incidents.feed``) in order; they hold the curves and the messages.
-    about
-        The source; the span of a report without one is that of its incidents.
+    head
+        What it is about; the span of a report without one is that of its incidents.
     settings
         The settings in effect: shown, and used for the age from which series are judged.
     comparison
         With another configuration; ``incidents`` are those of A.
-    compared
-        The names of the two configurations.
-    dead
-        Bad records by reason.
 
     Raises
     ------
     OSError
         When the file cannot be written.
     """
-    words = renderer.words
-    head = about or ReportHead()
+    words, zone = renderer.words, renderer.zone
     span = span_of(head, incidents)
-    shown = _Shown.of(incidents, notices, renderer, zone)
+    shown = _Shown.of(incidents, notices, renderer)
     sections = []
     if comparison is not None:
-        sections.append(comparison_section(comparison, compared, zone, words, shown.anchors))
+        sections.append(comparison_section(comparison, head.compared, zone, words, shown.anchors))
     if evaluation is not None:
         sections.append(evaluation_section(evaluation, zone, words, shown.anchors))
     daily = [notice for notice in notices if notice.action is Action.DIGEST]
@@ -106,12 +100,12 @@ def write_report(
     html = template.render(
         css=f"{stylesheet()}\n{_part('report.css')}",
         script=_part("report.js"),
-        title=clean(title),
+        title=clean(head.title),
         source=clean(head.source),
         span=span_in_words(span, zone, words),
         zone=zone.key,
         locale=words.locale,
-        figures=figures(head, incidents, span, dead or {}),
+        figures=figures(head, incidents, span),
         notes=[clean(note) for note in head.notes],  # names of sources come from outside
         verdicts=_counted(incidents),
         sent=Counter(incident.sent for incident in incidents),
@@ -134,7 +128,7 @@ def write_report(
         rows=shown.rows,
         more_rows=shown.more_rows,
         dead=sorted(
-            ((clean(why), count) for why, count in (dead or {}).items()),
+            ((clean(why), count) for why, count in head.dead.items()),
             key=lambda row: (-row[1], row[0]),
         ),
         changed=None if settings is None else differing(settings),
@@ -158,9 +152,7 @@ class _Shown:
     known_by: dict[str, str]  # by incident: the positions of its services in that list
 
     @classmethod
-    def of(
-        cls, incidents: Sequence[Incident], notices: Sequence[Notice], renderer: Renderer, zone: ZoneInfo
-    ) -> "_Shown":
+    def of(cls, incidents: Sequence[Incident], notices: Sequence[Notice], renderer: Renderer) -> "_Shown":
         names = {
             incident.id: sorted({clean(name) or "unnamed" for name in services_of(incident)})
             for incident in incidents
@@ -168,7 +160,7 @@ class _Shown:
         services = sorted({name for held in names.values() for name in held})
         index = {name: str(number) for number, name in enumerate(services)}
         known_by = {key: " ".join(index[name] for name in held) for key, held in names.items()}
-        cards = Cards(ReportedIncidents(notices), renderer, zone, known_by)
+        cards = Cards(ReportedIncidents(notices), renderer, known_by)
         paged, growing, others = (
             [incident for incident in incidents if incident.sent == sent]
             for sent in ("page", "digest", "none")
@@ -219,9 +211,7 @@ def span_in_words(span: tuple[int, int], zone: ZoneInfo, words: Phrases) -> str:
     )
 
 
-def figures(
-    about: ReportHead, incidents: Sequence[Incident], span: tuple[int, int], dead: Mapping[str, int]
-) -> list[Fact]:
+def figures(about: ReportHead, incidents: Sequence[Incident], span: tuple[int, int]) -> list[Fact]:
     """Return the figures, most important first."""
     sent = Counter(incident.sent for incident in incidents)
     still = sum(incident.end is None and incident.sent == "page" for incident in incidents)
@@ -241,8 +231,8 @@ def figures(
     ]
     if about.records:
         shown.append(Fact("records", _large(about.records), _pace(about, span)))
-    if about.records or dead:
-        bad = sum(dead.values())
+    if about.records or about.dead:
+        bad = sum(about.dead.values())
         shown.append(Fact("bad records", f"{bad:,}", _part_of(bad, about.records)))
     return shown
 

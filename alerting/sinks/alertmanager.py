@@ -7,19 +7,18 @@ a restart of Uneri does not resolve them.
 """
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.local_time import rfc3339
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
 from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_sink import TIMEOUT, HttpSink, rfc3339
-from alerting.words.locales import ENGLISH
+from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from config.links import Links
@@ -37,13 +36,19 @@ _OVER: Final = ("resolved", "withdrawn")
 class AlertmanagerSink(HttpSink):
     """Posts alerts, and repeats open ones before Alertmanager forgets them.
 
-    ``url`` is its address, without the path of the API.
+    Labels identify an alert, so they stay as they were when the incident was first reported; what changes is
+    in the annotations. But when an incident becomes more severe, its alert ends and one with the new severity
+    takes its place: routes are chosen by labels. Digests and thread lines are not sent to a pager.
+
+    ``url`` is its address, without the path of the API; ``labels`` are added to each alert, and a
+    ``severity`` among them replaces ours.
     """
 
     def __init__(
-        self, destination: str, url: str, timeout: float = TIMEOUT, now: Callable[[], float] = time.time
+        self, destination: str, url: str, labels: Mapping[str, str], options: HttpOptions = USUAL
     ) -> None:
-        super().__init__(destination, url.rstrip("/") + ALERTS, timeout, now)
+        super().__init__(destination, url.rstrip("/") + ALERTS, options)
+        self._labels = labels
 
     def prepare(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
         """Return the alerts, open ones with the time until which they stay open."""
@@ -58,27 +63,14 @@ class AlertmanagerSink(HttpSink):
         place = SentAs(self._destination, row.id)
         return DeliveryOutcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
 
-
-def in_alerts(
-    links: Links, extra: Mapping[str, str], words: Phrases = ENGLISH
-) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return a function that makes the bodies for an Alertmanager: one alert per incident or flood.
-
-    Labels identify an alert, so they stay as they were when the incident was first reported; what changes is
-    in the annotations. But when an incident becomes more severe, its alert ends and one with the new severity
-    takes its place: routes are chosen by labels. Digests and thread lines are not sent to a pager.
-
-    ``extra`` are labels added to each alert; its ``severity`` replaces ours. ``words`` is English, with the
-    names of accounts.
-    """
-
-    def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
+    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
+        """Return the body for a dispatch: one alert per incident or flood."""
         if dispatch.form not in (Form.PARENT, Form.FLOOD):
             return None
         flood = dispatch.form is Form.FLOOD
-        alert = _flood(dispatch) if flood else _alert(dispatch, links, words)
-        own = {"severity": extra["severity"]} if "severity" in extra else {}
-        new = {**extra, **_labels(dispatch), **own}
+        alert = _flood(dispatch) if flood else _alert(dispatch, self._links, self._words)
+        own = {"severity": self._labels["severity"]} if "severity" in self._labels else {}
+        new = {**self._labels, **_labels(dispatch), **own}
         labels, former = _known(known.key) if known.key else (new, [])
         if not flood and "endsAt" not in alert and _rises(labels, new):
             risen = max(dispatch.at or dispatch.notice.at, dispatch.notice.incident.start + 1)
@@ -92,8 +84,6 @@ def in_alerts(
         body.append({"labels": labels, **alert})
         key = [labels, former] if former else labels
         return Content(body=json.dumps(body).encode(), key=json.dumps(key, sort_keys=True))
-
-    return content
 
 
 def _known(key: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -136,7 +126,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
 
 def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
     """Return whether an incident became more severe than its label, if both are grades."""
-    levels = {level.word: level for level in Grade}
+    levels: dict[str, Grade] = {level.word: level for level in Grade}
     then, now = (levels.get(known["severity"]) for known in (labels, new))
     return then is not None and now is not None and now > then
 

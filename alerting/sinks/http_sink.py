@@ -10,17 +10,22 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace, TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from alerting.outbox.ports import DeliveryOutcome, Result
+from alerting.commands.dispatch import Dispatch
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
+from alerting.words.locales import ENGLISH
+from alerting.words.phrases import Phrases
+from config.links import Links
+from config.settings import LinksSettings
 
 TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
@@ -90,6 +95,18 @@ class HttpClient:
         return self._session
 
 
+class HttpOptions(NamedTuple):
+    """What a sink renders with, and how it posts."""
+
+    links: Links = Links(LinksSettings())
+    words: Phrases = ENGLISH  # with the names of accounts
+    timeout: float = TIMEOUT  # seconds
+    now: Callable[[], float] = time.time  # wall time, epoch seconds
+
+
+USUAL: Final = HttpOptions()
+
+
 class HttpSink(HttpClient):
     """Posts rows to one address.
 
@@ -99,20 +116,20 @@ class HttpSink(HttpClient):
         Its name: ``webhook:name``.
     url
         Where to post; credentials in it are used but never shown.
-    now
-        Wall time, epoch seconds; injected by tests.
     """
 
-    def __init__(
-        self, destination: str, url: str, timeout: float = TIMEOUT, now: Callable[[], float] = time.time
-    ) -> None:
-        super().__init__(timeout, {"User-Agent": AGENT})
+    def __init__(self, destination: str, url: str, options: HttpOptions = USUAL) -> None:
+        super().__init__(options.timeout, {"User-Agent": AGENT})
         self._destination = destination
+        self._links, self._words, self._now = options.links, options.words, options.now
         self._url = url
-        self._now = now
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
+
+    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
+        """Return the body for a dispatch, None when there is nothing to send."""
+        raise NotImplementedError
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Post one row. Raises nothing but a cancellation."""
@@ -208,17 +225,6 @@ def seconds_asked(text: str, now: float) -> float | None:
             return None
         asked = (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
     return min(max(asked, 1.0), LONGEST) if asked > 0 else None  # not where it is no number
-
-
-def rfc3339(epoch: float) -> str:
-    """Return a time in RFC 3339.
-
-    Examples
-    --------
-    >>> rfc3339(1760000000)
-    '2025-10-09T08:53:20Z'
-    """
-    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class RedirectError(aiohttp.ClientError):

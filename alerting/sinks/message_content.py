@@ -3,37 +3,37 @@
 import csv
 import io
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.local_time import rfc3339
 from alerting.incidents.incident import Incident
-from alerting.messages.blocks import Message
+from alerting.messages.render import Renderer
 from alerting.outbox.ports import Content, SubjectState
-from alerting.sinks.http_sink import rfc3339
 from alerting.words.csv_cells import csv_cell
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
 
-Render = Callable[[Dispatch, str | None], Message]
 
+class MessageSink:
+    """The base of sinks of messages: renders messages, charts, and the files of floods."""
 
-def in_messages(render: Render) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return a function that makes messages, charts, and the files of floods."""
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
 
-    def content(dispatch: Dispatch, known: SubjectState) -> Content | None:
+    def render(self, dispatch: Dispatch, known: SubjectState) -> Content:
+        """Return the message of a dispatch with its chart, or the CSV of a flood."""
         if dispatch.form is Form.FILE:
             return Content(body=zlib.compress(flood_file(dispatch.of_flood).encode()))
-        message = render(dispatch, known.link)
+        message = self._renderer(dispatch, known.link)
         if dispatch.form is not Form.PARENT:
             return Content(message=message)
         incident = dispatch.notice.incident
         chart = None if incident.primary.trace is None else structs.replace(incident, members=[])
         return Content(message=message, chart=chart)
-
-    return content
 
 
 _COLUMNS: Final = (

@@ -14,11 +14,12 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alerting.incidents.incident import Incident
 from alerting.messages.blocks import image, with_image
+from alerting.messages.render import Renderer
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs
 from alerting.sinks.http_sink import TIMEOUT, HttpClient
+from alerting.sinks.message_content import MessageSink
 from alerting.sinks.slack_errors import outcome_of, sendable
-from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 
 EVENT: Final = "uneri_notice"
@@ -29,7 +30,7 @@ _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message in doubt is posted again this often without a search
 
 
-class SlackSink(HttpClient):
+class SlackSink(MessageSink, HttpClient):
     """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
 
     The SDK's retry handlers are off: one of them posts again blindly after a broken connection.
@@ -41,18 +42,17 @@ class SlackSink(HttpClient):
         searched for before it is posted again.
     base_url
         Of the Web API, with a trailing slash.
+    renderer
+        Makes the messages; charts are in its zone and language.
     timeout
         Total seconds for one call.
     """
 
-    def __init__(
-        self, token: str, base_url: str, zone: ZoneInfo, timeout: float = TIMEOUT, words: Phrases = ENGLISH
-    ) -> None:
-        super().__init__(timeout)
-        self._words = words
+    def __init__(self, token: str, base_url: str, renderer: Renderer, timeout: float = TIMEOUT) -> None:
+        MessageSink.__init__(self, renderer)
+        HttpClient.__init__(self, timeout)
         self._token = token
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
-        self._zone = zone
 
     def __repr__(self) -> str:
         return f"SlackSink({self._base_url!r})"
@@ -174,8 +174,9 @@ class SlackSink(HttpClient):
     async def _chart(self, row: OutboxRow) -> DeliveryOutcome:
         if row.place is None or row.incident is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to put the chart under")
-        picture, text = await asyncio.to_thread(_drawn, row.incident, self._zone, self._words)
-        title = self._words.labels.chart_caption
+        words = self._renderer.words
+        picture, text = await asyncio.to_thread(_drawn, row.incident, self._renderer.zone, words)
+        title = words.labels.chart_caption
         return await self._attach(row, picture, f"{row.incident.id}.png", title, text)
 
     async def _file(self, row: OutboxRow) -> DeliveryOutcome:

@@ -17,8 +17,10 @@ from rich.text import Text
 from alerting.incidents.incident import Incident
 from alerting.messages.blocks import LEAD, Block, Message
 from alerting.messages.mrkdwn_runs import TextRun, runs
+from alerting.messages.render import Renderer
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs
+from alerting.sinks.message_content import MessageSink
 from alerting.words import numbers
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
@@ -192,11 +194,12 @@ class Terminal:
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
 
 
-class TerminalSink:
+class TerminalSink(MessageSink):
     """Stands in for Slack when there is no token."""
 
-    def __init__(self, zone: ZoneInfo, console: Console | None = None, words: Phrases = ENGLISH) -> None:
-        self._terminal = Terminal(console or Console(), zone, words)
+    def __init__(self, renderer: Renderer, console: Console | None = None) -> None:
+        super().__init__(renderer)
+        self._terminal = Terminal(console or Console(), renderer.zone, renderer.words)
         self._titles: dict[str, str] = {}  # by subject, newest last
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:

@@ -9,22 +9,17 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
-from collections.abc import Callable, Sequence
 from typing import Final
 
-from alerting.commands.command import Command
+import msgspec
+
 from alerting.commands.dispatch import Dispatch, Form
-from alerting.commands.memo import Memo
-from alerting.incidents.incident import Incident
-from alerting.messages.console_links import ConsoleLinks
-from alerting.messages.request_lines import incident_to_json
+from alerting.commands.local_time import rfc3339
+from alerting.incidents.answers import IncidentEntry, incident_entry
+from alerting.messages.incident_answer import incident_data
 from alerting.outbox.ports import Content, SubjectState
 from alerting.outbox.row import OutboxRow
-from alerting.sinks.http_sink import TIMEOUT, HttpSink, rfc3339
-from alerting.words.locales import ENGLISH
-from alerting.words.phrases import Phrases
-from config.links import Links
+from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 
 PREFIX: Final = "whsec_"
 
@@ -70,14 +65,9 @@ class WebhookSink(HttpSink):
     """
 
     def __init__(
-        self,
-        destination: str,
-        url: str,
-        key: bytes | None = None,
-        timeout: float = TIMEOUT,
-        now: Callable[[], float] = time.time,
+        self, destination: str, url: str, key: bytes | None = None, options: HttpOptions = USUAL
     ) -> None:
-        super().__init__(destination, url, timeout, now)
+        super().__init__(destination, url, options)
         self._key = key
 
     def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
@@ -92,11 +82,8 @@ class WebhookSink(HttpSink):
             headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
         return body, headers
 
-
-def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, SubjectState], Content | None]:
-    """Return a function that makes webhook bodies (fields: ``docs/alerts.md``)."""
-
-    def content(dispatch: Dispatch, _: SubjectState) -> Content | None:
+    def render(self, dispatch: Dispatch, _: SubjectState) -> Content | None:
+        """Return the body for a dispatch (fields: ``docs/alerts.md``)."""
         if dispatch.form is Form.FILE:
             return None  # the flood's body lists all of its incidents
         notice = dispatch.notice
@@ -108,51 +95,33 @@ def in_json(links: Links, words: Phrases = ENGLISH) -> Callable[[Dispatch, Subje
         }
         match dispatch.form:
             case Form.FLOOD:
-                data["incidents"] = [_short(incident.to_json()) for incident in dispatch.of_flood]
+                data["incidents"] = [_short(incident_entry(incident)) for incident in dispatch.of_flood]
             case Form.DIGEST:
-                data["incidents"] = [incident.to_json() for incident in notice.incidents]
+                data["incidents"] = [incident_entry(incident) for incident in notice.incidents]
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at
-                data |= incident_data(
-                    incident, links, words, at=at, commands=dispatch.commands, memos=dispatch.memos
+                found = incident_data(
+                    incident,
+                    self._links,
+                    self._words,
+                    at=at,
+                    commands=dispatch.commands,
+                    memos=dispatch.memos,
                 )
+                data |= msgspec.structs.asdict(found)
         if dispatch.follows is not None:
             data["follows"] = dispatch.follows
         if dispatch.line is not None:
             line = dispatch.line
             data["line"] = {"what": line.what, "at": rfc3339(line.at), "by": line.by, "detail": line.detail}
         kind = dispatch.form.value if dispatch.form is not Form.PARENT else f"incident.{notice.action.value}"
-        body = {"type": kind, "timestamp": rfc3339(dispatch.at or notice.at), "data": data}
+        body = {
+            "type": kind,
+            "timestamp": rfc3339(dispatch.at or notice.at),
+            "data": msgspec.to_builtins(data),
+        }
         return Content(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
-
-    return content
-
-
-def incident_data(
-    incident: Incident,
-    links: Links,
-    words: Phrases,
-    *,
-    at: int,
-    commands: Sequence[Command],
-    memos: Sequence[Memo],
-) -> dict[str, object]:
-    """Return one incident for programs: itself, its links, and the commands of people.
-
-    ``at`` is the watermark, epoch seconds.
-    """
-    console = ConsoleLinks.of(incident, links, words, at=at)
-    return {
-        "incident": incident_to_json(incident, links, memos),
-        "links": console.addresses(incident),
-        "runbook": console.runbook(incident),
-        "account_name": words.accounts.get(incident.primary.about.account),
-        "commands": [
-            {"ask": command.kind.value, "by": command.by, "at": rfc3339(command.at), "why": command.why}
-            for command in commands
-        ],
-    }
 
 
 _SHORT: Final = (
@@ -161,6 +130,6 @@ _SHORT: Final = (
 )  # fmt: skip
 
 
-def _short(line: dict[str, object]) -> dict[str, object]:
+def _short(line: IncidentEntry) -> dict[str, object]:
     """Return the fields of an incident that fit into a flood's body."""
-    return {name: line[name] for name in _SHORT}
+    return {name: getattr(line, name) for name in _SHORT}

@@ -8,7 +8,9 @@ from streams.engine.decode.scan.machine_words import load8, load_int, store64, s
 from streams.engine.decode.scan.name_table import look_up
 from streams.engine.decode.scan.scan_json import (
     BRACE,
+    MOST_QUOTES,
     next_key,
+    note_quotes,
     read_amount,
     read_text,
     skip_space,
@@ -18,64 +20,65 @@ from streams.engine.decode.scan.scan_json import (
 from streams.engine.decode.scan.scan_number import read_number
 
 STARTS, ENDS, TABLE, NUMBER, TS, TOTAL, WORK = (8 * place for place in range(7))
-_TEXTS, _STACK = 0, 32  # in the working space
-WORK_BYTES = 64
+_TEXTS, _STACK, _QUOTES = 0, 32, 64  # in the working space
+WORK_BYTES = _QUOTES + 8 * MOST_QUOTES
 
 _K_TS, _K_SERVICE, _K_FUNCTION, _K_MS, _K_TOTAL = map(word_of, ("ts", "service", "function", "ms", "total"))
 
 
 @unlocked
-def _total(at: int, end: int, stack: int) -> tuple[float, int]:
+def _total(at: int, quote: int, end: int, stack: int) -> tuple[float, int, int]:
     total = np.nan
     if at >= end or load8(at) != BRACE:
-        return total, np.int64(-1)
-    at += 1
+        return total, np.int64(-1), quote
     first = True
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return total, key
+            return total, key, quote
         first = False
         if length <= 8 and word == _K_TOTAL:
             total, at = read_amount(value, end)
         else:
-            at = skip_value(value, end, stack)
+            at, quote = skip_value(value, quote, end, stack)
         if at < 0:
-            return total, at
+            return total, at, quote
 
 
 @unlocked
 def _request(io: int, at: int, end: int, row: int) -> bool:
+    work = load_int(io + WORK)
+    quote = work + _QUOTES
+    if note_quotes(at, end, quote) < 0:
+        return False
     at = skip_space(at, end)
     if end - at < 16 or load8(at) != BRACE:
         return False
-    at += 1
-    work = load_int(io + WORK)
     store64(work + 8, np.int64(-1))
     store64(work + 24, np.int64(-1))
     ts, total = np.nan, np.nan
     first = True
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
             break
         first = False
         if length > 8:
-            at = skip_value(value, end, work + _STACK)
+            at, quote = skip_value(value, quote, end, work + _STACK)
         elif word == _K_TS:
             ts, at = read_number(value, end)
         elif word == _K_SERVICE:
-            place, size, _, at = read_text(value, end)
+            place, size, at, quote = read_text(value, quote, end)
             store64(work, place)
             store64(work + 8, size)
         elif word == _K_FUNCTION:
-            place, size, _, at = read_text(value, end)
+            place, size, at, quote = read_text(value, quote, end)
             store64(work + 16, place)
             store64(work + 24, size)
         elif word == _K_MS:
-            total, at = _total(value, end, work + _STACK)
+            total, at, quote = _total(value, quote, end, work + _STACK)
         else:
-            at = skip_value(value, end, work + _STACK)
+            at, quote = skip_value(value, quote, end, work + _STACK)
         if at < 0:
             return False
     if key < 0 or ts != ts or total != total:

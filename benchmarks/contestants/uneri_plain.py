@@ -17,12 +17,12 @@ from benchmarks.totals import WINDOW, Totals
 from detectors.state.state import pack
 from streams.drivers.kafka.stage import Emission
 from streams.engine.decode.records import Records
+from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
 from streams.ingest.batch_consumer.chunk import Chunk
 
 FUNCTIONS = 4096
 ROWS = 4096  # records scanned at once
-BEHIND = 8  # bytes that may be read behind a record
 
 
 class Ms(msgspec.Struct, gc=False):

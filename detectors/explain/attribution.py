@@ -66,8 +66,9 @@ def attribute(
     Examples
     --------
     >>> items = [Scope("function", "aws", "1", "eu-west-1", name) for name in ("put", "get")]
-    >>> [s.to_json() for s in attribute([90, 20], [10, 20], [90, 20], [10, 20], items)][0]
-    {'kind': 'function', 'name': 'put', 'share': 1.0, 'more_calls': 1.0, 'more_per_call': 0.0}
+    >>> first, _ = attribute([90, 20], [10, 20], [90, 20], [10, 20], items)
+    >>> first.scope.name, first.share, first.more_calls, first.more_per_call
+    ('put', 1.0, 1.0, 0.0)
     """
     now, then, calls_now, calls_then = (
         np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=0.0, neginf=0.0)

@@ -40,18 +40,6 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     observed: float  # per second, over the finding's interval so far
     expected: float  # per second
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form of ``callers`` and ``suspects`` in ``findings.jsonl``."""
-        written = {"kind": self.scope.kind, "name": self.scope.name}
-        if self.scope.version:
-            written["version"] = self.scope.version
-        return {
-            **written,
-            "share": round(self.share, 4),
-            "more_calls": round(self.more_calls, 4),
-            "more_per_call": round(self.more_per_call, 4),
-        }
-
 
 class CallRate(msgspec.Struct, frozen=True, kw_only=True):
     """Calls per second from one scope, which waits for a latency."""
@@ -66,10 +54,6 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope
     measure: Measure
     score: float
-
-    def to_json(self) -> dict[str, object]:
-        """Return the form of ``causes`` in ``findings.jsonl``."""
-        return {**self.scope.to_json(), "measure": self.measure.value, "score": round(self.score, 4)}
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,11 +98,6 @@ class RequestExample(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         layers = self.ms or ExampleLayers()
         return layers.function if layers.total is None else layers.total
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form in ``incidents.jsonl`` and webhooks: that of docs/event.md."""
-        written: dict[str, object] = msgspec.to_builtins(self)
-        return written
-
     @property
     def order(self) -> tuple[float, bytes]:
         """A total order of examples: by time, then by all they hold."""

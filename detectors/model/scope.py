@@ -2,6 +2,9 @@
 
 from typing import Final, NamedTuple
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 ACCOUNT: Final = "account"
 SERVICE: Final = "service"
 ROUTE: Final = "route"
@@ -11,6 +14,19 @@ CLIENT: Final = "client"
 TENANT: Final = "tenant"
 
 KINDS: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE, CLIENT, TENANT)
+
+
+class ScopeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope; of calls between two of them, ``from`` and ``to`` in place of ``name``."""
+
+    kind: str
+    cloud: str
+    account: str
+    region: str
+    name: str | UnsetType = UNSET
+    version: str | UnsetType = UNSET
+    source: str | UnsetType = msgspec.field(name="from", default=UNSET)
+    target: str | UnsetType = msgspec.field(name="to", default=UNSET)
 
 
 class Scope(NamedTuple):
@@ -27,24 +43,22 @@ class Scope(NamedTuple):
     name: str
     version: str = ""
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form used in ``findings.jsonl``.
+    def as_answer(self) -> ScopeAnswer:
+        """Return it as programs receive it.
 
         Examples
         --------
-        >>> Scope("table", "aws", "1", "eu-west-1", "items").to_json()
+        >>> msgspec.to_builtins(Scope("table", "aws", "1", "eu-west-1", "items").as_answer())
         {'kind': 'table', 'cloud': 'aws', 'account': '1', 'region': 'eu-west-1', 'name': 'items'}
         """
-        written: dict[str, object] = {
-            "kind": self.kind,
-            "cloud": self.cloud,
-            "account": self.account,
-            "region": self.region,
-            "name": self.name,
-        }
-        if self.version:
-            written["version"] = self.version
-        return written
+        return ScopeAnswer(
+            kind=self.kind,
+            cloud=self.cloud,
+            account=self.account,
+            region=self.region,
+            name=self.name,
+            version=self.version or UNSET,
+        )
 
     @property
     def cloud_account(self) -> tuple[str, str]:
@@ -88,16 +102,16 @@ class Edge(NamedTuple):
         """The account of the target, which carries the load."""
         return self.target.account
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form used in ``findings.jsonl``: ``from`` and ``to`` in place of ``name``."""
-        return {
-            "kind": self.kind,
-            "cloud": self.target.cloud,
-            "account": self.target.account,
-            "region": self.target.region,
-            "from": self.source.label,
-            "to": self.target.label,
-        }
+    def as_answer(self) -> ScopeAnswer:
+        """Return it as programs receive it."""
+        return ScopeAnswer(
+            kind=self.kind,
+            cloud=self.target.cloud,
+            account=self.target.account,
+            region=self.target.region,
+            source=self.source.label,
+            target=self.target.label,
+        )
 
 
 ScopeOrEdge = Scope | Edge

@@ -14,7 +14,6 @@ from alerting.pipeline.hold_stages import since_of
 from config.settings import KafkaSettings, Settings
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
 from streams.drivers.compile_ahead import prepare_process
-from streams.drivers.local.backfill_routes import TakeoverState
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, fingerprint
 from streams.offline.backfill.local_backfill import beside_local, forget_local, into_local
 from streams.offline.replay.text_table import nothing_read
@@ -25,6 +24,7 @@ from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
 from streams.record.history.history_filling import FillingError, HistoryFilling
 from streams.record.history.history_keeper import HistoryBounds
+from streams.screens.openapi.operations import TakeoverAnswer
 
 ASK_SECONDS: Final = 0.5  # between two requests for the progress of the daemon
 
@@ -181,7 +181,7 @@ class _NewState:
 class _RunningDaemon:
     shards = 1
 
-    def __init__(self, folder: Path, url: str, state: TakeoverState) -> None:
+    def __init__(self, folder: Path, url: str, state: TakeoverAnswer) -> None:
         if state.waits:  # and will delete the file that holds it
             raise ReplayError(
                 f"the daemon at {url} is taking up another history: try again when that is done "
@@ -221,7 +221,7 @@ class _RunningDaemon:
         typer.echo(done)
         return 0
 
-    def _wait(self) -> TakeoverState | None:
+    def _wait(self) -> TakeoverAnswer | None:
         with recording_stop() as stop, Progress("taking it up", sys.stderr, unit="steps") as progress:
             while (state := _takeover_state(self._url)) is not None and state.waits and not stop:
                 progress.show(state.progress, 0, 0)
@@ -257,10 +257,10 @@ class _KafkaTarget:
         )
 
 
-def _takeover_state(url: str) -> TakeoverState | None:
+def _takeover_state(url: str) -> TakeoverAnswer | None:
     """Return the answer of the daemon at ``url``, None if none answers."""
     try:
-        return msgspec.convert(ask_daemon("GET", f"{url}/backfill"), TakeoverState)
+        return msgspec.convert(ask_daemon("GET", f"{url}/backfill"), TakeoverAnswer)
     except NoDaemonError:
         return None
     except (RefusedError, msgspec.ValidationError) as error:

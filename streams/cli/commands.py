@@ -639,9 +639,9 @@ def status(config: Config = None, url: Url = None) -> None:
 
     Its state includes its roles, lag, watermark, open incidents and last message.
     """
-    from streams.cli.daemon_call import show_status
+    from streams.cli.daemon_call import STATUS, run_daemon_command
 
-    _exit_with(lambda: show_status(_daemon(config, url)))
+    _exit_with(lambda: run_daemon_command(STATUS, _daemon(config, url)))
 
 
 @app.command()
@@ -812,7 +812,7 @@ def silence(
     url: Url = None,
 ) -> None:
     """Stop notifications about matching incidents for a while."""
-    from streams.cli.silences import add_silence
+    from streams.cli.daemon_commands import add_silence
 
     _exit_with(lambda: add_silence(_daemon(config, url), what, for_, why))
 
@@ -820,9 +820,10 @@ def silence(
 @app.command()
 def silences(config: Config = None, url: Url = None) -> None:
     """List the silences of a running daemon."""
-    from streams.cli.silences import show_silences
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import SILENCES
 
-    _exit_with(lambda: show_silences(_daemon(config, url)))
+    _exit_with(lambda: run_daemon_command(SILENCES, _daemon(config, url)))
 
 
 @app.command()
@@ -838,9 +839,10 @@ def unsilence(
 
     Incidents that ended meanwhile are not sent.
     """
-    from streams.cli.silences import end_silence
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import UNSILENCE
 
-    _exit_with(lambda: end_silence(_daemon(config, url), name))
+    _exit_with(lambda: run_daemon_command(UNSILENCE, _daemon(config, url), name))
 
 
 @app.command()
@@ -896,7 +898,7 @@ def note(
 
     The next message about the same thing shows it.
     """
-    from streams.cli.memos import add_memo
+    from streams.cli.daemon_commands import add_memo
 
     _exit_with(lambda: add_memo(_daemon(config, url), words, at, scope))
 
@@ -914,7 +916,7 @@ def memos(
     url: Url = None,
 ) -> None:
     """List the memos of a running daemon, oldest first."""
-    from streams.cli.memos import show_memos
+    from streams.cli.daemon_commands import show_memos
 
     _exit_with(lambda: show_memos(_daemon(config, url), incident, ids=ids))
 
@@ -931,9 +933,10 @@ def forget(
 
     Messages that show it are edited. Its line in a Slack thread stays: delete it there.
     """
-    from streams.cli.memos import forget_memo
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import FORGET
 
-    _exit_with(lambda: forget_memo(_daemon(config, url), name))
+    _exit_with(lambda: run_daemon_command(FORGET, _daemon(config, url), name))
 
 
 @app.command()

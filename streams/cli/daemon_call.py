@@ -3,18 +3,20 @@
 An answer becomes lines on standard output, or one on standard error.
 """
 
+import getpass
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
+import msgspec
 import typer
 
 from streams.process.web.tokens import own_authorization
 
-_RELOAD_SECONDS: Final = 120.0  # the engine ends the run it is in, and deliveries under way end
 _WIDTH: Final = 18
 
 _NAMES: Final = {
@@ -57,7 +59,16 @@ def ask_daemon(
     *,
     seconds: float = 10.0,
 ) -> Any:
-    """Return the decoded JSON of an answer; the parameters are those of ``call_daemon``.
+    """Return the decoded JSON of an answer.
+
+    Parameters
+    ----------
+    body
+        JSON.
+    messages
+        Texts for the results (``said``) with which the daemon may refuse.
+    seconds
+        Patience for the answer.
 
     Raises
     ------
@@ -74,38 +85,6 @@ def ask_daemon(
         raise NoDaemonError(f"no daemon answers at {url} ({reason}); is it running? Check --url") from error
 
 
-def call_daemon(
-    method: str,
-    url: str,
-    body: bytes | None,
-    lines: Callable[[Any], list[str]],
-    messages: Mapping[str, str] | None = None,
-    *,
-    seconds: float = 10.0,
-) -> int:
-    """Print the lines of an answer and return 0, or print why there is none and return 1.
-
-    Parameters
-    ----------
-    body
-        JSON.
-    lines
-        Renders the decoded JSON of the answer.
-    messages
-        Texts for the results (``said``) with which the daemon may refuse.
-    seconds
-        Patience for the answer.
-    """
-    try:
-        answer = ask_daemon(method, url, body, messages, seconds=seconds)
-    except (RefusedError, NoDaemonError) as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 1
-    for line in lines(answer):
-        typer.echo(line)
-    return 0
-
-
 def utc(at: float) -> str:
     """Return a time, epoch seconds, for people."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -120,9 +99,61 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
     return messages.get(answer.get("said"), str(answer.get("error") or status))
 
 
-def show_status(url: str) -> int:
-    """Print the status of the daemon at ``url``; return the exit code."""
-    return call_daemon("GET", f"{url}/status", None, status_lines)
+class DaemonCommand(NamedTuple):
+    """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
+
+    method: str
+    path: str  # a name that is given follows
+    answer: Any  # a type that msgspec knows
+    lines: Callable[[Any], list[str]]
+    refusals: Mapping[str, str] = {}
+    nameless: str = ""  # the remedy where a name is needed, and empty
+    seconds: float = 10.0  # patience for the answer
+
+
+def run_daemon_command(
+    command: DaemonCommand, url: str, name: str | None = None, body: msgspec.Struct | None = None
+) -> int:
+    """Ask the daemon at ``url``; print the lines of its answer, or why there is none. Return the exit code.
+
+    ``name`` is that of what a command removes, or shows something of.
+    """
+    if command.nameless and not (name or "").strip():
+        typer.echo(f"uneri: {command.nameless}", err=True)
+        return 2
+    target = f"{url}{command.path}{'' if name is None else quote(name, safe='')}"
+    if command.method == "DELETE":
+        target += f"?by={quote(getpass.getuser(), safe='')}"
+    sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
+    try:
+        found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
+        answer = msgspec.convert(found, command.answer)
+    except (RefusedError, NoDaemonError) as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 1
+    except msgspec.ValidationError as error:
+        typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
+        return 1
+    for line in command.lines(answer):
+        typer.echo(line)
+    return 0
+
+
+def reload_daemon(url: str) -> int:
+    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
+    from streams.process.reloading import ReloadAnswer  # noqa: PLC0415  # takes longer to load than to ask
+
+    waits: list[str] = []
+
+    def lines(answer: ReloadAnswer) -> list[str]:
+        waits.extend(answer.restart)
+        changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
+        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
+        return [f"{changed}; secrets and limits were read again", *restart]
+
+    patience = 120.0  # the engine ends the run it is in, and deliveries under way end
+    command = DaemonCommand("POST", "/reload", ReloadAnswer, lines, seconds=patience)
+    return run_daemon_command(command, url) or bool(waits)
 
 
 def status_lines(status: dict[str, Any]) -> list[str]:
@@ -157,14 +188,4 @@ def status_lines(status: dict[str, Any]) -> list[str]:
     return lines
 
 
-def reload_daemon(url: str) -> int:
-    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
-    waits: list[str] = []
-
-    def lines(answer: dict[str, Any]) -> list[str]:
-        waits.extend(answer["restart"])
-        changed = f"changed: {', '.join(answer['changed'])}" if answer["changed"] else "nothing has changed"
-        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
-        return [f"{changed}; secrets and limits were read again", *restart]
-
-    return call_daemon("POST", f"{url}/reload", b"{}", lines, seconds=_RELOAD_SECONDS) or bool(waits)
+STATUS: Final = DaemonCommand("GET", "/status", dict[str, Any], status_lines)

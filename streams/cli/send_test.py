@@ -11,17 +11,16 @@ from zoneinfo import ZoneInfo
 import typer
 from msgspec import structs
 
-from alerting.commands.command import Command
-from alerting.commands.dispatch import SLACK, Answer, Destination, Dispatch
+from alerting.commands.dispatch import SLACK, Destination, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.messages.blocks import Message, marked_as_test
 from alerting.messages.examples import Example, examples
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Clock, Courier
 from alerting.outbox.outbox import PACE, Outbox
-from alerting.outbox.ports import DeliveryOutcome, Receiver, Result, Sink
+from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.message_content import in_messages
+from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.slack import SlackSink
 from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
@@ -33,26 +32,6 @@ from streams.notify.interactions import slack_secrets, transports
 from streams.process.logs import configure_logs
 
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
-
-
-class _Examples:
-    """Stands in for the pipeline: sends the prepared messages, and no more."""
-
-    def __init__(self, dispatches: list[Dispatch]) -> None:
-        self._dispatches = dispatches
-
-    def feed(self, notices: Iterable[Notice], watermark: int) -> list[Dispatch]:  # noqa: ARG002  as a pipeline
-        dispatches, self._dispatches = self._dispatches, []
-        return dispatches
-
-    def command(self, command: Command) -> Answer:
-        raise NotImplementedError(f"a test executes no command: {command.kind}")
-
-    def snapshot(self) -> dict[str, bytes]:
-        return {}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        pass
 
 
 class _NoStorage:
@@ -67,11 +46,24 @@ class _NoStorage:
         pass
 
 
+class _TestRenderer(Renderer):
+    """Marks each message as a test."""
+
+    earlier: Mapping[str, str | None]  # by subject: the URL of the message that it follows
+
+    def __call__(self, of: Dispatch | Notice, earlier: str | None = None) -> Message:
+        known = self.earlier[of.subject] if isinstance(of, Dispatch) else earlier
+        return marked_as_test(super().__call__(of, known), self.words)
+
+
 class _AnnouncingSink:
     """Prints a line for each message that was posted."""
 
     def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
         self._sink, self._say = sink, say
+
+    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
+        return self._sink.render(dispatch, known)
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         outcome = await self._sink.deliver(row)
@@ -127,16 +119,13 @@ async def deliver_examples(
     words = phrases_of(settings.notify.locale, settings.account_names)
     token = slack_secrets(slack).token
     shown = [_addressed(example, channel) for example in examples(int(time.time()))]
-    earlier = {example.name: example.earlier for example in shown}
-    render = Renderer(Links(settings.links), zone, words, pressable=bool(transports(slack_secrets(slack))))
-
-    def rendered(dispatch: Dispatch, _: str | None) -> Message:
-        return marked_as_test(render(dispatch, earlier[dispatch.subject]), words)
-
+    pressable = bool(transports(slack_secrets(slack)))
+    renderer = _TestRenderer(Links(settings.links), zone, words, pressable=pressable)
+    renderer.earlier = {example.name: example.earlier for example in shown}
     async with AsyncExitStack() as stack:
-        sink: Sink = TerminalSink(zone, words=words)
+        sink: Sink = TerminalSink(renderer)
         if token:
-            to_slack = SlackSink(token, slack.base_url, zone, words=words)
+            to_slack = SlackSink(token, slack.base_url, renderer)
             await stack.enter_async_context(to_slack)
             outcome = await to_slack.authorise()
             if outcome.result in (Result.RETRY, Result.UNKNOWN):
@@ -147,12 +136,12 @@ async def deliver_examples(
         outbox = Outbox(_NoStorage(), random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
         courier = Courier(
             outbox,
-            {SLACK: Receiver(sink, in_messages(rendered))},
-            _Examples([example.dispatch for example in shown]),
+            {SLACK: sink},
+            Pipeline(settings),
             clock=clock,
         )
         await courier.start()
-        await courier.put((), int(time.time()))
+        await courier.send([example.dispatch for example in shown])
         running = asyncio.create_task(courier.run())
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -11,7 +11,7 @@ from aiohttp import web
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.dispatch import Answer, CommandResult
 from alerting.commands.memo import LONGEST as LONGEST_MEMO
-from alerting.commands.memo import memo_text
+from alerting.commands.memo import MemoAnswer, memo_text
 from alerting.commands.slash import LONGEST as LONGEST_SILENCE
 from alerting.commands.slash import SHORTEST as SHORTEST_SILENCE
 from alerting.incidents.notice import identify
@@ -19,9 +19,10 @@ from alerting.pipeline.pipeline import Pipeline
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
 from streams.process.web.access import is_trusted
+from streams.process.web.answer_forms import RefusalAnswer
 from streams.process.web.request_body import Body, BodyError, read_json
 
-ELSEWHERE: Final = {"error": "this process does not notify; ask the one with the role notify"}
+ELSEWHERE: Final = "this process does not notify; ask the one with the role notify"
 UNKNOWN: Final = {
     "said": CommandResult.UNKNOWN.value,
     "error": "no incident has this ID, or several begin with it; /incidents lists those that have not ended",
@@ -36,7 +37,7 @@ _AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one 
 _BACK: Final = 400 * 86_400  # seconds: 13 months, as far as a board shows
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-_Show = Callable[[Answer], dict[str, object]]
+_Show = Callable[[Answer], "SilencedAnswer | NotedAnswer"]
 
 
 class NoAnswerError(Exception):
@@ -75,7 +76,7 @@ class CommandRoutes:
         """Return the pipeline, or raise a ``RouteError`` if another process has it."""
         pipeline = self._pipeline()
         if pipeline is None:
-            raise RouteError(json_answer(ELSEWHERE, 503))
+            raise RouteError(refused(ELSEWHERE, 503))
         return pipeline
 
     def check(self, request: web.Request) -> None:
@@ -83,9 +84,9 @@ class CommandRoutes:
         self.known()
         if not is_trusted(request):
             message = f"without a token, {self.WHAT} can be changed only from this machine, at 127.0.0.1"
-            raise RouteError(json_answer({"error": message}, 403))
+            raise RouteError(refused(message, 403))
         if request.content_type != "application/json":
-            raise RouteError(json_answer({"error": "send application/json"}, 415))
+            raise RouteError(refused("send application/json", 415))
 
     async def body(self, request: web.Request, kind: type[Body]) -> Body:
         """Return the decoded body of a request, or raise a ``RouteError`` if it may change nothing here."""
@@ -93,13 +94,13 @@ class CommandRoutes:
         try:
             return await read_json(request, _LARGEST, kind)
         except BodyError as error:
-            answer = json_answer({"error": str(error)}, error.status)
+            answer = refused(str(error), error.status)
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 answer.headers["Retry-After"] = "1"
             raise RouteError(answer) from None
 
     async def execute(self, command: Command, show: _Show) -> web.Response:
-        """Execute a command; answer with its result and the fields that ``show`` returns.
+        """Execute a command; answer with what ``show`` returns.
 
         Raises
         ------
@@ -109,8 +110,8 @@ class CommandRoutes:
         try:
             answer = await self._execute(command)
         except NoAnswerError as error:
-            raise RouteError(json_answer({"error": str(error)}, 503)) from error
-        return json_answer({"said": answer.result, **show(answer)}, _STATUS.get(answer.result, 409))
+            raise RouteError(refused(str(error), 503)) from error
+        return json_answer(show(answer), _STATUS.get(answer.result, 409))
 
     async def remove(self, request: web.Request, verb: str, kind: CommandKind, show: _Show) -> web.Response:
         """Execute a command that removes the silence or memo with the id in the path."""
@@ -127,8 +128,8 @@ def answer_refusals(handler: Handler) -> Handler:
     async def answered(request: web.Request) -> web.Response:
         try:
             return await handler(request)
-        except RouteError as refused:
-            return refused.answer
+        except RouteError as error:
+            return error.answer
 
     return answered
 
@@ -138,6 +139,11 @@ def json_answer(value: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
 
 
+def refused(error: str, status: int) -> web.Response:
+    """Return a refusal as JSON: one line with the remedy."""
+    return json_answer(RefusalAnswer(error), status)
+
+
 class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The body of ``POST /silences``."""
 
@@ -145,6 +151,15 @@ class SilenceBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: int
     why: str = ""
     by: str = ""
+
+
+class SilencedAnswer(msgspec.Struct, kw_only=True):
+    """What became of a command about a silence; ``fits`` counts the incidents that match."""
+
+    said: CommandResult
+    silence: str | None
+    until: int | None
+    fits: int | None
 
 
 class SilenceRoutes(CommandRoutes):
@@ -166,7 +181,7 @@ class SilenceRoutes(CommandRoutes):
     async def _silence(self, request: web.Request) -> web.Response:
         asked = await self.body(request, SilenceBody)
         if not SHORTEST_SILENCE <= asked.seconds <= LONGEST_SILENCE:
-            return json_answer({"error": "give a duration between a minute and three months"}, 400)
+            return refused("give a duration between a minute and three months", 400)
         at = int(self._now())
         command = Command(
             id=identify("silence", at, asked.by, asked.matching, asked.seconds),
@@ -183,8 +198,8 @@ class SilenceRoutes(CommandRoutes):
         return await self.remove(request, "unsilence", CommandKind.UNSILENCE, _show_silence)
 
 
-def _show_silence(answer: Answer) -> dict[str, object]:
-    return {"silence": answer.silence, "until": answer.until, "fits": answer.fits}
+def _show_silence(answer: Answer) -> SilencedAnswer:
+    return SilencedAnswer(said=answer.result, silence=answer.silence, until=answer.until, fits=answer.fits)
 
 
 class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +214,19 @@ class MemoBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Keep the visible characters of the scope, as of the text."""
         self.scope = clean(self.scope)
+
+
+class NotedAnswer(msgspec.Struct, kw_only=True):
+    """What became of a command about a memo."""
+
+    said: CommandResult
+    memo: MemoAnswer | None
+
+
+class MemosAnswer(msgspec.Struct):
+    """Memos, oldest first."""
+
+    memos: list[MemoAnswer]
 
 
 class MemoRoutes(CommandRoutes):
@@ -217,19 +245,20 @@ class MemoRoutes(CommandRoutes):
     async def _show(self, request: web.Request) -> web.Response:
         known = self.known()
         name = request.query.get("incident")
-        if name is None:
-            return json_answer({"memos": [memo.to_json() for memo in known.memos]})
-        tracked = known.named(name)
-        if tracked is None:
-            return json_answer(UNKNOWN, 404)
-        return json_answer({"memos": [memo.to_json() for memo in known.memos_of(tracked.incident)]})
+        memos = known.memos
+        if name is not None:
+            tracked = known.named(name)
+            if tracked is None:
+                return json_answer(UNKNOWN, 404)
+            memos = known.memos_of(tracked.incident)
+        return json_answer(MemosAnswer([memo.as_answer() for memo in memos]))
 
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self.body(request, MemoBody)
         text = memo_text(asked.text)
         now = int(self._now())
         if (wrong := wrong_in(asked, text, now)) is not None:
-            return json_answer({"error": wrong}, 400)
+            return refused(wrong, 400)
         by = asked.by[:BY] or ANONYMOUS
         command = Command(
             id=identify("memo", now, by, asked.incident, asked.at, asked.scope, text),
@@ -277,5 +306,5 @@ def _wrong_scope(scope: str) -> str | None:
     return None
 
 
-def _show_memo(answer: Answer) -> dict[str, object]:
-    return {"memo": None if answer.memo is None else answer.memo.to_json()}
+def _show_memo(answer: Answer) -> NotedAnswer:
+    return NotedAnswer(said=answer.result, memo=None if answer.memo is None else answer.memo.as_answer())

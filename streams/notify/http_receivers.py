@@ -1,4 +1,4 @@
-"""Webhooks and Alertmanagers of the settings: receivers for the outbox, and the export of one incident."""
+"""Webhooks and Alertmanagers of the settings: sinks for the outbox, and the export of one incident."""
 
 import json
 import os
@@ -7,22 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from alerting.commands.dispatch import ALERTMANAGER, WEBHOOK, Destination
+from alerting.commands.local_time import rfc3339
 from alerting.incidents.notice import identify
-from alerting.outbox.ports import DeliveryOutcome, Receiver, Result
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
-from alerting.sinks.http_sink import HttpSink, rfc3339
-from alerting.sinks.webhook import WebhookSink, in_json, signing_key
+from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.http_sink import HttpOptions, HttpSink
+from alerting.sinks.webhook import WebhookSink, signing_key
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings, WebhookSettings
 
 
-class Unsigned:
+class Unsigned(WebhookSink):
     """Replaces a webhook whose secret is missing: nothing is sent unsigned."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, destination: str, why: str, options: HttpOptions) -> None:
+        super().__init__(destination, "", None, options)
         self._why = why
 
     def __repr__(self) -> str:
@@ -33,28 +35,23 @@ class Unsigned:
         return DeliveryOutcome(result=Result.ROUTE, error=self._why)
 
 
-def http_receivers(
+def http_sinks(
     settings: Settings, links: Links, environment: Mapping[str, str] = os.environ
-) -> tuple[dict[str, Receiver], list[HttpSink]]:
-    """Return receivers by destination, and the sinks to close."""
-    notify, words = settings.notify, phrases_of("en", settings.account_names)  # programs read English
-    receivers: dict[str, Receiver] = {}
-    sinks: list[HttpSink] = []
+) -> dict[str, HttpSink]:
+    """Return the sinks over HTTP by destination, to be closed."""
+    notify = settings.notify
+    options = HttpOptions(links, phrases_of("en", settings.account_names))  # programs read English
+    sinks: dict[str, HttpSink] = {}
     for webhook in notify.webhooks:
-        destination = str(Destination(WEBHOOK, webhook.name))
+        name = str(Destination(WEBHOOK, webhook.name))
         try:
-            sink = WebhookSink(destination, webhook.url, key_of(webhook, environment))
+            sinks[name] = WebhookSink(name, webhook.url, key_of(webhook, environment), options)
         except SecretError as error:
-            receivers[destination] = Receiver(Unsigned(str(error)), in_json(links, words))
-            continue
-        sinks.append(sink)
-        receivers[destination] = Receiver(sink, in_json(links, words))
+            sinks[name] = Unsigned(name, str(error), options)
     for alertmanager in notify.alertmanagers:
-        destination = str(Destination(ALERTMANAGER, alertmanager.name))
-        pager = AlertmanagerSink(destination, alertmanager.url)
-        sinks.append(pager)
-        receivers[destination] = Receiver(pager, in_alerts(links, alertmanager.labels, words))
-    return receivers, sinks
+        name = str(Destination(ALERTMANAGER, alertmanager.name))
+        sinks[name] = AlertmanagerSink(name, alertmanager.url, alertmanager.labels, options)
+    return sinks
 
 
 def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | None:

@@ -14,16 +14,15 @@ from alerting.commands.dispatch import SLACK, Destination
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import PACE, Outbox
-from alerting.outbox.ports import OutboxStorage, Receiver, Result, Sink
+from alerting.outbox.ports import OutboxStorage, Result, Sink
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from alerting.sinks.slack_errors import trouble
 from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings, SlackSettings
-from streams.notify.http_receivers import http_receivers
+from streams.notify.http_receivers import http_sinks
 from streams.notify.interactions import SlackSecrets, slack_secrets, transports
 from streams.process.metrics import Metrics
 
@@ -50,7 +49,7 @@ async def messenger(
     slack = settings.slack
     links, words = Links(settings.links), phrases_of(settings.notify.locale, settings.account_names)
     known = secrets or slack_secrets(slack)
-    content = in_messages(Renderer(links, zone, words, pressable=bool(transports(known))))
+    renderer = Renderer(links, zone, words, pressable=bool(transports(known)))
     token = known.token
     outbox = Outbox(
         storage,
@@ -59,25 +58,22 @@ async def messenger(
         fallback=partial(_fallback, slack),
     )
     async with AsyncExitStack() as stack:
-        sink: Sink
+        sinks: dict[str, Sink] = {}
+        for name, sink in http_sinks(settings, links).items():
+            sinks[name] = await stack.enter_async_context(sink)
         if token:
-            sink = to_slack = await stack.enter_async_context(
-                SlackSink(token, slack.base_url, zone, words=words)
-            )
+            to_slack = await stack.enter_async_context(SlackSink(token, slack.base_url, renderer))
+            sinks[SLACK] = to_slack
             probing = asyncio.create_task((probe or SlackProbe()).run(to_slack, slack))
             stack.callback(probing.cancel)
         else:
             log.info("no Slack token: messages are printed here", variables=[slack.token_env])
-            sink = TerminalSink(zone, words=words)
-        receivers, others = http_receivers(settings, links)
-        for other in others:
-            await stack.enter_async_context(other)
-        receivers[SLACK] = Receiver(sink, content)
+            sinks[SLACK] = TerminalSink(renderer)
         counted = metrics or Metrics()
         counted.outbox.set_function(lambda: len(outbox.waiting()))
         courier = Courier(
             outbox,
-            receivers,
+            sinks,
             pipeline or Pipeline(settings),
             delivered=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
         )

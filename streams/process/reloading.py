@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import Gauge
@@ -15,7 +16,8 @@ from config.reload import Reload, reload_of
 from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
-from streams.process.web.access import is_trusted
+from streams.process.web.access import refuse_order
+from streams.process.web.answer_forms import json_of, refusal
 from streams.process.web.listen_address import AddressError
 
 log = structlog.get_logger("uneri.config")
@@ -27,6 +29,13 @@ class Reloaded(NamedTuple):
     changed: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+class ReloadAnswer(msgspec.Struct):
+    """The sections that were taken up, and the settings that wait for a restart."""
+
+    changed: list[str]
+    restart: list[str]
 
 
 class Reloading:
@@ -96,16 +105,12 @@ class Reloading:
         return shown
 
     async def _answer(self, request: web.Request) -> web.Response:
-        if not is_trusted(request):
-            error = "without a token, the configuration can be reloaded only on this machine, at 127.0.0.1"
-            return web.json_response({"error": error}, status=403)
-        if request.content_type != "application/json":
-            return web.json_response({"error": "send application/json"}, status=415)
+        if (refused := refuse_order(request, "the configuration can be reloaded")) is not None:
+            return refused
         outcome = await self.ask()
         if outcome.problems:
-            error = "\n".join(("nothing was changed", *outcome.problems))
-            return web.json_response({"error": error}, status=422)
-        return web.json_response({"changed": outcome.changed, "restart": outcome.restart})
+            return refusal("\n".join(("nothing was changed", *outcome.problems)), 422)
+        return json_of(ReloadAnswer(list(outcome.changed), list(outcome.restart)))
 
     async def _reload(self) -> Reloaded:
         try:

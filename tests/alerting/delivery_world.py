@@ -13,10 +13,9 @@ from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import DeliveryCrashPoint, Outbox, nothing
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.ports import Receiver
+from alerting.outbox.ports import Sink
 from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from config.links import Links
 from config.settings import Settings
@@ -112,12 +111,12 @@ class DeliveryWorld:
         settings: Settings = SETTINGS,
         *,
         at: Callable[[DeliveryCrashPoint], None] = nothing,
-        others: Mapping[str, Receiver] | None = None,
+        others: Mapping[str, Sink] | None = None,
         patience: float = PATIENT,
     ) -> None:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
         self.others = others or {}
-        self.sink = SlackSink(TOKEN, slack.base_url, ZONE, timeout=patience)
+        self.sink = SlackSink(TOKEN, slack.base_url, render, patience)
         instead = settings.slack.fallback_channel
         self.outbox = Outbox(
             storage,
@@ -128,7 +127,7 @@ class DeliveryWorld:
         self.reported: list[tuple[str, str]] = []
         self.courier = Courier(
             self.outbox,
-            {"slack": Receiver(self.sink, in_messages(render)), **self.others},
+            {"slack": self.sink, **self.others},
             Pipeline(settings),
             clock=clock,
             delivered=lambda what, where: self.reported.append((what, where)),

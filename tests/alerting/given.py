@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from alerting.incidents.incident import Incident
@@ -117,3 +118,9 @@ def notices_of(*findings: Finding, settings: Settings | None = None) -> list[Not
 
 def incident(*findings: Finding) -> Incident:
     return notices_of(*(findings or (table_finding(),)))[0].incident
+
+
+def written(answer: msgspec.Struct) -> dict[str, Any]:
+    """Return an answer as programs read it."""
+    found: dict[str, Any] = msgspec.to_builtins(answer)
+    return found

@@ -11,6 +11,10 @@ from alerting.messages.blocks import Message
 from alerting.messages.digest import Day
 from alerting.messages.digest import digest as render_digest
 from alerting.messages.incident_page import page as render_page
+from alerting.outbox.ports import SubjectState
+from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.http_sink import HttpOptions
+from alerting.sinks.webhook import WebhookSink
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -24,8 +28,17 @@ LINKS = Links(Settings().links)
 ZONE = ZoneInfo("Asia/Tokyo")
 
 
-def page(incident: Incident, *, at: int = T0, words: Phrases = ENGLISH, **more: Any) -> Message:
-    return render_page(incident, LINKS, ZONE, words, at=at, **more)
+def page(
+    incident: Incident,
+    *,
+    at: int = T0,
+    words: Phrases = ENGLISH,
+    earlier: str | None = None,
+    pressable: bool = True,
+    **added: Any,
+) -> Message:
+    sent = dispatch(notice(incident, at=at), **added)
+    return render_page(sent, LINKS, ZONE, words, earlier=earlier, pressable=pressable)
 
 
 def notice(*incidents: Incident, action: Action = Action.OPEN, at: int = T0, **more: Any) -> Notice:
@@ -53,8 +66,22 @@ def digest(
         "maturity": list(maturity),
     }
     reported = notice(*growing, action=Action.DIGEST, at=at, **known)
-    return render_digest(Day(reported, dispatch(reported, Form.DIGEST, **more), LINKS, ZONE, words))
+    return render_digest(Day(dispatch(reported, Form.DIGEST, **more), LINKS, ZONE, words))
 
 
 def said(message: Message) -> str:
     return "\n".join(text["text"] for text in texts(message.blocks))
+
+
+def posted(sent: Dispatch, words: Phrases = ENGLISH, links: Links = LINKS) -> bytes:
+    """Return what a webhook gets."""
+    content = WebhookSink("w", "", None, HttpOptions(links, words)).render(sent, SubjectState())
+    assert content is not None
+    return content.body or b""
+
+
+def alerted(sent: Dispatch, words: Phrases = ENGLISH, links: Links = LINKS) -> bytes:
+    """Return what an Alertmanager gets."""
+    content = AlertmanagerSink("a", "", {}, HttpOptions(links, words)).render(sent, SubjectState())
+    assert content is not None
+    return content.body or b""

@@ -49,6 +49,9 @@ DAY = 86400
 FIRST = T0 - 28 * DAY
 SHOP = scope("service", "shop")
 HEAD = ReportHead(
+    title="What would have alerted",
+    dead={"not_json": 12, "no_time": 3},
+    compared=("uneri.yaml", "sensitive.yaml"),
     source="requests.ndjson.zst",
     first=FIRST,
     last=T0,
@@ -198,11 +201,8 @@ def month_report(path: Path, *, more: int = 0, words: Phrases = ENGLISH) -> str:
         incidents,
         notices,
         Renderer(LINKS, ZONE, words),
-        ZONE,
-        title="What would have alerted",
-        about=HEAD,
+        HEAD,
         settings=SETTINGS,
-        dead={"not_json": 12, "no_time": 3},
     )
     return path.read_text("utf-8")
 
@@ -241,14 +241,10 @@ def full_report(path: Path) -> str:
         incidents,
         notices,
         Renderer(LINKS, ZONE),
-        ZONE,
-        title="What would have alerted",
-        about=HEAD,
+        HEAD,
         settings=SETTINGS,
         comparison=compare(incidents, others, first=FIRST, last=T0),
-        compared=("uneri.yaml", "sensitive.yaml"),
         evaluation=evaluate(incidents, labels, FIRST + 7 * DAY, T0),
-        dead={"not_json": 12, "no_time": 3},
     )
     return path.read_text("utf-8")
 
@@ -295,13 +291,17 @@ def hostile_report(path: Path, name: str = "", other: str = "") -> str:
         incidents,
         [notice(shown, action=Action.OPEN, at=T0), notice(incidents[2], action=Action.DIGEST, at=T0)],
         Renderer(LINKS, ZONE),
-        ZONE,
-        title=bad,
-        about=ReportHead(source=worse, first=FIRST, last=T0, notes=[bad, worse]),
+        ReportHead(
+            title=bad,
+            source=worse,
+            first=FIRST,
+            last=T0,
+            notes=[bad, worse],
+            dead={bad: 1, worse: 2},
+            compared=(bad, worse),
+        ),
         settings=Settings(limits=LimitsSettings(tables={bad: TableLimit(wcu=1)})),
         comparison=compare(incidents, []),
-        compared=(bad, worse),
         evaluation=evaluate(incidents, [label], FIRST, T0),
-        dead={bad: 1, worse: 2},
     )
     return path.read_text("utf-8")

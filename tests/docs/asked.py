@@ -1,20 +1,18 @@
 """A daemon with the history of some hours and an open incident, and the table of what to ask where."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from config.settings import HistorySettings, LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.drivers.local.daemon import LocalDaemon
 from streams.record.history.history_files import HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
 from tests.alerting.given import T0, notices_of, table_finding
-from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
-from tests.alerting.slack_standin import TOKEN
+from tests.alerting.slack_app import SlackApp
+from tests.streams.drivers.world import local_settings, running
 from tests.streams.record.history.backend import Backend, requests
 
 ROOT = Path(__file__).parents[2]
@@ -67,24 +65,10 @@ class AskedDaemon(NamedTuple):
 @asynccontextmanager
 async def daemon(folder: Path, slack: SlackApp | None = None) -> AsyncIterator[AskedDaemon]:
     """Run one over the history of ``write_history``, with an open incident about the table items."""
-    settings = Settings(
-        local=LocalSettings(listen="127.0.0.1:0", state=str(folder / "state")),
-        history=HistorySettings(place=str(folder / "history")),
-        slack=SlackSettings() if slack is None else SlackSettings(base_url=slack.base_url),
-        notify=NotifySettings(since="2020-01-01"),
-    )
-    running = LocalDaemon(settings)
-    task = asyncio.create_task(running.run())
-    try:
-        async with asyncio.timeout(60):
-            while not running.port or not (slack is None or slack.connected.is_set()):
-                await asyncio.sleep(0.01)
-            [notice] = notices_of(table_finding())
-            await running.delivery.put([notice], T0 + 60)
-        yield AskedDaemon(f"http://127.0.0.1:{running.port}", notice.incident.id)
-    finally:
-        running.stop()
-        await task
-
-
-SECRETS = {"SLACK_BOT_TOKEN": TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_SIGNING_SECRET": SECRET}
+    sections = {} if slack is None else {"slack": {"base_url": slack.base_url}}
+    settings = local_settings(folder / "state", history={"place": str(folder / "history")}, **sections)
+    async with running(LocalDaemon(settings)) as world:
+        await world.until(lambda: slack is None or slack.connected.is_set())
+        [notice] = notices_of(table_finding())
+        await world.daemon.delivery.put([notice], T0 + 60)
+        yield AskedDaemon(world.url, notice.incident.id)

@@ -21,7 +21,6 @@ from tests.docs.asked import (
     END,
     GRAFANA,
     NOTEBOOK,
-    SECRETS,
     SLACK,
     TERMINAL,
     Example,
@@ -29,6 +28,7 @@ from tests.docs.asked import (
     examples,
     write_history,
 )
+from tests.streams.drivers.world import know_slack
 from tests.streams.screens.mcp.assistant_given import asked_of
 
 PAGES = {"": "wall", "incidents": "incidents", "scope": "scope", "map": "map"}
@@ -70,9 +70,7 @@ async def test_the_board_answers_its_questions(folder: Path) -> None:
 
 
 async def test_slack_answers_its_questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, secret in SECRETS.items():
-        monkeypatch.setenv(name, secret)
-    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_, **__: b"a picture")
+    know_slack(monkeypatch)
     asked = examples(SLACK)
     assert len(asked) >= 4
     async with SlackApp() as slack, daemon(folder, slack):

@@ -11,11 +11,10 @@ from tests.streams.drivers.local.hours_of_history import (
     expected,
     given,
     lines,
-    post,
     same,
-    status,
     written,
 )
+from tests.streams.drivers.world import Client
 
 UNERI = Path(sys.executable).with_name("uneri")
 
@@ -35,12 +34,12 @@ async def test_killed_again_and_again_it_writes_what_one_that_never_stopped_woul
         )
         try:
             async with asyncio.timeout(180):
-                url = await said(daemon)
-                await post(url, part)
-                while (await status(url))["lag"]:
+                client = Client(await said(daemon))
+                await client.post(part)
+                while (await client.status())["lag"]:
                     await asyncio.sleep(0.02)
                 if number == len(parts) - 1:
-                    while (await status(url))["history_until"] < END:
+                    while (await client.status())["history_until"] < END:
                         await asyncio.sleep(0.05)
         finally:
             daemon.send_signal(signal.SIGKILL)

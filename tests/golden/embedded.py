@@ -15,6 +15,7 @@ from streams.drivers.local.log_judge import LogJudge
 from streams.engine.stages.detection_engine import Emitted
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 from tests.golden.story import SILENCED, START, Sent, settings, told
+from tests.streams.drivers.world import running
 
 PATIENCE = 120.0
 LIVE = 200  # minutes: fewer are judged one by one
@@ -106,15 +107,8 @@ async def playing(state: Path, slack: SlackStandin, start: float) -> AsyncIterat
         patch.object(SystemClock, "wait", wait),
     ):
         player = Player(state, slack, start)
-        task = asyncio.create_task(player.daemon.run())
-        async with asyncio.timeout(PATIENCE):
-            while not player.daemon.port and not task.done():
-                await asyncio.sleep(0.01)
-        try:
+        async with running(player.daemon):
             yield player
-        finally:
-            player.daemon.stop()
-            await task
 
 
 def keep_slack(slack: SlackStandin, path: Path) -> None:

@@ -18,7 +18,7 @@ from config.settings import Settings
 from detectors.model.finding import Verdict
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine
-from streams.notify.incidents_route import ongoing_to_json
+from streams.notify.incidents_route import ongoing_incidents
 from streams.process.web.tokens import hash_of, new_token
 from streams.record.history.history_files import HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
@@ -66,7 +66,7 @@ class OneEngine:
         self._pipeline.feed(emitted.notices, emitted.watermark)
 
     def _incidents(self) -> BoardIncidents:
-        shown = ongoing_to_json(self._pipeline, self._links)
+        shown = ongoing_incidents(self._pipeline, self._links)
         return BoardIncidents([incident.incident for incident in self._pipeline.ongoing()], shown)
 
     def wall(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incident import Incident
 from config.settings import KafkaSettings, RedactRule, RedactSettings, Settings
 from detectors.explain.examples import MOST, Why, at_most
@@ -109,7 +110,7 @@ def stages(sizes: Sequence[int]) -> Iterator[bytes]:
     ]
     yield from notices
     yield from last.snapshot().values()
-    yield json.dumps([incident.to_json() for incident in last.incidents.all()]).encode()
+    yield msgspec.json.encode([incident_entry(incident) for incident in last.incidents.all()])
 
 
 def chunk_of(values: Sequence[bytes], start: int, end: int) -> Chunk:

@@ -11,16 +11,15 @@ from aiohttp import ClientConnectionError
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import identify
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink, SubjectState
+from alerting.outbox.ports import DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.alertmanager import AlertmanagerSink, in_alerts
-from alerting.sinks.http_sink import outcome_of_failure
-from alerting.sinks.message_content import in_messages
+from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.http_sink import HttpOptions, outcome_of_failure
 from alerting.sinks.slack import SlackSink
-from alerting.sinks.webhook import WebhookSink, in_json, signing_key
+from alerting.sinks.webhook import WebhookSink, signing_key
 from config.links import Links
 from config.settings import Settings
-from tests.alerting.delivery_world import ZONE, render
+from tests.alerting.delivery_world import render
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
@@ -29,6 +28,7 @@ from tests.alerting.slack_standin import TOKEN, SlackStandin
 PASSWORD = "password-canary-1618033988"  # noqa: S105  made up
 LINKS = Links(Settings().links)
 TIMEOUT = 2.0  # a busy machine takes its time to answer
+OPTIONS = HttpOptions(LINKS, timeout=TIMEOUT, now=lambda: T0)
 
 
 class Standin(Protocol):
@@ -40,7 +40,6 @@ class Case(NamedTuple):
 
     sink: Sink
     standin: Any
-    content: Callable[[Dispatch, SubjectState], Content | None]
     keys: Callable[[], list[str]]
     again: bool  # a repeat does no harm: the receiver recognises it
     refusals: tuple[str, ...] = ("401", "307", "400")
@@ -48,11 +47,10 @@ class Case(NamedTuple):
 
 @asynccontextmanager
 async def slack(url: str | None = None) -> AsyncIterator[Case]:
-    async with SlackStandin() as standin, SlackSink(TOKEN, url or standin.base_url, ZONE, TIMEOUT) as sink:
+    async with SlackStandin() as standin, SlackSink(TOKEN, url or standin.base_url, render, TIMEOUT) as sink:
         yield Case(
             sink,
             standin,
-            in_messages(render),
             lambda: [message.id for message in standin.messages],
             False,
             ("invalid_auth", "is_archived", "never_heard_of"),
@@ -64,19 +62,18 @@ async def webhook(url: str | None = None) -> AsyncIterator[Case]:
     async with WebhookStandin(now=lambda: T0) as standin:
         address = (url or standin.url).replace("http://", f"http://u:{PASSWORD}@") + f"/hook/{PASSWORD}"
         key = signing_key(SECRET)
-        async with WebhookSink("webhook:pager", address, key, TIMEOUT, lambda: T0) as sink:
-            yield Case(sink, standin, in_json(LINKS), lambda: list(standin.arrived), True)
+        async with WebhookSink("webhook:pager", address, key, OPTIONS) as sink:
+            yield Case(sink, standin, lambda: list(standin.arrived), True)
 
 
 @asynccontextmanager
 async def alertmanager(url: str | None = None) -> AsyncIterator[Case]:
     async with AlertmanagerStandin(now=lambda: T0) as standin:
         address = (url or standin.url).replace("http://", f"http://u:{PASSWORD}@")
-        async with AlertmanagerSink("alertmanager:ops", address, TIMEOUT, lambda: T0) as sink:
+        async with AlertmanagerSink("alertmanager:ops", address, {"team": "backend"}, OPTIONS) as sink:
             yield Case(
                 sink,
                 standin,
-                in_alerts(LINKS, {"team": "backend"}),
                 lambda: [str(sorted(labels)) for labels in standin.alerts],
                 True,
             )
@@ -99,7 +96,7 @@ def dispatch(name: str = "items") -> Dispatch:
 
 
 def row(case: Case, of: Dispatch) -> OutboxRow:
-    content = case.content(of, SubjectState())
+    content = case.sink.render(of, SubjectState())
     assert content is not None
     return OutboxRow(
         id=of.id,
@@ -219,12 +216,12 @@ def test_an_error_of_a_connection_is_said_without_its_words() -> None:
 @SINKS
 async def test_what_a_sink_says_of_an_incident_does_not_depend_on_when_it_is_asked(sink: Any) -> None:
     async with sink() as case:
-        first, second = (case.content(dispatch(), SubjectState()) for _ in range(2))
+        first, second = (case.sink.render(dispatch(), SubjectState()) for _ in range(2))
         assert first == second
 
 
 async def test_an_alert_keeps_its_labels_when_its_incident_turns_into_something_else() -> None:
-    content = in_alerts(LINKS, {})
+    content = AlertmanagerSink("a", "", {}, OPTIONS).render
     first = content(dispatch(), SubjectState())
     assert first is not None
     deeper = notices_of(finding(scope("function", "put"), "other"))[0]

@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import aiohttp
-
 from config.load import load_settings
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.daemon import LocalDaemon
+from tests.streams.drivers.world import World, running
 
 UNERI = Path(sys.executable).with_name("uneri")
 NOBODY = "http://127.0.0.1:9"
@@ -36,16 +35,11 @@ class Said(NamedTuple):
     err: str
 
 
-class Scene:
+class Scene(World):
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.config = folder / "uneri.yaml"
         self.config.write_text(f"local: {{listen: '127.0.0.1:0', state: '{folder}/state'}}\n")
-        self.daemon = LocalDaemon(load_settings(self.config))
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.daemon.port}"
+        super().__init__(LocalDaemon(load_settings(self.config)))
 
     async def backfill(self, *arguments: str, url: str | None = None) -> Said:
         process = await asyncio.create_subprocess_exec(
@@ -61,36 +55,25 @@ class Scene:
         assert isinstance(found, dict)
         return found
 
-    async def post(self, *events: dict[str, object]) -> None:
-        body = "\n".join(map(json.dumps, events)).encode()
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/events", data=body) as answer,
-        ):
-            assert answer.status == 202
-        async with asyncio.timeout(60):
-            while self.daemon.status()["lag"]:
-                await asyncio.sleep(0.01)
+    async def take(self, *events: dict[str, object]) -> None:
+        """Have events accepted and judged."""
+        await self.post([json.dumps(event).encode() for event in events])
+        await self.judged()
 
 
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
     prepare_process()
     there = Scene(folder)
-    running = asyncio.create_task(there.daemon.run())
-    async with asyncio.timeout(60):
-        while not there.daemon.port:
-            await asyncio.sleep(0.01)
-    yield there
-    there.daemon.stop()
-    await running
+    async with running(there.daemon):
+        yield there
 
 
 async def test_history_is_learnt_while_the_daemon_runs_and_taken_back(tmp_path: Path) -> None:
     now = time.time()
     count = write_history(tmp_path / "history.ndjson", now + 60)  # overlaps what is live
     async with scene(tmp_path) as there:
-        await there.post(
+        await there.take(
             *({"ts": now - 200 + at, "service": "shop", "function": "put-item"} for at in range(200))
         )
         young = there.baselines()
@@ -102,7 +85,7 @@ async def test_history_is_learnt_while_the_daemon_runs_and_taken_back(tmp_path: 
         assert count - 6 <= before <= count - 3  # the records that the daemon got itself are not taken twice
         assert set(there.baselines()) == {"with 1 week"}
         assert there.daemon.status()["records"] == 200
-        await there.post({"ts": time.time(), "service": "shop", "function": "put-item"})
+        await there.take({"ts": time.time(), "service": "shop", "function": "put-item"})
         taken_back = await there.backfill("--undo")
         assert (taken_back.code, taken_back.out) == (0, "what backfills taught is forgotten\n")
         assert there.baselines() == young
@@ -126,8 +109,7 @@ async def test_what_cannot_be_done_is_said_with_the_remedy(tmp_path: Path) -> No
 
 
 async def test_a_page_of_another_origin_cannot_hand_anything_over(tmp_path: Path) -> None:
-    async with scene(tmp_path) as there, aiohttp.ClientSession() as session:
-        async with session.post(f"{there.url}/backfill", data=b"{}") as answer:
-            assert answer.status == 415
-        async with session.post(f"{there.url}/backfill", json={}) as answer:
-            assert (answer.status, "nothing that a backfill" in (await answer.json())["error"]) == (409, True)
+    async with scene(tmp_path) as there:
+        assert (await there.ask("POST", "/backfill", data=b"{}"))[0] == 415
+        status, text = await there.ask("POST", "/backfill", json={})
+        assert (status, "nothing that a backfill" in text) == (409, True)

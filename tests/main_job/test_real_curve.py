@@ -28,12 +28,12 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     ]
     assert page.alerted is not None
     assert page.alerted <= start + 180
-    assert page.primary.about.to_json()["name"] == "items"
+    assert page.primary.about.as_answer().name == "items"
     assert page.primary.callers[0].scope.name == "inventory-put-item"
     assert page.primary.callers[0].share >= 0.8
     assert [suspect.scope.label for suspect in page.primary.suspects] == ["ios 3.2.1"]
     # The curve has incidents of its own: that it is quiet otherwise is not asked of it here.
     grown = [incident for incident in engine.incidents.all() if incident.sent == "digest"]
     assert {
-        incident.primary.about.to_json()["name"] for incident in grown if incident.primary.measure == "wcu"
+        incident.primary.about.as_answer().name for incident in grown if incident.primary.measure == "wcu"
     } == {"ledger"}

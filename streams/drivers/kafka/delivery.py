@@ -29,7 +29,6 @@ from streams.notify.notification_service import NotificationService
 from streams.process.metrics import Metrics
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
 
 
 class Delivery:
@@ -64,7 +63,7 @@ class Delivery:
             board = self.board if service.pipeline is None else None
             return service.changes if board is None else board.changes
 
-        return PipelineIncidents(
+        return IncidentService(
             lambda: self.pipeline, self._board_command, lambda: service.documents, changes, settings
         )
 

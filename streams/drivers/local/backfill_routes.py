@@ -3,21 +3,13 @@
 import asyncio
 from pathlib import Path
 
-import msgspec
 from aiohttp import web
 
 from streams.drivers.local.log_judge import LogJudge
 from streams.drivers.local.takeover import LearntFileError, read_learnt
-from streams.process.web.access import is_trusted
-
-
-class TakeoverState(msgspec.Struct):
-    """The progress of a history that a daemon takes over."""
-
-    begins: int | None  # the first bucket that can be judged anew, epoch seconds
-    waits: bool = False  # a history is being taken over
-    progress: float = 0.0  # in [0, 1]
-    refused: str | None = None  # why the last one was refused
+from streams.process.web.access import refuse_order
+from streams.process.web.answer_forms import json_of, refusal
+from streams.screens.openapi.operations import TakeoverAnswer, TakingUpAnswer
 
 
 class BackfillRoutes:
@@ -34,24 +26,20 @@ class BackfillRoutes:
     async def _state(self, _: web.Request) -> web.Response:
         takeover = self._judge.takeover
         begins = await asyncio.to_thread(self._judge.first_bucket)
-        state = TakeoverState(begins, takeover.waits, takeover.progress, takeover.refused)
-        return web.json_response(msgspec.to_builtins(state))
+        return json_of(TakeoverAnswer(begins, takeover.waits, takeover.progress, takeover.refused))
 
     async def _begin(self, request: web.Request) -> web.Response:
-        if not is_trusted(request):
-            message = "without a token, history can be taken up only on this machine, at 127.0.0.1"
-            return web.json_response({"error": message}, status=403)
-        if request.content_type != "application/json":
-            return web.json_response({"error": "send application/json"}, status=415)
+        if (refused := refuse_order(request, "history can be taken up")) is not None:
+            return refused
         if self._judge.takeover.waits:
-            message = "another history is being taken up; try again when that is done (`uneri status`)"
-            return web.json_response({"error": message}, status=409)
+            return refusal(
+                "another history is being taken up; try again when that is done (`uneri status`)", 409
+            )
         try:
             learnt = await asyncio.to_thread(read_learnt, self._folder)
         except LearntFileError as error:
-            return web.json_response({"error": str(error)}, status=409)
+            return refusal(str(error), 409)
         if learnt is None:
-            message = f"{self._folder} holds nothing that a backfill has finished"
-            return web.json_response({"error": message}, status=409)
+            return refusal(f"{self._folder} holds nothing that a backfill has finished", 409)
         self._judge.begin_takeover(learnt)
-        return web.json_response({"taking_up": True}, status=202)
+        return json_of(TakingUpAnswer(True), 202)

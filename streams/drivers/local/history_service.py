@@ -14,7 +14,7 @@ from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardIncidents, StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.scope_pages.scope_events import BoardPast
 from streams.screens.board.scrape_route import ScrapeRoute
 
@@ -58,7 +58,7 @@ class HistoryService:
         )
         self._commands = metrics.commands
         self._scrape = ScrapeRoute(self._board.queries, current)
-        self._incident_service = PipelineIncidents(
+        self._incident_service = IncidentService(
             lambda: delivery.pipeline,
             delivery.command,
             lambda: delivery.documents,

@@ -27,7 +27,8 @@ from streams.process.files.state_archive import (
     write_archive,
 )
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, create_private
-from streams.process.web.access import is_trusted
+from streams.process.web.access import refuse_order
+from streams.process.web.answer_forms import refusal
 
 SUFFIX: Final = ".export"  # of copies beside the files of the state
 PART: Final = ".import"  # the suffix of a file that is being written
@@ -63,19 +64,15 @@ class StateExport:
         return [web.post("/state", self._export)]
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        if not is_trusted(request):
-            message = "without a token, the state can be exported only on this machine, at 127.0.0.1"
-            return web.json_response({"error": message}, status=403)
-        if request.content_type != "application/json":
-            return web.json_response({"error": "send application/json"}, status=415)
+        if (refused := refuse_order(request, "the state can be exported")) is not None:
+            return refused
         if self._exporting.locked():
-            message = "another export of this state is under way; try again when it is done"
-            return web.json_response({"error": message}, status=409)
+            return refusal("another export of this state is under way; try again when it is done", 409)
         async with self._exporting:
             try:
                 archive = await self.make_archive()
             except (sqlite3.Error, OSError) as error:
-                return web.json_response({"error": explain(error, self._folder, "the copy")}, status=507)
+                return refusal(explain(error, self._folder, "the copy"), 507)
             try:
                 return await _send(request, archive)
             finally:

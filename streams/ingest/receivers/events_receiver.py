@@ -2,11 +2,14 @@
 
 from http import HTTPStatus
 
+import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from streams.ingest.receivers.ingest_handler import IngestHandler, error_answer
 from streams.ingest.receivers.payload_lines import Receipt, payload_reader, read_native
-from streams.ingest.receivers.record_sink import NotStoredError
+from streams.ingest.receivers.record_sink import DeadLetterAnswer, NotStoredError
+from streams.process.web.answer_forms import json_of
 from streams.process.web.request_body import BodyError
 
 
@@ -64,19 +67,28 @@ def _no_events() -> NotStoredError:
     )
 
 
+class ReceiptAnswer(msgspec.Struct, kw_only=True):
+    """What is durable of a body, and what is not."""
+
+    accepted: int
+    late: int | UnsetType = UNSET
+    warning: str | UnsetType = UNSET
+    refused: list[DeadLetterAnswer] | UnsetType = UNSET
+    skipped: dict[str, int] | UnsetType = UNSET
+
+
 def stored_answer(receipt: Receipt) -> web.Response:
     """Return the answer for records that are durable."""
-    answer: dict[str, object] = {"accepted": receipt.accepted}
     total = receipt.accepted + receipt.refusals
-    if receipt.late:
-        answer["late"] = receipt.late
-    if 2 * receipt.late > total:
-        answer["warning"] = (
-            f"{receipt.late:,} of {total:,} events are of a time that is judged already: they "
-            "correct the last hours at most. Replay history with `uneri replay`"
-        )
-    if receipt.refused:
-        answer["refused"] = receipt.refused
-    if receipt.skipped:
-        answer["skipped"] = dict(receipt.skipped)
-    return web.json_response(answer, status=202)
+    warning = (
+        f"{receipt.late:,} of {total:,} events are of a time that is judged already: they "
+        "correct the last hours at most. Replay history with `uneri replay`"
+    )
+    answer = ReceiptAnswer(
+        accepted=receipt.accepted,
+        late=receipt.late or UNSET,
+        warning=warning if 2 * receipt.late > total else UNSET,
+        refused=list(receipt.refused) or UNSET,
+        skipped=dict(receipt.skipped) or UNSET,
+    )
+    return json_of(answer, 202)

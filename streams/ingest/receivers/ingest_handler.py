@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 from prometheus_client import Counter
 
 from config.settings import SourcesSettings
@@ -20,10 +21,11 @@ from streams.ingest.receivers.payload_lines import (
     explain_refusals,
     unpack,
 )
-from streams.ingest.receivers.record_sink import AppendResult, NotStoredError, RecordSink
+from streams.ingest.receivers.record_sink import AppendResult, DeadLetterAnswer, NotStoredError, RecordSink
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.access import sender_of
+from streams.process.web.answer_forms import RefusalAnswer, json_of
 from streams.process.web.request_body import SMALL, BodyError, Patience, Room, Stay
 
 SMALL_ROOM: Final = 32 * 1024 * 1024
@@ -210,12 +212,16 @@ def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -
         ) from None
 
 
+class NotStoredAnswer(RefusalAnswer):
+    """Why nothing of a body was stored, and which of its records are at fault."""
+
+    refused: list[DeadLetterAnswer] | UnsetType = UNSET
+
+
 def error_answer(error: BodyError) -> web.Response:
     """Return an error as JSON."""
-    answer: dict[str, object] = {"error": str(error)}
-    if isinstance(error, NotStoredError) and error.refused:
-        answer["refused"] = error.refused
-    return web.json_response(answer, status=error.status, headers=retry_after(error))
+    refused = list(error.refused) if isinstance(error, NotStoredError) else []
+    return json_of(NotStoredAnswer(str(error), refused or UNSET), error.status, retry_after(error))
 
 
 def retry_after(error: BodyError) -> dict[str, str]:

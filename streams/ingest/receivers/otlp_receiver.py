@@ -101,7 +101,7 @@ def _why_refused(receipt: Receipt) -> str:
     first = receipt.refused[0]
     others = receipt.refusals - 1
     more = f"; {others:,} more were refused" if others else ""
-    return f"{first['reason']}: {first['detail']}{more}"
+    return f"{first.reason}: {first.detail}{more}"
 
 
 def _error_answer(error: BodyError, encoding: str) -> web.Response:

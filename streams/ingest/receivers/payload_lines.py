@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
 from streams.ingest.formats.json_payload import JSON_ERRORS
+from streams.ingest.receivers.record_sink import DeadLetterAnswer
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import BodyError
 
@@ -171,21 +172,21 @@ class Receipt(NamedTuple):
     """The outcome for a payload that is stored."""
 
     accepted: int
-    refused: Sequence[dict[str, Any]] = ()
+    refused: Sequence[DeadLetterAnswer] = ()
     refusals: int = 0  # ``refused`` lists the first of them
     late: int = 0
     skipped: Mapping[str, int] = {}
 
 
-def explain_refusals(payload: ReadPayload, rejected: Sequence[Rejected] = ()) -> list[dict[str, Any]]:
+def explain_refusals(payload: ReadPayload, rejected: Sequence[Rejected] = ()) -> list[DeadLetterAnswer]:
     """List the first parts that are no records, with the reason; ``rejected`` are lines of the payload."""
     what = "line" if payload.as_sent else "record"
-    bad: list[dict[str, Any]] = [
-        {what: line.index + 1, "reason": line.reason.value, "detail": line.detail}
+    bad = [
+        DeadLetterAnswer(**{what: line.index + 1}, reason=line.reason, detail=line.detail)
         for line in rejected[:EXPLAINED]
         if line.index < payload.records
     ]
-    bad += [{"reason": part.reason.value, "detail": part.detail} for part in payload.refused[:EXPLAINED]]
+    bad += [DeadLetterAnswer(reason=part.reason, detail=part.detail) for part in payload.refused[:EXPLAINED]]
     return bad[:EXPLAINED]
 
 

@@ -1,9 +1,12 @@
 """The contract between receivers and a driver: records are stored durably, or not at all."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from streams.engine.decode.rejected import Rejected
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.process.web.request_body import BodyError
 
 
@@ -12,6 +15,15 @@ class AppendResult(NamedTuple):
 
     rejected: Sequence[Rejected] = ()  # bad ones among them
     late: int = 0  # lines of a time that is judged already
+
+
+class DeadLetterAnswer(msgspec.Struct, kw_only=True):
+    """A record that became a dead letter: its line or its number in the body, where it has one, and why."""
+
+    line: int | UnsetType = UNSET
+    record: int | UnsetType = UNSET
+    reason: RejectReason
+    detail: str
 
 
 class NotStoredError(BodyError):
@@ -36,7 +48,7 @@ class NotStoredError(BodyError):
     ) -> None:
         super().__init__(message, status, reason)
         self.rejected = rejected
-        self.refused: Sequence[dict[str, Any]] = ()  # the parts to blame, as answers list them
+        self.refused: Sequence[DeadLetterAnswer] = ()  # the parts to blame, as answers list them
         self.seconds = seconds
 
 

@@ -111,20 +111,19 @@ class ReplayOutput:
                 found.incidents,
                 found.notices,
                 renderer,
-                zone,
-                title="What Uneri would have reported",
-                about=ReportHead(
+                ReportHead(
+                    title="What Uneri would have reported",
                     source=source,
                     first=found.first,
                     last=found.last,
                     records=found.records,
                     notes=(*notes, *stopped),
+                    dead=found.bad,
+                    compared=names,
                 ),
                 settings=found.settings,
                 comparison=self.comparison,
-                compared=names,
                 evaluation=self.evaluation,
-                dead=found.bad,
             )
 
     def lines(self, names: tuple[str, str]) -> list[str]:

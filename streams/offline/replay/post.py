@@ -32,11 +32,17 @@ class PostError(ReplayError):
     """A message could not be posted; the text names it, the cause and the remedy."""
 
 
+def renderer_of(settings: Settings) -> Renderer:
+    """Return what renders the pages, without buttons."""
+    zone = ZoneInfo(settings.digest.timezone)
+    words = phrases_of(settings.notify.locale, settings.account_names)
+    return Renderer(Links(settings.links), zone, words, pressable=False)
+
+
 def messages(found: Replayed) -> list[Message]:
     """Return a heading and the pages, each in its last state, in the order of their alerts."""
-    zone = ZoneInfo(found.settings.digest.timezone)
-    words = phrases_of(found.settings.notify.locale, found.settings.account_names)
-    renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
+    renderer = renderer_of(found.settings)
+    zone, words = renderer.zone, renderer.words
     pages = sorted(
         (incident for incident in found.incidents if incident.sent == "page"),
         key=lambda page: (page.alerted or 0, page.id),
@@ -128,7 +134,7 @@ def post_replay(found: Replayed, channel: str) -> int:
     token = token_of(found.settings)
 
     async def run() -> int:
-        async with SlackSink(token, slack.base_url, ZoneInfo(found.settings.digest.timezone)) as sink:
+        async with SlackSink(token, slack.base_url, renderer_of(found.settings)) as sink:
             return await post(messages(found), channel, sink)
 
     return asyncio.run(run())

@@ -11,7 +11,8 @@ import msgspec
 
 from alerting.commands.labels import Label
 from alerting.evaluation.evaluation import Evaluation, evaluate
-from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.answers import finding_entry, incident_entry
+from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 from config.settings import Settings
 from detectors.model.finding import Cause, Finding
@@ -75,11 +76,11 @@ def write(found: Replayed, out: Path) -> None:
     _write_lines(
         out / "findings.jsonl",
         [
-            finding_to_json(with_causes(finding, causes.get(finding.id, [])), incident_of.get(finding.id))
+            finding_entry(with_causes(finding, causes.get(finding.id, [])), incident_of.get(finding.id))
             for finding in found.findings
         ],
     )
-    _write_lines(out / "incidents.jsonl", [incident.to_json() for incident in found.incidents])
+    _write_lines(out / "incidents.jsonl", [incident_entry(incident) for incident in found.incidents])
     dead = out / DEAD_LETTERS
     dead.unlink(missing_ok=True)
     if found.dead:
@@ -98,7 +99,7 @@ def write(found: Replayed, out: Path) -> None:
         )
 
 
-def _write_lines(path: Path, lines: Sequence[dict[str, object]]) -> None:
+def _write_lines(path: Path, lines: Sequence[object]) -> None:
     encode = msgspec.json.Encoder().encode
     write_atomic(path, b"".join(encode(line) + b"\n" for line in lines))
 

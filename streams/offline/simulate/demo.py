@@ -156,9 +156,8 @@ class Demo:
             self._found.incidents,
             self._found.notices,
             self.renderer,
-            self.zone,
-            title="Uneri demo",
-            about=ReportHead(
+            ReportHead(
+                title="Uneri demo",
                 source="generated traffic of a game backend",
                 first=self._simulation.start,
                 last=self._simulation.end,
@@ -168,7 +167,7 @@ class Demo:
             settings=self._settings,
         )
         for incident in _charted(self._found.notices):
-            chart = out / f"{incident.verdict}-{incident.primary.about.to_json().get('name', 'edge')}.png"
+            chart = out / f"{incident.verdict}-{getattr(incident.primary.about, 'name', 'edge')}.png"
             chart.write_bytes(draw(incident, self.zone))
             files.insert(0, chart)
         return files

@@ -25,7 +25,7 @@ from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
 from streams.screens.board.board_data import BoardIncidents, StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
+from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.live_board import LiveBoard
 from streams.screens.board.scope_pages.scope_events import BoardPast
 
@@ -104,7 +104,7 @@ class DemoBoard:
     async def _listen(self, port: int) -> None:
         listen = f"{HOST}:{port}"
         access = Access(listen)
-        incidents = PipelineIncidents(
+        incidents = IncidentService(
             lambda: self._pipeline, self._execute, lambda: self._documents, tuple, lambda: self._settings
         )
         board = BoardRoutes(self._board, access, incidents, now=lambda: self._at)

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter
 
 from config.sections.values import meant
-from streams.process.web.answer_forms import ACCESS_KEY, FIREHOSE, QUERIES, as_expected
+from streams.process.web.answer_forms import ACCESS_KEY, FIREHOSE, QUERIES, as_expected, refusal
 from streams.process.web.sessions import SESSION_PATH, Sessions
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope, Tokens
 
@@ -250,7 +250,20 @@ class Access:
         if self._refused is not None:
             self._refused.labels(reason).inc()
         headers = {"WWW-Authenticate": 'Bearer realm="uneri"'} if reason == "token" else {}
-        return web.json_response({"error": message}, status=status, headers=headers)
+        return refusal(message, status, headers)
+
+
+def refuse_order(request: web.Request, what: str) -> web.Response | None:
+    """Return why a request may not order something, None if it may.
+
+    It has a token, or comes from this machine; and JSON is what no form of a web page sends. ``what`` says
+    what it orders: ``the state can be exported``.
+    """
+    if not is_trusted(request):
+        return refusal(f"without a token, {what} only on this machine, at 127.0.0.1", 403)
+    if request.content_type != "application/json":
+        return refusal("send application/json", 415)
+    return None
 
 
 def _may_have_session(request: web.Request) -> bool:

@@ -6,15 +6,61 @@ https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+
+class RefusalAnswer(msgspec.Struct):
+    """Why a request was refused, in one line with the remedy."""
+
+    error: str
+
+
+QueryErrorType = Literal[
+    "bad_data", "execution", "timeout", "unavailable", "unauthorized", "forbidden", "not_found"
+]
+
+
+class QueryRefusal(msgspec.Struct, rename="camel"):
+    """Why a query has no answer."""
+
+    status: Literal["error"]
+    error_type: QueryErrorType
+    error: str
+
+
+class FirehoseAnswer(msgspec.Struct, kw_only=True):
+    """What Firehose reads."""
+
+    request: str = msgspec.field(name="requestId")
+    timestamp: int
+    error: str | UnsetType = msgspec.field(name="errorMessage", default=UNSET)
+
+
+def json_of(
+    answer: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return an answer as JSON with spaces, as ``web.json_response`` writes it."""
+    return web.json_response(msgspec.to_builtins(answer), status=status, headers=headers)
+
+
+def refusal(error: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a refusal: one line with the remedy."""
+    return json_of(RefusalAnswer(error), status, headers)
+
 
 QUERIES: Final = "/api/v1/"
 """Prefix of the read API's paths."""
 
-_TYPES: Final = {401: "unauthorized", 403: "forbidden", 404: "not_found", 503: "unavailable"}
+_TYPES: Final[dict[int, QueryErrorType]] = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    503: "unavailable",
+}
 
 FIREHOSE: Final = "/firehose"
 ACCESS_KEY: Final = "X-Amz-Firehose-Access-Key"
@@ -34,14 +80,14 @@ def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response
 
 
 def _message(refused: web.Response) -> str:
-    return msgspec.json.decode(refused.text or "", type=dict[str, str])["error"]
+    return msgspec.json.decode(refused.text or "", type=RefusalAnswer).error
 
 
 def _in_prometheus_form(refused: web.Response) -> web.Response:
     """Return a refusal, whose body has ``error``, in the form of Prometheus; its headers stay."""
     message = _message(refused)
     trouble = _TYPES.get(refused.status, "bad_data")
-    refused.body = msgspec.json.encode({"status": "error", "errorType": trouble, "error": message})
+    refused.body = msgspec.json.encode(QueryRefusal("error", trouble, message))
     return refused
 
 
@@ -65,10 +111,9 @@ def firehose_answer(
     named, timestamp
         Id and time of the request in its body; by default, those of the headers, and now.
     """
-    answer: dict[str, object] = {
-        "requestId": named if named is not None else request.headers.get(REQUEST_ID, ""),
-        "timestamp": timestamp if timestamp is not None else int(time.time() * 1000),
-    }
-    if message is not None:
-        answer["errorMessage"] = message[:_LONGEST]
-    return web.json_response(answer, status=status, headers=headers)
+    answer = FirehoseAnswer(
+        request=named if named is not None else request.headers.get(REQUEST_ID, ""),
+        timestamp=timestamp if timestamp is not None else int(time.time() * 1000),
+        error=UNSET if message is None else message[:_LONGEST],
+    )
+    return json_of(answer, status, headers)

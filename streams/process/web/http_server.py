@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from streams.process.web.access import HEALTH, Access
-from streams.process.web.answer_forms import as_expected
+from streams.process.web.answer_forms import as_expected, json_of
 from streams.process.web.certificates import Certificates
 from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.request_body import SMALL_BODIES, room_for_small_bodies
@@ -25,6 +25,20 @@ STOPPING: Final = web.AppKey("stopping", asyncio.Event)
 """Set when the server begins to stop: endless answers must end."""
 
 _Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class HealthAnswer(msgspec.Struct):
+    """Whether the process works, or why only a restart helps."""
+
+    ok: bool
+    reason: str | None
+
+
+class ReadyAnswer(msgspec.Struct):
+    """Whether it does what it is there for, or what it waits for."""
+
+    ready: bool
+    reason: str | None
 
 
 class HttpServer:
@@ -145,13 +159,11 @@ class HttpServer:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         reason = self._unhealthy()  # an answer at all proves that the event loop runs
-        return web.json_response({"ok": reason is None, "reason": reason}, status=503 if reason else 200)
+        return json_of(HealthAnswer(reason is None, reason), 503 if reason else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._not_ready()
-        return web.json_response(
-            {"ready": reason is None, "reason": reason}, status=200 if reason is None else 503
-        )
+        return json_of(ReadyAnswer(reason is None, reason), 200 if reason is None else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self._refresh()

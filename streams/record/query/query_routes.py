@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
+from streams.process.web.answer_forms import QueryRefusal
 from streams.process.web.request_body import BodyError, read_small
-from streams.record.query import prometheus_json
+from streams.record.query.prometheus_json import BuildAnswer, MetadataAnswer, MetricAnswer
 from streams.record.query.promql import parse_selector
 from streams.record.query.query_bounds import STATUS, QueryError, QueryTrouble, bad_data
 from streams.record.query.query_service import SECONDS, QueryService
@@ -135,18 +136,14 @@ class QueryRoutes:
 
     async def _metadata(self, _: web.Request, parameters: _Parameters) -> bytes:
         wanted = parameters.get("metric")
-        return prometheus_json.success(
-            {
-                metric.name: [{"type": "gauge", "help": metric.help, "unit": ""}]
-                for metric in METRICS
-                if wanted in ("", metric.name)
-            }
-        )
+        known = {metric.name: [MetricAnswer("gauge", metric.help, "")] for metric in METRICS}
+        found = {name: about for name, about in known.items() if wanted in ("", name)}
+        return msgspec.json.encode(MetadataAnswer("success", found))
 
     async def _build(self, _: web.Request, __: _Parameters) -> bytes:
         unknown = dict.fromkeys(("revision", "branch", "buildUser", "buildDate", "goVersion"), "")
         build = {"version": COMPATIBLE, "application": f"Uneri {version('uneri')}"}
-        return prometheus_json.success(build | unknown)
+        return msgspec.json.encode(BuildAnswer("success", build | unknown))
 
     def _answering(self, answer: _Answer) -> _Handler:
         """Return a handler that answers errors as Prometheus does."""
@@ -187,8 +184,7 @@ async def _parameters(request: web.Request) -> _Parameters:
 
 
 def _refused(trouble: QueryTrouble, message: str, status: int) -> web.Response:
-    body = {"status": "error", "errorType": str(trouble), "error": message}
-    return _json(msgspec.json.encode(body), status)
+    return _json(msgspec.json.encode(QueryRefusal("error", trouble.value, message)), status)
 
 
 def _json(body: bytes, status: int = 200) -> web.Response:

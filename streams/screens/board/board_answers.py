@@ -11,6 +11,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from streams.process.web.answer_forms import RefusalAnswer
+from streams.screens.board.board_data import BoardDataError
+
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -45,7 +48,22 @@ def in_json(body: bytes, status: int = 200) -> web.Response:
 
 def refused(error: str, status: int) -> web.Response:
     """Return a refusal: one line with the remedy."""
-    return encoded({"error": error}, status)
+    return encoded(RefusalAnswer(error), status)
+
+
+Answering = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def answering(handler: Answering) -> Answering:
+    """Wrap a handler to answer 503, with the reason, when there are no data."""
+
+    async def answered(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except BoardDataError as error:
+            return refused(str(error), 503)
+
+    return answered
 
 
 class SharedAnswers:

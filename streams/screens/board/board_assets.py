@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from streams.process.web.answer_forms import refusal
 from streams.screens.board.board_answers import HEADERS, UNKEPT
 
 FOLDER: Final = Path(__file__).parent / "page"
@@ -81,9 +82,5 @@ class BoardAssets:
         """Answer ``/board/assets/{digest}/{name}``: 404 for files of another version."""
         file = self._files.get(request.match_info["name"])
         if file is None or request.match_info["digest"] != self.build:
-            return web.json_response(
-                {"error": "this version of the board has no such file; load the page again"},
-                status=404,
-                headers=UNKEPT,
-            )
+            return refusal("this version of the board has no such file; load the page again", 404, UNKEPT)
         return file.answer(request)

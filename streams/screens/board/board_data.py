@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from alerting.incidents.incident import Incident
+from alerting.messages.incident_answer import IncidentAnswer
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
-from streams.notify.incidents_route import last_to_json, ongoing_to_json
+from streams.notify.incidents_route import last_ended_page, ongoing_incidents
 from streams.record.history.history_queries import HistoryQueryError
 
 
@@ -19,8 +20,8 @@ class BoardIncidents(NamedTuple):
     """The incidents that a board shows."""
 
     open: Sequence[Incident]
-    shown: list[dict[str, object]]  # the same, as ``GET /incidents`` has them
-    last: dict[str, object] | None = None  # the newest page that has ended, in the same form
+    shown: list[IncidentAnswer]  # the same, as ``GET /incidents`` has them
+    last: IncidentAnswer | None = None  # the newest page that has ended, in the same form
     until: int | None = None  # event time up to which another process has sent them; 0 if none yet
 
 
@@ -29,7 +30,7 @@ def incidents_of(pipeline: Pipeline | None, links: Links) -> BoardIncidents:
     if pipeline is None:
         return BoardIncidents((), [])
     open_ = [incident.incident for incident in pipeline.ongoing()]
-    return BoardIncidents(open_, ongoing_to_json(pipeline, links), last_to_json(pipeline, links))
+    return BoardIncidents(open_, ongoing_incidents(pipeline, links), last_ended_page(pipeline, links))
 
 
 class StepSignal:

@@ -11,9 +11,8 @@ from aiohttp import web
 from prometheus_client import Counter
 
 from streams.process.web.access import Access
-from streams.screens.board.board_answers import in_json, refused
+from streams.screens.board.board_answers import answering, in_json
 from streams.screens.board.board_assets import BoardAssets
-from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.incidents.incident_actions import IncidentActions
 from streams.screens.board.incidents.incident_routes import IncidentRoutes
 from streams.screens.board.incidents.incident_service import IncidentService
@@ -71,8 +70,8 @@ class BoardRoutes:
         return [
             web.get("/", self._assets.page),
             web.get("/board/assets/{digest}/{name}", self._assets.file),
-            web.get("/board/wall", self._wall),
-            web.get("/board/map", self._map.answer),
+            web.get("/board/wall", answering(self._wall)),
+            web.get("/board/map", answering(self._map.answer)),
             *self._scopes.routes(),
             web.get("/board/events", self._stream.answer, allow_head=False),
             web.get("/board/session", self._sign_in.show, allow_head=False),
@@ -83,11 +82,7 @@ class BoardRoutes:
         ]
 
     async def _wall(self, request: web.Request) -> web.Response:
-        try:
-            newest = await self._walls.newest()
-        except BoardDataError as error:
-            return refused(str(error), 503)
-        answer = in_json(newest.wall)
+        answer = in_json((await self._walls.newest()).wall)
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)  # a wall never logs out
         return answer
@@ -104,10 +99,7 @@ class MapJson:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer ``GET /board/map``, packed for browsers that accept it."""
-        try:
-            await self._renew()
-        except BoardDataError as error:
-            return refused(str(error), 503)
+        await self._renew()
         packed = "gzip" in request.headers.get("Accept-Encoding", "")
         answer = in_json(self._packed if packed else self._plain)
         answer.headers["Vary"] = "Accept-Encoding"

@@ -10,6 +10,7 @@ import pyarrow as pa
 from msgspec.structs import replace
 
 from alerting.incidents.digest_reporter import zone_of
+from alerting.messages.incident_answer import IncidentAnswer
 from config.settings import Settings
 from detectors.model.scope import ACCOUNT
 from detectors.state.state import StateError
@@ -119,7 +120,7 @@ class LiveBoard:
                 self._view = self._on_map = None
                 raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
 
-    async def incidents(self) -> list[dict[str, object]]:
+    async def incidents(self) -> list[IncidentAnswer]:
         """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does."""
         return self._incidents().shown
 
@@ -248,7 +249,7 @@ def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:
     state: WallState = "well"
     if wall.at is not None and now - wall.at > wall.stale_after:
         state = "stale"
-    elif "critical" in thresholds or any(incident.get("sent") == "page" for incident in wall.incidents):
+    elif "critical" in thresholds or any(incident.sent == "page" for incident in wall.incidents):
         state = "attention"
     elif learning is not None:
         state = "learning"

@@ -4,9 +4,11 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from streams.process.web.access import SESSIONS_LATER, Access
 from streams.process.web.request_body import NOT_UNDERSTOOD, BodyError, read_json
+from streams.process.web.tokens import AccessScope
 from streams.screens.board.board_answers import UNKEPT, encoded, refused
 
 _LARGEST: Final = 4096  # of a body, bytes
@@ -16,6 +18,18 @@ class SignInBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /board/session``."""
 
     token: str
+
+
+class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a browser may do, by whose token, and the proof that each action shows.
+
+    ``needed`` is whether the daemon has tokens at all.
+    """
+
+    needed: bool
+    may: list[AccessScope]
+    token: str | UnsetType | None = UNSET
+    proof: str | UnsetType | None = UNSET
 
 
 class SignIn:
@@ -55,15 +69,9 @@ class SignIn:
             return refused(SESSIONS_LATER, 503)
         may, needed = self._access.may(request), self._access.sessions.needed
         if not may:
-            return encoded({"needed": needed, "may": []})
-        return encoded(
-            {
-                "needed": needed,
-                "may": sorted(may),
-                "token": self._access.name_of(request),
-                "proof": self._access.sessions.proof(request),
-            }
-        )
+            return encoded(SessionAnswer(needed=needed, may=[]))
+        name, proof = self._access.name_of(request), self._access.sessions.proof(request)
+        return encoded(SessionAnswer(needed=needed, may=sorted(may), token=name, proof=proof))
 
     async def end(self, request: web.Request) -> web.Response:
         """Answer ``DELETE``: the browser forgets its session."""

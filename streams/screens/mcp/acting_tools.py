@@ -2,14 +2,16 @@
 
 from typing import Annotated, Final, Literal
 
+import msgspec
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from alerting.commands.local_time import moment
+from streams.screens.board.incidents.incident_actions import ActedAnswer
 from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, BoardClient, in_path
 from streams.screens.mcp.reading_tools import IncidentName
-from streams.screens.mcp.tool_answer import ToolData, answered, or_refused
+from streams.screens.mcp.tool_answer import ToolData, answered, known, or_refused
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 ADDS: Final = ToolAnnotations(
@@ -118,15 +120,14 @@ async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str
 
 
 async def _done(board: BoardClient, path: str, body: dict[str, object], what: str) -> CallToolResult:
-    found = await board.act(path, body)
-    times, until = await board.times(), found.get("until")
-    memo = found.get("memo") or {}
+    found = msgspec.convert(await board.act(path, body), ActedAnswer)
+    times, until = await board.times(), found.until or None
     data = DoneData(
-        said=str(found["said"]),
+        said=found.said.value,
         until=None if until is None else times.data(until),
-        silence=shown(found.get("silence"), 80) or None,
-        fits=found.get("fits"),
-        memo=shown(memo.get("id"), 80) or None,
+        silence=shown(found.silence or None, 80) or None,
+        fits=known(found.fits),
+        memo=shown(found.memo.id, 80) if found.memo else None,
     )
     ending = "" if until is None else f", until {times.words(until)}"
     fits = "" if data.fits is None else f"; {data.fits} known incidents are like it"

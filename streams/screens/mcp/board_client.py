@@ -5,13 +5,14 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from streams.process.web.tokens import OWN_VARIABLE, AccessScope
+from streams.screens.board.sign_in import SessionAnswer
 from streams.screens.mcp.tool_figures import ToolTimes
 from streams.screens.mcp.untrusted_text import shown
 
@@ -30,22 +31,19 @@ _REMEDIES: Final = (
 )
 
 
+_Answer = TypeVar("_Answer")
+
+
 class BoardAnswerError(Exception):
     """The daemon does not answer, or refuses; the message has the remedy, in one line."""
 
 
-class Permission(msgspec.Struct, frozen=True):
-    """The permission of a token: the answer of ``GET /board/session``.
-
-    ``needed`` is whether the daemon has tokens at all.
-    """
-
-    needed: bool
-    may: list[str] = []
+class Permission(SessionAnswer, frozen=True, kw_only=True):
+    """The permission of a token."""
 
     def allows(self, scope: AccessScope) -> bool:
         """Return whether it allows a scope."""
-        return scope.value in self.may
+        return scope in self.may
 
     @property
     def may_act(self) -> bool:
@@ -101,8 +99,7 @@ class BoardClient:
         """
         kept = self._kept
         if kept.times is None or time.monotonic() > kept.until:
-            wall = await self.ask("/board/wall")
-            kept.times = ToolTimes(str(wall.get("zone", "UTC")))
+            kept.times = ToolTimes(str((await self.ask("/board/wall")).get("zone", "UTC")))
             kept.until = time.monotonic() + ZONE_SECONDS
         return kept.times
 
@@ -114,9 +111,8 @@ class BoardClient:
         BoardAnswerError
             When the daemon does not answer.
         """
-        answer = await self.ask("/board/session")
         try:
-            return msgspec.convert(answer, Permission)
+            return await self.ask_for(Permission, "/board/session")
         except msgspec.ValidationError:
             raise BoardAnswerError(f"{self.url} {_NO_BOARD}") from None
 
@@ -146,6 +142,18 @@ class BoardClient:
             When there is none, with the remedy.
         """
         return await self._send("GET", path, {name: value for name, value in query.items() if value}, None)
+
+    async def ask_for(self, answer: type[_Answer], path: str, /, **query: str) -> _Answer:
+        """Return the answer of ``GET``, whose type is known; the parameters are those of ``ask``.
+
+        Raises
+        ------
+        BoardAnswerError
+            When there is none, with the remedy.
+        msgspec.ValidationError
+            When a daemon of another version answers something else.
+        """
+        return msgspec.convert(await self.ask(path, **query), answer)
 
     async def act(self, path: str, body: Mapping[str, object]) -> Any:
         """Return the decoded JSON of ``POST`` with a body of JSON.

@@ -1,16 +1,20 @@
 """One incident whole: its figures, its callers, its story, changes before it, memos, requests, links."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from detectors.explain.examples import Why
+from alerting.commands.memo import MemoAnswer
+from alerting.incidents.answers import MemberAnswer, ShareAnswer
+from alerting.messages.incident_answer import ExampleAnswer
+from detectors.model.request_example import ExampleClient
+from streams.screens.board.incidents.incident_service import BoardIncidentAnswer, MomentAnswer
 from streams.screens.mcp.board_client import BoardClient, in_path
 from streams.screens.mcp.incidents_tool import ChangeTold, IncidentLine, change_line, incident_line
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered, known
 from streams.screens.mcp.tool_figures import ToolTimes, amount, measure_in_words, share_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
@@ -39,9 +43,6 @@ _HAPPENED: Final = {
     "resolved": "resolved",
     "withdrawn": "withdrawn",
 }
-
-
-_WHY: Final = frozenset(why.value for why in Why)
 
 
 class ExcessShare(ToolPart):
@@ -136,126 +137,117 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
     BoardAnswerError
         When there is no such incident, or the daemon does not answer.
     """
-    whole = await board.ask(f"/board/incidents/{in_path(name)}")
+    whole = await board.ask_for(BoardIncidentAnswer, f"/board/incidents/{in_path(name)}")
     times, places = await board.times(), BoardPlaces(board.url)
-    incident = whole["incident"]
+    incident = whole.incident
     links = {
         shown(kind, 40): url
-        for kind, url in whole.get("links", {}).items()
+        for kind, url in whole.links.items()
         if shown_url(url) is not None and len(url) <= LONGEST_LINK
     }
-    callers, suspects = _shares(incident.get("callers", [])), _shares(incident.get("suspects", []))
+    callers, suspects = _shares(incident.callers), _shares(incident.suspects)
+    reasons = known(incident.throttle_reasons) or {}
     data = IncidentData(
-        incident=incident_line(incident, times, places, at=whole["at"]),
-        title=shown(whole.get("title"), 200),
-        at=times.data(whole["at"]),
-        **{name: incident.get(name) for name in ("lower", "upper", "peak", "score", "completeness", "limit")},
-        requests_affected=(incident.get("affected") or {}).get("requests"),
-        routes_affected=[
-            shown(route, 120) for route in (incident.get("affected") or {}).get("routes", [])[:CALLERS]
-        ],
-        throttle_reasons=[
-            f"{shown(reason, 80)}: {count:g}"
-            for reason, count in (incident.get("throttle_reasons") or {}).items()
-        ],
+        incident=incident_line(incident, times, places, at=whole.at),
+        title=shown(whole.title, 200),
+        at=times.data(whole.at),
+        lower=incident.lower,
+        upper=incident.upper,
+        peak=incident.peak,
+        score=incident.score,
+        completeness=incident.completeness,
+        limit=known(incident.limit),
+        requests_affected=incident.affected.requests,
+        routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
+        throttle_reasons=[f"{shown(reason, 80)}: {count:g}" for reason, count in reasons.items()],
         callers=callers[:CALLERS],
         suspects=suspects[:CALLERS],
-        causes=[
-            f"{NamedScope.of(cause).scope} ({shown(cause.get('measure'), 60)})"
-            for cause in incident.get("causes", [])
-        ],
-        members=[_member(member, times) for member in incident.get("members", [])[:MEMBERS]],
-        changes=[change_line(change, times) for change in incident.get("changes", [])[:CALLERS]],
-        story=[_moment(moment, times) for moment in whole.get("story", [])[-STORY:]],
-        memos=[memo_line(memo, times) for memo in incident.get("memos", [])[-MEMOS:]],
-        requests=[_request(example, times) for example in incident.get("examples", [])[:EXAMPLES]],
-        runbook=shown_url(whole.get("runbook")),
+        causes=[f"{NamedScope.of(cause).scope} ({shown(cause.measure, 60)})" for cause in incident.causes],
+        members=[_member(member, times) for member in incident.members[:MEMBERS]],
+        changes=[change_line(change, times) for change in incident.changes[:CALLERS]],
+        story=[_moment(moment, times) for moment in whole.story[-STORY:]],
+        memos=[memo_line(memo, times) for memo in incident.memos[-MEMOS:]],
+        requests=[_request(example, times) for example in incident.examples[:EXAMPLES]],
+        runbook=shown_url(whole.runbook),
         links=dict(list(links.items())[:LINKS]),
     )
-    for field, given, kept in (
-        ("callers", callers, data.callers),
-        ("suspects", suspects, data.suspects),
-        ("members", incident.get("members", []), data.members),
-        ("story", whole.get("story", []), data.story),
-        ("memos", incident.get("memos", []), data.memos),
-        ("links", whole.get("links", {}), data.links),
-    ):
-        if len(given) > len(kept):
-            data.left_out[field] = len(given) - len(kept)
-    return answered(data, _lines(data, times.words(whole["at"])))
+    data.leave_out(
+        callers=len(callers),
+        suspects=len(suspects),
+        members=len(incident.members),
+        story=len(whole.story),
+        memos=len(incident.memos),
+        links=len(whole.links),
+    )
+    return answered(data, _lines(data, times.words(whole.at)))
 
 
-def memo_line(memo: Mapping[str, Any], times: ToolTimes) -> MemoLine:
+def memo_line(memo: MemoAnswer, times: ToolTimes) -> MemoLine:
     """Return a memo."""
     return MemoLine(
-        id=shown(memo["id"], 80),
-        at=times.data(memo["at"]),
-        by=shown(memo.get("name") or memo.get("by"), 60),
-        text=shown(memo["text"], TEXT),
-        incident=shown(memo.get("incident"), 80) or None,
-        scope=shown(memo.get("scope"), 120) or None,
+        id=shown(memo.id, 80),
+        at=times.data(memo.at),
+        by=shown(memo.name or memo.by, 60),
+        text=shown(memo.text, TEXT),
+        incident=shown(memo.incident or None, 80) or None,
+        scope=shown(memo.scope or None, 120) or None,
     )
 
 
-def _shares(given: Sequence[Mapping[str, Any]]) -> list[ExcessShare]:
+def _shares(given: Sequence[ShareAnswer]) -> list[ExcessShare]:
     return [
-        ExcessShare(
-            kind=shown(share["kind"], 40),
-            name=shown(share["name"], 120),
-            version=shown(share.get("version"), 60) or None,
-            share=share["share"],
-            more_calls=share["more_calls"],
-            more_per_call=share["more_per_call"],
+        ExcessShare.copied(
+            share,
+            kind=shown(share.kind, 40),
+            name=shown(share.name, 120),
+            version=shown(share.version or None, 60) or None,
         )
         for share in given
     ]
 
 
-def _member(member: Mapping[str, Any], times: ToolTimes) -> MemberLine:
-    start, end = member.get("start"), member.get("end")
+def _member(member: MemberAnswer, times: ToolTimes) -> MemberLine:
     return MemberLine(
-        about=NamedScope.of(member["scope"]),
-        measure=shown(member["measure"], 80),
-        verdict=str(member["verdict"]),
-        start=None if start is None else times.data(start),
-        end=None if end is None else times.data(end),
+        about=NamedScope.of(member.scope),
+        measure=shown(member.measure, 80),
+        verdict=member.verdict.value,
+        start=times.data(member.start),
+        end=None if member.end is None else times.data(member.end),
     )
 
 
-def _moment(moment: Mapping[str, Any], times: ToolTimes) -> StoryMoment:
-    what, until = str(moment["what"]), moment.get("until")
-    about = NamedScope.of(moment["scope"]).scope if isinstance(moment.get("scope"), dict) else ""
-    if isinstance(moment.get("of"), dict):
-        about = NamedScope.of(moment["of"]).scope
-    parts = (about, *(moment.get(name) for name in ("measure", "did", "version", "why", "text")))
+def _moment(moment: MomentAnswer, times: ToolTimes) -> StoryMoment:
+    of = moment.of or moment.scope
+    about = NamedScope.of(of).scope if of else ""
+    parts = (about, moment.measure, moment.did, moment.version, moment.why, moment.text)
     return StoryMoment(
-        at=times.data(moment["at"]),
-        what=_HAPPENED.get(what, shown(what, 40)),
-        by=shown(moment.get("by"), 60) or None,
-        until=None if until is None else times.data(until),
+        at=times.data(moment.at),
+        what=_HAPPENED.get(moment.what, shown(moment.what, 40)),
+        by=shown(moment.by or None, 60) or None,
+        until=times.data(moment.until) if isinstance(moment.until, int) else None,
         text=shown(" ".join(str(part) for part in parts if part), TEXT) or None,
     )
 
 
-def _request(request: Mapping[str, Any], times: ToolTimes) -> RequestTold:
-    client, took = request.get("client") or {}, request.get("ms") or {}
-    failed = _joined(request, "error", "error_type", "throttled")
+def _request(request: ExampleAnswer, times: ToolTimes) -> RequestTold:
+    client = request.client or ExampleClient()
+    failed = _joined(request.error, request.error_type, request.throttled)
     return RequestTold(
-        why=shown(request["why"], 40),
-        at=times.data(request["ts"]),
-        id=shown(request.get("id"), 120) or None,
-        route=shown(request.get("route"), 120) or None,
-        function=shown(request.get("function"), 120) or None,
-        client=shown(_joined(client, "name", "version"), 120) or None,
-        status=request.get("status"),
+        why=request.why.value,
+        at=times.data(request.ts),
+        id=shown(request.id, 120) or None,
+        route=shown(request.route, 120) or None,
+        function=shown(request.function, 120) or None,
+        client=shown(_joined(client.name, client.version), 120) or None,
+        status=request.status,
         error=shown(failed, 160) or None,
-        milliseconds=took.get("total"),
-        sample=shown(request.get("sample"), 240) or None,
+        milliseconds=request.ms.total if request.ms else None,
+        sample=shown(request.sample, 240) or None,
     )
 
 
-def _joined(written: Mapping[str, Any], *names: str) -> str:
-    return " ".join(str(written[name]) for name in names if written.get(name))
+def _joined(*texts: str | None) -> str:
+    return " ".join(text for text in texts if text)
 
 
 def _lines(data: IncidentData, at: str) -> Iterator[str]:
@@ -312,9 +304,8 @@ def _events(data: IncidentData) -> Iterator[str]:
     for request in data.requests:
         parts = (request.route, request.function, request.client, request.status, request.error, request.id)
         what = " · ".join(str(part) for part in parts if part)
-        why = request.why if request.why in _WHY else quoted(request.why)
         sample = f" {quoted(request.sample, 240)}" if request.sample else ""
-        yield f"Request ({why}, {request.at}): {quoted(what, 240)}{sample}"
+        yield f"Request ({request.why}, {request.at}): {quoted(what, 240)}{sample}"
 
 
 def _split(share: ExcessShare, *, fall: bool) -> str:

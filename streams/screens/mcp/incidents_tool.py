@@ -1,17 +1,20 @@
 """Incidents in a line each, open and recent ones; and what was deployed or configured."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from mcp.types import CallToolResult
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from alerting.incidents.answers import ChangeAnswer
+from alerting.messages.incident_answer import IncidentAnswer
 from alerting.words.en import figures
 from streams.screens.board.incidents.incident_routes import MOST as NEWEST
+from streams.screens.board.incidents.incident_routes import ListedIncident, ListedIncidents
 from streams.screens.mcp.board_client import BoardClient
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered, known
 from streams.screens.mcp.tool_figures import ToolTimes, amount, duration, measure_in_words, share_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
@@ -74,80 +77,79 @@ async def incidents_answer(
     BoardAnswerError
         When the daemon does not answer.
     """
-    found = await board.ask("/board/incidents", **asked)
+    found = await board.ask_for(ListedIncidents, "/board/incidents", **asked)
     times, places = await board.times(), BoardPlaces(board.url)
-    lines = [incident_line(incident, times, places, at=found["at"]) for incident in found["incidents"]]
+    lines = [incident_line(incident, times, places, at=found.at) for incident in found.incidents]
     wanted = [line for line in lines if about.lower() in line.about.scope.lower()]
     data = IncidentsData(
-        at=times.data(found["at"]),
-        since=times.data(found["since"]),
+        at=times.data(found.at),
+        since=times.data(found.since),
         incidents=wanted[:most],
-        older=found["left_out"],
+        older=found.left_out,
         link=places.incidents(**asked),
     )
-    if len(wanted) > most:
-        data.left_out["incidents"] = len(wanted) - most
-    return answered(data, _lines(data, asked, len(wanted), times.words(found["at"])))
+    data.leave_out(incidents=len(wanted))
+    return answered(data, _lines(data, asked, len(wanted), times.words(found.at)))
 
 
 def incident_line(
-    written: Mapping[str, Any], times: ToolTimes, places: BoardPlaces, *, at: int | None = None
+    written: IncidentAnswer | ListedIncident, times: ToolTimes, places: BoardPlaces, *, at: int | None = None
 ) -> IncidentLine:
-    """Return one incident, from its JSON in ``GET /incidents`` or ``/board/incidents``.
+    """Return one incident, as ``GET /incidents`` or ``/board/incidents`` has it.
 
     ``at`` is the watermark, epoch seconds: open ones have lasted until then.
     """
-    severity, done = written.get("severity") or {}, written.get("acknowledged") or {}
-    label = written.get("labelled") or {}
-    memos = written.get("memos", 0)
-    mean = written.get("added_up")
+    whole = written if isinstance(written, IncidentAnswer) else None
+    mean = written.added_up or None
     amounts = mean or written
     made = IncidentLine(
-        id=str(written["id"]),
-        verdict=str(written["verdict"]),
-        state=str(written["state"]),
-        sent=str(written["sent"]),
-        about=NamedScope.of(written["scope"]),
-        measure=shown(written["measure"], 80),
-        observed=amounts.get("observed"),
-        expected=amounts.get("expected"),
-        mean_seconds=mean["seconds"] if mean else None,
-        start=times.data(written["start"]),
-        end=None if written.get("end") is None else times.data(written["end"]),
-        severity=severity.get("level"),
-        harm=severity.get("harm"),
-        error_type=shown(written.get("error_type"), 120) or None,
-        acknowledged_by=shown(done["by"], 60) if done else None,
-        labelled=label.get("as"),
-        memos=memos if isinstance(memos, int) else len(memos),
-        costs=written.get("costs"),
-        sentence=shown(written.get("sentence"), TEXT) or None,
-        link=places.incident(str(written["id"])),
+        id=written.id,
+        verdict=written.verdict.value,
+        state=written.state,
+        sent=written.sent,
+        about=NamedScope.of(written.scope),
+        measure=shown(written.measure, 80),
+        observed=amounts.observed,
+        expected=amounts.expected,
+        mean_seconds=mean.seconds if mean else None,
+        start=times.data(written.start),
+        end=None if written.end is None else times.data(written.end),
+        severity=written.severity.level,
+        harm=written.severity.harm.value,
+        error_type=shown(written.error_type or None, 120) or None,
+        acknowledged_by=shown(written.acknowledged.by, 60) if written.acknowledged else None,
+        labelled=written.labelled.label.value if written.labelled else None,
+        memos=written.memos if isinstance(written.memos, int) else len(written.memos),
+        costs=known(whole.costs) if whole else None,
+        sentence=shown(whole.sentence, TEXT) or None if whole else None,
+        link=places.incident(written.id),
     )
     made.words = " ".join(_words(written, made, times, at))
     return made
 
 
-def _words(written: Mapping[str, Any], made: IncidentLine, times: ToolTimes, at: int | None) -> Iterator[str]:
+def _words(
+    written: IncidentAnswer | ListedIncident, made: IncidentLine, times: ToolTimes, at: int | None
+) -> Iterator[str]:
     kind = made.about.kind
     where = f" ({made.about.where})" if made.about.where else ""
     yield f"{made.verdict} of {measure_in_words(made.measure, kind)} at {made.about.words}{where}:"
     if made.error_type:
         yield f"{quoted(made.error_type)},"
-    failures = written.get("failures")
+    failures = written.failures
     if failures:
-        share = failures["failed"] / failures["requests"] if failures["requests"] else None
-        yield f"{failures['failed']:,.0f} of {failures['requests']:,.0f} failed ({share_in_words(share)}),"
+        share = failures.failed / failures.requests if failures.requests else None
+        yield f"{failures.failed:,.0f} of {failures.requests:,.0f} failed ({share_in_words(share)}),"
     observed, expected = (amount(value, made.measure, kind) for value in (made.observed, made.expected))
     over = "" if made.mean_seconds is None else f" over {duration(made.mean_seconds)}"
     yield f"{observed}{over}, expected {expected};"
-    if made.end is not None:
-        start, end = written["start"], written["end"]
-        yield f"{times.span(start, end)} ({duration(end - start)}), {made.state};"
+    if written.end is not None:
+        span, lasted = times.span(written.start, written.end), duration(written.end - written.start)
+        yield f"{span} ({lasted}), {made.state};"
     else:
-        lasted = "" if at is None else f", for {duration(at - written['start'])}"
-        yield f"since {times.words(written['start'])}{lasted}, {made.state};"
-    facts = [made.severity and f"severity {made.severity}", _sent(made.sent)]
+        lasted = "" if at is None else f", for {duration(at - written.start)}"
+        yield f"since {times.words(written.start)}{lasted}, {made.state};"
+    facts = [f"severity {made.severity}", _sent(made.sent)]
     if made.costs is not None and abs(made.costs) >= A_CENT:
         facts.append(f"costs {figures.costs(made.costs)}")
     if made.acknowledged_by is not None:
@@ -156,7 +158,7 @@ def _words(written: Mapping[str, Any], made: IncidentLine, times: ToolTimes, at:
         facts.append(f"labelled {made.labelled}")
     if made.memos:
         facts.append("1 memo" if made.memos == 1 else f"{made.memos} memos")
-    yield ", ".join(fact for fact in facts if fact) + ";"
+    yield ", ".join(facts) + ";"
     yield f"id {made.id}"
 
 
@@ -214,36 +216,35 @@ async def changes_answer(
     BoardAnswerError
         When the daemon does not answer.
     """
-    found = await board.ask("/board/incidents", **asked)
+    found = await board.ask_for(ListedIncidents, "/board/incidents", **asked)
     times = await board.times()
-    lines = [change_line(change, times) for change in found["changes"]]
+    lines = [change_line(change, times) for change in found.changes]
     wanted = [line for line in lines if about.lower() in line.of.scope.lower()]
     data = ChangesData(
-        since=times.data(found["since"]),
-        until=times.data(found["at"]),
+        since=times.data(found.since),
+        until=times.data(found.at),
         changes=wanted[:most],
         newest_only=len(lines) >= NEWEST,
         link=BoardPlaces(board.url).incidents(**asked),
     )
-    if len(wanted) > most:
-        data.left_out["changes"] = len(wanted) - most
-    return answered(data, _change_lines(data, len(wanted), times.span(found["since"], found["at"])))
+    data.leave_out(changes=len(wanted))
+    return answered(data, _change_lines(data, len(wanted), times.span(found.since, found.at)))
 
 
-def change_line(written: Mapping[str, Any], times: ToolTimes) -> ChangeTold:
-    """Return a change, from its JSON in ``GET /board/incidents`` or in an incident."""
+def change_line(written: ChangeAnswer, times: ToolTimes) -> ChangeTold:
+    """Return a change."""
     made = ChangeTold(
-        at=times.data(written["ts"]),
-        of=NamedScope.of(written["of"]),
-        what=shown(written.get("what"), 80),
-        version=shown(written.get("version"), 80) or None,
-        by=shown(written.get("by"), 80) or None,
-        url=shown_url(written.get("url")),
+        at=times.data(written.ts),
+        of=NamedScope.of(written.of),
+        what=shown(written.what, 80),
+        version=shown(written.version, 80) or None,
+        by=shown(written.by, 80) or None,
+        url=shown_url(written.url),
     )
     version = f" {quoted(made.version)}" if made.version else ""
     by = f" by {quoted(made.by)}" if made.by else ""
     link = f" {made.url}" if made.url else ""
-    made.words = f"{times.words(written['ts'])} {quoted(made.what)}{version} of {made.of.words}{by}{link}"
+    made.words = f"{times.words(written.ts)} {quoted(made.what)}{version} of {made.of.words}{by}{link}"
     return made
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 from pydantic import Field
 
+from detectors.model.scope import ScopeAnswer
 from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopePage
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
 from streams.screens.mcp.tool_answer import ToolPart
@@ -54,17 +55,18 @@ class NamedScope(ToolPart):
     version: str | None = None
 
     @classmethod
-    def of(cls, written: Mapping[str, object]) -> "NamedScope":
-        """Read what ``Scope.to_json`` wrote; the name of an edge is both its ends.
+    def of(cls, written: ScopeAnswer) -> "NamedScope":
+        """Return a scope of the board; the name of an edge is both its ends.
 
         Examples
         --------
-        >>> NamedScope.of({"kind": "client", "name": "ios", "version": "3.2.1"}).words
+        >>> ios = ScopeAnswer(kind="client", cloud="", account="1", region="", name="ios", version="3.2.1")
+        >>> NamedScope.of(ios).words
         'client «ios 3.2.1»'
         """
-        name = written.get("name") or f"{written.get('from', '')} → {written.get('to', '')}"
-        given = {part: shown(written.get(part), LONGEST_NAME) or None for part in _PARTS}
-        return cls(scope=f"{shown(written.get('kind'), 40)}:{shown(name, LONGEST_NAME)}", **given)
+        name = written.name or f"{written.source or ''} → {written.target or ''}"
+        given = {part: shown(getattr(written, part) or None, LONGEST_NAME) or None for part in _PARTS}
+        return cls(scope=f"{shown(written.kind, 40)}:{shown(name, LONGEST_NAME)}", **given)
 
     @property
     def kind(self) -> str:

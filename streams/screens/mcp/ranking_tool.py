@@ -6,6 +6,7 @@ from typing import Any, Final
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from detectors.model.scope import Scope
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
 from streams.screens.mcp.named_scope import NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
@@ -71,7 +72,7 @@ async def ranking_answer(
         at=times.data(at),
         ranked=[
             RankedScope(
-                about=NamedScope.of(labels),
+                about=NamedScope.of(Scope(*(labels.get(name, "") for name in Scope._fields)).as_answer()),
                 value=value,
                 expected=expected.get(key),
                 upper=upper.get(key),

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
+import msgspec
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from detectors.model.scope import ScopeAnswer
 from streams.screens.mcp.board_client import BoardAnswerError
 from streams.screens.mcp.named_scope import NamedScope
 from streams.screens.mcp.reading_tools import READS
@@ -253,8 +255,7 @@ def replays_answer(folders: ReplayFolders) -> CallToolResult:
             for folder in found[:MOST_LISTED]
         ]
     )
-    if len(found) > MOST_LISTED:
-        data.left_out["replays"] = len(found) - MOST_LISTED
+    data.leave_out(replays=len(found))
     return answered(data, _replay_lines(data))
 
 
@@ -299,8 +300,7 @@ def replay_answer(
         evaluation=_evaluation(replay),
         incidents=wanted[:most],
     )
-    if len(wanted) > most:
-        data.left_out["incidents"] = len(wanted) - most
+    data.leave_out(incidents=len(wanted))
     return answered(data, _lines(data, len(wanted)))
 
 
@@ -313,7 +313,7 @@ def _incident(written: Mapping[str, Any], times: ToolTimes) -> ReplayedIncident:
         verdict=shown(written["verdict"], 40),
         sent=shown(written["sent"], 20),
         reason=shown(written.get("reason"), 200) or None,
-        about=NamedScope.of(written["scope"]),
+        about=NamedScope.of(msgspec.convert(written["scope"], ScopeAnswer)),
         measure=shown(written["measure"], 80),
         observed=written.get("observed"),
         expected=written.get("expected"),

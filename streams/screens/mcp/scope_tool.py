@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -120,13 +119,7 @@ async def scope_answer(board: BoardClient, asked: AskedPage) -> CallToolResult:
         callers=[caller.kind for caller in page.callers],
         link=BoardPlaces(board.url).scope(about, **asked.times),
     )
-    for field, given, most in (
-        ("incidents", len(page.incidents), INCIDENTS),
-        ("changes", len(page.changes), EVENTS),
-        ("memos", len(page.memos), EVENTS),
-    ):
-        if given > most:
-            data.left_out[field] = given - most
+    data.leave_out(incidents=len(page.incidents), changes=len(page.changes), memos=len(page.memos))
     return answered(data, _lines(data, times.span(page.first, page.end)))
 
 
@@ -138,7 +131,7 @@ async def names_answer(board: BoardClient, like: str) -> CallToolResult:
     BoardAnswerError
         When the daemon does not answer.
     """
-    found = msgspec.convert(await board.ask("/board/scopes", like=like), FoundScopes)
+    found = await board.ask_for(FoundScopes, "/board/scopes", like=like)
     data = FoundNames(scopes=[NamedScope.of(scope.scope) for scope in found.scopes], more=found.more)
     return answered(data, _name_lines(data))
 

@@ -6,11 +6,12 @@ the answer says how many entries are left out and how to ask for less.
 
 import json
 from collections.abc import Awaitable, Iterable, Iterator
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import structlog
 from mcp.types import CallToolResult, TextContent
+from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.screens.mcp.board_client import BoardAnswerError
@@ -25,6 +26,9 @@ log = structlog.get_logger("uneri.assistant")
 OTHER_VERSION = (
     "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
 )
+
+
+_T = TypeVar("_T")
 
 
 def _slim(schema: dict[str, Any]) -> None:
@@ -58,6 +62,17 @@ class ToolData(ToolPart):
     left_out: dict[str, int] = Field(
         default_factory=dict, description=f"How many entries of a list did not fit; {NARROWER}."
     )
+
+    def leave_out(self, **given: int) -> None:
+        """Say of lists, by their names, how many of the given entries are left out."""
+        for name, count in given.items():
+            if count > len(getattr(self, name)):
+                self.left_out[name] = count - len(getattr(self, name))
+
+
+def known(value: _T | UnsetType) -> _T | None:
+    """Return a field of an answer; None where it has none."""
+    return None if value is UNSET else value
 
 
 def answered(data: ToolData, lines: Iterable[str]) -> CallToolResult:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -112,7 +111,7 @@ async def wall_answer(board: BoardClient) -> CallToolResult:
     BoardAnswerError
         When the daemon does not answer.
     """
-    wall = msgspec.convert(await board.ask("/board/wall"), Wall)
+    wall = await board.ask_for(Wall, "/board/wall")
     times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
     open_ = [incident_line(incident, times, places) for incident in wall.incidents]
     paged = [line for line in open_ if line.sent == "page"]
@@ -136,8 +135,7 @@ async def wall_answer(board: BoardClient) -> CallToolResult:
         accounts=[shown(account.name, 80) for account in wall.accounts[:MOST_ACCOUNTS]],
         link=places.wall(),
     )
-    if len(open_) > len(data.open):
-        data.left_out["open"] = len(open_) - len(data.open)
+    data.leave_out(open=len(open_))
     return answered(data, _lines(wall, data, times))
 
 

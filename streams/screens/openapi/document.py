@@ -19,13 +19,17 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from streams.screens.openapi.answers import RefusalAnswer
-from streams.screens.openapi.board_operations import BOARD, NOTIFY
-from streams.screens.openapi.daemon_operations import DAEMON, QUERIES, SENDERS
-from streams.screens.openapi.incident_answers import ChangeAnswer, IncidentAnswer, MemoAnswer, ScopeAnswer
-from streams.screens.openapi.operation import JSON, OneOf, Operation, OperationGroup, OtherBody
-
-GROUPS: Final[tuple[OperationGroup, ...]] = (BOARD, QUERIES, NOTIFY, DAEMON, SENDERS)
+from detectors.model.measures import Measure
+from streams.process.web.answer_forms import RefusalAnswer
+from streams.screens.openapi.operations import (
+    BOARD,
+    GROUPS,
+    JSON,
+    OneOf,
+    Operation,
+    OperationGroup,
+    OtherBody,
+)
 
 _ABOUT: Final = (
     "What a daemon of Uneri answers. With Kafka, a process serves the routes of its roles. As soon as the "
@@ -34,15 +38,6 @@ _ABOUT: Final = (
 )
 _BEARER: Final = "bearer"
 _SESSION: Final = "session"
-_WRITTEN: Final[dict[str, Any]] = {
-    "incidents": list[IncidentAnswer],
-    "last": IncidentAnswer,
-    "memos": list[MemoAnswer],
-    "changes": list[ChangeAnswer],
-    "scope": ScopeAnswer,
-    "of": ScopeAnswer,
-}
-"""Fields that hold what ``to_json`` writes, wherever their type is plain JSON."""
 
 
 def document() -> dict[str, Any]:
@@ -50,13 +45,12 @@ def document() -> dict[str, Any]:
     operations = [(group, operation) for group in GROUPS for operation in group.operations]
     kinds = list(_kinds([operation for _, operation in operations]))
     schemas, components = msgspec.json.schema_components(
-        [*kinds, *_WRITTEN.values()], ref_template="#/components/schemas/{name}", schema_hook=_any
+        kinds, ref_template="#/components/schemas/{name}", schema_hook=_any
     )
-    written = dict(zip(_WRITTEN, schemas[len(kinds) :], strict=True))
-    of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=False)}
+    of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     for component in components.values():
         component["description"] = cleandoc(component.get("description", ""))
-        _describe_plain_fields(component, written)
+    _allow_named_measures(components[Measure.__name__])
     paths: dict[str, dict[str, Any]] = {}
     for group, operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(group, operation, of)
@@ -118,19 +112,10 @@ def _any(kind: type) -> dict[str, Any]:
     raise NotImplementedError
 
 
-def _describe_plain_fields(component: dict[str, Any], written: dict[str, Any]) -> None:
-    """Describe fields whose type is plain JSON."""
-    for name, field in component.get("properties", {}).items():
-        if name not in written:
-            continue
-        if _is_plain(field) or _is_plain(field.get("items", {})):
-            component["properties"][name] = written[name]
-        elif any(_is_plain(choice) for choice in field.get("anyOf", ())):
-            component["properties"][name] = {"anyOf": [written[name], {"type": "null"}]}
-
-
-def _is_plain(schema: dict[str, Any]) -> bool:
-    return schema.get("type") == "object" and "properties" not in schema and not schema.get("title")
+def _allow_named_measures(measure: dict[str, Any]) -> None:
+    """Add the measures that events name to those that all events may have."""
+    known = {"enum": measure.pop("enum")}
+    measure["anyOf"] = [known, {"type": "string", "pattern": "^(value|level):."}]
 
 
 def _operation(group: OperationGroup, operation: Operation, of: dict[str, Any]) -> dict[str, Any]:

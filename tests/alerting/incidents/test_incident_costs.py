@@ -3,10 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
-from tests.alerting.given import IOS, PUT, ROUTE, SERVICE, T0, TABLE, finding, scope
+from tests.alerting.given import IOS, PUT, ROUTE, SERVICE, T0, TABLE, finding, scope, written
 from tests.alerting.made import made
 from tests.alerting.message_makers import page, said
 
@@ -29,7 +30,7 @@ def test_a_page_shows_what_a_route_costs_with_the_function_and_the_table_behind_
     incident: Incident,
 ) -> None:
     assert "*Costs*\n10.00 USD an hour more" in said(page(incident))
-    assert incident.to_json()["costs"] == 10.0
+    assert incident_entry(incident).costs == 10.0
 
 
 def test_a_scope_with_several_findings_counts_once_the_primary_as_it_says_the_others_by_the_newest() -> None:
@@ -51,5 +52,5 @@ def test_what_an_account_or_a_service_costs_has_all_of_it_already() -> None:
 
 def test_what_has_ended_or_is_unknown_is_not_counted() -> None:
     assert costing(finding(ROUTE), finding(PUT)).costs is None
-    assert "costs" not in costing(finding(ROUTE)).to_json()
+    assert "costs" not in written(incident_entry(costing(finding(ROUTE))))
     assert costing(finding(ROUTE), AT_TABLE).costs == 5.0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerting.incidents.incident import finding_to_json
+from alerting.incidents.answers import finding_entry, incident_entry
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.incidents import Incidents
@@ -34,6 +34,7 @@ from tests.alerting.given import (
     scope,
     share,
     table_finding,
+    written,
 )
 
 QUIET = Settings().incidents.quiet
@@ -365,7 +366,7 @@ def run(cuts: list[int], findings: list[Finding], restore: bool = False) -> tupl
             parts = incidents.snapshot()
             incidents = Incidents(Settings())
             incidents.restore(parts)
-    return notices, [known.to_json() for known in incidents.all()]
+    return notices, [written(incident_entry(known)) for known in incidents.all()]
 
 
 @settings(max_examples=40)
@@ -385,8 +386,8 @@ def test_however_findings_are_cut_ordered_or_restored_the_notices_are_the_same(
 def test_an_incident_line_has_the_fields_that_were_promised() -> None:
     incidents = Incidents(Settings())
     incidents.feed([table_finding(), finding(ROUTE)], T0)
-    line: dict[str, Any] = incidents.all()[0].to_json()
-    assert line["scope"] == TABLE.to_json()
+    line = written(incident_entry(incidents.all()[0]))
+    assert line["scope"] == written(TABLE.as_answer())
     promised = {"id", "verdict", "sent", "reason", "start", "alerted", "end", "scope", "measure", "observed"}
     promised |= {
         "expected",
@@ -408,7 +409,7 @@ def test_an_incident_line_has_the_fields_that_were_promised() -> None:
         "more_calls": 0.89,
         "more_per_call": 0.02,
     }
-    assert [member["scope"] for member in line["members"]] == [ROUTE.to_json()]
+    assert [member["scope"] for member in line["members"]] == [written(ROUTE.as_answer())]
 
 
 def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
@@ -417,10 +418,10 @@ def test_a_finding_line_says_what_was_sent_on_the_primary_only() -> None:
     incidents.feed([main, front], T0)
     [incident] = incidents.all()
     assert [item.id for item in (incident.primary, *incident.members)] == [main.id, front.id]
-    lines = [finding_to_json(item, incident) for item in (main, front)]
+    lines = [written(finding_entry(item, incident)) for item in (main, front)]
     assert [line["sent"] for line in lines] == ["page", "none"]
     assert lines[0]["incident"] == lines[1]["incident"] == incident.id
-    assert finding_to_json(main)["sent"] == "none"
+    assert finding_entry(main).sent == "none"
 
 
 def test_a_new_hottest_table_is_reported_once_in_the_digest_and_never_as_a_page() -> None:
@@ -484,7 +485,7 @@ def test_a_record_of_an_older_state_is_readable() -> None:
 
 def test_live_incidents_can_be_read_while_others_begin() -> None:
     store = IncidentStore(remember_all=False)
-    first = store.create(table_finding())
+    first = store.join(table_finding(), GATHER)
     read = iter(store)
-    store.create(msgspec.structs.replace(table_finding(), id="another"))
+    assert store.join(finding(scope("table", "users"), "another"), GATHER) is not first
     assert list(read) == [first]

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import alerting.incidents.incident_store
+from alerting.incidents.answers import finding_entry
 from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
-from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.reported_state import GAP, WORSE, quiet_period
+from alerting.incidents.reported_state import GAP, WORSE
+from alerting.incidents.timing import quiet_period
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
@@ -33,6 +35,7 @@ from tests.alerting.given import (
     scope,
     share,
     table_finding,
+    written,
 )
 
 QUIET = Settings().incidents.quiet
@@ -264,7 +267,7 @@ def test_when_late_data_withdraws_the_main_finding_the_message_is_about_the_next
     [notice] = incidents.feed([withdrawn(table, T0 + 120, 1)], T0 + 120)
     assert (notice.action, notice.milestones) == (Action.UPDATE, [Milestone.AMENDED])
     assert (notice.incident.primary.about, notice.incident.members) == (PUT, [])
-    line = finding_to_json(withdrawn(table, T0 + 120, 1), notice.incident)
+    line = written(finding_entry(withdrawn(table, T0 + 120, 1), notice.incident))
     assert (line["sent"], line["reason"]) == ("none", NoticeReason.LATE.value)
 
 
@@ -396,6 +399,24 @@ def test_of_more_than_ten_thousand_that_have_ended_the_oldest_are_forgotten(
     ]
     first = finding(scope("table", "t0"), start=T0, seen=T0 + 12 * 3 * 3600)
     assert incidents._store.of_finding(first.id) is None
+
+
+def test_what_closes_once_all_others_are_forgotten_is_the_same_after_a_restart() -> None:
+    parts = []
+    for restarts in (False, True):
+        incidents = Incidents(Settings())
+        for number in range(2):
+            at = T0 + number * 40 * DAY
+            one = finding(scope("table", f"t{number}"), start=at, seen=at)
+            incidents.feed([one], at)
+            if restarts:
+                fresh = Incidents(Settings())
+                fresh.restore(incidents.snapshot())
+                incidents = fresh
+            incidents.feed([ended(one, at + 60)], at + 60)
+            incidents.feed([], at + DAY)
+        parts.append(incidents.snapshot())
+    assert parts[0] == parts[1]
 
 
 def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from alerting.incidents.incident import Incident, finding_to_json
+from alerting.incidents.answers import finding_entry, incident_entry
+from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from alerting.incidents.preceding import BEFORE, KEPT_SECONDS, MOST, MOST_NAMED, RecentChanges
@@ -29,6 +30,7 @@ from tests.alerting.given import (
     scope,
     share,
     table_finding,
+    written,
 )
 
 BEGAN = T0 - 120  # as findings of ``given`` do
@@ -137,18 +139,18 @@ def test_the_change_is_in_every_form_of_json() -> None:
     incident = opened(
         finding(ROUTE, start=BEGAN - 86400), finding(PUT, callers=[share(ROUTE, 1.0)]), changes=[change()]
     )
-    written = {
+    shown = {
         "ts": BEGAN - 120,
-        "of": PUT.to_json(),
+        "of": written(PUT.as_answer()),
         "what": "deploy",
         "version": "42",
         "by": "ci",
         "url": "https://ci.example.com/42",
         "after": 120,
     }
-    assert incident.to_json()["changes"] == [written]
-    assert finding_to_json(incident.primary, incident)["changes"] == [written]
-    assert finding_to_json(finding(TABLE), incident)["changes"] == []
+    assert written(incident_entry(incident))["changes"] == [shown]
+    assert written(finding_entry(incident.primary, incident))["changes"] == [shown]
+    assert written(finding_entry(finding(TABLE), incident))["changes"] == []
 
 
 # -- what becomes known late -------------------------------------------------------------------------

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.severity import Grade, Harm, Severity, of_finding, reached, severity
 from detectors.model.finding import Affected, Failures, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge
-from tests.alerting.given import PUT, ROUTE, SERVICE, TABLE, finding, growth_finding, incident, scope
+from tests.alerting.given import PUT, ROUTE, SERVICE, TABLE, finding, growth_finding, incident, scope, written
 from tests.alerting.incidents.test_absence_incidents import absence, fatal
 
 BUY = scope("route", "POST /buy")
@@ -110,7 +111,7 @@ def test_an_edge_has_a_severity_too() -> None:
 
 
 def test_an_incident_is_written_with_its_severity_and_who_it_hurts() -> None:
-    line = incident().to_json()
+    line = written(incident_entry(incident()))
     assert line["severity"] == {"level": "low", "harm": "load", "share": 0.0}
     assert line["affected"] == {
         "requests": None,

@@ -10,11 +10,10 @@ from alerting.messages.render import Renderer
 from alerting.words.locales import ENGLISH, JAPANESE
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Verdict
-from tests.alerting import notices
-from tests.alerting.given import PUT, T0, finding, growth_finding, incident
+from tests.alerting.given import PUT, T0, finding, incident
 from tests.alerting.incidents.test_absence_incidents import absence, fatal
-from tests.alerting.message_makers import LINKS, ZONE, digest, dispatch, notice, page, said
-from tests.alerting.messages.test_verdict_messages import near
+from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, page, said
+from tests.alerting.messages.made_incidents import near
 
 LAST_WEEK: dict[str, Any] = {"weeks_used": [1]}
 YESTERDAY: dict[str, Any] = {"weeks_used": [], "compared_with": "yesterday"}
@@ -57,22 +56,3 @@ def test_page_and_thread_say_what_little_a_young_baseline_has(
 def test_the_thread_adds_nothing_to_a_page_whose_baseline_is_older_or_none(of: Finding) -> None:
     assert "ompared" not in thread(of)
     assert "Compared with" in said(page(incident(of)))
-
-
-def test_a_holiday_is_compared_with_a_number_of_holidays() -> None:
-    one, three = (
-        finding(PUT, compared_with="holidays", weeks_used=used, weeks_left_out=left_out)
-        for used, left_out in (([1], []), ([1, 2, 4], [3]))
-    )
-    assert "Holiday: compared with the last holiday or Sunday\n" in said(page(incident(one)))
-    shown = said(page(incident(three)))
-    assert "Holiday: compared with the last 3 holidays and Sundays (1 more excluded)\n" in shown
-    shown = said(page(incident(three), words=JAPANESE))
-    assert "休日のため、直近3回の休日・日曜と比較（1回は除外）\n" in shown
-
-
-@pytest.mark.parametrize(("words", "reported"), [(ENGLISH, "based on 21 days"), (JAPANESE, "21日間の傾向")])
-def test_growth_in_the_digest_says_how_many_days_it_was_seen(words: Phrases, reported: str) -> None:
-    for days in (None, 12.0):
-        grows = notices.incident(primary=growth_finding(PUT, days=days))
-        assert reported in said(digest([grows], words=words))

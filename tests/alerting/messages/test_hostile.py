@@ -24,10 +24,11 @@ from alerting.messages.render import Renderer
 from alerting.report.preview import fragment
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Cause, Verdict
+from detectors.model.finding import Affected, Cause, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
+from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice
@@ -62,6 +63,7 @@ def hostile(name: str, other: str, verdict: Verdict, *, edge: bool, key: bool) -
         missed=9.0,
         callers=[share(scope, 0.3) for scope in scopes],
         suspects=[share(scope, 0.9) for scope in scopes[3:5]],
+        affected=Affected(requests=9.0, seconds=60, routes=scopes),
         throttle_reasons={name: 3.0, other: 1.0},
         touches=scopes,
         causes=[Cause(scope=scopes[1], measure=Measure.ERRORS_BACKEND, score=0.9)],
@@ -145,6 +147,7 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
         action=Action.DIGEST,
         hottest=[Hot(scope, 0.4, former=scope)],
         standings=Standings(uses * 9, uses * 9, uses * 9),
+        maturity=[Maturity(T0, {"table": 9}, [scope] * 5)],
     )
     yield render(dispatch(day, Form.DIGEST, expiring=ending, held={name: 3}))
     answers = Answers(LINKS, ZONE, words)

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
-from alerting.commands.memo import Memo, memo_text
+from alerting.commands.memo import memo_text
 from alerting.messages import examples as made
 from alerting.messages.incident_markdown import (
     IncidentMarkdown,
@@ -26,14 +26,9 @@ from tests.alerting.given import T0
 from tests.alerting.message_makers import LINKS, ZONE
 from tests.alerting.messages.test_hostile import hostile, memos
 from tests.alerting.messages.test_message import names
-from tests.alerting.messages.test_request_lines import with_examples
 from tests.alerting.notices import press
 
 SHORT = names.map(lambda name: name[:40])  # the parser of the tests takes seconds for long ones
-SMALL_PRINT = (
-    "As of 2026-11-24 20:24 JST · incident 5f1c09d27ab34e6680c1 · Fingerprint: feed · "
-    "Previous incident: 0123456789abcdef0123"
-)
 KINDS = [
     "text",
     "text_special",
@@ -54,46 +49,6 @@ def known(name: str, **changes: Any) -> KnownIncident:
 
 def written(of: KnownIncident, words: Phrases = ENGLISH) -> str:
     return IncidentMarkdown(LINKS, words, ZONE).document(of).markdown
-
-
-def test_it_has_everything_that_the_message_and_details_have_and_the_memos_in_full() -> None:
-    text = "first\n\nsecond, see https://wiki.example.com/a_b(c)?d=1&e=2."
-    given = known("noted", follows="0123456789abcdef0123", fingerprint="feed")
-    memo = Memo(id="m", number=9, at=T0, written=T0, by="U012AB3CD", text=text, incident="before")
-    shown = written(given._replace(memos=[memo, *given.memos[1:]]))
-    lines = shown.splitlines()
-    assert lines[0] == "# SPIKE · table items · wcu +362 %"
-    assert [line for line in lines if line.startswith("## ")] == [
-        "## Memos",
-        "## What people did",
-        "## Called by · share of the increase in wcu",
-        "## Clients and tenants",
-        "## Throttling reasons",
-        "## Grouped findings",
-        "## Links",
-        "## Baseline",
-    ]
-    for line in (
-        "- **Severity**: HIGH · calls are throttled",
-        "- **Since**: 2026-11-24 20:00 JST",
-        "- **Noted** (2026-11-24 20:22 JST, alice):",
-        "- **Last time** (2025-10-09 18:00 JST, **`@U012AB3CD`**):",
-        "  > first",
-        "  >",
-        "  > second, see <https://wiki.example.com/a_b(c)?d=1&e=2>.",
-        "- 2026-11-24 20:19 JST · **Acknowledged** by on-call",
-        "- client ios 3.2.1 · 88 % · 6.4 wcu/s → 28 wcu/s · more calls",
-        "- **Weeks excluded (weeks ago)**: 3",
-        SMALL_PRINT,
-    ):
-        assert line in lines, shown
-    assert "[metrics](<https://ap-northeast-1.console.aws.amazon.com/" in shown
-
-
-def test_it_has_its_requests_with_their_links() -> None:
-    shown = written(KnownIncident(with_examples(), T0))
-    assert "## Requests" in shown
-    assert re.search(r"^- \*\*Most capacity\*\* · .*\[.+\]\(<https://", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)

@@ -1,78 +1,24 @@
 """Memos are in the message, in Details, and in the data for programs, in both languages."""
 
-import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Form, Line
-from alerting.commands.memo import LONGEST, Memo
+from alerting.commands.memo import LONGEST
 from alerting.messages.modals import details
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import memo_mrkdwn
-from alerting.outbox.ports import SubjectState
-from alerting.sinks.alertmanager import in_alerts
-from alerting.sinks.webhook import in_json
-from alerting.words.locales import ENGLISH, LANGUAGES
+from alerting.words.locales import LANGUAGES
 from alerting.words.mrkdwn import restored
 from alerting.words.phrases import Phrases
-from tests.alerting.given import T0, incident
+from tests.alerting.given import T0
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, said
+from tests.alerting.messages.made_incidents import MEMOS, OPEN, memo
 from tests.alerting.slack_standin import content_error, texts, view_error
-
-OPEN = incident()
-
-
-def memo(number: int, of: str, text: str = "", by: str = "alice") -> Memo:
-    at = T0 - 86400 * (100 - number)
-    return Memo(
-        id=f"m{number}", number=number, at=at, written=at, by=by, text=text or f"memo {number}", incident=of
-    )
-
-
-MEMOS = [
-    memo(1, "first", "the nightly import"),
-    memo(2, "second", "ios 3.2.1 retried without backoff", by="U012AB3CD"),
-    memo(3, OPEN.id, "the same build again"),
-]
-
-
-def lines(words: Phrases, memos: list[Memo]) -> list[str]:
-    message = Renderer(LINKS, ZONE, words)(dispatch(notice(OPEN), memos=memos))
-    assert content_error({"text": message.text, "blocks": message.blocks}) is None
-    begin = tuple(
-        f"*{text}*" for text in (words.labels.noted, words.labels.last_time, words.labels.earlier_time)
-    )
-    return [line for line in said(message).splitlines() if line.startswith(begin) or "memo" in line]
-
-
-def test_a_message_says_what_was_learnt_the_last_time_then_earlier_then_what_is_noted_now() -> None:
-    last, earlier, own = lines(ENGLISH, MEMOS)
-    assert last.startswith("*Last time* (<!date^")
-    assert last.endswith(", <@U012AB3CD>): ios 3.2.1 retried without backoff")
-    assert earlier.startswith("*Earlier* (")
-    assert earlier.endswith("|2025-07-02 18:00 JST>, alice): the nightly import")
-    assert own.startswith("*Noted* (")
-    assert own.endswith(", alice): the same build again")
-
-
-def test_it_says_the_same_in_japanese() -> None:
-    last, earlier, own = lines(LANGUAGES[1], MEMOS)
-    assert last.startswith("*前回* （<!date^")
-    assert last.endswith("、<@U012AB3CD>）: ios 3.2.1 retried without backoff")
-    assert earlier.startswith("*以前* （")
-    assert own.startswith("*メモ* （")
-
-
-def test_of_many_the_newest_are_shown_and_the_others_counted() -> None:
-    many = [*(memo(n, "first") for n in range(8)), *(memo(n, OPEN.id) for n in range(8, 14))]
-    shown = said(Renderer(LINKS, ZONE)(dispatch(notice(OPEN), memos=many)))
-    assert [n for n in range(14) if f": memo {n}\n" in f"{shown}\n"] == [5, 6, 7, 11, 12, 13]
-    assert "and 8 more" in shown
 
 
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
@@ -98,29 +44,6 @@ def test_the_line_of_a_thread_has_a_memo_whole_or_cut_where_it_would_not_fit(
     assert "<@U012AB3CD>" in said(message)
     assert "<!here>" not in said(message)
     assert ("long " * 199 in said(message)) == text.startswith("long")
-
-
-def test_webhooks_and_alertmanager_get_them_too() -> None:
-    sent = dispatch(notice(OPEN), memos=MEMOS)
-    content = in_json(LINKS)(sent, SubjectState())
-    assert content is not None
-    assert content.body is not None
-    got = json.loads(content.body)["data"]["incident"]["memos"]
-    assert [(memo["incident"], memo["by"], memo["text"]) for memo in got] == [
-        (memo.incident, memo.by, memo.text) for memo in MEMOS
-    ]
-    assert got[0]["at"] == got[0]["written"] == MEMOS[0].at
-    alert = in_alerts(LINKS, {})(sent, SubjectState())
-    assert alert is not None
-    assert alert.body is not None
-    assert json.loads(alert.body)[0]["annotations"]["memos"] == (
-        "2025-07-04, alice: the same build again; 2025-07-03, U012AB3CD: ios 3.2.1 retried without backoff; "
-        "2025-07-02, alice: the nightly import"
-    )
-    none = in_alerts(LINKS, {})(replace(sent, memos=[]), SubjectState())
-    assert none is not None
-    assert none.body is not None
-    assert "memos" not in json.loads(none.body)[0]["annotations"]
 
 
 @given(

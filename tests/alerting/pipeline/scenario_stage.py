@@ -15,9 +15,7 @@ from alerting.incidents.notice import Notice, identify
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Receiver
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from config.links import Links
 from config.settings import Settings
@@ -135,7 +133,7 @@ class Stage:
     def _begin(self) -> None:
         settings = self._scenario.settings
         zone = ZoneInfo(settings.digest.timezone)
-        self._sink = SlackSink(TOKEN, self._slack.base_url, zone, timeout=5)
+        self._sink = SlackSink(TOKEN, self._slack.base_url, Renderer(Links(settings.links), zone), timeout=5)
         fallback = settings.slack.fallback_channel
         outbox = Outbox(
             self._storage,
@@ -143,9 +141,7 @@ class Stage:
             fallback=lambda _: None if fallback is None else f"slack:{fallback}",
         )
         self._pipeline = Watched(settings, self._seen)
-        content = in_messages(Renderer(Links(settings.links), zone))
-        receivers = {"slack": Receiver(self._sink, content)}
-        self._courier = Courier(outbox, receivers, self._pipeline, clock=self._clock)
+        self._courier = Courier(outbox, {"slack": self._sink}, self._pipeline, clock=self._clock)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

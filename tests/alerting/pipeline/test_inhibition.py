@@ -26,7 +26,7 @@ def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
     one.feed([wide, inner, resolved(inner, LATER + 600), resolved(wide, LATER + 900)], LATER + 900)
     fate = one.fate("a")
     assert fate is not None
-    assert fate == (
+    assert (fate.sent, fate.reason, fate.alerted) == (
         "none",
         f"inhibited by incident w about the whole account {ACCOUNT}; it ended before it was reported",
         None,

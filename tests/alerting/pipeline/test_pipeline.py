@@ -332,6 +332,37 @@ def test_the_end_of_a_hold_that_another_has_replaced_changes_nothing_before_or_a
     assert fate.reason.startswith("snoozed until 2025-10-09 11:01 UTC by U1")
 
 
+def _ask(number: int, kind: CommandKind, at: int, incident: str, **given: Any) -> Command:
+    return Command(id=f"c{number}", kind=kind, at=at, by="U1", incident=incident, **given)
+
+
+def test_a_memo_after_one_that_was_removed_has_the_same_number_after_a_restart() -> None:
+    commands = [
+        _ask(0, CommandKind.NOTE, T0 + 61, "a"),
+        _ask(1, CommandKind.FORGET, T0 + 121, "c0"),
+        _ask(2, CommandKind.NOTE, T0 + 181, "a"),
+    ]
+    whole, one = _run(_fresh(), [opened()], commands, T0 + HOUR, set(), restart=False)
+    cut, other = _run(_fresh(), [opened()], commands, T0 + HOUR, set(), restart=True)
+    assert cut == whole
+    assert other.snapshot() == one.snapshot()
+
+
+def test_what_an_account_held_continues_in_its_silenced_messages_in_one_order_after_any_restart() -> None:
+    first, second = opened("i1", scope("table", "items")), opened("i2", scope("table", "items2"))
+    over = [resolved(first, T0 + 300), resolved(second, T0 + 300)]
+    wide = opened("i3", scope("account", "123456789012"), T0 + 360)
+    back = [reopened(over[1], T0 + 420), reopened(over[0], T0 + 480)]
+    notices = [first, second, *over, wide, *back, resolved(wide, T0 + 600)]
+    silent = _ask(0, CommandKind.SNOOZE, T0 + 541, "", until=T0 + HOUR, matcher=Matcher(scopes=["table:*"]))
+    whole, one = _run(_fresh(), notices, [silent], T0 + HOUR, set(), restart=False)
+    cut, other = _run(_fresh(), notices, [silent], T0 + HOUR, set(), restart=True)
+    assert cut == whole
+    assert other.snapshot() == one.snapshot()
+    edited = [item.subject for item in whole if item.at == T0 + 600 and item.form is Form.PARENT]
+    assert edited == ["i3", "i1", "i2"]
+
+
 @settings(max_examples=25)
 @given(stories())
 def test_no_dispatch_has_the_id_of_another_and_only_posted_messages_get_lines(

@@ -21,9 +21,7 @@ DAY = 86400
 
 def card(incident: Incident, notices: list[Notice]) -> Card:
     renderer = Renderer(Links(Settings().links), ZoneInfo("Asia/Tokyo"))
-    return Cards(ReportedIncidents(notices), renderer, ZoneInfo("Asia/Tokyo"), {incident.id: ""}).card(
-        incident
-    )
+    return Cards(ReportedIncidents(notices), renderer, {incident.id: ""}).card(incident)
 
 
 def facts(of: Card) -> dict[str, tuple[str, str]]:

@@ -86,7 +86,7 @@ def notices_of(findings: list[list[Finding]]) -> tuple[Incidents, list[Notice]]:
 
 
 def test_a_preview_shows_the_buttons_and_whom_the_message_calls() -> None:
-    seen = Elements(fragment(message_of(incident(), calls="U012AB3CD here"), ZONE, at=T0))
+    seen = Elements(fragment(message_of(incident(), mention="U012AB3CD here"), ZONE, at=T0))
     for expected in ("Acknowledge", "Snooze… ▾", "Not an anomaly", "@U012AB3CD", "@here"):
         assert expected in seen.text
 

@@ -140,7 +140,7 @@ def test_a_report_of_many_incidents_stays_small_and_says_what_is_left_out(tmp_pa
 
 
 def test_a_report_of_a_quiet_week_says_so(tmp_path: Path) -> None:
-    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), ZONE)
+    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE))
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "Nothing happened" in html
     assert "<form" not in html
@@ -151,7 +151,7 @@ def test_incidents_and_notices_alone_are_enough(tmp_path: Path) -> None:
     incidents, notices = notices_of(
         [[first, growth_finding(scope("table", "users"))], [ended(first, T0 + 1200)]],
     )
-    write_report(tmp_path / "r.html", incidents.all(), notices, Renderer(LINKS, ZONE), ZONE)
+    write_report(tmp_path / "r.html", incidents.all(), notices, Renderer(LINKS, ZONE))
     html = (tmp_path / "r.html").read_text("utf-8")
     seen = Elements(html).text
     assert html.count('<article class="card"') == 2
@@ -256,7 +256,7 @@ def test_no_secret_of_an_address_is_in_the_report(tmp_path: Path) -> None:
             alertmanagers=[AlertmanagerSettings(name="am", url="http://u:pw@alerts.example:9093")],
         )
     )
-    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), ZONE, settings=used)
+    write_report(tmp_path / "r.html", [], [], Renderer(LINKS, ZONE), settings=used)
     html = (tmp_path / "r.html").read_text("utf-8")
     assert "https://hooks.example/…" in html
     assert "http://alerts.example:9093" in html
@@ -320,7 +320,5 @@ def test_a_long_curve_is_thinned_without_losing_its_furthest_point() -> None:
 
 
 def test_a_head_that_knows_nothing_takes_its_span_from_the_incidents(tmp_path: Path) -> None:
-    write_report(
-        tmp_path / "r.html", [of(spike(T0))], [], Renderer(LINKS, ZONE), ZONE, about=ReportHead(source="x")
-    )
+    write_report(tmp_path / "r.html", [of(spike(T0))], [], Renderer(LINKS, ZONE), ReportHead(source="x"))
     assert "2025-10-09 18:00 JST to 2025-10-09 18:30 JST" in (tmp_path / "r.html").read_text("utf-8")

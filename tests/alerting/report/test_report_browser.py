@@ -60,16 +60,20 @@ def opened(browser: Browser, file: Path, *, width: int = 1280, **context: Any) -
     return shown
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 def test_it_fits_every_screen_asks_nobody_for_anything_and_nothing_goes_wrong(
-    browser: Browser, files: Files, width: int
+    browser: Browser, files: Files
 ) -> None:
     for file in files:
-        shown = opened(browser, file, width=width)
-        root = "document.documentElement"
-        assert shown.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
-        shown.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-        assert shown.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
+        shown = opened(browser, file)
+        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        for unfolded in (False, True):
+            if unfolded:
+                shown.page.evaluate(
+                    "for (const each of document.querySelectorAll('details')) each.open = true"
+                )
+            for width in WIDTHS:
+                shown.page.set_viewport_size({"width": width, "height": 900})
+                assert shown.page.evaluate(over) == 0, (file, width)
         assert shown.wrong == []
         assert {url.split(":")[0] for url in shown.asked} <= {"file", "data"}
         left()

@@ -12,7 +12,7 @@ from alerting.outbox.ports import Result
 from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.http_sink import LONGEST, outcome_of_status
 from alerting.sinks.slack import SlackSink
-from tests.alerting.delivery_world import PATIENT, ZONE
+from tests.alerting.delivery_world import PATIENT, render
 from tests.alerting.slack_standin import TOKEN
 
 
@@ -45,7 +45,7 @@ async def url() -> AsyncIterator[str]:
 
 
 async def test_an_answer_without_an_end_is_not_read_on(url: str) -> None:
-    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/endless/", ZONE, timeout=600) as sink:
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/endless/", render, timeout=600) as sink:
         outcome = await sink.authorise()
     assert (outcome.result, outcome.error) == (Result.UNKNOWN, "its answer has no end")
 
@@ -67,7 +67,7 @@ async def test_an_absurd_time_to_wait_is_cut_and_without_one_the_wait_grows(
 ) -> None:
     headers = {} if asked == "none" else {"Retry-After": asked}
     assert outcome_of_status(429, headers, time.time()).retry_after == wait
-    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/{asked}/", ZONE) as sink:
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/{asked}/", render) as sink:
         outcome = await sink.authorise()
     assert (outcome.result, outcome.retry_after) == (Result.RETRY, wait)
 
@@ -83,6 +83,6 @@ async def test_a_yes_that_is_not_slack_s_is_no_message_in_a_channel(url: str) ->
         created=time.time(),
         message=Message(text="a page", blocks=[]),
     )
-    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/yes/", ZONE) as sink:
+    async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/yes/", render) as sink:
         outcome = await sink.deliver(row)
     assert (outcome.result, outcome.error) == (Result.UNKNOWN, "its answer is not one of Slack's")

@@ -11,19 +11,21 @@ import structlog
 from msgspec.structs import replace
 
 from alerting.commands.dispatch import Dispatch, Form
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incidents import Incidents
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.ports import Receiver, SubjectState
-from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink, in_alerts
-from alerting.sinks.webhook import WebhookSink, in_json
+from alerting.outbox.ports import SubjectState
+from alerting.sinks.alertmanager import AGAIN, AlertmanagerSink
+from alerting.sinks.http_sink import HttpOptions
+from alerting.sinks.webhook import WebhookSink
 from config.links import Links
 from config.secret import SecretError
 from config.settings import OWN_LABELS, Settings, WebhookSettings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
-from streams.notify.http_receivers import http_receivers, key_of
+from streams.notify.http_receivers import http_sinks, key_of
 from tests.alerting.delivery_world import IMPATIENT, PATIENT, DeliveryWorld, JointClock, Memory
-from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding
+from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding, written
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import KEY, SECRET, WebhookStandin
 from tests.alerting.slack_standin import SlackStandin
@@ -59,17 +61,15 @@ impatiently = pytest.mark.parametrize("patience", [IMPATIENT], indirect=True)
 @pytest.fixture
 async def bench(patience: float) -> AsyncIterator[Bench]:
     clock = JointClock(T0, workers=3)
+    options = HttpOptions(LINKS, timeout=patience, now=clock.now)
     async with (
         SlackStandin(now=clock.now) as slack,
         WebhookStandin(clock.now) as hook,
         AlertmanagerStandin(clock.now) as pager,
-        WebhookSink("webhook:pager", f"{hook.url}/hook", KEY, patience, clock.now) as webhook,
-        AlertmanagerSink("alertmanager:ops", pager.url, patience, clock.now) as alertmanager,
+        WebhookSink("webhook:pager", f"{hook.url}/hook", KEY, options) as webhook,
+        AlertmanagerSink("alertmanager:ops", pager.url, {"team": "backend"}, options) as alertmanager,
     ):
-        others = {
-            "webhook:pager": Receiver(webhook, in_json(LINKS)),
-            "alertmanager:ops": Receiver(alertmanager, in_alerts(LINKS, {"team": "backend"})),
-        }
+        others = {"webhook:pager": webhook, "alertmanager:ops": alertmanager}
         world = DeliveryWorld(slack, clock, Memory(), SETTINGS, others=others)
         yield Bench(world, hook, pager)
         await world.kill()
@@ -139,12 +139,12 @@ def test_a_configured_severity_replaces_ours_and_an_alert_of_an_old_outbox_keeps
     sent = Dispatch(
         id="d", destination="alertmanager:ops", form=Form.PARENT, subject="s", notice=opened, at=T0
     )
-    fixed = in_alerts(LINKS, {"severity": "page"})(sent, SubjectState())
+    fixed = AlertmanagerSink("a", "", {"severity": "page"}).render(sent, SubjectState())
     assert fixed is not None
     assert fixed.body is not None
     assert json.loads(fixed.body)[0]["labels"]["severity"] == "page"
     old = {"alertname": "Uneri", "severity": "page", "incident": "a"}
-    kept = in_alerts(LINKS, {})(sent, SubjectState(key=json.dumps(old)))
+    kept = AlertmanagerSink("a", "", {}).render(sent, SubjectState(key=json.dumps(old)))
     assert kept is not None
     assert kept.body is not None
     [alert] = json.loads(kept.body)
@@ -159,7 +159,7 @@ async def test_a_webhook_gets_all_of_an_incident_with_links_and_who_did_what(ben
     [(identity, body)] = hook.arrived.items()
     assert body["timestamp"] == "2025-10-09T09:00:00Z"
     data = body["data"]
-    assert data["incident"] == json.loads(json.dumps({**opened.incident.to_json(), "memos": []}))
+    assert data["incident"] == {**written(incident_entry(opened.incident)), "memos": []}
     assert data["action"] == "open"
     assert data["links"]["table"].startswith("https://")
     assert len(identity) == 20
@@ -281,10 +281,9 @@ async def test_a_flood_is_one_body_that_lists_all_and_an_alert_each_for_a_pager_
 
 
 def test_a_webhook_whose_secret_is_missing_sends_nothing_unsigned() -> None:
-    receivers, sinks = http_receivers(SETTINGS, LINKS, {})
-    assert sorted(receivers) == ["alertmanager:ops", "webhook:pager"]
-    assert len(sinks) == 1
-    assert "HOOK_SECRET is not set" in repr(receivers["webhook:pager"].sink)
+    sinks = http_sinks(SETTINGS, LINKS, {})
+    assert sorted(sinks) == ["alertmanager:ops", "webhook:pager"]
+    assert "HOOK_SECRET is not set" in repr(sinks["webhook:pager"])
     webhook = WebhookSettings(name="pager", url="http://127.0.0.1/", secret_env="HOOK_SECRET")  # noqa: S106
     assert key_of(webhook, {"HOOK_SECRET": SECRET}) == KEY
     with pytest.raises(SecretError, match="is invalid") as caught:

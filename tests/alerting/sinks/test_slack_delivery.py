@@ -20,13 +20,11 @@ from alerting.incidents.notice import Notice
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow, Send, State, rows_of
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.message_content import in_messages
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
-from tests.alerting.delivery_world import IMPATIENT, SETTINGS, ZONE, DeliveryWorld, FakeClock, Memory, render
+from tests.alerting.delivery_world import IMPATIENT, SETTINGS, DeliveryWorld, FakeClock, Memory, render
 from tests.alerting.given import T0, ended, growth_finding, notices_of, scope, table_finding
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 
@@ -393,10 +391,9 @@ async def test_slack_that_cannot_be_reached_is_one_clear_line_and_then_it_goes_o
     closed_port: int,
 ) -> None:
     clock = FakeClock()
-    sink = SlackSink(TOKEN, f"http://127.0.0.1:{closed_port}/api/", ZONE)
+    sink = SlackSink(TOKEN, f"http://127.0.0.1:{closed_port}/api/", render)
     outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
-    receivers = {"slack": Receiver(sink, in_messages(render))}
-    courier = Courier(outbox, receivers, Pipeline(SETTINGS), clock=clock)
+    courier = Courier(outbox, {"slack": sink}, Pipeline(SETTINGS), clock=clock)
     with structlog.testing.capture_logs() as logs:
         task = asyncio.create_task(courier.run())
         await courier.put([opened()])
@@ -457,9 +454,9 @@ async def test_the_standin_refuses_a_wrong_upload_and_wrong_blocks(world: Delive
 
 
 async def test_on_the_real_clock_a_page_and_its_chart_are_out_within_seconds() -> None:
-    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, ZONE) as sink:
+    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, render) as sink:
         outbox = Outbox(Memory(), random.Random(7))  # noqa: S311  spreads retries
-        courier = Courier(outbox, {"slack": Receiver(sink, in_messages(render))}, Pipeline(SETTINGS))
+        courier = Courier(outbox, {"slack": sink}, Pipeline(SETTINGS))
         await courier.start()
         await courier.put([opened()])
         task = asyncio.create_task(courier.run())

@@ -18,17 +18,15 @@ from alerting.messages.incident_page import thread_line
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Receiver
 from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
-from alerting.sinks.message_content import in_messages
 from alerting.sinks.terminal import Terminal, TerminalSink, curve
 from alerting.words.locales import ENGLISH
 from config.links import Links
 from config.settings import LinksSettings, Settings
 from tests.alerting.delivery_world import FakeClock, Memory
 from tests.alerting.given import T0, TABLE, finding, incident, notices_of, table_finding
-from tests.alerting.message_makers import page
+from tests.alerting.message_makers import dispatch, notice, page
 
 ZONE = ZoneInfo("Asia/Tokyo")
 LINKS = Links(Settings().links)
@@ -43,7 +41,7 @@ def shown(
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=100, legacy_windows=False, _environ=XTERM)
     one = incident(table_finding(scope=TABLE._replace(name=name)))
-    message = render_page(one, links, ZONE, ENGLISH, at=T0)
+    message = render_page(dispatch(notice(one)), links, ZONE, ENGLISH)
     Terminal(console, ZONE, environment=environment).show(message, at=T0, incident=one)
     return written.getvalue()
 
@@ -110,7 +108,7 @@ def test_a_short_address_is_printed_where_it_cannot_be_a_hyperlink() -> None:
 async def test_an_edit_is_marked_as_an_update_and_does_not_look_like_a_new_page(terminal: bool) -> None:
     written = io.StringIO()
     console = Console(file=written, force_terminal=terminal, width=100, _environ=XTERM)
-    sink = TerminalSink(ZONE, console)
+    sink = TerminalSink(Renderer(LINKS, ZONE), console)
 
     async def show(send: Send, message: Message) -> str:
         before = len(written.getvalue())
@@ -147,10 +145,9 @@ def test_a_name_cannot_colour_the_terminal_or_write_rich_markup() -> None:
 
 async def test_as_a_sink_it_shows_every_message_once() -> None:
     written = io.StringIO()
-    sink = TerminalSink(ZONE, Console(file=written, width=100))
+    sink = TerminalSink(Renderer(LINKS, ZONE), Console(file=written, width=100))
     outbox = Outbox(Memory(), random.Random(1), pace=0.0)  # noqa: S311  spreads retries
-    receivers = {"slack": Receiver(sink, in_messages(Renderer(LINKS, ZONE)))}
-    courier = Courier(outbox, receivers, Pipeline(Settings()), clock=FakeClock())
+    courier = Courier(outbox, {"slack": sink}, Pipeline(Settings()), clock=FakeClock())
     notices = notices_of(table_finding(), finding(TABLE._replace(name="users"), "users"))
     await courier.put([*notices, *notices])
     task = asyncio.create_task(courier.run())

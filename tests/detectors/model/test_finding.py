@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerting.incidents.incident import finding_to_json
+from alerting.incidents.answers import finding_entry
 from alerting.messages.evidence import ranked, standing_out
 from alerting.report.carriers import carriers
 from alerting.words.locales import ENGLISH
@@ -48,9 +48,8 @@ def test_shares_of_one_kind_never_exceed_the_whole(shares: list[Share], data: st
         assert abs(part.more_calls + part.more_per_call - part.share) <= 1e-6 * max(part.share, 1)
     assert sum(share.share for share in ranked(of)) <= 1 + 1e-9
     assert sum(share.share for share in standing_out(of) if share.scope.kind == CLIENT) <= 1 + 1e-9
-    written = finding_to_json(of)["suspects"]
-    assert isinstance(written, list)
-    assert sum(share["share"] for share in written if share["kind"] == CLIENT) <= 1 + 1e-3
+    listed = finding_entry(of).suspects
+    assert sum(part.share for part in listed if part.kind == CLIENT) <= 1 + 1e-3
     for group in carriers(of, ENGLISH):
         assert sum(row.calls + row.per_call for row in group.rows) <= 100.5
 

@@ -12,7 +12,8 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings, TokensSettings
-from streams.cli.silences import add_silence, end_silence, show_silences
+from streams.cli.daemon_call import run_daemon_command
+from streams.cli.daemon_commands import SILENCES, UNSILENCE, add_silence
 from streams.notify.command_routes import SilenceRoutes
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
@@ -56,12 +57,12 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
     assert await asyncio.to_thread(add_silence, daemon.url, words, "2h", "a load test") == 0
     name = capsys.readouterr().out.split()[0]
     assert daemon.pipeline.feed([opened()], T0) == []
-    assert await asyncio.to_thread(show_silences, daemon.url) == 0
+    assert await asyncio.to_thread(run_daemon_command, SILENCES, daemon.url) == 0
     listed = capsys.readouterr().out.splitlines()
     assert "table:items or route:POST /items/{id}  until 2025-10-09 11:00:00 UTC" in listed[0]
     assert listed[0].endswith(": a load test")
     assert listed[1] == "config/1  table:known  until 2025-12-01 00:00:00 UTC  by the configuration: it moves"
-    assert await asyncio.to_thread(end_silence, daemon.url, name[:8]) == 0
+    assert await asyncio.to_thread(run_daemon_command, UNSILENCE, daemon.url, name[:8]) == 0
     assert daemon.pipeline.held() == []
 
 
@@ -75,7 +76,7 @@ async def test_a_silence_is_made_listed_and_ended(daemon: Daemon, capsys: pytest
 async def test_what_cannot_be_ended_is_one_line(
     daemon: Daemon, capsys: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
-    assert await asyncio.to_thread(end_silence, daemon.url, name) == 1
+    assert await asyncio.to_thread(run_daemon_command, UNSILENCE, daemon.url, name) == 1
     assert said in capsys.readouterr().err
 
 
@@ -110,7 +111,7 @@ async def test_a_silence_that_no_known_incident_matches_is_made_with_a_note(
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_silence_without_a_name_is_not_requested(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert end_silence("http://127.0.0.1:9", name) == 2
+    assert run_daemon_command(UNSILENCE, "http://127.0.0.1:9", name) == 2
     assert "name the silence" in capsys.readouterr().err
 
 
@@ -161,7 +162,7 @@ async def test_with_a_token_silences_are_changed_from_anywhere_and_without_one_b
         assert "a token that allows operate is needed" in capsys.readouterr().err
         monkeypatch.setenv("UNERI_TOKEN", token)
         assert await asyncio.to_thread(add_silence, url, ["table:items"], "2h", "") == 0
-        assert await asyncio.to_thread(show_silences, url) == 0
+        assert await asyncio.to_thread(run_daemon_command, SILENCES, url) == 0
         assert "table:items" in capsys.readouterr().out
         headers = {"Host": "uneri.example.com", "Authorization": f"Bearer {token}"}
         async with (

@@ -1,38 +1,23 @@
 """An error jump through the embedded daemon: Details and the webhook name requests that failed, redacted."""
 
-import asyncio
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import aiohttp
 import pytest
 
-from config.settings import (
-    JudgeSettings,
-    LocalSettings,
-    MatchSettings,
-    NotifySettings,
-    RouteSettings,
-    Settings,
-    SlackSettings,
-    WebhookSettings,
-)
 from streams.drivers.local.daemon import LocalDaemon
-from streams.notify import messenger
 from tests.alerting.sinks.webhook_standin import WebhookStandin
-from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
-from tests.alerting.slack_standin import TOKEN
+from tests.alerting.slack_app import SlackApp
+from tests.streams.drivers.world import know_slack, local_settings, running
 
 T0 = 1_760_000_400
 HOURS = 3
 JUMP = T0 + HOURS * 3600 - 600
 PLANTED = "alice@example.com"
-PATIENCE = 60
 
 
 def trace_of(number: int) -> str:
@@ -61,12 +46,6 @@ def backend() -> list[bytes]:
     return lines
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 def kept(state: Path) -> str:
     """Return the daemon's own tables: all but the log of records as they were received."""
     found = []
@@ -78,36 +57,21 @@ def kept(state: Path) -> str:
 
 
 async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
-    monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
-    monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
-    monkeypatch.setattr(messenger, "PACE", 0.01)
-    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
+    know_slack(monkeypatch)
     async with SlackApp() as slack, WebhookStandin(key=None) as hooks:
-        settings = Settings(
-            local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)),
-            judge=JudgeSettings(young=2 * 3600),
-            slack=SlackSettings(base_url=slack.base_url),
-            notify=NotifySettings(
-                since="2020-01-01",
-                webhooks=[WebhookSettings(name="hook", url=hooks.url)],
-                routes=[RouteSettings(match=MatchSettings(), to=["#uneri", "webhook:hook"])],
-            ),
-        )
-        daemon = LocalDaemon(settings)
-        running = asyncio.create_task(daemon.run())
-        await until(lambda: daemon.port or running.done())
-        slack.daemon = f"http://127.0.0.1:{daemon.port}"
-        try:
-            await post(slack.daemon, backend())
-            await until(lambda: slack.messages and hooks.arrived)
+        notify = {
+            "since": "2020-01-01",
+            "webhooks": [{"name": "hook", "url": hooks.url}],
+            "routes": [{"match": {}, "to": ["#uneri", "webhook:hook"]}],
+        }
+        given = {"judge": {"young": 2 * 3600}, "slack": {"base_url": slack.base_url}, "notify": notify}
+        async with running(LocalDaemon(local_settings(tmp_path, **given))) as world:
+            slack.daemon = world.url
+            await world.post(backend(), 500)
+            await world.until(lambda: slack.messages and hooks.arrived)
             await slack.press(slack.messages[0], "details", over="http")
-            await until(lambda: slack.views)
-            async with aiohttp.ClientSession() as session, session.get(f"{slack.daemon}/incidents") as answer:
-                shown = (await answer.json())["incidents"]
-        finally:
-            daemon.stop()
-            await running
+            await world.until(lambda: slack.views)
+            shown = json.loads((await world.get("/incidents"))[1])["incidents"]
         hold_to_details(slack.views[0])
         bodies = [entry["data"] for entry in hooks.arrived.values() if "incident" in entry["data"]]
         hold_to_examples(bodies[0]["incident"]["examples"])
@@ -119,14 +83,6 @@ async def test_people_see_requests_that_failed(tmp_path: Path, monkeypatch: pyte
     assert PLANTED not in sent
     assert "[email]" in kept(tmp_path)
     assert PLANTED not in kept(tmp_path)
-
-
-async def post(address: str, lines: list[bytes]) -> None:
-    async with aiohttp.ClientSession() as session:
-        for first in range(0, len(lines), 500):
-            body = b"\n".join(lines[first : first + 500])
-            async with session.post(f"{address}/events", data=body) as answer:
-                assert answer.status == 202
 
 
 def hold_to_examples(examples: list[dict[str, Any]]) -> None:

@@ -6,30 +6,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.notify.pipeline_status import Learning
+from tests.hand_clock import HandClock
 
 NOW = 1_764_158_400
 WEEK = 7 * 86400
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
 def test_learning_is_announced_shown_with_its_remaining_time_and_ended() -> None:
-    clock = Clock()
+    clock = HandClock()
     learning = Learning(ZoneInfo("UTC"), clock)
     with capture_logs() as logs:
         learning.observe(NOW - 2 * WEEK, NOW)
-        clock.at = 10
+        clock.now = 10
         learning.observe(NOW - 3 * WEEK // 2, NOW)
         assert learning.progress == "25% of the history, at 2025-11-16 00:00 UTC, 0:00:30 left"
-        clock.at = 40
+        clock.now = 40
         learning.observe(NOW - WEEK // 2, NOW)
-        clock.at = 50
+        clock.now = 50
         learning.observe(NOW, NOW)
         learning.observe(NOW + 60, NOW)
     assert learning.progress is None
@@ -44,7 +37,7 @@ def test_learning_is_announced_shown_with_its_remaining_time_and_ended() -> None
 
 @pytest.mark.parametrize("behind", [60, -60], ids=["as usual", "no history"])
 def test_what_is_only_a_little_behind_is_no_history(behind: int) -> None:
-    learning = Learning(ZoneInfo("UTC"), Clock())
+    learning = Learning(ZoneInfo("UTC"), HandClock())
     with capture_logs() as logs:
         learning.observe(0, NOW)
         learning.observe(NOW - behind, NOW)

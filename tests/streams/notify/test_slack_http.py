@@ -1,8 +1,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,19 +14,7 @@ from streams.notify import slack_http
 from streams.notify.slack_http import MAX_BODY, SlackHttp, SlackSignatures
 from streams.process.web.http_server import HttpServer
 from tests.alerting.slack_app import SECRET, SlackApp, signature_of
-
-
-class Recorder:
-    active = True
-
-    def __init__(self) -> None:
-        self.received: list[Mapping[str, Any]] = []
-
-    def on_action(self, payload: Mapping[str, Any]) -> None:
-        self.received.append(payload)
-
-    def on_command(self, form: Mapping[str, str]) -> None:
-        self.received.append(form)
+from tests.streams.notify.recorder import Recorder
 
 
 class Receiver:

@@ -14,24 +14,23 @@ from typer.testing import CliRunner
 from alerting.commands.command import Command
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
-from alerting.outbox import pictures
 from alerting.outbox.courier import Courier
-from config.settings import LocalSettings, NotifySettings, Settings, SlackSettings
 from streams.cli.commands import app
 from streams.drivers.local.daemon import LocalDaemon
-from streams.notify import messenger
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
-from tests.alerting.slack_app import APP_TOKEN, SECRET, SlackApp
-from tests.alerting.slack_standin import TOKEN, Posted, texts
+from tests.alerting.slack_app import SlackApp
+from tests.alerting.slack_standin import Posted, texts
+from tests.streams.drivers.world import World, know_slack, local_settings, running
 
 TRANSPORTS = ("socket", "http")
 
 
-class Scene:
+class Scene(World):
     """A daemon that has posted one page, and its Slack."""
 
     def __init__(self, daemon: LocalDaemon, slack: SlackApp) -> None:
-        self.daemon, self.slack = daemon, slack
+        super().__init__(daemon)
+        self.slack = slack
 
     @property
     def page(self) -> Posted:
@@ -49,11 +48,6 @@ class Scene:
             for line in shown(message).splitlines()
             if "<@" in line
         ]
-
-    async def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.02)
 
     async def answer(self) -> str:
         """Return the answers to the person alone."""
@@ -84,33 +78,16 @@ async def scene(
     groups: Any = None,
     **slack: Any,
 ) -> AsyncIterator[Scene]:
-    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKEN)
-    monkeypatch.setenv("SLACK_APP_TOKEN", APP_TOKEN)
-    monkeypatch.setenv("SLACK_SIGNING_SECRET", SECRET)
-    monkeypatch.setattr(messenger, "PACE", 0.01)  # other tests check the pace and the picture
-    monkeypatch.setattr(pictures, "APPEARS", 0.01)
-    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
+    know_slack(monkeypatch)
     async with SlackApp(groups=groups or {}) as stand_in:
         stand_in.appears = 0.0
-        settings = Settings(
-            local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)),
-            slack=SlackSettings(base_url=stand_in.base_url, **slack),
-            notify=NotifySettings(since="2020-01-01"),
-        )
-        daemon = LocalDaemon(settings)
-        running = asyncio.create_task(daemon.run())
-        async with asyncio.timeout(60):
-            while not daemon.port and not running.done():
-                await asyncio.sleep(0.01)
-        stand_in.daemon = f"http://127.0.0.1:{daemon.port}"
-        there = Scene(daemon, stand_in)
-        try:
+        daemon = LocalDaemon(local_settings(tmp_path, slack={"base_url": stand_in.base_url, **slack}))
+        async with running(daemon) as world:
+            stand_in.daemon = world.url
+            there = Scene(daemon, stand_in)
             await daemon.delivery.put(notices_of(table_finding()), T0 + 60)
             await there.until(lambda: stand_in.messages)
             yield there
-        finally:
-            daemon.stop()
-            await running
 
 
 @pytest.mark.parametrize("over", TRANSPORTS)

@@ -1,9 +1,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -12,19 +11,8 @@ from streams.notify.slack_api import SlackApi
 from streams.notify.slack_socket import SlackSocket
 from tests.alerting.slack_app import APP_TOKEN, SlackApp
 from tests.alerting.slack_standin import TOKEN
-
-
-class Recorder:
-    active = True
-
-    def __init__(self) -> None:
-        self.received: list[Mapping[str, Any]] = []
-
-    def on_action(self, payload: Mapping[str, Any]) -> None:
-        self.received.append(payload)
-
-    def on_command(self, form: Mapping[str, str]) -> None:
-        self.received.append(form)
+from tests.streams.drivers.world import until
+from tests.streams.notify.recorder import Recorder
 
 
 @asynccontextmanager
@@ -38,12 +26,6 @@ async def listening(slack: SlackApp, token: str = APP_TOKEN) -> AsyncIterator[tu
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_envelopes_are_acknowledged_and_passed_on() -> None:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config.settings import LocalSettings, Settings
+from config.settings import Settings
 from streams.drivers.local.daemon import LocalDaemon
 from streams.process.watchdog import Watchdog
+from tests.streams.drivers.world import local_settings, running
 
 DOCKERFILE = (Path(__file__).parents[3] / "Dockerfile").read_text(encoding="utf-8")
 
@@ -33,19 +34,14 @@ async def test_the_command_of_the_image_tells_a_healthy_daemon_from_a_stuck_one(
     tmp_path: Path, closed_port: int
 ) -> None:
     watchdog = Watchdog()
-    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state")))
-    daemon = LocalDaemon(settings, watchdog=watchdog)
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port:
-        await asyncio.sleep(0.01)
-    local, web = (section.listen.rpartition(":")[2] for section in (Settings().local, Settings().web))
-    ports = {local: str(daemon.port), web: str(closed_port)}  # another daemon may have the default one
-    ours = [ports.get(word, word) for word in command()]
-    healthy = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
-    assert (healthy.returncode, healthy.stderr) == (0, b"")
-    watchdog.report_stuck("the engine hangs")
-    stuck = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
-    assert stuck.returncode == 1
-    assert b"the engine hangs" in stuck.stderr
-    daemon.stop()
-    await task
+    daemon = LocalDaemon(local_settings(tmp_path / "state"), watchdog=watchdog)
+    async with running(daemon):
+        local, web = (section.listen.rpartition(":")[2] for section in (Settings().local, Settings().web))
+        ports = {local: str(daemon.port), web: str(closed_port)}  # another daemon may have the default one
+        ours = [ports.get(word, word) for word in command()]
+        healthy = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
+        assert (healthy.returncode, healthy.stderr) == (0, b"")
+        watchdog.report_stuck("the engine hangs")
+        stuck = await asyncio.to_thread(subprocess.run, ours, capture_output=True, check=False)
+        assert stuck.returncode == 1
+        assert b"the engine hangs" in stuck.stderr

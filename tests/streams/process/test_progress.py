@@ -6,18 +6,9 @@ import re
 import pytest
 
 from streams.process.progress import Progress
+from tests.hand_clock import HandClock
 
 AT = 1_760_000_000
-
-
-class Clock:
-    """Seconds that a test advances."""
-
-    def __init__(self) -> None:
-        self.now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Terminal(io.StringIO):
@@ -26,11 +17,11 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HandClock:
+    return HandClock(50.0)
 
 
-def test_a_plain_stream_gets_a_line_every_ten_seconds_with_the_time_left(clock: Clock) -> None:
+def test_a_plain_stream_gets_a_line_every_ten_seconds_with_the_time_left(clock: HandClock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         for second in range(31):
@@ -43,7 +34,9 @@ def test_a_plain_stream_gets_a_line_every_ten_seconds_with_the_time_left(clock: 
     ]
 
 
-def test_the_work_of_an_earlier_run_counts_neither_for_the_rate_nor_for_the_time_left(clock: Clock) -> None:
+def test_the_work_of_an_earlier_run_counts_neither_for_the_rate_nor_for_the_time_left(
+    clock: HandClock,
+) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         for second in range(11):
@@ -52,7 +45,7 @@ def test_the_work_of_an_earlier_run_counts_neither_for_the_rate_nor_for_the_time
     assert out.getvalue() == "replay: 91%, 9,000,500 records, 50/s, at 2025-10-09 08:53, 0:01:30 left\n"
 
 
-def test_the_rate_covers_the_last_seconds_and_the_time_left_the_last_minute(clock: Clock) -> None:
+def test_the_rate_covers_the_last_seconds_and_the_time_left_the_last_minute(clock: HandClock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         for second in range(241):  # fast at first, then a tenth of it
@@ -63,7 +56,7 @@ def test_the_rate_covers_the_last_seconds_and_the_time_left_the_last_minute(cloc
     assert last == "replay: 66%, 132,000 records, 100/s, 0:11:20 left"
 
 
-def test_a_stall_shows_in_the_rate_and_gives_no_time_left(clock: Clock) -> None:
+def test_a_stall_shows_in_the_rate_and_gives_no_time_left(clock: HandClock) -> None:
     out = io.StringIO()
     with Progress("replay", out, clock) as progress:
         progress.show(0.5, 500, 0)
@@ -72,7 +65,7 @@ def test_a_stall_shows_in_the_rate_and_gives_no_time_left(clock: Clock) -> None:
     assert out.getvalue() == "replay: 50%, 500 records, 0/s\n"
 
 
-def test_a_terminal_gets_a_bar_with_the_same(clock: Clock) -> None:
+def test_a_terminal_gets_a_bar_with_the_same(clock: HandClock) -> None:
     out = Terminal()
     with Progress("replay", out, clock) as progress:
         for second in range(5):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import LocalSettings, Settings
 from streams.drivers.local.daemon import LocalDaemon, run_local
 from streams.process.files.locks import lock_state
 from streams.process.files.state_folder import OpenFolderError, make_private
+from tests.streams.drivers.world import local_settings
 
 NOBODY = 65534
 HOLDER = """
@@ -28,7 +28,7 @@ def modes(folder: Path) -> dict[str, str]:
 
 
 def daemon(state: Path) -> LocalDaemon:
-    return LocalDaemon(Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state))))
+    return LocalDaemon(local_settings(state))
 
 
 async def test_only_its_user_can_enter_the_state_and_read_its_files(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_state_that_stays_open_to_others_is_refused_in_one_line(
     monkeypatch.setattr(Path, "chmod", lambda *_, **__: None)  # as on a file system without permissions
     with pytest.raises(OpenFolderError):
         make_private(tmp_path)
-    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)))
+    settings = local_settings(tmp_path)
     assert run_local(settings, [], None) == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
     assert f"other users have access to the folder {tmp_path}" in line
@@ -123,7 +123,7 @@ def test_a_link_in_the_state_is_refused_and_its_file_not_touched(
     state.mkdir()
     state.chmod(mode)
     (state / name).symlink_to(victim)
-    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
+    settings = local_settings(state)
     assert run_local(settings, [], None) == 1
     line = capfd.readouterr().err.strip().splitlines()[-1]
     assert f"{state / name} is a link, but must be a file of the state: move it away" in line
@@ -150,7 +150,7 @@ def test_the_state_of_another_user_is_refused_with_what_to_do(
     (tmp_path / "uneri.db").touch(0o600)
     tmp_path.chmod(0o755)
     monkeypatch.setattr(os, "geteuid", lambda: own + 4321)
-    settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)))
+    settings = local_settings(tmp_path)
     assert run_local(settings, [], None) == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
     assert f"{tmp_path} belongs to user " in line

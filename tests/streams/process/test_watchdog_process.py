@@ -11,16 +11,9 @@ from pathlib import Path
 import pytest
 
 from streams.process.watchdog import POLL_SECONDS, UNOBSERVED_SECONDS, StallDetector, Watchdog, guard
+from tests.hand_clock import HandClock
 
 ROOT = Path(__file__).parents[3]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def observed(seconds: int, *, position: object = 5, saved: object = 5, paused: bool = False) -> StallDetector:
@@ -71,7 +64,7 @@ def test_time_without_a_check_does_not_count() -> None:
     assert UNOBSERVED_SECONDS < 300
 
 
-def passed(dog: Watchdog, clock: Clock, seconds: float) -> str | None:
+def passed(dog: Watchdog, clock: HandClock, seconds: float) -> str | None:
     """Let time pass in which the watchdog runs; return its last reason to end the process."""
     reason = None
     for _ in range(int(seconds / POLL_SECONDS)):
@@ -81,7 +74,7 @@ def passed(dog: Watchdog, clock: Clock, seconds: float) -> str | None:
 
 
 def test_a_loop_without_heartbeat_is_stuck_and_one_with_a_heartbeat_is_not() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     assert passed(dog, clock, 49) is None
     dog.heartbeat()
@@ -91,7 +84,7 @@ def test_a_loop_without_heartbeat_is_stuck_and_one_with_a_heartbeat_is_not() -> 
 
 @pytest.mark.parametrize("resumed", ["loop", "watchdog"])
 def test_time_in_which_the_whole_process_was_paused_does_not_count(resumed: str) -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     dog.stop_within(120)
     for _ in range(5):
@@ -104,7 +97,7 @@ def test_time_in_which_the_whole_process_was_paused_does_not_count(resumed: str)
 
 
 def test_a_loop_that_hangs_after_a_pause_is_found_as_soon_as_ever() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     clock.now += 3600
     dog.heartbeat()
@@ -113,21 +106,21 @@ def test_a_loop_that_hangs_after_a_pause_is_found_as_soon_as_ever() -> None:
 
 
 def test_a_stop_has_a_deadline() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     dog.stop_within(25)
     assert "the stop took too long" in str(passed(dog, clock, 26))
 
 
 def test_a_process_that_stops_needs_no_heartbeat() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     dog.stop_within(60)
     assert passed(dog, clock, 59) is None
 
 
 def test_a_stop_is_asked_for_again_in_vain() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     dog.stop_within(25)
     passed(dog, clock, 20)
@@ -137,7 +130,7 @@ def test_a_stop_is_asked_for_again_in_vain() -> None:
 
 
 async def test_the_guard_sends_heartbeats_while_a_check_waits_and_reports_its_result() -> None:
-    clock = Clock()
+    clock = HandClock(100.0)
     dog = Watchdog(50, clock)
     answer = asyncio.Event()
 

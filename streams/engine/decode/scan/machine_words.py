@@ -10,11 +10,19 @@ do.
 
 from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from detectors.state.compiled import inlined
+
 _intrinsic: Any = intrinsic  # its types do not describe how the functions are called
+
+WIDE: Final = 64
+"""Bytes that are compared at once."""
+BEHIND: Final = WIDE
+"""Bytes that must exist behind a text whose quotes are noted."""
 
 _WORD: Final = ir.IntType(64)
 _WIDE: Final = ir.IntType(128)
@@ -34,6 +42,12 @@ def _loading(kind: Any, extend: str = "") -> Any:
 def load8(_: Any, at: Any) -> Any:
     """Return the byte at an address."""
     return types.int64(types.int64), _loading(ir.IntType(8), "zext")
+
+
+@_intrinsic
+def load16(_: Any, at: Any) -> Any:
+    """Return the uint16 at an address."""
+    return types.int64(types.int64), _loading(ir.IntType(16), "zext")
 
 
 @_intrinsic
@@ -126,10 +140,70 @@ def leading_zeros(_: Any, x: Any) -> Any:
 
 @_intrinsic
 def trailing_zeros(_: Any, x: Any) -> Any:
-    """Return the number of zero bits below the lowest set bit of a uint64 that is not 0."""
+    """Return the number of zero bits below the lowest set bit of a uint64; 64 for 0."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+def _finding(sign: str, letter: int, *, signed: bool = False) -> Any:
+    """Return a generator of code that sets a bit for each of ``WIDE`` bytes that compares so."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), WIDE)
+        letters = builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=1)
+        compare = builder.icmp_signed if signed else builder.icmp_unsigned
+        return builder.bitcast(compare(sign, letters, ir.Constant(kind, [letter] * WIDE)), _WORD)
+
+    return generate
+
+
+@_intrinsic
+def quotes_at(_: Any, at: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at an address are quotes, as bits."""
+    return types.uint64(types.int64), _finding("==", ord('"'))
+
+
+@_intrinsic
+def backslashes_at(_: Any, at: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at an address are backslashes, as bits."""
+    return types.uint64(types.int64), _finding("==", ord("\\"))
+
+
+@_intrinsic
+def controls_at(_: Any, at: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at an address are control characters, as bits."""
+    return types.uint64(types.int64), _finding("<", ord(" "))
+
+
+@_intrinsic
+def high_bytes_at(_: Any, at: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at an address are not ASCII, as bits."""
+    return types.uint64(types.int64), _finding("<", 0, signed=True)
+
+
+@_intrinsic
+def differences(_: Any, at: Any, other: Any) -> Any:
+    """Return which of the ``WIDE`` bytes at two addresses differ, as bits."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), WIDE)
+        left, right = (
+            builder.load(builder.inttoptr(place, kind.as_pointer()), align=1) for place in arguments
+        )
+        return builder.bitcast(builder.icmp_unsigned("!=", left, right), _WORD)
+
+    return types.uint64(types.int64, types.int64), generate
+
+
+@_intrinsic
+def count_ones(_: Any, x: Any) -> Any:
+    """Return the number of set bits of a uint64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
 
     return types.int64(types.uint64), generate
 
@@ -152,3 +226,9 @@ def as_bits(_: Any, number: Any) -> Any:
         return builder.bitcast(arguments[0], _WORD)
 
     return types.uint64(types.float64), generate
+
+
+@inlined
+def first_bits(count: int) -> np.uint64:
+    """Return a word whose lowest bits are set, all of them from 64 on."""
+    return (np.uint64(1) << np.uint64(count)) - np.uint64(1) if count < WIDE else ~np.uint64(0)

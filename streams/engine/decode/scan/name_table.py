@@ -11,15 +11,31 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import part, unlocked
-from streams.engine.decode.scan.machine_words import load8, load32, load64, load_int, store32, store64
+from detectors.state.compiled import inlined, part, unlocked
+from streams.engine.decode.scan.machine_words import (
+    WIDE,
+    differences,
+    first_bits,
+    high_product,
+    load16,
+    load32,
+    load64,
+    load_int,
+    store32,
+    store64,
+)
 
 LONGEST: Final = 1000
 """Bytes of the longest text in a key; a record with a longer one is left to the plain decoder."""
 
 _SLOTS: Final = 64
+_FREE: Final = 0  # in a slot, which otherwise holds the place of an entry
+_HASH, _OWNER, _NUMBER, _TEXTS = (8 * place for place in range(4))  # of an entry
+_UNIT: Final = 8  # bytes in which places are counted
+_WORD: Final = 8  # bytes
+_WIDTH, _SEED, _MASK, _SLOTS_AT, _ENTRIES = (8 * place for place in range(5))  # of the header
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, odd
-_PADDING: Final = 8  # bytes that may be read behind the last text
+_PADDING: Final = WIDE  # bytes that may be read behind the last text
 _PREFIX: Final = 2  # bytes of a length, which is stored plus one: 0 is an absent text
 _PREFIXES: Final = [(length + 1).to_bytes(_PREFIX, "little") for length in range(LONGEST + 1)]
 _NO_TEXT: Final = bytes(_PREFIX)
@@ -29,18 +45,13 @@ class NameTable:
     """Maps keys to numbers: each key is ``width`` texts and an owner, and there are at most ``most`` keys."""
 
     def __init__(self, width: int, most: int) -> None:
-        self._width = width
         self._most = most
         self._count = 0
-        self._used = 0  # bytes of the arena
-        self._seed = np.uint64(int.from_bytes(os.urandom(8), "little"))
-        self._slots = np.full(_SLOTS, -1, np.int32)
-        self._hashes = np.zeros(_SLOTS, np.uint64)
-        self._owners = np.zeros(_SLOTS, np.int64)
-        self._numbers = np.zeros(_SLOTS, np.int64)
-        self._places = np.zeros(_SLOTS, np.int64)
-        self._arena = np.zeros(4096, np.uint8)
-        self._header = np.zeros(9, np.int64)  # read by compiled code at ``address``
+        self._used = _UNIT  # bytes; no entry is at _FREE
+        self._slots = np.zeros(_SLOTS, np.int32)
+        self._entries = np.zeros(4096, np.uint8)
+        seed = int.from_bytes(os.urandom(8), "little", signed=True)
+        self._header = np.array([width, seed, 0, 0, 0])  # read by compiled code at ``address``
         self.address = int(self._header.ctypes.data)
         """Where compiled code reads the table; growing does not change it."""
         self._texts = np.zeros((width, 2), np.int64)
@@ -53,130 +64,132 @@ class NameTable:
         if self._count >= self._most or any(text is not None and len(text) > LONGEST for text in written):
             return
         key = b"".join([_NO_TEXT if text is None else _PREFIXES[len(text)] + text for text in written])
-        self._make_room(len(key))
-        self._arena.data[self._used : self._used + len(key)] = key
-        added = _enter(self.address, self._texts_at, self._used, self._count, number, owner)
-        self._used += len(key) * added
-        self._count += added
+        size = _TEXTS + len(key)
+        self._make_room(size)
+        self._entries.data[self._used + _TEXTS : self._used + size] = key
+        if _enter(self.address, self._texts_at, self._used // _UNIT, number, owner):
+            self._used += -(-size // _UNIT) * _UNIT
+            self._count += 1
 
     def _write_header(self) -> None:
-        arrays = self._slots, self._hashes, self._owners, self._numbers, self._places, self._arena
-        self._header[0] = self._width
-        self._header.view(np.uint64)[1] = self._seed
-        self._header[2] = len(self._slots) - 1
-        self._header[3:] = [array.ctypes.data for array in arrays]
+        self._header[2:] = len(self._slots) - 1, self._slots.ctypes.data, self._entries.ctypes.data
 
     def _make_room(self, size: int) -> None:
-        if self._used + size + _PADDING > len(self._arena):
-            arena = np.zeros(2 * len(self._arena) + size, np.uint8)
-            arena[: self._used] = self._arena[: self._used]
-            self._arena = arena
+        if self._used + size + _PADDING > len(self._entries):
+            entries = np.zeros(2 * len(self._entries) + size, np.uint8)
+            entries[: self._used] = self._entries[: self._used]
+            self._entries = entries
             self._write_header()
         if 2 * (self._count + 1) > len(self._slots):
-            more = 2 * len(self._slots)
-            for name in ("_hashes", "_owners", "_numbers", "_places"):
-                setattr(self, name, np.resize(getattr(self, name), more))
-            self._slots = np.full(more, -1, np.int32)
+            places = self._slots[self._slots != _FREE]
+            self._slots = np.zeros(2 * len(self._slots), np.int32)
             self._write_header()
-            for entry in range(self._count):
-                _place_in(self.address, entry, self._hashes[entry])
+            _fill(self.address, places.ctypes.data, len(places))
 
 
-@unlocked
-def _place_in(table: int, entry: int, found: np.uint64) -> None:
-    """Put an entry into the first free slot for its hash."""
-    slots, mask = load_int(table + 24), load_int(table + 16)
-    slot = np.int64(found & np.uint64(mask))
-    while load32(slots + 4 * slot) >= 0:
+@part
+def _put(table: int, place: int) -> None:
+    """Put the place of an entry into the first free slot for its hash."""
+    slots, mask = load_int(table + _SLOTS_AT), load_int(table + _MASK)
+    slot = load_int(load_int(table + _ENTRIES) + _UNIT * place + _HASH) & mask
+    while load32(slots + 4 * slot) != _FREE:
         slot = (slot + 1) & mask
-    store32(slots + 4 * slot, entry)
+    store32(slots + 4 * slot, place)
 
 
 @unlocked
-def _enter(table: int, texts: int, used: int, entry: int, number: int, owner: int) -> int:
-    """Add the key that was appended to the arena as an entry; return 1, or 0 when it is known.
+def _fill(table: int, places: int, count: int) -> None:
+    """Fill slots that are free with the places of these entries."""
+    for index in range(count):
+        _put(table, load32(places + 4 * index))
+
+
+@unlocked
+def _enter(table: int, texts: int, place: int, number: int, owner: int) -> bool:
+    """Add the entry whose texts are behind the others; False when its key is known.
 
     ``texts`` is the address of working space for the address and length of each text.
     """
-    width = load_int(table)
-    place = load_int(table + 64) + used
+    width = load_int(table + _WIDTH)
+    entry = load_int(table + _ENTRIES) + _UNIT * place
+    at = entry + _TEXTS
     for index in range(width):
-        length = load8(place) + 256 * load8(place + 1) - 1
-        place += _PREFIX
-        store64(texts + 16 * index, place)
+        length = load16(at) - 1
+        at += _PREFIX
+        store64(texts + 16 * index, at)
         store64(texts + 16 * index + 8, length)
-        place += max(length, 0)
+        at += max(length, 0)
     if look_up(texts, owner, table) >= 0:
-        return 0
-    found = hash_texts(texts, width, owner, load64(table + 8))
-    store64(load_int(table + 32) + 8 * entry, np.int64(found))
-    store64(load_int(table + 40) + 8 * entry, owner)
-    store64(load_int(table + 48) + 8 * entry, number)
-    store64(load_int(table + 56) + 8 * entry, used)
-    _place_in(table, entry, found)
-    return 1
+        return False
+    store64(entry + _HASH, np.int64(hash_texts(texts, width, owner, load64(table + _SEED))))
+    store64(entry + _OWNER, np.int64(owner))
+    store64(entry + _NUMBER, np.int64(number))
+    _put(table, np.int64(place))
+    return True
 
 
-@part
-def _word(at: int, length: int) -> np.uint64:
-    """Return up to eight bytes, zeros behind ``length``. Eight can be read at ``at``."""
-    word = load64(at)
-    if length < 8:
-        word &= (np.uint64(1) << np.uint64(8 * length)) - np.uint64(1)
-    return word
+@inlined
+def _stirred(text: np.uint64) -> np.uint64:
+    """Return both halves of a product as one: every bit of the result depends on every bit of the text."""
+    return (text * _SPREAD) ^ high_product(text, _SPREAD)
 
 
-@part
+@inlined
 def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64:
     """Return the hash of a key.
 
     ``texts`` is the address of ``width`` pairs of int64, the address and the length of each text. Eight bytes
-    can be read at every eighth byte of a text.
+    can be read at every eighth byte of a text. No text waits for the hash of the one before.
     """
     found = seed ^ (np.uint64(owner) * _SPREAD)
     for index in range(width):
         at, left = load_int(texts + 16 * index), load_int(texts + 16 * index + 8)
-        found = (found ^ np.uint64(left + 1)) * _SPREAD  # an absent text has the length -1
-        while left > 0:
-            found = (found ^ _word(at, left)) * _SPREAD
-            found ^= found >> np.uint64(29)
-            at += 8
-            left -= 8
-    return found ^ (found >> np.uint64(32))
+        text = seed ^ np.uint64(left + 1)  # an absent text has the length -1
+        while left > _WORD:
+            text = _stirred(text ^ load64(at))
+            at += _WORD
+            left -= _WORD
+        if left > 0:
+            text = _stirred(text ^ (load64(at) & first_bits(8 * left)))
+        found = _stirred(found ^ text)
+    return found
 
 
 @part
 def look_up(texts: int, owner: int, table: int) -> int:
     """Return the number of a key, -1 when it is not known; ``table`` is ``NameTable.address``."""
-    width = load_int(table)
-    mask = load_int(table + 16)
-    slots, hashes = load_int(table + 24), load_int(table + 32)
-    found = hash_texts(texts, width, owner, load64(table + 8))
-    slot = np.int64(found & np.uint64(mask))
+    width = load_int(table + _WIDTH)
+    slots, mask = load_int(table + _SLOTS_AT), load_int(table + _MASK)
+    found = hash_texts(texts, width, owner, load64(table + _SEED))
+    slot = np.int64(found) & mask
     while True:
-        entry = load32(slots + 4 * slot)
-        if entry < 0:
+        place = load32(slots + 4 * slot)
+        if place == _FREE:
             return np.int64(-1)
-        if load64(hashes + 8 * entry) == found:
-            owners, places = load_int(table + 40), load_int(table + 56)
-            place = load_int(table + 64) + load_int(places + 8 * entry)
-            if load_int(owners + 8 * entry) == owner and _same(texts, width, place):
-                return load_int(load_int(table + 48) + 8 * entry)
+        entry = load_int(table + _ENTRIES) + _UNIT * place
+        if (
+            load64(entry + _HASH) == found
+            and load_int(entry + _OWNER) == owner
+            and _same(texts, width, entry + _TEXTS)
+        ):
+            return load_int(entry + _NUMBER)
         slot = (slot + 1) & mask
 
 
-@part
+@inlined
 def _same(texts: int, width: int, place: int) -> bool:
     for index in range(width):
         at, left = load_int(texts + 16 * index), load_int(texts + 16 * index + 8)
-        if load8(place) + 256 * load8(place + 1) != left + 1:
+        if load16(place) != left + 1:
             return False
-        place += 2
-        while left > 0:
-            if _word(at, left) != _word(place, left):
+        place += _PREFIX
+        while left > WIDE:
+            if differences(at, place):
                 return False
-            step = min(left, 8)
-            at += step
-            place += step
-            left -= step
+            at += WIDE
+            place += WIDE
+            left -= WIDE
+        if left > 0 and differences(at, place) & first_bits(left):
+            return False
+        place += max(left, 0)
     return True

@@ -16,15 +16,15 @@ from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import FATAL, NO_ERROR
 from streams.engine.decode.event import MAX_BYTES, MOST_WEIGHT
 from streams.engine.decode.hashing import SHORT
-from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
-from streams.engine.decode.scan.machine_words import as_bits, load8, load_int, store64, store_float
+from streams.engine.decode.scan.machine_words import load8, load_int, store64, store_float
 from streams.engine.decode.scan.name_table import look_up
-from streams.engine.decode.scan.scan_form import scan_by_form
 from streams.engine.decode.scan.scan_json import (
     BRACE,
+    count_high,
     next_key,
+    note_quotes,
     read_amount,
     read_flag,
     read_text,
@@ -71,11 +71,7 @@ def scan(io: int, rows: int) -> None:
         calls, values = load_int(counts + memory.CALLS), load_int(counts + memory.VALUES)
         texts = load_int(counts + memory.TEXTS)
         begin, end = load_int(starts + 8 * row), load_int(ends + 8 * row)
-        read = scan_by_form(io, begin, end, np.int64(row))
-        if not read:
-            store64(counts + memory.CALLS, calls)
-            store64(counts + memory.VALUES, values)
-            read = _scan_record(io, begin, end, np.int64(row))
+        read = _scan_record(io, begin, end, np.int64(row))
         put8(io, memory.READ, row, read)
         if not read:
             store64(counts + memory.CALLS, calls)
@@ -87,14 +83,14 @@ def scan(io: int, rows: int) -> None:
 def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     """Scan one record; False when it is left to the plain decoder."""
     begin = at
-    if not _SHORTEST <= end - at <= MAX_BYTES:
+    work = array_at(io, memory.WORK)
+    quote = work + memory.QUOTES
+    high = note_quotes(at, end, quote) if _SHORTEST <= end - at <= MAX_BYTES else np.int64(-1)
+    if high < 0:
         return False
     at = skip_space(at, end)
     if at >= end or load8(at) != BRACE:
         return False
-    at += 1
-    work = array_at(io, memory.WORK)
-    form.begin_notes(array_at(io, memory.FORMS), work)
     for text in range(memory.PATH_TEXTS):
         store64(work + 16 * text + 8, np.int64(-1))
     for layer in range(LAYERS):
@@ -113,64 +109,49 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
     first = True
     seen = 0
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
             at = key
             break
         first = False
-        field = fields.event_field(key, length, word, end)
-        if fields.CLOUD <= field <= fields.CLIENT:
-            form.begin_name(work, key)
-        else:
-            form.end_names(work, value)
+        field = fields.event_field(key, length, word)
         if field == fields.UNKNOWN:
-            at = skip_value(value, end, work + memory.STACK)
+            at, quote = skip_value(value, quote, end, work + memory.STACK)
             if at < 0:
                 return False
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
             continue
         if (seen >> field) & 1:
             return False
         seen |= 1 << field
         if field == fields.TS:
             ts, at = read_number(value, end)
-            form.note(work, np.int64(form.TS), np.int64(0), value, at)
         elif field == fields.ID:
-            place, length, high, at = read_text(value, end)
-            if high or length > SHORT:
+            place, length, at, quote = read_text(value, quote, end)
+            if length > SHORT:
                 return False
-            if at >= 0:
-                hashed = hash_id(place, length, end)
-            form.note(work, np.int64(form.ID), np.int64(0), value, at)
+            hashed = hash_id(place, length)
         elif field <= fields.FUNCTION:  # the texts of the path
-            at = read_into(work + 16 * (field - fields.CLOUD), value, end)
-            form.end_name(work, at)
+            at, quote = read_into(work + 16 * (field - fields.CLOUD), value, quote, end)
         elif field == fields.CLIENT:
-            at = scan_client(value, end, work)
-            form.end_name(work, at)
+            at, quote = scan_client(value, quote, end, work)
         elif field == fields.STATUS:
             status, at = scan_status(value, end)
-            form.note(work, np.int64(form.STATUS), np.int64(0), value, at)
         elif field == fields.ERROR:
-            error, at = scan_error(value, end)
+            error, at, quote = scan_error(value, quote, end)
         elif field == fields.MS:
-            at = scan_layers(value, end, work)
+            at, quote = scan_layers(value, quote, end, work)
         elif field == fields.TABLES:
-            at = scan_tables(io, value, end, begin, row, work)
+            at, quote = scan_tables(io, value, quote, end, begin, row, work)
         elif field == fields.VALUES:
-            at = scan_values(io, value, end, row, work)
+            at, quote = scan_values(io, value, quote, end, row, work)
         elif field == fields.THROTTLED:
-            throttle, throttle_length, high, at = read_text(value, end)
-            if high:
-                return False
+            throttle, throttle_length, at, quote = read_text(value, quote, end)
         elif field == fields.ERROR_TYPE:
-            error_type, error_type_length, high, at = read_text(value, end)
-            if high:
-                return False
+            error_type, error_type_length, at, quote = read_text(value, quote, end)
         elif field == fields.KIND:
-            at = read_into(work + memory.KIND_TEXT, value, end)
+            at, quote = read_into(work + memory.KIND_TEXT, value, quote, end)
         elif field == fields.COUNTS:
-            at = read_into(work + memory.COUNTS_TEXT, value, end)
+            at, quote = read_into(work + memory.COUNTS_TEXT, value, quote, end)
         elif field == fields.WEIGHT:
             weight, at = read_amount(value, end)
             if weight != weight:
@@ -178,15 +159,9 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             elif not 1 <= weight <= MOST_WEIGHT:
                 return False
         elif field == fields.TRACE or field == fields.SAMPLE:
-            _, _, high, at = read_text(value, end)
-            if high:
-                return False
-            form.note(work, np.int64(form.TEXT), np.int64(0), value, at)
+            _, _, at, quote = read_text(value, quote, end)
         elif field == fields.JOINS:
-            joins, joins_length, high, at = read_text(value, end)
-            if high:
-                return False
-            form.note(work, np.int64(form.JOINED), np.int64(0), value, at)
+            joins, joins_length, at, quote = read_text(value, quote, end)
         elif field == fields.COST:
             return False
         else:
@@ -195,17 +170,18 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
             return False
     if at < 0 or skip_space(at, end) != end:
         return False
-    form.end_names(work, at)
     if (
         load_int(work + _LENGTH_OF_SERVICE) <= 0
         and load_int(work + _LENGTH_OF_ROUTE) <= 0
         and load_int(work + _LENGTH_OF_FUNCTION) <= 0
     ):
         return False
+    if high > 0 and high != _high_in_names(io, work, first_call):
+        return False  # only the plain decoder knows whether the rest is valid
     path = look_up(work, np.int64(0), array_at(io, memory.KNOWN_PATHS))
     if path < 0:
         return False
-    kind = kind_of(work + memory.KIND_TEXT, end)
+    kind = kind_of(work + memory.KIND_TEXT)
     partial = kind == OF_CALLS or load_int(work + memory.COUNTS_TEXT + 8) > 0
     if kind == OF_ANOTHER or (
         partial and load_int(array_at(io, memory.COUNTS) + memory.VALUES) > first_value
@@ -222,18 +198,19 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     if throttled and not keep_text(io, row, memory.OF_THROTTLE, throttle - begin, throttle_length):
         return False
-    if not put_row(
-        io, row, end, work, ts, hashed, joins, joins_length, path, first_call, first_value,
+    return put_row(
+        io, row, work, ts, hashed, joins, joins_length, path, first_call, first_value,
         weight, status, error, cold, throttled, kind == OF_REQUEST,
-    ):  # fmt: skip
-        return False
-    if (
-        error != FATAL
-        and throttle_length <= 0
-        and error_type_length <= 0
-        and load_int(work + memory.KIND_TEXT + 8) < 0
-        and load_int(work + memory.COUNTS_TEXT + 8) < 0
-    ):
-        arg = error + 1 + (form.COLD if cold else 0)
-        form.learn(array_at(io, memory.FORMS), work, begin, end, path, arg, np.int64(as_bits(weight)))
-    return True
+    )  # fmt: skip
+
+
+@part
+def _high_in_names(io: int, work: int, first_call: int) -> int:
+    """Return how many bytes are not ASCII in the names of the path and of its tables, which are looked up."""
+    high = np.int64(0)
+    for text in range(work, work + 16 * memory.PATH_TEXTS, 16):
+        high += count_high(load_int(text), load_int(text + 8))
+    calls = load_int(array_at(io, memory.COUNTS) + memory.CALLS) - first_call
+    for text in range(work + memory.TABLES, work + memory.TABLES + 16 * calls, 16):
+        high += count_high(load_int(text), load_int(text + 8))
+    return high

@@ -39,7 +39,7 @@ _D, _PE, _RT, _B, _S = ord("d"), word_of("pe"), word_of("rt"), ord("b"), ord("s"
 
 
 @inlined
-def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
+def event_field(key: int, length: int, word: np.uint64) -> int:
     """Return the field of an event that a key names, or UNKNOWN.
 
     Parameters
@@ -48,8 +48,6 @@ def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
         Address and length of the key.
     word
         Its first eight bytes.
-    end
-        Address behind the record.
     """
     field = UNKNOWN
     if length <= 8:
@@ -99,9 +97,9 @@ def event_field(key: int, length: int, word: np.uint64, end: int) -> int:
         elif (word == _MEMORY_M_B and load8(key + 8) == _B) or (word == _BILLED_M_S and load8(key + 8) == _S):
             field = COST
     elif length == 10:
-        if word == _ERROR_TY_PE and word_at(key + 8, 2, end) == _PE:
+        if word == _ERROR_TY_PE and word_at(key + 8, 2) == _PE:
             field = ERROR_TYPE
-        elif word == _COLD_STA_RT and word_at(key + 8, 2, end) == _RT:
+        elif word == _COLD_STA_RT and word_at(key + 8, 2) == _RT:
             field = COLD_START
     return field
 

@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from detectors.state.compiled import part
+from detectors.state.compiled import inlined, part
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.event import MOST_TABLES
 from streams.engine.decode.scan.machine_words import load_int, store8, store64, store_float
-from streams.engine.decode.scan.scan_json import MOST_NESTED, read_text
+from streams.engine.decode.scan.scan_json import MOST_NESTED, MOST_QUOTES, read_text
 
-INPUTS: Final = ("starts", "ends", "known_paths", "known_calls", "known_ops", "known_keys", "forms")
+INPUTS: Final = ("starts", "ends", "known_paths", "known_calls", "known_ops", "known_keys")
 OUTPUTS: Final = (
     "read", "ts", "weight", "key", "joins", "path", "error", "cold", "throttled", "bins", "busy",
     "call_event", "call", "call_weight", "call_kind", "call_bin", "call_rcu", "call_wcu", "call_throttled",
@@ -23,13 +23,13 @@ OUTPUTS: Final = (
     "counts", "work",
 )  # fmt: skip
 (
-    STARTS, ENDS, KNOWN_PATHS, KNOWN_CALLS, KNOWN_OPS, KNOWN_KEYS, FORMS,
+    STARTS, ENDS, KNOWN_PATHS, KNOWN_CALLS, KNOWN_OPS, KNOWN_KEYS,
     READ, TS, WEIGHT, KEY, JOINS, PATH, ERROR, COLD, THROTTLED, BINS, BUSY,
     CALL_EVENT, CALL, CALL_WEIGHT, CALL_KIND, CALL_BIN, CALL_RCU, CALL_WCU, CALL_THROTTLED,
     VALUE_EVENT, VALUE_KEY, VALUE,
     TEXT_ROW, TEXT_OF, TEXT_AT, TEXT_LENGTH,
     COUNTS, WORK,
-) = (8 * place for place in range(35))  # fmt: skip
+) = (8 * place for place in range(34))  # fmt: skip
 
 OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
 """Kinds of text: an event's error type, an event's throttle reason, or a call's throttle reason."""
@@ -49,9 +49,8 @@ STACK: Final = LAYERS_MS + 8 * LAYERS  # brackets that ``skip_value`` has entere
 TABLES: Final = STACK + MOST_NESTED  # the table of each call, as texts
 MOST_CALLS: Final = MOST_TABLES
 """Table calls of one request that are scanned; one with more may have tables that the plain decoder folds."""
-NOTES: Final = TABLES + 16 * MOST_CALLS  # where the values of the record lie (decode/scan/forms.py)
-MOST_NOTES: Final = 100
-WORK_BYTES: Final = NOTES + 24 + 40 * MOST_NOTES
+QUOTES: Final = TABLES + 16 * MOST_CALLS  # where the quotes of the record lie
+WORK_BYTES: Final = QUOTES + 8 * MOST_QUOTES
 
 
 @part
@@ -78,13 +77,13 @@ def put8(io: int, array: int, index: int, value: int) -> None:
     store8(load_int(io + array) + index, np.int64(value))
 
 
-@part
-def read_into(text: int, at: int, end: int) -> int:
-    """Read a string or null, keep it as the text at ``text``; return the address behind it."""
-    place, length, _, at = read_text(at, end)
+@inlined
+def read_into(text: int, at: int, quote: int, end: int) -> tuple[int, int]:
+    """Read a string or null, keep it as the text at ``text``; return as ``read_text`` does what is behind."""
+    place, length, at, quote = read_text(at, quote, end)
     store64(text, place)
     store64(text + 8, length)
-    return at
+    return at, quote
 
 
 @part

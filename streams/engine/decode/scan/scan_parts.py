@@ -1,7 +1,8 @@
 """Scans the parts of an event: layers, client, table calls, values, status, error class, id. Compiled.
 
-Each function is given the address of a value and returns the address behind it, -1 when the record is to be
-left to the plain decoder. A field that comes twice is left to it, since which one counts is its decision.
+Each function is given the address of a value and where the next quote is noted, and returns both for what is
+behind the value; the address is -1 when the record is to be left to the plain decoder. A field that comes
+twice is left to it, since which one counts is its decision.
 """
 
 from typing import Final
@@ -12,7 +13,6 @@ from detectors.latency.histogram import EDGES, N_BINS
 from detectors.state.compiled import inlined, part, unlocked
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, QUANTUM, USER
 from streams.engine.decode.hashing import ODD, SHORT
-from streams.engine.decode.scan import forms as form
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import (
@@ -43,6 +43,7 @@ from streams.engine.decode.scan.scan_json import (
 )
 from streams.engine.decode.scan.scan_memory import array_at, keep_text, put, put8, put_float, read_into
 from streams.engine.decode.scan.scan_number import read_number
+from streams.engine.decode.values import LARGEST
 
 _SHIFT: Final = 45
 """Bits below a table cell. There are 128 cells per power of two, so at most one edge lies in each."""
@@ -92,21 +93,21 @@ def _mixed(x: np.uint64) -> np.uint64:
 
 
 @part
-def hash_id(at: int, length: int, end: int) -> np.uint64:
+def hash_id(at: int, length: int) -> np.uint64:
     """Return the hash of a short ASCII id, the same as ``streams.engine.decode.hashing.hashes_of``."""
     if length <= 0:
         return np.uint64(0)
     found = np.uint64(length) * ODD[SHORT // 8]
     word = 0
     while 8 * word < length:
-        found += _mixed(word_at(at + 8 * word, min(length - 8 * word, 8), end) * ODD[word])
+        found += _mixed(word_at(at + 8 * word, length - 8 * word) * ODD[word])
         word += 1
     found = _mixed(found)
     return found if found != 0 else np.uint64(1)
 
 
 @part
-def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
+def scan_joins(at: int, length: int, hashes: int) -> bool:
     """Put the hashes of both keys, the same as ``decode.hashing.joins_of``; False if one is long."""
     stop = at + length
     while at < stop and load8(at) == _SPACE:
@@ -121,8 +122,8 @@ def scan_joins(at: int, length: int, end: int, hashes: int) -> bool:
         second += 1
     if behind - at > SHORT or stop - second > SHORT:
         return False
-    store64(hashes, np.int64(hash_id(at, behind - at, end)))
-    store64(hashes + 8, np.int64(hash_id(second, stop - second, end)))
+    store64(hashes, np.int64(hash_id(at, behind - at)))
+    store64(hashes + 8, np.int64(hash_id(second, stop - second)))
     return True
 
 
@@ -132,160 +133,138 @@ def quantised(amount: float) -> float:
     return np.rint(amount / QUANTUM) * QUANTUM if amount == amount else 0.0
 
 
-@part
-def scan_layers(at: int, end: int, work: int) -> int:
+@inlined
+def scan_layers(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
     """Scan the ``ms`` of an event."""
     if load8(at) != BRACE:
-        return at + 4 if is_null(at, end) else np.int64(-1)
-    at += 1
+        return (at + 4 if is_null(at, end) else np.int64(-1)), quote
     first = True
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return key
+            return key, quote
         first = False
         layer = fields.layer_of(length, word)
         if layer >= 0:
             place = work + memory.LAYERS_MS + 8 * layer
             if load_float(place) != UNSEEN:
-                return np.int64(-1)
+                return np.int64(-1), quote
             amount, at = read_amount(value, end)
             store_float(place, amount)
-            form.note(work, np.int64(form.LAYER), np.int64(layer), value, at)
         else:
-            at = skip_value(value, end, work + memory.STACK)
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
+            at, quote = skip_value(value, quote, end, work + memory.STACK)
         if at < 0:
-            return at
+            return at, quote
 
 
-@part
-def scan_client(at: int, end: int, work: int) -> int:
+@inlined
+def scan_client(at: int, quote: int, end: int, work: int) -> tuple[int, int]:
     """Scan the client of an event."""
     if load8(at) != BRACE:
-        return at + 4 if is_null(at, end) else np.int64(-1)
-    at += 1
+        return (at + 4 if is_null(at, end) else np.int64(-1)), quote
     first = True
     seen = 0
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return key
+            return key, quote
         first = False
         text = fields.client_field(length, word)
         if text != fields.UNKNOWN:
             if (seen >> text) & 1:
-                return np.int64(-1)
+                return np.int64(-1), quote
             seen |= 1 << text
-            at = read_into(work + 16 * text, value, end)
+            at, quote = read_into(work + 16 * text, value, quote, end)
         else:
-            at = skip_value(value, end, work + memory.STACK)
-            form.leave(work)
+            at, quote = skip_value(value, quote, end, work + memory.STACK)
         if at < 0:
-            return at
+            return at, quote
 
 
-@part
-def scan_tables(io: int, at: int, end: int, begin: int, row: int, work: int) -> int:
+@inlined
+def scan_tables(io: int, at: int, quote: int, end: int, begin: int, row: int, work: int) -> tuple[int, int]:
     """Scan the table calls of an event, whose record begins at ``begin``."""
     if load8(at) != BRACKET:
-        return at + 4 if is_null(at, end) else np.int64(-1)
+        return (at + 4 if is_null(at, end) else np.int64(-1)), quote
     at = skip_space(at + 1, end)
     if at < end and load8(at) == BRACKET_END:
-        return at + 1
+        return at + 1, quote
     counts = array_at(io, memory.COUNTS)
     table = work + memory.TABLES
-    last = work + memory.NOTES
+    last = work + memory.QUOTES
     while True:
         call = load_int(counts + memory.CALLS)
         if at >= end or load8(at) != BRACE or call >= load_int(counts + memory.ROOM) or table >= last:
-            return np.int64(-1)
-        at = _scan_call(io, at, end, begin, row, call, table, work)
+            return np.int64(-1), quote
+        at, quote = _scan_call(io, at, quote, end, begin, row, table, work)
         if at < 0:
-            return at
+            return at, quote
         table += 16
         store64(counts + memory.CALLS, call + 1)
         at = skip_space(at, end)
         if at >= end:
-            return np.int64(-1)
+            return np.int64(-1), quote
         if load8(at) == BRACKET_END:
-            return at + 1
+            return at + 1, quote
         if load8(at) != COMMA:
-            return np.int64(-1)
+            return np.int64(-1), quote
         at = skip_space(at + 1, end)
 
 
-@part
-def _scan_call(io: int, at: int, end: int, begin: int, row: int, call: int, table: int, work: int) -> int:
-    """Scan one table call as number ``call``; its table becomes the text at ``table``."""
+@inlined
+def _scan_call(
+    io: int, at: int, quote: int, end: int, begin: int, row: int, table: int, work: int
+) -> tuple[int, int]:
+    """Scan the next table call; its table becomes the text at ``table``."""
+    call = load_int(array_at(io, memory.COUNTS) + memory.CALLS)
     ms, rcu, wcu = np.nan, np.nan, np.nan
-    at += 1
     first = True
     seen = 0
     kind = np.int64(0)
     throttled = False
-    names, behind_name, run = np.int64(0), np.int64(0), np.int64(-1)
     store64(table + 8, np.int64(-1))
     while True:
-        key, length, word, value = next_key(at, end, first)
+        key, length, word, value, quote = next_key(at, quote, end, first)
         if value < 0:
             at = key
             break
         first = False
         field = fields.call_field(key, length, word)
-        if field == fields.CALL_NAME or field == fields.CALL_OP:
-            if names == 0:
-                names = key - 1
-            elif run >= 0:
-                form.leave(work)
-        elif names > 0 and run < 0:
-            run = form.note_run(work, np.int64(form.CALL), names, behind_name, value)
         if field == fields.UNKNOWN:
-            at = skip_value(value, end, work + memory.STACK)
+            at, quote = skip_value(value, quote, end, work + memory.STACK)
             if at < 0:
-                return at
-            form.note(work, np.int64(form.SKIPPED), np.int64(0), value, at)
+                return at, quote
             continue
         if (seen >> field) & 1:
-            return np.int64(-1)
+            return np.int64(-1), quote
         seen |= 1 << field
         if field == fields.CALL_NAME:
-            at = read_into(table, value, end)
-            behind_name = at
+            at, quote = read_into(table, value, quote, end)
         elif field == fields.CALL_OP:
             text = work + memory.ONE_TEXT
-            at = read_into(text, value, end)
-            behind_name = at
+            at, quote = read_into(text, value, quote, end)
             if at >= 0 and load_int(text + 8) >= 0:
                 kind = look_up(text, np.int64(0), array_at(io, memory.KNOWN_OPS))
                 if kind < 0:
-                    return np.int64(-1)
+                    return np.int64(-1), quote
         elif field == fields.CALL_MS:
             ms, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_MS), np.int64(0), value, at)
         elif field == fields.CALL_RCU:
             rcu, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_RCU), np.int64(0), value, at)
         elif field == fields.CALL_WCU:
             wcu, at = read_amount(value, end)
-            form.note(work, np.int64(form.CALL_WCU), np.int64(0), value, at)
         else:
-            place, length, high, at = read_text(value, end)
+            place, length, at, quote = read_text(value, quote, end)
             if at >= 0 and length > 0:
                 throttled = True
-                form.leave(work)
-                if high or not keep_text(io, call, memory.OF_CALL, place - begin, length):
-                    return np.int64(-1)
+                if not keep_text(io, call, memory.OF_CALL, place - begin, length):
+                    return np.int64(-1), quote
         if at < 0:
-            return at
+            return at, quote
     if at < 0 or load_int(table + 8) < 0:
-        return np.int64(-1)
+        return np.int64(-1), quote
     put_call(io, row, call, kind, ms, rcu, wcu, throttled)
-    if names > 0 and run < 0:
-        run = form.note_run(work, np.int64(form.CALL), names, behind_name, at)
-    form.note_call(work, run, kind, load_int(table) - names, load_int(table + 8))
-    form.note(work, np.int64(form.CALL_END), np.int64(0), at, at)
-    return at
+    return at, quote
 
 
 @part
@@ -302,49 +281,47 @@ def put_call(
 
 
 @part
-def scan_values(io: int, at: int, end: int, row: int, work: int) -> int:
+def scan_values(io: int, at: int, quote: int, end: int, row: int, work: int) -> tuple[int, int]:
     """Scan the business values of an event."""
     if load8(at) != BRACE:
-        return at + 4 if is_null(at, end) else np.int64(-1)
-    at += 1
+        return (at + 4 if is_null(at, end) else np.int64(-1)), quote
     first = True
     counts = array_at(io, memory.COUNTS)
     before = load_int(counts + memory.VALUES)
     known = array_at(io, memory.VALUE_KEY)
     text = work + memory.ONE_TEXT
     while True:
-        key, length, _, value = next_key(at, end, first)
+        key, length, _, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return key
+            return key, quote
         first = False
         store64(text, key)
         store64(text + 8, length)
         number = look_up(text, np.int64(0), array_at(io, memory.KNOWN_KEYS))
         v = load_int(counts + memory.VALUES)
         if number < 0 or v >= load_int(counts + memory.ROOM):
-            return np.int64(-1)
+            return np.int64(-1), quote
         for other in range(before, v):
             if load_int(known + 8 * other) == number:  # perhaps the same key again
-                return np.int64(-1)
+                return np.int64(-1), quote
         amount, at = read_number(value, end)
-        if at < 0:
-            return at
+        if at < 0 or not -LARGEST <= amount <= LARGEST:
+            return np.int64(-1), quote
         put(io, memory.VALUE_EVENT, v, row)
         store64(known + 8 * v, number)
         put_float(io, memory.VALUE, v, amount)
         store64(counts + memory.VALUES, v + 1)
-        form.note(work, np.int64(form.VALUE), number, value, at)
 
 
 @inlined
-def kind_of(text: int, end: int) -> int:
+def kind_of(text: int) -> int:
     """Return the kind of a record from the text at ``text``."""
     place, length = load_int(text), load_int(text + 8)
     if length < 0:
         return np.int64(OF_REQUEST)
-    if length == 4 and word_at(place, length, end) == _CALL:
+    if length == 4 and word_at(place, length) == _CALL:
         return np.int64(OF_CALLS)
-    if length == 7 and word_at(place, length, end) == _REQUEST:
+    if length == 7 and word_at(place, length) == _REQUEST:
         return np.int64(OF_REQUEST)
     return np.int64(OF_ANOTHER)
 
@@ -381,17 +358,17 @@ def scan_status(at: int, end: int) -> tuple[int, int]:
 
 
 @part
-def scan_error(at: int, end: int) -> tuple[int, int]:
-    """Scan the error class of an event; return it and the address behind it."""
+def scan_error(at: int, quote: int, end: int) -> tuple[int, int, int]:
+    """Scan the error class of an event; return it before what is behind it."""
     if is_null(at, end):
-        return np.int64(NO_ERROR), at + 4
-    place, length, _, at = read_text(at, end)
+        return np.int64(NO_ERROR), at + 4, quote
+    place, length, at, quote = read_text(at, quote, end)
     if at >= 0 and length <= 8:
-        word = word_at(place, length, end)
+        word = word_at(place, length)
         if word == _USER:
-            return np.int64(USER), at
+            return np.int64(USER), at, quote
         if word == _BACKEND:
-            return np.int64(BACKEND), at
+            return np.int64(BACKEND), at, quote
         if word == _FATAL:
-            return np.int64(FATAL), at
-    return np.int64(NO_ERROR), np.int64(-1)
+            return np.int64(FATAL), at, quote
+    return np.int64(NO_ERROR), np.int64(-1), quote

@@ -23,7 +23,7 @@ _CLIENT_ERROR, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
 
 @part
 def put_row(
-    io: int, row: int, end: int, work: int, ts: float, hashed: np.uint64, joins: int, joins_length: int,
+    io: int, row: int, work: int, ts: float, hashed: np.uint64, joins: int, joins_length: int,
     path: int, first_call: int, first_value: int, weight: float, status: int, error: int, cold: bool,
     throttled: bool, of_request: bool,
 ) -> bool:  # fmt: skip
@@ -31,7 +31,7 @@ def put_row(
 
     Parameters
     ----------
-    io, row, end, work
+    io, row, work
         As for the scanner. Its layers and the tables of its calls are in ``work``.
     ts, hashed, joins, joins_length
         Its time as stated, the hash of its id, and where its keys lie that other sources have too.
@@ -46,7 +46,7 @@ def put_row(
         ts /= 1000
     if not EARLIEST <= ts < LATEST or not _name_calls(io, first_call, path, work):
         return False
-    if not scan_joins(joins, joins_length, end, array_at(io, memory.JOINS) + 8 * JOINS * row):
+    if not scan_joins(joins, joins_length, array_at(io, memory.JOINS) + 8 * JOINS * row):
         return False
     weight = quantised(weight)
     weigh(io, first_call, first_value, weight)

@@ -14,7 +14,7 @@ from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.operations import MOST_NAMES
 from streams.engine.decode.paths import cut
 from streams.engine.decode.records import Records
-from streams.engine.decode.scan.forms import Forms
+from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
 from streams.engine.decode.scan.scan import scan
 from streams.engine.decode.scan.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
@@ -24,7 +24,6 @@ ROWS: Final = 4096
 
 _ROOM: Final = 8 * ROWS  # table calls, and values, of these; a record beyond it is left to the plain decoder
 _TEXT_ROOM: Final = 4 * ROWS
-_BEHIND: Final = 8  # bytes behind a record that the scanner may read
 
 _EVENT: Final = {
     "ts": np.float64, "weight": np.float64, "key": np.uint64, "path": np.int64, "error": np.int8,
@@ -41,9 +40,8 @@ _OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int6
 class Scanner:
     """Scans the records of one source partition."""
 
-    def __init__(self, bounds: RollupSettings, forms: Forms | None = None) -> None:
+    def __init__(self, bounds: RollupSettings) -> None:
         self._bounds = bounds
-        self.forms = forms or Forms()
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),
             **{name: np.zeros(ROWS, kind) for name, kind in _EVENT.items()},
@@ -64,9 +62,8 @@ class Scanner:
         self._calls = NameTable(1, 2 * self._bounds.max_calls)
         self._ops = NameTable(1, MOST_NAMES)
         self._keys = NameTable(1, 2 * self._bounds.max_values)
-        self.forms.forget()
         self._io[2 : len(INPUTS)] = [
-            known.address for known in (self._paths, self._calls, self._ops, self._keys, self.forms)
+            known.address for known in (self._paths, self._calls, self._ops, self._keys)
         ]
 
     def scan(self, records: Records) -> Bools:
@@ -76,16 +73,15 @@ class Scanner:
             return np.zeros(n, np.bool_)
         buffer = np.frombuffer(records.buffer, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
-        beyond = np.flatnonzero(records.ends + _BEHIND > len(buffer))
+        beyond = np.flatnonzero(records.ends + BEHIND > len(buffer))
         if len(beyond):  # the scanner would read behind the end of the memory: copy what lies there
             first = int(records.starts[beyond].min())
-            tail = np.zeros(len(buffer) - first + _BEHIND, np.uint8)
+            tail = np.zeros(len(buffer) - first + BEHIND, np.uint8)
             tail[: len(buffer) - first] = buffer[first:]
             starts[beyond] = records.starts[beyond] - first + tail.ctypes.data
             ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
         self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
         scan(self._io.ctypes.data, n)
-        self.forms.tend(n)
         read: Bools = self._arrays["read"][:n].copy()
         return read
 

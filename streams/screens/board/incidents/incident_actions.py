@@ -14,11 +14,12 @@ from typing import Final, Literal, TypeVar
 import msgspec
 import structlog
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 from prometheus_client import Counter
 
 from alerting.commands.command import Command, CommandKind
 from alerting.commands.dispatch import Answer, CommandResult
-from alerting.commands.memo import memo_text
+from alerting.commands.memo import MemoAnswer, memo_text
 from alerting.commands.slack_interactions import HOUR, pattern_of
 from alerting.commands.slash import LONGEST, morning_of, tomorrow
 from alerting.incidents.digest_reporter import zone_of
@@ -28,8 +29,7 @@ from streams.notify.http_receivers import ExportError
 from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
 from streams.process.web.tokens import AccessScope
-from streams.screens.board.board_answers import encoded, refused
-from streams.screens.board.incidents.incident_routes import answering
+from streams.screens.board.board_answers import answering, encoded, refused
 from streams.screens.board.incidents.incident_service import IncidentService
 
 SOMEBODY: Final = "somebody at the board"
@@ -76,6 +76,18 @@ class ExportBody(WhoBody, kw_only=True, forbid_unknown_fields=True):
     """Where an incident is sent: ``webhook:NAME``."""
 
     to: str
+
+
+class ActedAnswer(msgspec.Struct, kw_only=True):
+    """What became of what a person did on the board; ``error`` says why nothing did."""
+
+    said: CommandResult
+    memo: MemoAnswer | UnsetType = UNSET
+    silence: str | UnsetType = UNSET
+    until: int | UnsetType = UNSET
+    fits: int | UnsetType = UNSET
+    error: str | UnsetType = UNSET
+    sent: str | UnsetType = UNSET
 
 
 _Body = TypeVar("_Body", bound=WhoBody | MemoBody)
@@ -165,7 +177,7 @@ class IncidentActions:
         if sent is None:
             return _answered(Answer(result=CommandResult.UNKNOWN))
         log.info("incident exported", incident=name, to=asked.to, by=by)
-        return encoded({"said": CommandResult.DONE.value, "sent": sent})
+        return encoded(ActedAnswer(said=CommandResult.DONE, sent=sent))
 
     async def _note(self, request: web.Request) -> web.Response:
         asked = await self._asked(request, MemoBody)
@@ -241,11 +253,13 @@ class IncidentActions:
 
 
 def _answered(answer: Answer) -> web.Response:
-    found: dict[str, object] = {"said": answer.result.value}
-    if answer.memo is not None:
-        found["memo"] = answer.memo.to_json()
-    for name in ("silence", "until", "fits"):
-        if (value := getattr(answer, name)) is not None:
-            found[name] = value
     status, error = _ERRORS.get(answer.result, (200, ""))
-    return encoded(found | ({"error": error} if error else {}), status)
+    found = ActedAnswer(
+        said=answer.result,
+        memo=UNSET if answer.memo is None else answer.memo.as_answer(),
+        silence=answer.silence or UNSET,
+        until=UNSET if answer.until is None else answer.until,
+        fits=UNSET if answer.fits is None else answer.fits,
+        error=error or UNSET,
+    )
+    return encoded(found, status)

@@ -3,19 +3,24 @@
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import web
 
-from alerting.commands.memo import Memo
+from alerting.commands.memo import Memo, MemoAnswer
+from alerting.incidents.answers import ChangeAnswer, SeverityAnswer, change_answer, severity_answer
+from alerting.incidents.incident import Sent, State
+from alerting.messages.incident_answer import LabelledAnswer, WhoAnswer, acknowledgement, label_of
 from alerting.pipeline.incident_registry import TrackedIncident
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import AddedUp, Failures, Verdict
+from detectors.model.measures import Measure
+from detectors.model.scope import ScopeAnswer
+from detectors.model.stated import StatedChange
 from streams.notify.command_routes import UNKNOWN
-from streams.notify.incidents_route import done_to_json
-from streams.screens.board.board_answers import SharedAnswers, encoded, in_json, refused
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_answers import SharedAnswers, answering, encoded, in_json, refused
 from streams.screens.board.incidents.incident_service import IncidentService, KnownIncidents
 
 MOST: Final = 500
@@ -82,23 +87,23 @@ class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in a line; the fields are those of ``GET /incidents``. ``memos`` counts its own."""
 
     id: str
-    verdict: str
-    state: str
-    sent: str
+    verdict: Verdict
+    state: State
+    sent: Sent
     start: int
     end: int | None
-    scope: dict[str, object]
-    measure: str
+    scope: ScopeAnswer
+    measure: Measure
     observed: float
     expected: float | None
-    severity: dict[str, object]
+    severity: SeverityAnswer
     reopened: int
     error_type: str | None
     failures: Failures | None
     added_up: AddedUp | None
     memos: int
-    acknowledged: object = None
-    labelled: object = None
+    acknowledged: WhoAnswer | None = None
+    labelled: LabelledAnswer | None = None
 
 
 class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +116,8 @@ class ListedIncidents(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     incidents: list[ListedIncident]
     left_out: int
-    memos: list[dict[str, object]]
-    changes: list[dict[str, object]]
+    memos: list[MemoAnswer]
+    changes: list[ChangeAnswer]
 
 
 class IncidentRoutes:
@@ -146,21 +151,6 @@ class IncidentRoutes:
         return encoded(UNKNOWN, 404) if whole is None else encoded(whole)
 
 
-Answering = Callable[[web.Request], Awaitable[web.Response]]
-
-
-def answering(handler: Answering) -> Answering:
-    """Wrap a handler to answer 503, with the reason, when there are no data."""
-
-    async def answered(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except BoardDataError as error:
-            return refused(str(error), 503)
-
-    return answered
-
-
 def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedIncidents:
     """Return the incidents that a filter asks for."""
     since = known.at - asked.seconds
@@ -172,32 +162,25 @@ def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedInci
         since=since,
         incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
         left_out=len(found) - len(newest),
-        memos=[memo.to_json() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
-        changes=list(_changes(known, asked)),
+        memos=[memo.as_answer() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
+        changes=[change_answer(change) for change in _changes(known, asked)],
     )
 
 
 def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
     incident = tracked.incident
     primary = incident.primary
-    return ListedIncident(
-        id=incident.id,
-        verdict=incident.verdict.value,
-        state=incident.state,
+    return copy_fields(
+        ListedIncident,
+        incident,
+        primary,
         sent=tracked.sent,
-        start=incident.start,
-        end=incident.end,
-        scope=primary.about.to_json(),
-        measure=primary.measure.value,
-        observed=primary.observed,
-        expected=primary.expected,
-        severity=incident.severity.to_json(),
-        reopened=incident.reopened,
+        scope=primary.about.as_answer(),
+        severity=severity_answer(incident.severity),
         error_type=primary.error_type or None,
-        failures=primary.failures,
-        added_up=primary.added_up,
         memos=memos,
-        **done_to_json(tracked),
+        acknowledged=acknowledgement(tracked.commands),
+        labelled=label_of(tracked.commands),
     )
 
 
@@ -213,7 +196,7 @@ def _timeline(known: KnownIncidents, asked: IncidentFilter) -> Iterator[Memo]:
             yield memo
 
 
-def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str, object]]:
+def _changes(known: KnownIncidents, asked: IncidentFilter) -> list[StatedChange]:
     since = known.at - asked.seconds
     fitting = (
         change
@@ -222,6 +205,4 @@ def _changes(known: KnownIncidents, asked: IncidentFilter) -> Iterator[dict[str,
         and (not asked.account or asked.account == change.about.account)
         and (not asked.kind or asked.kind == change.about.kind)
     )
-    for change in heapq.nlargest(MOST, fitting, key=lambda change: change.ts):
-        details = {"what": change.what, "version": change.version, "by": change.by, "url": change.url}
-        yield {"ts": change.ts, "of": change.about.to_json(), **details}
+    return heapq.nlargest(MOST, fitting, key=lambda change: change.ts)

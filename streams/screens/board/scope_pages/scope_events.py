@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from alerting.commands.memo import Memo
+from alerting.commands.memo import Memo, MemoAnswer
+from alerting.incidents.answers import ChangeAnswer, change_answer
 from alerting.incidents.incident import Incident
-from alerting.messages.request_lines import request_links
+from alerting.messages.incident_answer import WhoAnswer, acknowledgement, example_answer
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
+from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge, Scope
 from detectors.model.stated import StatedChange
-from streams.notify.incidents_route import done_to_json
-from streams.screens.board.scope_pages.scope_page import ScopeIncident, ScopeLink
+from streams.screens.board.scope_pages.scope_page import ScopeExample, ScopeIncident, ScopeLink
 
 MOST_INCIDENTS: Final = 50
 MOST_CHANGES: Final = 50
@@ -28,7 +29,7 @@ class PastIncident(NamedTuple):
 
     incident: Incident
     sent: str
-    acknowledged: object = None  # ``{"by", "at"}``
+    acknowledged: WhoAnswer | None = None
 
 
 class BoardPast(NamedTuple):
@@ -45,7 +46,7 @@ class BoardPast(NamedTuple):
         if pipeline is None:
             return cls(links=links)
         incidents = [
-            PastIncident(incident.incident, incident.sent, done_to_json(incident).get("acknowledged"))
+            PastIncident(incident.incident, incident.sent, acknowledgement(incident.commands))
             for incident in pipeline.tracked()
         ]
         return cls(incidents, pipeline.memos, changes, links)
@@ -81,7 +82,7 @@ class ScopeEvents:
             for measure in shown.measures
         }
 
-    def changes(self) -> list[dict[str, object]]:
+    def changes(self) -> list[ChangeAnswer]:
         """Return deployments and changes of configuration, the newest first."""
         preceding = [change.change for _, incident in self._found for change in incident.changes]
         found = {
@@ -89,20 +90,11 @@ class ScopeEvents:
             for change in (*self._past.changes, *preceding)
             if self._first <= change.ts < self._end and _fits(change.about, self._scope)
         }
-        newest = sorted(found, key=lambda change: -change.ts)[:MOST_CHANGES]
         return [
-            {
-                "ts": change.ts,
-                "of": change.about.to_json(),
-                "what": change.what,
-                "version": change.version,
-                "by": change.by,
-                "url": change.url,
-            }
-            for change in newest
+            change_answer(change) for change in sorted(found, key=lambda change: -change.ts)[:MOST_CHANGES]
         ]
 
-    def memos(self) -> list[dict[str, object]]:
+    def memos(self) -> list[MemoAnswer]:
         """Return the memos of its incidents, and those of the timeline about it, the newest first."""
         ids = {shown.id for shown, _ in self._found}
         name = f"{self._scope.kind}:{self._scope.name}"
@@ -111,17 +103,12 @@ class ScopeEvents:
             for memo in self._past.memos
             if memo.incident in ids or (memo.scope == name and self._first <= memo.at < self._end)
         ]
-        return [memo.to_json() for memo in sorted(found, key=lambda memo: -memo.at)[:MOST_MEMOS]]
+        return [memo.as_answer() for memo in sorted(found, key=lambda memo: -memo.at)[:MOST_MEMOS]]
 
-    def examples(self) -> list[dict[str, object]]:
+    def examples(self) -> list[ScopeExample]:
         """Return requests of the incidents about it, each with its links and its incident."""
-        links = self._past.links
-        found: list[dict[str, object]] = [
-            {
-                **example.to_json(),
-                "links": {} if links is None else request_links(example.request, links),
-                "incident": shown.id,
-            }
+        found = [
+            copy_fields(ScopeExample, example_answer(example, self._past.links), incident=shown.id)
             for shown, incident in self._found
             if shown.measures
             for example in incident.examples
@@ -159,15 +146,12 @@ class ScopeEvents:
         share = None if mine else self._share(incident.primary)
         if not mine and (share is None or share < _MATTERS):
             return None
-        return ScopeIncident(
-            id=incident.id,
-            verdict=incident.verdict.value,
-            state=incident.state,
+        return copy_fields(
+            ScopeIncident,
+            incident,
             sent=past.sent,
-            start=incident.start,
-            end=incident.end,
             sentence=incident.primary.sentence,
-            of=incident.primary.about.to_json(),
+            of=incident.primary.about.as_answer(),
             measures=list(dict.fromkeys(mine)),
             share=share,
             falls=incident.primary.observed < incident.primary.expected,

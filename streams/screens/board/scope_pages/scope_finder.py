@@ -71,7 +71,7 @@ class ScopeFinder:
         every = list(scopes)
         first = every[:MOST_FOUND]
         return FoundScopes(
-            [FoundScope(scope.to_json(), scope.label, self._name(scope.account)) for scope in first],
+            [FoundScope(scope.as_answer(), scope.label, self._name(scope.account)) for scope in first],
             len(every) - len(first),
         )
 

@@ -130,7 +130,7 @@ def _neighbours(
         )
 
     found = [
-        ScopeNeighbour(scope.to_json(), scope.label, {measure: amount(of, measure) for measure in measures})
+        ScopeNeighbour(scope.as_answer(), scope.label, {measure: amount(of, measure) for measure in measures})
         for scope, of in edges.items()
     ]
     found = [

@@ -6,10 +6,12 @@ Whatever is not known is None, never 0. Lists of values run from old to new, one
 Names come from events and may hold anything: they are data, and the page writes them as text.
 """
 
-from typing import Any
-
 import msgspec
 
+from alerting.commands.memo import MemoAnswer
+from alerting.incidents.answers import ChangeAnswer
+from alerting.messages.incident_answer import ExampleAnswer, WhoAnswer
+from detectors.model.scope import ScopeAnswer
 from streams.screens.board.wall.wall import WallThreshold, WallVerdict
 
 Points = list[float | None]
@@ -102,9 +104,9 @@ class ScopeAmount(msgspec.Struct, frozen=True):
 
 
 class ScopeNeighbour(msgspec.Struct, frozen=True):
-    """Who calls the scope, or whom it calls. ``scope`` is ``Scope.to_json``."""
+    """Who calls the scope, or whom it calls."""
 
-    scope: dict[str, object]
+    scope: ScopeAnswer
     label: str
     amounts: dict[str, ScopeAmount]  # by measure
 
@@ -126,8 +128,7 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     """An incident that involves the scope in the range; ``measures`` are those of its findings about it.
 
     ``share`` is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where
-    that ``falls``, of what is missing there. ``acknowledged`` is ``{"by", "at"}`` once
-    somebody deals with it.
+    that ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it.
     """
 
     id: str
@@ -137,11 +138,17 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int | None
     sentence: str
-    of: dict[str, object]
+    of: ScopeAnswer
     measures: list[str] = []
     share: float | None = None
     falls: bool = False
-    acknowledged: object = None
+    acknowledged: WhoAnswer | None = None
+
+
+class ScopeExample(ExampleAnswer, frozen=True, kw_only=True):
+    """A request of an incident about the scope, and the id of that incident."""
+
+    incident: str
 
 
 class ScopeLink(msgspec.Struct, frozen=True):
@@ -159,7 +166,7 @@ class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     ``start + i * step``.
     """
 
-    scope: dict[str, object]
+    scope: ScopeAnswer
     label: str
     account: str  # what people call its account
     at: int
@@ -176,16 +183,16 @@ class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     callers: list[ScopeNeighbours] = []
     callees: list[ScopeNeighbours] = []
     incidents: list[ScopeIncident] = []
-    changes: list[dict[str, object]] = []
-    memos: list[dict[str, object]] = []
-    examples: list[dict[str, object]] = []
+    changes: list[ChangeAnswer] = []
+    memos: list[MemoAnswer] = []
+    examples: list[ScopeExample] = []
     links: list[ScopeLink] = []
 
 
 class FoundScope(msgspec.Struct, frozen=True):
     """A scope that a name may mean."""
 
-    scope: dict[str, Any]
+    scope: ScopeAnswer
     label: str
     account: str  # what people call its account
 

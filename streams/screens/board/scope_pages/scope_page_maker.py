@@ -77,7 +77,7 @@ class ScopePageMaker:
         neighbours = Neighbourhood(view.names, reader, series, shown.end)
         read = reader.read(measures.series, neighbours.series, grid, shown.end)
         return ScopePage(
-            scope=scope.to_json(),
+            scope=scope.as_answer(),
             label=scope.label,
             account=self._account_name(scope.account),
             at=at,

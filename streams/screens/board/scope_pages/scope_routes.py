@@ -4,8 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from streams.screens.board.board_answers import SharedAnswers, encoded, in_json, refused
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_answers import SharedAnswers, answering, encoded, in_json, refused
 from streams.screens.board.live_board import LiveBoard
 from streams.screens.board.scope_pages.scope_finder import GIVEN, UnknownScopeError
 from streams.screens.board.scope_pages.scope_range import AskedRange, AskedScope, BadRangeError
@@ -22,7 +21,10 @@ class ScopeRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes for a web server."""
-        return [web.get("/board/scope", self._scope), web.get("/board/scopes", self._scopes)]
+        return [
+            web.get("/board/scope", answering(self._scope)),
+            web.get("/board/scopes", answering(self._scopes)),
+        ]
 
     async def _scope(self, request: web.Request) -> web.Response:
         query = {name: value[:_LONGEST] for name, value in request.query.items()}
@@ -37,11 +39,6 @@ class ScopeRoutes:
             return refused(str(error), 404)
         except BadRangeError as error:
             return refused(str(error), 400)
-        except BoardDataError as error:
-            return refused(str(error), 503)
 
     async def _scopes(self, request: web.Request) -> web.Response:
-        try:
-            return encoded(await self._board.scopes(request.query.get("like", "")[:_LONGEST]))
-        except BoardDataError as error:
-            return refused(str(error), 503)
+        return encoded(await self._board.scopes(request.query.get("like", "")[:_LONGEST]))

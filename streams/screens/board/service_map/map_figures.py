@@ -308,7 +308,7 @@ class _Making:
             kind=_KINDS[scope.kind],
             cloud=scope.cloud,
             account=scope.account,
-            scope=scope.to_json(),
+            scope=scope.as_answer(),
             label=scope.label,
             service=service,
             latency=latency,

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.model.scope import ScopeAnswer
 from streams.screens.board.wall.wall import WallThreshold, WallVerdict
 
 MapKind = Literal["client", "route", "function", "table", "service"]
@@ -35,7 +36,7 @@ class MapAmounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MapNode(MapAmounts, frozen=True, kw_only=True, omit_defaults=True):
     """A client, route, function or table, or a service that some of them belong to.
 
-    ``scope`` is ``Scope.to_json``, None for the rest of a kind in an account: as many ``members`` whose
+    ``scope`` is None for the rest of a kind in an account: as many ``members`` whose
     amounts are added up. ``service`` is the place of its service in ``ServiceMap.nodes``, None where it has
     none or several. ``latency`` is the newest p95, milliseconds; ``share`` is what is used of the limit it is
     nearest to. ``verdict`` is that of the worst open finding, ``threshold`` the worst one reached.
@@ -44,7 +45,7 @@ class MapNode(MapAmounts, frozen=True, kw_only=True, omit_defaults=True):
     kind: MapKind
     cloud: str
     account: str
-    scope: dict[str, object] | None = None
+    scope: ScopeAnswer | None = None
     label: str = ""
     members: int = 1
     service: int | None = None

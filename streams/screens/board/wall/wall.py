@@ -11,6 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from alerting.messages.incident_answer import IncidentAnswer
+from detectors.model.scope import ScopeAnswer
+
 WallState = Literal["well", "attention", "learning", "stale"]
 """``attention`` while an incident is open for which people are called, or any threshold is exceeded;
 ``learning`` while nothing is old enough to be judged; ``stale`` when steps have stopped to come."""
@@ -72,13 +75,13 @@ class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
 class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     """The hottest table of an account.
 
-    ``scope`` is ``Scope.to_json``; ``account`` is the name of its account; ``measure`` is what comes nearest
-    to its limit. ``used`` and ``limit`` are capacity units a second, ``share`` is one by the other, ``trend``
-    has values of ``used``. ``days_left`` is the forecast of the days until the limit is reached, four in five
-    times between ``days_left_early`` and ``days_left_late``.
+    ``account`` is the name of its account; ``measure`` is what comes nearest to its limit. ``used`` and
+    ``limit`` are capacity units a second, ``share`` is one by the other, ``trend`` has values of ``used``.
+    ``days_left`` is the forecast of the days until the limit is reached, four in five times between
+    ``days_left_early`` and ``days_left_late``.
     """
 
-    scope: dict[str, object]
+    scope: ScopeAnswer
     label: str
     account: str
     measure: Literal["rcu", "wcu"]
@@ -98,14 +101,14 @@ class WallHolder(msgspec.Struct, frozen=True):
 
     label: str
     share: float
-    scope: dict[str, object] | None = None  # ``Scope.to_json``
+    scope: ScopeAnswer | None = None
 
 
 class WallConcurrency(msgspec.Struct, frozen=True, kw_only=True):
     """Executions at the same time in an account, against what it allows; ``trend`` has values of ``used``."""
 
     account: str
-    scope: dict[str, object] | None = None
+    scope: ScopeAnswer | None = None
     used: float | None = None
     limit: float | None = None
     share: float | None = None
@@ -119,7 +122,7 @@ class WallQuota(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     account: str
-    scope: dict[str, object] | None = None
+    scope: ScopeAnswer | None = None
     used: float | None = None
     limit: float | None = None
     share: float | None = None
@@ -152,9 +155,9 @@ class WallMonth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WallRanked(msgspec.Struct, frozen=True, kw_only=True):
-    """One place of a ranking: ``scope`` is ``Scope.to_json``; the unit is ``1/s`` or ``ms``."""
+    """One place of a ranking."""
 
-    scope: dict[str, object]
+    scope: ScopeAnswer
     label: str
     value: float
     unit: Literal["1/s", "ms"]
@@ -224,6 +227,6 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
     rankings: WallRankings = WallRankings()
     values: list[WallValue] = []
     learning: WallLearning | None = None
-    incidents: list[dict[str, object]] = []
-    last: dict[str, object] | None = None
+    incidents: list[IncidentAnswer] = []
+    last: IncidentAnswer | None = None
     incidents_until: int | None = None

@@ -70,7 +70,7 @@ class WallLimits:
 
         left = verdicts.days_left(about)
         return WallTable(
-            scope=scope.to_json(),
+            scope=scope.as_answer(),
             label=scope.label,
             account=self._name(scope.account),
             measure=_UNITS[measure],
@@ -98,7 +98,7 @@ class WallLimits:
         return [
             WallConcurrency(
                 account=self._name(used.of.key.scope.account),
-                scope=used.of.key.scope.to_json(),
+                scope=used.of.key.scope.as_answer(),
                 used=used.used,
                 limit=used.of.limit,
                 share=used.share,
@@ -128,7 +128,8 @@ class WallLimits:
             ),
         )
         return [
-            WallHolder(label, -amount / whole, scope.to_json()) for amount, label, scope in busiest[:HOLDERS]
+            WallHolder(label, -amount / whole, scope.as_answer())
+            for amount, label, scope in busiest[:HOLDERS]
         ]
 
     def quotas(self, settings: BoardSettings) -> list[WallQuota]:
@@ -138,7 +139,7 @@ class WallLimits:
             WallQuota(
                 label=f"{used.of.key.scope.label} {_measure(used).level}".strip(),
                 account=self._name(used.of.key.scope.account),
-                scope=used.of.key.scope.to_json(),
+                scope=used.of.key.scope.as_answer(),
                 used=used.used,
                 limit=used.of.limit,
                 share=used.share,

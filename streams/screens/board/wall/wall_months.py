@@ -116,7 +116,7 @@ class WallMonths:
             if key.measure == measure and found[at] > 0:
                 ranked.append(
                     WallRanked(
-                        scope=key.scope.to_json(), label=key.scope.label, value=float(found[at]), unit=unit
+                        scope=key.scope.as_answer(), label=key.scope.label, value=float(found[at]), unit=unit
                     )
                 )
         return ranked[:PLACES]

@@ -10,7 +10,9 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
+from streams.notify.incidents_route import IncidentsAnswer
 from streams.process.web.access import Access
+from streams.process.web.answer_forms import RefusalAnswer, refusal
 from streams.process.web.http_server import STOPPING
 from streams.screens.board.board_answers import UNKEPT
 from streams.screens.board.board_data import BoardDataError
@@ -76,7 +78,7 @@ class WallJson:
                 wall = replace(self._wall, incidents=await self._board.incidents())
             self._wall = wall
             self._newest = NewestWall(
-                time, msgspec.json.encode(wall), msgspec.json.encode({"incidents": wall.incidents})
+                time, msgspec.json.encode(wall), msgspec.json.encode(IncidentsAnswer(wall.incidents))
             )
             return self._newest
 
@@ -122,7 +124,7 @@ class WallStream:
         """Send events for as long as somebody reads them."""
         if self.boards >= self._patience.boards:
             error = f"{self.boards} boards are open, which is the most; close one"
-            return web.json_response({"error": error}, status=503, headers=UNKEPT | {"Retry-After": "30"})
+            return refusal(error, 503, UNKEPT | {"Retry-After": "30"})
         answer = web.StreamResponse(headers=UNKEPT | {"X-Accel-Buffering": "no"})
         answer.content_type = "text/event-stream"
         if (session := self._access.sessions.of(request)) is not None:
@@ -176,7 +178,7 @@ class WallStream:
         try:
             newest = await self._walls.newest()
         except BoardDataError as error:
-            return time, _event("trouble", msgspec.json.encode({"error": str(error)}))
+            return time, _event("trouble", msgspec.json.encode(RefusalAnswer(str(error))))
         name, body = ("incidents", newest.incidents) if newest.time.step == shown else ("step", newest.wall)
         if name not in self._sent or self._sent[name][0] != newest.time:
             self._sent[name] = newest.time, _event(name, body)

@@ -1,5 +1,4 @@
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -8,6 +7,7 @@ from alerting.sinks.slack import SlackSink
 from config.settings import Settings
 from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.slack import check_slack
+from streams.offline.replay.post import renderer_of
 from tests.alerting.slack_app import SlackApp
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 
@@ -46,7 +46,7 @@ async def test_a_token_that_cannot_be_sent_is_the_tokens_fault(
     monkeypatch.setenv("SLACK_BOT_TOKEN", token)
     async with SlackApp() as slack:
         [found] = await checked(slack)
-        async with SlackSink(token, slack.base_url, ZoneInfo("UTC")) as sink:
+        async with SlackSink(token, slack.base_url, renderer_of(Settings())) as sink:
             outcome = await sink.authorise()
         assert slack.calls == []
     assert found.ok is False

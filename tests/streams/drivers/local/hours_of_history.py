@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import numpy as np
 
 from config.settings import Settings
@@ -15,6 +14,7 @@ from streams.record.history.history_rows import COLUMNS, HistoryRows
 from streams.record.history.segments import HOUR, Segments
 from streams.record.history.series_names import SeriesNames
 from streams.record.history.step_rows import StepRows
+from tests.streams.drivers.world import local_settings
 from tests.streams.record.history.backend import START, Backend, requests
 
 HOURS = 4
@@ -22,15 +22,7 @@ END = START + HOURS * HOUR
 
 
 def given(state: Path, **sections: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "local": {"listen": "127.0.0.1:0", "state": str(state)},
-            "time": {"idle": 3600},
-            "judge": {"young": 3600},
-            "notify": {"since": "2020-01-01"},
-            **sections,
-        }
-    )
+    return local_settings(state, time={"idle": 3600}, judge={"young": 3600}, **sections)
 
 
 @cache
@@ -56,17 +48,3 @@ def written(state: Path) -> HistoryRows:
 def same(one: HistoryRows, other: HistoryRows) -> None:
     for name in COLUMNS:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
-
-
-async def post(url: str, lines: list[bytes]) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{url}/events", data=b"\n".join(lines)) as answer,
-    ):
-        assert answer.status == 202
-
-
-async def status(url: str) -> dict[str, Any]:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/status") as answer:
-        found: dict[str, Any] = await answer.json()
-        return found

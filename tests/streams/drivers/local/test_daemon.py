@@ -1,21 +1,10 @@
 import asyncio
-import io
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import pytest
 
-from config.settings import (
-    DeadLetterSettings,
-    LocalSettings,
-    NotifySettings,
-    Settings,
-    SlackSettings,
-    TimeSettings,
-)
 from detectors.state.state import pack
 from streams.drivers.local.daemon import LocalDaemon, StartError
 from streams.drivers.local.sqlite_store import SqliteStore
@@ -24,57 +13,12 @@ from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.process.watchdog import Watchdog
 from tests.streams.cli import forked
+from tests.streams.drivers.world import kept, local_settings, running
 from tests.streams.engine.decode.malformed_corpus import CORPUS
 
 
-def settings(state: Path) -> Settings:
-    return Settings(
-        local=LocalSettings(listen="127.0.0.1:0", state=str(state)),
-        notify=NotifySettings(since="2020-01-01"),
-        dead_letters=DeadLetterSettings(share=0.5),
-    )
-
-
-@asynccontextmanager
-async def running(
-    state: Path, slack: SlackSettings | None = None, **inputs: object
-) -> AsyncIterator[LocalDaemon]:
-    given = settings(state).model_copy(update={} if slack is None else {"slack": slack})
-    daemon = LocalDaemon(given, **inputs)  # type: ignore[arg-type]
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port and not task.done():
-        await asyncio.sleep(0.01)
-    try:
-        yield daemon
-    finally:
-        daemon.stop()
-        await task
-
-
-async def post(daemon: LocalDaemon, lines: Sequence[bytes]) -> None:
-    async with aiohttp.ClientSession() as session:
-        for first in range(0, len(lines), 5000):
-            body = io.BytesIO(b"\n".join(lines[first : first + 5000]))
-            async with session.post(f"http://127.0.0.1:{daemon.port}/events", data=body) as answer:
-                assert answer.status == 202
-
-
-async def get(daemon: LocalDaemon, path: str) -> tuple[int, str]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{daemon.port}{path}") as answer,
-    ):
-        return answer.status, await answer.text()
-
-
-def kept(state: Path) -> Checkpoint | None:
-    """Return the checkpoint, without the steps of hours that may or may not be written by now."""
-    with SqliteStore(state / "uneri.db") as store:
-        found = store.load("engine")
-    if found is None:
-        return None
-    parts = {name: body for name, body in found.parts.items() if not name.startswith("history|")}
-    return Checkpoint(found.offsets, parts)
+def daemon_of(state: Path, **inputs: Any) -> LocalDaemon:
+    return LocalDaemon(local_settings(state, dead_letters={"share": 0.5}), **inputs)
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +31,12 @@ async def test_a_clean_restart_loses_nothing_and_changes_nothing(tmp_path: Path,
     def later() -> float:
         return 1_800_000_000.0
 
-    async with running(tmp_path / "whole", clock=later) as daemon:
-        await post(daemon, hours)
+    async with running(daemon_of(tmp_path / "whole", clock=later)) as world:
+        await world.post(hours)
     third = len(hours) // 3
     for part in (hours[:third], hours[third : 2 * third], hours[2 * third :]):
-        async with running(tmp_path / "restarted", clock=later) as daemon:
-            await post(daemon, part)
+        async with running(daemon_of(tmp_path / "restarted", clock=later)) as world:
+            await world.post(part)
     whole, restarted = kept(tmp_path / "whole"), kept(tmp_path / "restarted")
     assert whole is not None
     assert whole.offsets == {"local/0": len(hours)}
@@ -104,14 +48,13 @@ async def test_a_restarted_daemon_says_how_far_it_is_before_anything_comes(
 ) -> None:
     seen = []
     for lines in (hours, []):
-        async with running(tmp_path) as daemon, asyncio.timeout(240):
-            assert lines or '"watermark":null' not in (await get(daemon, "/status"))[1]
+        async with running(daemon_of(tmp_path)) as world, asyncio.timeout(240):
+            assert lines or '"watermark":null' not in (await world.get("/status"))[1]
             if lines:
-                assert '"watermark":null' in (await get(daemon, "/status"))[1]
-                await post(daemon, lines)
-            while '"lag":0' not in (await get(daemon, "/status"))[1]:
-                await asyncio.sleep(0.05)
-            seen.append(json.loads((await get(daemon, "/status"))[1])["watermark"])
+                assert '"watermark":null' in (await world.get("/status"))[1]
+                await world.post(lines)
+            await world.judged()
+            seen.append(json.loads((await world.get("/status"))[1])["watermark"])
     assert seen[0] == seen[1] > 1_700_000_000
 
 
@@ -121,12 +64,10 @@ async def test_bad_records_are_dead_lettered_and_the_good_ones_around_them_count
     for number, (bad, _) in enumerate(CORPUS):
         if bad.strip() and b"\n" not in bad:  # over HTTP a line end ends the record
             lines += [good % (1_760_000_000 + number), bad.rstrip(b"\r")]
-    async with running(tmp_path) as daemon:
-        await post(daemon, lines)
-        async with asyncio.timeout(240):
-            while '"lag":0' not in (await get(daemon, "/status"))[1]:
-                await asyncio.sleep(0.05)
-        status, metrics = await get(daemon, "/metrics")
+    async with running(daemon_of(tmp_path)) as world:
+        await world.post(lines)
+        await world.judged()
+        status, metrics = await world.get("/metrics")
         assert status == 200
     with SqliteStore(tmp_path / "uneri.db") as store:
         dead = store.dead_letters()
@@ -143,38 +84,38 @@ async def test_a_followed_file_and_standard_input_reach_the_engine(
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"".join(line + b"\n" for line in hours[:500]))
     with file.open("rb") as stream:
-        daemon = LocalDaemon(settings(tmp_path / "state"), stdin=stream.fileno())
+        daemon = daemon_of(tmp_path / "state", stdin=stream.fileno())
         async with asyncio.timeout(240):
             await daemon.run()  # ends by itself with its input
     checkpoint = kept(tmp_path / "state")
     assert checkpoint is not None
     assert checkpoint.offsets == {"local/0": 500}
-    async with running(tmp_path / "state", follow=[file]) as daemon, asyncio.timeout(240):
-        while '"records":1000' not in (await get(daemon, "/status"))[1]:
+    async with running(daemon_of(tmp_path / "state", follow=[file])) as world, asyncio.timeout(240):
+        while '"records":1000' not in (await world.get("/status"))[1]:
             await asyncio.sleep(0.05)
 
 
 async def test_a_second_daemon_on_the_same_state_is_refused_in_one_line(tmp_path: Path) -> None:
-    async with running(tmp_path):
+    async with running(daemon_of(tmp_path)):
         with pytest.raises(StartError, match="is another uneri using it"):
-            await asyncio.to_thread(LocalDaemon, settings(tmp_path))
+            await asyncio.to_thread(daemon_of, tmp_path)
 
 
 async def test_a_second_daemon_is_refused_before_the_first_has_written_anything(tmp_path: Path) -> None:
-    async with running(tmp_path):
+    async with running(daemon_of(tmp_path)):
         pass  # the files are there from now on: to open them writes nothing
-    async with running(tmp_path) as daemon:
+    async with running(daemon_of(tmp_path)) as world:
         with pytest.raises(StartError, match="another folder"):
-            await asyncio.to_thread(LocalDaemon, settings(tmp_path))
-        await post(daemon, [b'{"ts": 1760000000, "service": "shop"}'])
-    async with running(tmp_path) as daemon:
-        assert (await get(daemon, "/healthz"))[0] == 200, "a clean end lets go of the state"
+            await asyncio.to_thread(daemon_of, tmp_path)
+        await world.post([b'{"ts": 1760000000, "service": "shop"}'])
+    async with running(daemon_of(tmp_path)) as world:
+        assert (await world.get("/healthz"))[0] == 200, "a clean end lets go of the state"
 
 
 async def test_health_and_readiness_are_answered(tmp_path: Path) -> None:
-    async with running(tmp_path) as daemon:
-        assert (await get(daemon, "/healthz"))[0] == 200
-        assert (await get(daemon, "/readyz"))[0] == 200
+    async with running(daemon_of(tmp_path)) as world:
+        assert (await world.get("/healthz"))[0] == 200
+        assert (await world.get("/readyz"))[0] == 200
 
 
 def ended(state: Path, stdin: bytes | None = None) -> tuple[int, list[str]]:
@@ -218,53 +159,47 @@ async def test_readiness_shows_why_slack_is_not_ready_and_health_shows_what_is_s
 ) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1-none")
     watchdog = Watchdog()
-    slack = SlackSettings(base_url=f"http://127.0.0.1:{closed_port}/api/")
-    async with running(tmp_path, watchdog=watchdog, slack=slack) as daemon:
-        async with asyncio.timeout(240):  # until it has asked: what it learns would undo what the test says
-            while "does not answer" not in (daemon.delivery.probe.not_ready or ""):
-                await asyncio.sleep(0.01)
+    slack = {"base_url": f"http://127.0.0.1:{closed_port}/api/"}
+    daemon = LocalDaemon(local_settings(tmp_path, slack=slack), watchdog=watchdog)
+    async with running(daemon) as world:
+        # what it learns when it has asked would undo what the test says
+        await world.until(lambda: "does not answer" in (daemon.delivery.probe.not_ready or ""))
         daemon.delivery.probe.not_ready = None
-        assert (await get(daemon, "/readyz"))[0] == 200
+        assert (await world.get("/readyz"))[0] == 200
         daemon.delivery.probe.not_ready = "Slack refuses the token in SLACK_BOT_TOKEN (invalid_auth)"
         daemon._store.log_bytes = 3 << 30
-        status, body = await get(daemon, "/readyz")
+        status, body = await world.get("/readyz")
         assert status == 503
         assert "too far behind: the log holds 3,072 MiB" in body
         assert "Slack refuses the token in SLACK_BOT_TOKEN" in body
-        assert "uneri_ready 0.0" in (await get(daemon, "/metrics"))[1]
-        assert (await get(daemon, "/healthz"))[0] == 200
+        assert "uneri_ready 0.0" in (await world.get("/metrics"))[1]
+        assert (await world.get("/healthz"))[0] == 200
         watchdog.report_stuck("the engine hangs")
-        status, body = await get(daemon, "/healthz")
+        status, body = await world.get("/healthz")
         assert status == 503
         assert "the engine hangs" in body
 
 
 async def test_what_was_judged_gets_its_checkpoint_long_before_the_source_is_idle(tmp_path: Path) -> None:
-    patient = settings(tmp_path).model_copy(update={"time": TimeSettings(idle=3600)})
-    daemon = LocalDaemon(patient)
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port:
-        await asyncio.sleep(0.01)
-    await post(daemon, [b'{"ts": 1760000000, "service": "shop"}'])
-    async with asyncio.timeout(240):
-        while "uneri_checkpoint_age_seconds" not in (page := (await get(daemon, "/metrics"))[1]):
+    async with (
+        running(LocalDaemon(local_settings(tmp_path, time={"idle": 3600}))) as world,
+        asyncio.timeout(240),
+    ):
+        await world.post([b'{"ts": 1760000000, "service": "shop"}'])
+        while "uneri_checkpoint_age_seconds" not in (page := (await world.get("/metrics"))[1]):
             await asyncio.sleep(0.05)
-        while daemon._judge.changed or not daemon._judge.offset:
+        while world.daemon._judge.changed or not world.daemon._judge.offset:
             await asyncio.sleep(0.05)
     assert 'uneri_lag_records{partition="0",stage="engine"}' in page
-    daemon.stop()
-    await task
 
 
 async def test_the_metrics_count_what_became_of_the_records(tmp_path: Path) -> None:
     lines = [b'{"ts": %d, "service": "shop", "id": "%d"}' % (1_760_000_000 + n, n) for n in range(300)]
     lines += [lines[-1], b'{"ts": 1760000001, "service": "shop", "id": "late"}', b"nope"]
-    async with running(tmp_path) as daemon:
-        await post(daemon, lines)
-        async with asyncio.timeout(240):
-            while '"lag":0' not in (await get(daemon, "/status"))[1]:
-                await asyncio.sleep(0.05)
-        page = (await get(daemon, "/metrics"))[1]
+    async with running(daemon_of(tmp_path)) as world:
+        await world.post(lines)
+        await world.judged()
+        page = (await world.get("/metrics"))[1]
     for expected in (
         "uneri_records_total 303.0",
         "uneri_duplicate_records_total 1.0",

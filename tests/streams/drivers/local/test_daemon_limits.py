@@ -1,19 +1,18 @@
 """Limits that were read, in a running embedded daemon."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from config.capacity import NO_LIMITS
-from config.settings import LimitsSettings, LocalSettings, Settings
+from config.settings import Settings
 from streams.drivers.local.daemon import LocalDaemon, run_local
 from streams.ingest.limits.reading import FoundLimit, PartReading, merged, save_limits
+from tests.streams.drivers.world import local_settings, running
 
 
 def settings(folder: Path) -> Settings:
-    local = LocalSettings(listen="127.0.0.1:0", state=str(folder / "state"))
-    return Settings(local=local, limits=LimitsSettings(file=str(folder / "limits.json")))
+    return local_settings(folder / "state", limits={"file": str(folder / "limits.json")})
 
 
 async def test_the_status_shows_how_many_limits_there_are_and_their_age(tmp_path: Path) -> None:
@@ -24,12 +23,8 @@ async def test_the_status_shows_how_many_limits_there_are_and_their_age(tmp_path
     ]
     save_limits(tmp_path / "limits.json", merged(NO_LIMITS, parts, 1_790_000_000.0))
     daemon = LocalDaemon(settings(tmp_path), clock=lambda: 1_790_010_800.0)
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port and not task.done():
-        await asyncio.sleep(0.01)
-    shown = daemon.status()["limits"]
-    daemon.stop()
-    await task
+    async with running(daemon):
+        shown = daemon.status()["limits"]
     assert shown == [
         "2 read from AWS, 3 h ago",
         "1 eu-west-1 lambda: access denied: lambda:GetAccountSettings; never read",

@@ -1,7 +1,7 @@
 """How many dead letters the local driver keeps, and for how long."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dead_letters, "KEPT_BYTES", 100_000)
     monkeypatch.setattr(dead_letters, "PIECE_BYTES", 10_000)
     monkeypatch.setattr(dead_letters, "DROPPED_BYTES", 20_000)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(tmp_path / "db") as opened:
-        yield opened
 
 
 def save(

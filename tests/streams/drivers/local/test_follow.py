@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,12 +33,6 @@ async def taken(store: SqliteStore, count: int) -> list[bytes]:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # and no more than that
     return list(store.read(0).records)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(tmp_path / "state" / "db") as opened:
-        yield opened
 
 
 async def test_lines_are_taken_in_as_they_are_written_and_an_unfinished_one_waits(

@@ -1,6 +1,5 @@
 import gzip
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import Recurring
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(tmp_path / "db") as opened:
-        yield opened
 
 
 async def post(

@@ -1,19 +1,14 @@
 """Records that come too late to be judged: who hears of it."""
 
-import asyncio
-import io
 import json
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from config.settings import LocalSettings, NotifySettings, Settings
+from config.settings import Settings
 from detectors.state.state import pack
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.log_intake import LogIntake, LogSink
@@ -22,6 +17,8 @@ from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.dead_letter_limit import LateWatch
+from streams.ingest.receivers.sender_clocks import APART_SECONDS, SenderClocks
+from tests.streams.drivers.world import local_settings, running
 
 NOW = 1_760_000_000.0
 
@@ -30,53 +27,37 @@ def events(first: float, count: int, pace: float = 1.0) -> list[bytes]:
     return [json.dumps({"ts": first + pace * n, "service": "shop"}).encode() for n in range(count)]
 
 
-async def post(port: int, lines: Sequence[bytes]) -> tuple[int, dict[str, Any]]:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"http://127.0.0.1:{port}/events", data=io.BytesIO(b"\n".join(lines))) as answer,
-    ):
-        return answer.status, await answer.json()
-
-
 async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) -> None:
-    local = LocalSettings(listen="127.0.0.1:0", state=str(tmp_path / "state"))
-    settings = Settings(local=local, notify=NotifySettings(since="2020-01-01"))
-    daemon = LocalDaemon(settings, clock=lambda: NOW)
-    running = asyncio.create_task(daemon.run())
-    async with asyncio.timeout(60):
-        while not daemon.port:
-            await asyncio.sleep(0.01)
-
-        async def judged() -> None:
-            while daemon.status()["lag"]:
-                await asyncio.sleep(0.01)
-
-        assert await post(daemon.port, events(NOW - 60, 60)) == (202, {"accepted": 60})
-        await judged()
+    passed = [0.0]
+    daemon = LocalDaemon(local_settings(tmp_path / "state"), clock=lambda: NOW)
+    daemon._intake.clocks = SenderClocks(lambda: NOW, lambda: passed[0])
+    async with running(daemon) as world:
+        assert await world.send(events(NOW - 60, 60)) == (202, {"accepted": 60})
+        await world.judged()
         reached = daemon._judge.engine.watermark("local/0")
         assert NOW - 120 < reached <= NOW
         with capture_logs() as logs:
-            status, answer = await post(daemon.port, events(NOW - 7 * 86400, 2000))
-            await judged()
+            status, answer = await world.send(events(NOW - 7 * 86400, 2000))
+            await world.judged()
         assert status == 202
         assert (answer["accepted"], answer["late"]) == (2000, 2000)
         assert "Replay history with `uneri replay`" in answer["warning"]
         assert any("most records are not judged" in entry["event"] for entry in logs)
         assert daemon.status()["not_judged"] == "100% of the last records"
         # live records go on
-        assert await post(daemon.port, events(NOW - 5, 5)) == (202, {"accepted": 5})
+        assert await world.send(events(NOW - 5, 5)) == (202, {"accepted": 5})
         # and a request of the future waits for one that shows whose clock is wrong; then it is refused
-        status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
+        passed[0] += APART_SECONDS
+        status, answer = await world.send(events(NOW + 3 * 365 * 86400, 32))
         assert status == 503
         assert "the clock of this sender is ahead, or that of this host behind" in answer["error"]
         for _ in range(2):
-            assert await post(daemon.port, events(NOW - 5, 5)) == (202, {"accepted": 5})
-        status, answer = await post(daemon.port, events(NOW + 3 * 365 * 86400, 32))
+            passed[0] += APART_SECONDS
+            assert await world.send(events(NOW - 5, 5)) == (202, {"accepted": 5})
+        status, answer = await world.send(events(NOW + 3 * 365 * 86400, 32))
         assert status == 400
         assert {line["reason"] for line in answer["refused"]} == {"far_future"}
         assert daemon._judge.engine.watermark("local/0") <= NOW
-    daemon.stop()
-    await running
 
 
 def test_that_most_records_are_late_is_logged_once_and_once_that_it_is_over() -> None:

@@ -1,12 +1,10 @@
 """A running daemon takes up a changed configuration: what it knows goes on, a mistake changes nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
@@ -15,9 +13,9 @@ from config.load import load_settings
 from streams.cli.commands import app
 from streams.drivers.local.daemon import LocalDaemon
 from streams.ingest.limits.reading import FoundLimit, PartReading, known_limits, merged, save_limits
-from streams.notify import messenger
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.streams.drivers.world import World, hurry, running
 
 BASE = """\
 local: {{listen: '127.0.0.1:0', state: '{folder}/state'}}
@@ -28,57 +26,51 @@ slack: {{token_file: '{folder}/token', base_url: '{slack}', channel: {channel}}}
 """
 
 
-class Scene:
-    def __init__(self, folder: Path, slack: SlackStandin) -> None:
+class Scene(World):
+    """A daemon that reads its configuration from a file, and its Slack."""
+
+    def __init__(self, daemon: LocalDaemon, folder: Path, slack: SlackStandin) -> None:
+        super().__init__(daemon)
         self.folder, self.slack = folder, slack
-        self.config = folder / "uneri.yaml"
-        self.daemon: LocalDaemon
 
     def write(self, notify: str = "flood: 10", channel: str = "C0UNERI", more: str = "") -> None:
-        text = BASE.format(folder=self.folder, slack=self.slack.base_url, notify=notify, channel=channel)
-        self.config.write_text(text + more)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not condition():
-                await asyncio.sleep(0.02)
+        write(self.folder, self.slack, notify, channel, more)
 
     async def reload(self, *, environment: dict[str, str] | None = None) -> Result:
-        url = f"http://127.0.0.1:{self.daemon.port}"
-        command = ["reload", "--url", url]
+        command = ["reload", "--url", self.url]
         return await asyncio.to_thread(CliRunner().invoke, app, command, env=environment or {})
 
-    async def status(self) -> dict[str, Any]:
-        url = f"http://127.0.0.1:{self.daemon.port}/status"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            found: dict[str, Any] = await answer.json()
-            return found
+
+def write(
+    folder: Path,
+    slack: SlackStandin,
+    notify: str = "flood: 10",
+    channel: str = "C0UNERI",
+    more: str = "",
+) -> Path:
+    text = BASE.format(folder=folder, slack=slack.base_url, notify=notify, channel=channel)
+    file = folder / "uneri.yaml"
+    file.write_text(text + more)
+    return file
 
 
 @asynccontextmanager
 async def scene(folder: Path, token: str = TOKEN, **written: str) -> AsyncIterator[Scene]:
     async with SlackStandin() as slack:
-        there = Scene(folder, slack)
         (folder / "token").write_text(token)
-        there.write(**written)
-        there.daemon = LocalDaemon(load_settings(there.config), read=lambda: load_settings(there.config))
-        running = asyncio.create_task(there.daemon.run())
+        file = write(folder, slack, **written)
+        daemon = LocalDaemon(load_settings(file), read=lambda: load_settings(file))
         try:
-            async with asyncio.timeout(60):
-                while not there.daemon.port and not running.done():
-                    await asyncio.sleep(0.01)
-            yield there
+            async with running(daemon):
+                yield Scene(daemon, folder, slack)
         finally:
-            there.daemon.stop()
-            await running
-            for file in ("token", "operate"):  # a canary, which must be nowhere else
-                (folder / file).unlink(missing_ok=True)
+            for name in ("token", "operate"):  # a canary, which must be nowhere else
+                (folder / name).unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(messenger, "PACE", 0.01)
-    monkeypatch.setattr("alerting.sinks.chart.draw", lambda *_: b"a picture")
+    hurry(monkeypatch)
     for name in ("UNERI_INTAKE_TOKEN", "UNERI_READ_TOKEN", "UNERI_OPERATE_TOKEN", "UNERI_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with capture_logs():  # the daemon shares its output with the command
@@ -194,10 +186,8 @@ async def test_intake_tokens_are_read_again(tmp_path: Path) -> None:
 
 
 async def test_only_json_from_this_machine_or_a_token_may_reload(tmp_path: Path) -> None:
-    async with scene(tmp_path) as there, aiohttp.ClientSession() as session:
-        url = f"http://127.0.0.1:{there.daemon.port}/reload"
-        async with session.post(url, data="{}") as answer:
-            assert answer.status == 415
+    async with scene(tmp_path) as there:
+        assert (await there.ask("POST", "/reload", data="{}"))[0] == 415
 
 
 async def test_notices_and_reloads_at_the_same_time_lose_and_repeat_nothing(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ import io
 import itertools
 import random
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -34,12 +33,6 @@ from streams.process.web.request_body import BodyError, Patience, Room
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
 BOMB = gzip.compress(b"1\n" * 15_000_000)
 MIB = 1 << 20
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(tmp_path / "db") as opened:
-        yield opened
 
 
 @asynccontextmanager

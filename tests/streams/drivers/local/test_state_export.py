@@ -11,50 +11,33 @@ import aiohttp
 import pytest
 
 from alerting.commands.command import Command, CommandKind, Matcher
-from config.settings import KafkaSettings, LocalSettings, Settings, TimeSettings
+from config.settings import KafkaSettings, Settings
 from streams.cli.state import export_state, import_state
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_transfer import StateExport
-from streams.engine.stages.checkpoint import Checkpoint
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.process.files.state_archive import members_of
 from tests.streams.cli import forked
+from tests.streams.drivers.world import kept, local_settings, running
 
 NOW = 1_800_000_000.0
 
 
 def settings(state: Path) -> Settings:
-    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)), time=TimeSettings(idle=3600))
+    return local_settings(state, time={"idle": 3600})
 
 
 @asynccontextmanager
-async def running(state: Path) -> AsyncIterator[LocalDaemon]:
-    daemon = LocalDaemon(settings(state), clock=lambda: NOW, every=0.05)
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port and not task.done():
-        await asyncio.sleep(0.01)
-    try:
-        yield daemon
-    finally:
-        daemon.stop()
-        await task
+async def daemon_at(state: Path) -> AsyncIterator[LocalDaemon]:
+    async with running(LocalDaemon(settings(state), clock=lambda: NOW, every=0.05)) as world:
+        yield world.daemon
 
 
 async def exported(daemon: LocalDaemon, file: Path) -> int:
     url = f"http://127.0.0.1:{daemon.port}"
     return await asyncio.to_thread(export_state, daemon.settings, file, url)
-
-
-def kept(state: Path) -> Checkpoint | None:
-    """Return the checkpoint, without the steps of hours that may or may not be written by now."""
-    with SqliteStore(state / "uneri.db") as store:
-        found = store.load("engine")
-    if found is None:
-        return None
-    parts = {name: body for name, body in found.parts.items() if not name.startswith("history|")}
-    return Checkpoint(found.offsets, parts)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +53,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory, hours: list[bytes]) -> Path
     half = len(hours) // 2
 
     async def make() -> None:
-        async with running(folder / "state") as daemon:
+        async with daemon_at(folder / "state") as daemon:
             for first in range(0, half, 1000):
                 await daemon._intake.append(hours[first : min(first + 1000, half)])
                 while not first and (daemon._judge.changed or not daemon._judge.offset):
@@ -94,7 +77,7 @@ def test_a_backup_goes_on_at_another_path_as_if_it_had_never_been_interrupted(
     tmp_path: Path, backup: Path, hours: list[bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def run(state: Path) -> None:
-        async with running(state) as daemon:
+        async with daemon_at(state) as daemon:
             taken = daemon._store.end
             await daemon._intake.append(hours[taken:])
             assert not daemon.pipeline.silences(), "what came after the backup is not in it"
@@ -127,12 +110,12 @@ def test_a_backup_is_a_tar_file_with_checksums_that_only_its_owner_may_read(back
 
 
 async def test_silences_and_memos_come_back_with_a_backup(tmp_path: Path) -> None:
-    async with running(tmp_path / "one") as daemon:
+    async with daemon_at(tmp_path / "one") as daemon:
         await daemon._command(silence("items"))
         await daemon._command(Command(id="m", kind=CommandKind.NOTE, at=1, by="ana", why="so", moment=60))
         assert await exported(daemon, tmp_path / "file") == 0
     assert import_state(settings(tmp_path / "two"), tmp_path / "file") == 0
-    async with running(tmp_path / "two") as daemon:
+    async with daemon_at(tmp_path / "two") as daemon:
         (one,) = daemon.pipeline.silences()
         assert (one.what, one.by) == ("table:items", "ana")
         assert [(memo.text, memo.by, memo.at) for memo in daemon.pipeline.memos] == [("so", "ana", 60)]
@@ -154,7 +137,7 @@ def test_a_state_is_never_replaced(tmp_path: Path, backup: Path, capsys: pytest.
 async def test_the_folder_of_a_running_daemon_is_refused(
     tmp_path: Path, backup: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with running(tmp_path):
+    async with daemon_at(tmp_path):
         assert await asyncio.to_thread(import_state, settings(tmp_path), backup) == 1
     assert "is in use: is another uneri using it?" in capsys.readouterr().err
 
@@ -221,7 +204,7 @@ def test_an_import_that_was_killed_between_its_files_is_refused_by_the_daemon_an
 
 
 async def test_who_may_take_the_state(tmp_path: Path) -> None:
-    async with running(tmp_path) as daemon, aiohttp.ClientSession() as session:
+    async with daemon_at(tmp_path) as daemon, aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{daemon.port}/state"
         json_ = {"Content-Type": "application/json"}
         async with session.post(url, data=b"{}", headers={**json_, "Host": "elsewhere:1"}) as answer:
@@ -253,7 +236,7 @@ async def test_whoever_leaves_before_the_state_is_sent_leaves_one_line_and_no_tr
         return archive
 
     monkeypatch.setattr(StateExport, "make_archive", slow)
-    async with running(tmp_path) as daemon:
+    async with daemon_at(tmp_path) as daemon:
         _, writer = await asyncio.open_connection("127.0.0.1", daemon.port)
         head = f"Host: 127.0.0.1:{daemon.port}\r\nContent-Type: application/json\r\nContent-Length: 2"
         writer.write(f"POST /state HTTP/1.1\r\n{head}\r\n\r\n{{}}".encode())
@@ -281,7 +264,7 @@ def test_a_daemon_that_does_not_run_is_said_in_one_line(
 
 def test_what_a_killed_export_left_is_deleted_at_the_next_start(tmp_path: Path) -> None:
     async def start() -> None:
-        async with running(tmp_path):
+        async with daemon_at(tmp_path):
             pass
 
     asyncio.run(start())

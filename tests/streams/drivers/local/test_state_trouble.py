@@ -10,21 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from config.settings import LocalSettings, Settings
 from streams.drivers.local import daemon
 from streams.drivers.local.daemon import LocalDaemon, run_local
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import explain
 from streams.engine.stages.checkpoint import Checkpoint
+from tests.streams.drivers.world import World, local_settings, running
 
 EVENT = b'{"ts": %d, "service": "shop"}'
-
-
-def settings(state: Path) -> Settings:
-    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
 
 
 @contextmanager
@@ -49,7 +44,7 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(
 ) -> None:
     SqliteStore(tmp_path / "uneri.db").close()
     (tmp_path / file).write_bytes(b"not a database, but longer than its header" * 100)
-    assert run_local(settings(tmp_path), [], None) == 1
+    assert run_local(local_settings(tmp_path), [], None) == 1
     line = critical(capfd)
     assert f"the state in {tmp_path} is damaged ({file}: file is not a database)" in line
     assert "restore a backup of the folder, or move it away" in line
@@ -64,7 +59,7 @@ def test_a_database_with_damaged_pages_is_said_to_be_damaged(
         store.save("engine", Checkpoint({"local/0": 0}, {"x": b"1" * 100_000}))
     whole = (tmp_path / "uneri.db").read_bytes()
     (tmp_path / "uneri.db").write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    assert run_local(settings(tmp_path), [], None) == 1
+    assert run_local(local_settings(tmp_path), [], None) == 1
     line = critical(capfd)
     assert f"the state in {tmp_path} is damaged" in line
     assert "restore a backup of the folder" in line
@@ -74,7 +69,7 @@ def test_a_checkpoint_beyond_the_log_is_refused(tmp_path: Path, capfd: pytest.Ca
     with SqliteStore(tmp_path / "uneri.db") as store:
         store.append([EVENT % 1_760_000_000])
         store.save("engine", Checkpoint({"local/0": 7}, {"x": b""}))
-    assert run_local(settings(tmp_path), [], None) == 1
+    assert run_local(local_settings(tmp_path), [], None) == 1
     line = critical(capfd)
     assert "is damaged (the checkpoint includes the log to offset 7, but it ends at 1)" in line
     assert "restore a backup" in line
@@ -102,16 +97,16 @@ def test_a_full_disk_ends_the_daemon_with_one_line_and_loses_nothing(
     lines = [EVENT % (1_760_000_000 + second) for second in range(0, 3000, 3)]
     monkeypatch.setattr(daemon, "SqliteStore", Full)
     with pipe_of(lines) as stdin:
-        assert run_local(settings(tmp_path), [], stdin) == (1 if fails == "save" else 0)
+        assert run_local(local_settings(tmp_path), [], stdin) == (1 if fails == "save" else 0)
         if fails == "append":
             capfd.readouterr()
             with pipe_of([b"x" * 60_000]) as more:
-                assert run_local(settings(tmp_path), [], more) == 1
+                assert run_local(local_settings(tmp_path), [], more) == 1
     line = critical(capfd)
     assert "cannot be written, because the disk is full (database or disk is full); free some space" in line
     monkeypatch.undo()
     with pipe_of([]) as stdin:
-        assert run_local(settings(tmp_path), [], stdin) == 0
+        assert run_local(local_settings(tmp_path), [], stdin) == 0
     with SqliteStore(tmp_path / "uneri.db") as store:
         kept = store.load("engine")
     assert kept is not None
@@ -163,12 +158,9 @@ def fetched_at(one: LocalDaemon) -> float:
 
 
 async def test_the_age_of_the_newest_fetch_grows_while_nothing_arrives(tmp_path: Path) -> None:
-    short = settings(tmp_path)
-    short = short.model_copy(update={"time": short.time.model_copy(update={"idle": 1})})
-    one = LocalDaemon(short)
-    task = asyncio.create_task(one.run())
-    await one._intake.append([EVENT % 1_760_000_000])
-    async with asyncio.timeout(20):
+    one = LocalDaemon(local_settings(tmp_path, time={"idle": 1}))
+    async with running(one), asyncio.timeout(20):
+        await one._intake.append([EVENT % 1_760_000_000])
         while not one._judge.offset:
             await asyncio.sleep(0.01)
         while (one._judge.reading().fetch_age or 0) < 1.5:  # beyond the time after which a source is idle
@@ -177,24 +169,14 @@ async def test_the_age_of_the_newest_fetch_grows_while_nothing_arrives(tmp_path:
         await one._intake.append([EVENT % 1_760_000_001])
         while fetched_at(one) < before + 1:
             await asyncio.sleep(0.01)
-    one.stop()
-    await task
 
 
 async def test_the_size_of_the_state_is_a_metric(tmp_path: Path) -> None:
-    one = LocalDaemon(settings(tmp_path))
-    task = asyncio.create_task(one.run())
-    while not one.port:
-        await asyncio.sleep(0.01)
-    one._store.append([b"x" * 1_000_000])
-    one._refresh()
-    size = one.metrics.registry.get_sample_value("uneri_state_bytes", {"file": "uneri.db"})
-    assert size is not None
-    assert size > 1_000_000
-    assert one.metrics.registry.get_sample_value("uneri_state_bytes", {"file": "outbox.db"})
-    assert one.metrics.registry.get_sample_value("uneri_state_free_bytes") == 0
-    one.stop()
-    await task
+    async with running(LocalDaemon(local_settings(tmp_path))) as world:
+        world.daemon._store.append([b"x" * 1_000_000])
+        assert (world.metric("uneri_state_bytes", file="uneri.db") or 0) > 1_000_000
+        assert world.metric("uneri_state_bytes", file="outbox.db")
+        assert world.metric("uneri_state_free_bytes") == 0
 
 
 def gone(folder: Path) -> None:
@@ -236,7 +218,7 @@ def test_a_journal_that_disappears_ends_the_daemon_before_what_is_in_it_could_be
             await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
-    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert run_local(local_settings(tmp_path / "state"), [], None) == 1
     line = critical(capfd)
     assert f"lost a journal while uneri was running ({file} is gone); leave the files" in line
     assert "nothing that was accepted is lost" in line
@@ -265,28 +247,18 @@ def test_a_state_that_disappears_under_a_daemon_ends_it_with_one_line_and_nothin
     answers: list[int] = []
     not_ready: list[str | None] = []
 
-    async def send(one: LocalDaemon) -> int:
-        url = f"http://127.0.0.1:{one.port}/events"
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(url, data=EVENT % 1_760_000_000) as answer,
-        ):
-            return answer.status
-
     class Watched(LocalDaemon):
         async def run(self) -> None:
-            running = asyncio.create_task(super().run())
-            async with asyncio.timeout(30):
-                while not self.port:
-                    await asyncio.sleep(0.01)
-                answers.append(await send(self))
-                happens(tmp_path / "state")
-                answers.append(await send(self))
-                not_ready.append(self._not_ready())
-                await running
+            running, world = asyncio.create_task(super().run()), World(self)
+            await world.until(lambda: self.port)
+            answers.append((await world.send([EVENT % 1_760_000_000]))[0])
+            happens(tmp_path / "state")
+            answers.append((await world.send([EVENT % 1_760_000_000]))[0])
+            not_ready.append(self._not_ready())
+            await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
-    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert run_local(local_settings(tmp_path / "state"), [], None) == 1
     assert answers == [202, 503]
     assert not_ready == [said]
     line = critical(capfd)
@@ -308,11 +280,11 @@ def test_a_state_that_was_moved_holds_all_that_was_accepted_and_goes_on_when_it_
             await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
-    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert run_local(local_settings(tmp_path / "state"), [], None) == 1
     monkeypatch.undo()
     (tmp_path / "moved").rename(tmp_path / "state")
     with pipe_of([EVENT % 1_760_000_001]) as stdin:
-        assert run_local(settings(tmp_path / "state"), [], stdin) == 0
+        assert run_local(local_settings(tmp_path / "state"), [], stdin) == 0
     with SqliteStore(tmp_path / "state" / "uneri.db") as store:
         kept = store.load("engine")
     assert kept is not None
@@ -330,7 +302,7 @@ def test_nothing_is_made_where_a_state_was_that_was_moved(
             await super().run()
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)
-    assert run_local(settings(tmp_path / "state"), [], None) == 1
+    assert run_local(local_settings(tmp_path / "state"), [], None) == 1
     assert not (tmp_path / "state").exists()
 
 
@@ -339,13 +311,13 @@ def test_a_log_that_is_missing_beside_an_outbox_is_refused_rather_than_started_o
     tmp_path: Path, found: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pipe_of([EVENT % 1_760_000_000]) as stdin:
-        assert run_local(settings(tmp_path), [], stdin) == 0
+        assert run_local(local_settings(tmp_path), [], stdin) == 0
     (tmp_path / "uneri.db").unlink()
     if found == "is empty":
         (tmp_path / "uneri.db").touch(0o600)
     before = (tmp_path / "outbox.db").read_bytes()
     capfd.readouterr()
-    assert run_local(settings(tmp_path), [], None) == 1
+    assert run_local(local_settings(tmp_path), [], None) == 1
     line = critical(capfd)
     assert f"the state in {tmp_path} is damaged (uneri.db: {found}, though outbox.db is not)" in line
     assert "restore a backup of the folder, or move it away to start over without what was learnt" in line
@@ -357,7 +329,7 @@ def test_an_outbox_that_is_missing_beside_a_log_is_said_with_what_is_lost(
 ) -> None:
     def warnings() -> list[str]:
         with pipe_of([EVENT % 1_760_000_000]) as stdin:
-            assert run_local(settings(tmp_path), [], stdin) == 0
+            assert run_local(local_settings(tmp_path), [], stdin) == 0
         return [line for line in capfd.readouterr().err.splitlines() if "outbox.db is missing" in line]
 
     assert not warnings()
@@ -375,7 +347,7 @@ def test_a_state_that_can_be_no_folder_is_said_with_what_to_do(
     (tmp_path / "a file").touch()
     (tmp_path / "a link to nothing").symlink_to(tmp_path / "nothing")
     state = tmp_path / where  # an absolute path stays as it is
-    assert run_local(settings(state), [], None) == 1
+    assert run_local(local_settings(state), [], None) == 1
     line = critical(capfd)
     assert f"the state in {state} cannot be used (" in line
     assert "no folder can be made there: set local.state to another path, such as uneri-state" in line

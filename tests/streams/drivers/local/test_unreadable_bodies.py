@@ -1,14 +1,13 @@
 """A body that is no text is its sender's error, whatever the route: one line to them, none in the log."""
 
-import asyncio
 import logging
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from config.settings import LocalSettings, Settings
 from streams.drivers.local.daemon import LocalDaemon
+from tests.streams.drivers.world import local_settings, running
 
 BODIES = (b'{"by": "\xff"}', b'{"token": "\xff"}', b'{"text": "\xff"}', b'{"\xff": 1}', b"\xff")
 
@@ -16,21 +15,16 @@ BODIES = (b'{"by": "\xff"}', b'{"token": "\xff"}', b'{"text": "\xff"}', b'{"\xff
 async def test_no_route_fails_at_a_body_that_is_not_utf_8(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    daemon = LocalDaemon(Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path))))
-    task = asyncio.create_task(daemon.run())
-    while not daemon.port and not task.done():
-        await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{daemon.port}"
-    routes = {
-        (route.method, route.resource.canonical)
-        for route in daemon._web._runner.app.router.routes()
-        if route.method not in ("GET", "HEAD")
-        and route.resource is not None
-        and route.resource.canonical != "/state"  # its answer is an archive, whatever the body
-    }
-    try:
-        async with aiohttp.ClientSession(url) as session:
-            own = {"Sec-Fetch-Site": "same-origin", "Origin": url}
+    async with running(LocalDaemon(local_settings(tmp_path))) as world:
+        routes = {
+            (route.method, route.resource.canonical)
+            for route in world.daemon._web._runner.app.router.routes()
+            if route.method not in ("GET", "HEAD")
+            and route.resource is not None
+            and route.resource.canonical != "/state"  # its answer is an archive, whatever the body
+        }
+        async with aiohttp.ClientSession(world.url) as session:
+            own = {"Sec-Fetch-Site": "same-origin", "Origin": world.url}
             async with session.get("/board/session", headers=own) as answer:
                 proof = (await answer.json())["proof"]
             headers = own | {"Content-Type": "application/json", "X-Uneri-Proof": proof}
@@ -45,9 +39,6 @@ async def test_no_route_fails_at_a_body_that_is_not_utf_8(
                             assert len(said.splitlines()) <= 1
                             if answer.status == 400:
                                 decoded.add(f"{method} {path}")
-    finally:
-        daemon.stop()
-        await task
     assert decoded >= {
         "POST /board/session",
         "POST /board/incidents/{id}/{ask}",

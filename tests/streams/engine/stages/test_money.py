@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.notice import Action
 from alerting.words.locales import ENGLISH, JAPANESE
 from config.settings import (
@@ -98,7 +99,7 @@ def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: Engi
     costs = incident.primary.costs
     assert costs is not None
     assert costs > 5
-    assert incident.to_json()["costs"] == round(costs, 4)
+    assert incident_entry(incident).costs == round(costs, 4)
     assert f"*Costs*\n{costs:.2f} USD an hour more" in said(page(incident))
     assert f"*コスト*\n1時間あたり +{costs:.2f} USD" in said(page(incident, words=JAPANESE))
     assert ENGLISH.figures.costs(-2.5) == "2.50 USD an hour less"

@@ -1,9 +1,8 @@
 """Receivers of a real web server before a real log."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -42,12 +41,6 @@ class Serving:
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Serving]]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(tmp_path / "db") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -9,13 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from config.settings import (
     DeadLetterSettings,
     LocalSettings,
-    NotifySettings,
     Settings,
     SourcesSettings,
     TlsSettings,
@@ -30,6 +28,7 @@ from streams.process.web.certificates import Certificates
 from streams.process.web.connections import ConnectionLimits
 from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.tokens import Tokens, load_tokens
+from tests.streams.drivers.world import local_settings, running
 from tests.streams.process.test_access import certificate, needs_openssl
 
 TOKEN = "uneri_intake_0123456789abcdef"  # noqa: S105 - of this test
@@ -257,19 +256,12 @@ def test_a_network_reaches_it_only_with_a_lock() -> None:
 
 
 async def test_a_daemon_takes_lines_over_tcp_and_over_http(tmp_path: Any) -> None:
-    local = LocalSettings(listen="127.0.0.1:0", tcp="127.0.0.1:0", state=str(tmp_path / "state"))
-    daemon = LocalDaemon(Settings(local=local, notify=NotifySettings(since="2020-01-01")))
-    task = asyncio.create_task(daemon.run())
-    while not daemon.tcp_port and not task.done():
-        await asyncio.sleep(0.01)
-    assert await send(daemon.tcp_port, line(0), b"\n", line(1)) == {"accepted": 2}
-    async with aiohttp.ClientSession() as session:
-        url = f"http://127.0.0.1:{daemon.port}/changes"
+    daemon = LocalDaemon(local_settings(tmp_path / "state", local={"tcp": "127.0.0.1:0"}))
+    async with running(daemon) as world:
+        await world.until(lambda: daemon.tcp_port)
+        assert await send(daemon.tcp_port, line(0), b"\n", line(1)) == {"accepted": 2}
         change = b'{"kind": "change", "ts": 1760000000, "of": {"kind": "service", "name": "shop"}}'
-        async with session.post(url, data=change) as answer:
-            assert answer.status == 202
-    daemon.stop()
-    await task
+        assert (await world.send([change], "/changes"))[0] == 202
     with SqliteStore(tmp_path / "state" / "uneri.db") as store:
         assert store.end == 3
 
@@ -315,14 +307,9 @@ async def test_over_tls_a_refusal_is_answered_and_plain_text_is_not_taken(
 @needs_openssl
 async def test_a_daemon_with_tls_has_it_for_lines_too(tmp_path: Path) -> None:
     tls = certificate(tmp_path, "uneri")
-    local = LocalSettings(listen="127.0.0.1:0", tcp="127.0.0.1:0", tls=tls, state=str(tmp_path / "state"))
-    daemon = LocalDaemon(Settings(local=local, notify=NotifySettings(since="2020-01-01")))
-    task = asyncio.create_task(daemon.run())
-    while not daemon.tcp_port and not task.done():
-        await asyncio.sleep(0.01)
-    await asyncio.to_thread(send_by_tls, daemon.tcp_port, tls, line(0) + b"\n" + line(1))
-    async with asyncio.timeout(60):
-        while daemon.status()["records"] != 2:
-            await asyncio.sleep(0.02)
-    daemon.stop()
-    await task
+    local = {"tcp": "127.0.0.1:0", "tls": tls}
+    daemon = LocalDaemon(local_settings(tmp_path / "state", local=local))
+    async with running(daemon) as world:
+        await world.until(lambda: daemon.tcp_port)
+        await asyncio.to_thread(send_by_tls, daemon.tcp_port, tls, line(0) + b"\n" + line(1))
+        await world.until(lambda: daemon.status()["records"] == 2)

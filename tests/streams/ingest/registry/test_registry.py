@@ -30,6 +30,7 @@ from streams.offline.sources.open_source import open_source
 from streams.offline.sources.patient_schemas import PatientSchemas
 from streams.offline.sources.replay_error import ReplayError
 from streams.process.web.certificates import Certificates
+from tests.hand_clock import HandClock
 from tests.streams.ingest.registry.standin import RegistryStandin
 from tests.streams.process.test_access import certificate, needs_openssl
 
@@ -64,14 +65,6 @@ def framed(schema: int, body: bytes = BODY) -> bytes:
     return b"\0" + schema.to_bytes(4) + body
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def standin() -> Iterator[RegistryStandin]:
     with RegistryStandin() as running:
@@ -83,7 +76,7 @@ class Asking:
     """A registry as a daemon has it, with what it said, and an input that reads by it."""
 
     def __init__(self, *urls: str, **settings: Any) -> None:
-        self.clock = Clock()
+        self.clock = HandClock(1000.0)
         self.said: list[str] = []
         self.registry = Registry(RegistrySettings(urls=list(urls), **settings), self.said.append, self.clock)
         self.source = Inputs(SourcesSettings(), self.registry).of(None, "confluent")

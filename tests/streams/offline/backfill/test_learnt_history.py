@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.history_reader import HistoryReader
 from streams.screens.board.board_data import BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
+from tests.streams.drivers.world import local_settings, running
 from tests.streams.offline.sources.memory_source import MemorySource
 from tests.streams.record.history.backend import START, requests
 from tests.streams.record.history.rows import plain
@@ -31,13 +31,7 @@ LINES = requests(MINUTES_LEARNT, late=False)
 
 
 def settings(folder: Path, step: int) -> Settings:
-    return Settings.model_validate(
-        {
-            "time": {"step": step},
-            "local": {"listen": "127.0.0.1:0", "state": str(folder)},
-            "judge": {"young": 3600},
-        }
-    )
+    return local_settings(folder, time={"step": step}, judge={"young": 3600}, notify={})
 
 
 def learn(folder: Path, turns: int | None = None, step: int = 60) -> bool:
@@ -82,36 +76,25 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
     before = learnt(folder)
     begin = START + WEEK + 60 * (MINUTES_LEARNT - 20)
     daemon = LocalDaemon(settings(folder, STEP), every=0.05, clock=lambda: begin + 1200)
-    running = asyncio.create_task(daemon.run())
     place = HistoryFolder(str(folder / "history"))
-
-    async def until(done: Callable[[], object]) -> None:
-        async with asyncio.timeout(60):
-            while not done():
-                await asyncio.sleep(0.02)
-                if running.done():
-                    running.result()
-
-    await until(lambda: daemon.port)
-    events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 20) * 6 :]]
-    live = [json.dumps(event | {"ts": event["ts"] + WEEK}).encode() for event in events]
-    await daemon._intake.append(live)
-    await until(lambda: not place.folders("learnt") and is_merged(place))
-    held = daemon._history.segments
-    assert held is not None
-    board = LiveBoard(
-        StepSignal(),
-        lambda: settings(folder, STEP),
-        place.place,
-        held.recent,
-        lambda: BoardIncidents((), []),
-        clock=lambda: begin + 1200,
-    )
-    wall = await board.wall()
-    assert wall.numbers[0].value == wall.numbers[0].week_before == pytest.approx(0.1)
-    assert wall.calls is not None
-    assert wall.calls.week_before == [pytest.approx(0.1)] * (4 * 3600 // STEP)
-    daemon.stop()
-    await running
+    async with running(daemon) as world:
+        events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 20) * 6 :]]
+        live = [json.dumps(event | {"ts": event["ts"] + WEEK}).encode() for event in events]
+        await daemon._intake.append(live)
+        await world.until(lambda: not place.folders("learnt") and is_merged(place))
+        held = daemon._history.segments
+        assert held is not None
+        board = LiveBoard(
+            StepSignal(),
+            lambda: settings(folder, STEP),
+            place.place,
+            held.recent,
+            lambda: BoardIncidents((), []),
+            clock=lambda: begin + 1200,
+        )
+        wall = await board.wall()
+        assert wall.numbers[0].value == wall.numbers[0].week_before == pytest.approx(0.1)
+        assert wall.calls is not None
+        assert wall.calls.week_before == [pytest.approx(0.1)] * (4 * 3600 // STEP)
     rows = plain(HistoryReader(HistoryFolder(place.place)).rows(MINUTES, 0, START + WEEK - 3600))
     assert rows == before

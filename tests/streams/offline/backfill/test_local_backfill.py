@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from config.settings import LocalSettings, Settings
+from config.settings import Settings
 from streams.cli.main import main
 from streams.drivers.local.daemon import LocalDaemon, StartError
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch
 from streams.offline.backfill.local_backfill import into_local
 from streams.offline.sources.replay_error import ReplayError
+from tests.streams.drivers.world import local_settings, running
 from tests.streams.offline.sources.memory_source import MemorySource
 
 BEGIN = 1_756_684_800
@@ -22,10 +23,6 @@ LINES = [
     json.dumps({"ts": BEGIN + 2 * n, "service": "shop", "function": f"f{n % 3}"}).encode()
     for n in range(6000)
 ]
-
-
-def settings(state: Path) -> Settings:
-    return Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(state)))
 
 
 def lesson(asked: str = "") -> Lesson:
@@ -42,21 +39,16 @@ async def test_the_daemon_starts_where_the_history_ends(tmp_path: Path) -> None:
     learnt = await asyncio.to_thread(learn, tmp_path / "state")
     assert learnt is not None
     assert learnt.records == len(LINES)
-    daemon = LocalDaemon(settings(tmp_path / "state"))
-    running = asyncio.create_task(daemon.run())
-    async with asyncio.timeout(20):
-        while not daemon.port:
-            await asyncio.sleep(0.01)
-    assert daemon._judge.engine.judged_until == learnt.until
-    assert daemon._judge.engine.series > 3
-    assert daemon.pipeline.since == BEGIN + 10**6
-    daemon.stop()
-    await running
+    daemon = LocalDaemon(local_settings(tmp_path / "state", notify={}))
+    async with running(daemon):
+        assert daemon._judge.engine.judged_until == learnt.until
+        assert daemon._judge.engine.series > 3
+        assert daemon.pipeline.since == BEGIN + 10**6
 
 
 def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path: Path) -> None:
     assert learn(tmp_path / "state", turns=2) is None
-    refused = LocalDaemon(settings(tmp_path / "state"))
+    refused = LocalDaemon(local_settings(tmp_path / "state"))
     with pytest.raises(StartError, match="holds an unfinished backfill; run the same `uneri backfill` again"):
         asyncio.run(refused.run())
     refused._store.close()

@@ -1,14 +1,13 @@
 """``uneri replay --post``: the pages of a replay in one Slack channel, and nowhere else."""
 
 from collections import deque
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerting.sinks.slack import SlackSink
 from config.settings import JudgeSettings, Settings
 from streams.offline.replay import Replayed, replay
-from streams.offline.replay.post import MOST, PostError, messages, post, post_replay
+from streams.offline.replay.post import MOST, PostError, messages, post, post_replay, renderer_of
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.faults.traffic import traffic
 from tests.streams.offline.sources.memory_source import MemorySource
@@ -31,7 +30,7 @@ async def test_a_heading_and_every_page_arrive_in_order_a_second_apart_through_r
     waits = Waits()
     async with SlackStandin() as slack:
         slack.faults = deque(["429", "500"])
-        async with SlackSink(TOKEN, slack.base_url, ZoneInfo("UTC")) as sink:
+        async with SlackSink(TOKEN, slack.base_url, renderer_of(Settings())) as sink:
             assert await post(messages(found), "#spare", sink, wait=waits) == 1 + found.pages
     assert [message.channel for message in slack.messages] == ["C0SPARE"] * (1 + found.pages)
     assert slack.messages[0].text.startswith("Replay of ")
@@ -42,7 +41,7 @@ async def test_a_heading_and_every_page_arrive_in_order_a_second_apart_through_r
 
 
 async def test_an_unknown_channel_is_reported(found: Replayed) -> None:
-    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, ZoneInfo("UTC")) as sink:
+    async with SlackStandin() as slack, SlackSink(TOKEN, slack.base_url, renderer_of(Settings())) as sink:
         with pytest.raises(PostError, match=r"#nowhere: message 1 of .* \(channel_not_found: invite"):
             await post(messages(found), "#nowhere", sink, wait=Waits())
 

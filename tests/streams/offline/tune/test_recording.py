@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from alerting.incidents.answers import incident_entry
 from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, RollupSettings, Settings
 from detectors.state.state import StateError
 from streams.offline.replay import replay
 from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record_steps
 from streams.offline.tune.trial import judge_recording
+from tests.alerting.given import written
 from tests.faults.traffic import Traffic, traffic
 from tests.streams.offline.sources.memory_source import MemorySource
 
@@ -37,7 +39,8 @@ def recording(given: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Recor
 
 
 def report_of(incident: Incident) -> dict[str, object]:
-    return {key: value for key, value in incident.to_json().items() if key != "examples"}  # not recorded
+    line = written(incident_entry(incident))
+    return {key: value for key, value in line.items() if key != "examples"}  # not recorded
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["sensitive", "dull"])

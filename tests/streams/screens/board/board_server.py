@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from alerting.messages.incident_answer import IncidentAnswer
 from config.settings import Settings
 from detectors.model.scope import Scope
 from streams.process.web.access import Access
@@ -75,7 +76,7 @@ class GivenBoard(LiveBoard):
     async def scopes(self, like: str) -> FoundScopes:
         return scopes_given(*self.more).like(like)
 
-    async def incidents(self) -> list[dict[str, object]]:
+    async def incidents(self) -> list[IncidentAnswer]:
         if self.trouble:
             raise BoardDataError(self.trouble)
         return self.given.incidents

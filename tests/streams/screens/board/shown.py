@@ -1,10 +1,23 @@
 """A board that a browser shows."""
 
-from typing import Any, Self
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, Self
 
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.alerting.used_pages import UsedPage
+
+WIDTHS: Final = (390, 768, 1440, 1920, 3840)
+OVER: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_TESTS: Final = Path(__file__).parents[3]
+_CONTRASTS: Final = (_TESTS / "alerting" / "report" / "contrast.js").read_text("utf-8")
+_AXE: Final = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text("utf-8")
+_SERIOUS: Final = """
+() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
+  .filter((one) => ["serious", "critical"].includes(one.impact))
+  .map((one) => [one.id, ...one.nodes.map((node) => node.html)]))
+"""
 
 expect.set_options(timeout=60_000)  # a busy machine is slow at times
 
@@ -39,6 +52,20 @@ class Shown(UsedPage):
             self.close()
         else:
             self.leave()
+
+    def hold_to_width(self, widths: Iterable[int] = WIDTHS, *, wide: bool = False) -> None:
+        """Hold the page to screens of these widths: nothing goes beyond their edge."""
+        for width in widths:
+            self.page.set_viewport_size({"width": width, "height": width * 9 // 16 if wide else 900})
+            assert self.page.evaluate(OVER) == 0, (self.page.url, width)
+
+    def hold_to_looks(self) -> None:
+        """Hold what is shown to the contrast of text, and to what axe finds serious."""
+        found = self.page.evaluate(_CONTRASTS)
+        assert len(found) > 8
+        assert [text for text in found if text["contrast"] < 4.5] == []
+        self.page.evaluate(_AXE)
+        assert self.page.evaluate(_SERIOUS) == []
 
     def tile(self, name: str) -> Locator:
         """Return a tile by its name."""

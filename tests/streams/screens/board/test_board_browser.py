@@ -4,40 +4,24 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
+from alerting.messages.incident_answer import WhoAnswer
 from streams.screens.board.wall.wall import Wall
-from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.shown import Shown
-from tests.streams.screens.board.wall_given import HOSTILE, KINDS, hostile_wall, incidents, wall_given
+from tests.streams.screens.board.shown import OVER, WIDTHS, Shown
+from tests.streams.screens.board.wall_given import HOSTILE, hostile_wall, incidents, wall_given
 
-WIDTHS = (390, 768, 1440, 1920, 3840)
-ROOT = Path(__file__).parents[4]
-CONTRASTS = (ROOT / "tests" / "alerting" / "report" / "contrast.js").read_text("utf-8")
-AXE = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text("utf-8")
-SERIOUS = """
-() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
-  .filter((one) => ["serious", "critical"].includes(one.impact))
-  .map((one) => [one.id, ...one.nodes.map((node) => node.html)]))
-"""
 LETTERS = "(one) => parseFloat(getComputedStyle(one).fontSize)"
 CUT = """
 (selector) => [...document.querySelectorAll(selector)]
   .filter((each) => each.scrollWidth > each.clientWidth + 1)
   .map((each) => each.textContent.trim())
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +34,29 @@ def given(kind: str = "calm", language: Any = "en", **changes: Any) -> Wall:
     return replace(wall_given(kind, int(time.time()), language=language), **changes)
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "language"),
+    [("calm", "ja"), ("busy", "en"), ("busy", "ja"), ("learning", "en"), ("stale", "ja")],
+)
 def test_it_fits_every_screen_and_nothing_goes_wrong(browser: Browser, kind: str, language: str) -> None:
     with BoardThread(given(kind, language)) as board, Shown(browser, board.url) as shown:
         shown.page.wait_for_selector(".desk")
         for width, page in product(WIDTHS, ("/", "/?map", "/?incidents")):
             shown.page.set_viewport_size({"width": width, "height": 900})
             shown.page.locator(f'nav a[href="{page}"]').click()
-            over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert shown.page.evaluate(over) == 0, (width, page)
+            assert shown.page.evaluate(OVER) == 0, (width, page)
         assert shown.wrong == []
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (3840, 2160)])
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("kind", ["calm", "busy", "learning"])
+@pytest.mark.parametrize(
+    ("kind", "language", "size"),
+    [
+        ("calm", "en", (1920, 1080)),
+        ("busy", "ja", (1920, 1080)),
+        ("busy", "en", (3840, 2160)),
+        ("learning", "ja", (3840, 2160)),
+    ],
+)
 def test_a_wall_is_read_from_five_metres_and_nothing_is_cut_off(
     browser: Browser, kind: str, language: str, size: tuple[int, int]
 ) -> None:
@@ -113,21 +104,14 @@ def test_what_is_well_is_quiet_and_what_is_not_is_filled_marked_and_named(browse
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/?incidents", "/?wall"])
-@pytest.mark.parametrize("kind", ["calm", "busy"])
-def test_all_text_stands_out_and_axe_finds_nothing_serious(
-    browser: Browser, kind: str, path: str, look: Any
-) -> None:
+def test_all_text_stands_out_and_axe_finds_nothing_serious(browser: Browser, path: str, look: Any) -> None:
     url = f"{path}&look={look}" if "?" in path else f"/?look={look}"
     with (
-        BoardThread(given(kind)) as board,
+        BoardThread(given("busy")) as board,
         Shown(browser, board.url + url, color_scheme=look, bypass_csp=True) as shown,
     ):
         shown.page.wait_for_selector(".tile")
-        found = shown.page.evaluate(CONTRASTS)
-        assert len(found) > 8
-        assert [item for item in found if item["contrast"] < 4.5] == []
-        shown.page.evaluate(AXE)
-        assert shown.page.evaluate(SERIOUS) == []
+        shown.hold_to_looks()
 
 
 def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread) -> None:
@@ -196,10 +180,7 @@ def test_names_of_events_are_text_everywhere(browser: Browser) -> None:
                 assert shown.page.title().endswith("· Uneri")
                 hrefs = shown.page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
                 assert [href for href in hrefs if not href.startswith("http")] == []
-                over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                for width in WIDTHS:
-                    shown.page.set_viewport_size({"width": width, "height": width * 9 // 16})
-                    assert shown.page.evaluate(over) == 0, (path, width)
+                shown.hold_to_width(wide=True)
                 assert shown.wrong == [], "nothing was even tried, so nothing had to be refused"
 
 
@@ -229,8 +210,7 @@ def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read
         assert said == ["items", "U+200B", "U+0020 U+00A0 U+2800", "abc", "ا\u200cب", "", "👩\u200d🚀"]
         wall = given("busy")
         [first, *rest] = wall.incidents
-        scope: Any = first["scope"]
-        unseen = first | {"scope": scope | {"name": "\u200b"}}
+        unseen = replace(first, scope=replace(first.scope, name="\u200b"))
         board.show(replace(wall, incidents=[unseen, *rest]))
         expect(shown.tile("open").get_by_role("link", name="U+200B")).to_be_visible()
         board.show(given())
@@ -239,7 +219,7 @@ def test_names_that_nobody_sees_or_that_turn_what_stands_around_them_can_be_read
 def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(browser: Browser) -> None:
     now = int(time.time())
     digest, silenced, page = (
-        incident | {"sent": sent, "reason": "silenced by mika"}
+        replace(incident, sent=sent, reason="silenced by mika")
         for incident, sent in zip(
             incidents(now, "growth", "limit", "spike"), ("digest", "none", "page"), strict=True
         )
@@ -253,7 +233,9 @@ def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(bro
         board.show(given(incidents=[digest, silenced, page]))
         expect(state).to_have_text("1 incident open")
         expect(shown.tile("open")).to_have_class(re.compile("critical"))
-        board.show(given(incidents=[digest, silenced, page | {"acknowledged": {"by": "mika", "at": now}}]))
+        board.show(
+            given(incidents=[digest, silenced, replace(page, acknowledged=WhoAnswer(by="mika", at=now))])
+        )
         expect(shown.tile("open")).to_have_class(re.compile("warning"))
         expect(shown.tile("open")).to_contain_text("acknowledged by mika")
         shown.page.get_by_role("link", name="Incidents").click()

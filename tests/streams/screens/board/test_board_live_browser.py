@@ -3,18 +3,16 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
 from streams.process.web.tokens import AccessScope, Tokens
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_stream import StreamPatience
-from tests.alerting.browser import chromium
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS, known
 from tests.streams.screens.board.board_server import BoardThread
 from tests.streams.screens.board.shown import Shown
@@ -37,12 +35,6 @@ PLAYED = """
 BEAT = """
   () => played.play("beat", { now: Date.now() / 1000, build: document.documentElement.dataset.build })
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def given(kind: str = "calm", **changes: Any) -> Wall:

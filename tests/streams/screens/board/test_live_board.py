@@ -3,6 +3,7 @@
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -72,7 +73,12 @@ def test_the_layers_have_the_quantiles_of_all_calls_of_five_minutes(wall: Wall) 
 def test_the_hottest_table_has_its_share_of_the_limit(judged: Judged, wall: Wall) -> None:
     [table] = wall.tables
     [row] = judged.of("table", "wcu")
-    assert (table.scope, table.account, table.measure, table.limit) == (TABLE, "game-prod", "wcu", 1.0)
+    assert (msgspec.to_builtins(table.scope), table.account, table.measure, table.limit) == (
+        TABLE,
+        "game-prod",
+        "wcu",
+        1.0,
+    )
     assert table.used == table.share == judged.judgement.observed[row] / STEP
     assert table.threshold is None
     assert table.trend[-1] == pytest.approx(table.used, rel=1e-3)

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from alerting.messages import examples
-from alerting.messages.request_lines import incident_to_json
+from alerting.messages.incident_answer import IncidentAnswer, incident_answer
 from config.links import Links
 from config.settings import LinksSettings
+from detectors.model.finding import Verdict
+from detectors.model.scope import Scope
 from streams.screens.board.wall.wall import (
     Wall,
     WallAccount,
@@ -81,21 +84,22 @@ def number(identity: Any, unit: Any, curve: Curve, at: int, **changes: Any) -> W
     return replace(made, **changes)
 
 
-def incidents(at: int, *names: str) -> list[dict[str, object]]:
+def incidents(at: int, *names: str) -> list[IncidentAnswer]:
     """Return incidents of these kinds as they are at ``at``."""
     found = {
         example.name: example.dispatch.notice for example in examples.examples(at) if example.dispatch.notice
     }
     return [
-        incident_to_json(found[name].incidents[0], Links(LinksSettings()))
-        | {"id": name, "sent": "page", "reason": ""}
+        replace(
+            incident_answer(found[name].incidents[0], Links(LinksSettings())), id=name, sent="page", reason=""
+        )
         for name in names
     ]
 
 
-def detailed(incident: dict[str, object], at: int) -> dict[str, object]:
+def detailed(incident: IncidentAnswer, at: int) -> IncidentAnswer:
     """Return an incident with all that one may have: a change before it, requests, memos."""
-    function = {"kind": "function", "cloud": "aws", "account": "123456789012", "name": "inventory-put-item"}
+    function = Scope("function", "aws", "123456789012", "", "inventory-put-item").as_answer()
     request = {
         "why": "failed",
         "ts": at - 130.0,
@@ -111,9 +115,16 @@ def detailed(incident: dict[str, object], at: int) -> dict[str, object]:
             "request": "https://console.example.com/logs/1",
         },
     }
-    change = {"ts": at - 1560, "of": function, "what": "deploy", "version": "42", "by": "ci", "after": 120}
+    change = {
+        "ts": at - 1560,
+        "of": function,
+        "what": "deploy",
+        "version": "42",
+        "by": "ci",
+        "after": 120,
+    }
     memo = {"id": "m1", "incident": "spike", "at": at - 7 * 86_400, "written": at - 7 * 86_400, "by": "mika"}
-    return incident | {
+    more = {
         "examples": [
             request,
             request | {"why": "slowest", "status": 200, "error_type": None, "ms": {"total": 4120.0}},
@@ -121,12 +132,13 @@ def detailed(incident: dict[str, object], at: int) -> dict[str, object]:
         "changes": [change | {"url": "https://ci.example.com/42"}],
         "memos": [memo | {"text": "ios 3.2.1 retries without backoff;\nrolled back by release management."}],
     }
+    return msgspec.convert(msgspec.to_builtins(incident) | msgspec.to_builtins(more), IncidentAnswer)
 
 
 def ranked(kind: str, unit: Any, *places: tuple[str, float]) -> list[WallRanked]:
     """Return places of a ranking."""
     return [
-        WallRanked(scope={"kind": kind, "name": label}, label=label, value=value, unit=unit)
+        WallRanked(scope=Scope(kind, "", "", "", label).as_answer(), label=label, value=value, unit=unit)
         for label, value in places
     ]
 
@@ -200,15 +212,13 @@ def _calm(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
         concurrency=[
             WallConcurrency(
                 account="game-prod",
-                scope={"kind": "account", "cloud": "aws", "account": "123456789012", "name": "123456789012"},
+                scope=Scope("account", "aws", "123456789012", "", "123456789012").as_answer(),
                 used=412.0,
                 limit=1000.0,
                 share=0.412,
                 holders=[
-                    WallHolder(
-                        "inventory-put-item", 0.44, {"kind": "function", "name": "inventory-put-item"}
-                    ),
-                    WallHolder("cart-checkout", 0.21, {"kind": "function", "name": "cart-checkout"}),
+                    WallHolder(name, share, Scope("function", "", "", "", name).as_answer())
+                    for name, share in (("inventory-put-item", 0.44), ("cart-checkout", 0.21))
                 ],
                 trend=line(lambda when: calls(when) * 0.95, at),
             ),
@@ -257,7 +267,7 @@ def _calm(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
 
 def _table(label: str, account: str, used: float, limit: float, *, days: float, at: int) -> WallTable:
     return WallTable(
-        scope={"kind": "table", "cloud": "aws", "account": ACCOUNTS[account], "name": label},
+        scope=Scope("table", "aws", ACCOUNTS[account], "", label).as_answer(),
         label=label,
         account=account,
         measure="wcu",
@@ -376,10 +386,10 @@ def _learning(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
 def hostile_wall(now: int) -> Wall:
     """Return a wall on which everything that an event can name is markup."""
     made = wall_given("busy", now)
-    scope = {"kind": "table", "cloud": "aws", "account": HOSTILE, "region": HOSTILE, "name": HOSTILE}
+    scope = Scope("table", "aws", HOSTILE, HOSTILE, HOSTILE).as_answer()
     share = {"kind": "function", "name": HOSTILE, "version": HOSTILE, "share": 0.9}
     links = {"trace": "javascript:alert(1)", "logs": "data:text/html,<script>alert(1)</script>"}
-    incident = made.incidents[0] | {
+    hostile: Any = {
         "scope": scope,
         "sentence": HOSTILE,
         "measure": f"value:{HOSTILE}",
@@ -401,6 +411,7 @@ def hostile_wall(now: int) -> Wall:
         "examples": [{"why": HOSTILE, "ts": now, "route": HOSTILE, "sample": HOSTILE, "links": links}],
         "memos": [{"id": "m", "at": now, "text": HOSTILE, "by": HOSTILE}],
     }
+    incident = replace(made.incidents[0], **hostile)
     return replace(
         made,
         accounts=[WallAccount(HOSTILE, HOSTILE, HOSTILE)],
@@ -414,6 +425,6 @@ def hostile_wall(now: int) -> Wall:
             used_4h=ranked("route", "1/s", (HOSTILE, 1.0)), slowest_week=ranked("route", "ms", (HOSTILE, 1.0))
         ),
         values=[replace(value, key=HOSTILE) for value in made.values],
-        incidents=[incident, incident | {"id": HOSTILE, "verdict": "fatal"}],
+        incidents=[incident, replace(incident, id=HOSTILE, verdict=Verdict.FATAL)],
         last=incident,
     )

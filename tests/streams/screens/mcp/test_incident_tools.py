@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -59,8 +60,7 @@ async def test_one_incident_is_shown_whole(data: GivenBoard, asked: Asked) -> No
     found, words = await asked.answer("show_incident", incident="spike")
     whole = await data.service.whole("spike")
     assert whole is not None
-    known = whole["incident"]
-    assert isinstance(known, dict)
+    known = msgspec.to_builtins(whole.incident)
     assert (found["incident"]["observed"], found["incident"]["expected"]) == (
         known["observed"],
         known["expected"],

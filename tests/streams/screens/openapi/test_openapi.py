@@ -8,10 +8,15 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from alerting.commands.command import Command, CommandKind
+from alerting.incidents.incident import IncidentExample
+from alerting.incidents.preceding import PrecedingChange
 from config.links import Links
 from config.settings import (
     HistorySettings,
@@ -23,6 +28,12 @@ from config.settings import (
     WebhookSettings,
     WebSettings,
 )
+from detectors.explain.examples import Why
+from detectors.model.finding import AddedUp, Affected, Cause, Failures, Finding, Growth, Plan, Verdict
+from detectors.model.measures import Measure, value_of
+from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
+from detectors.model.scope import Edge
+from detectors.model.stated import StatedChange
 from streams.drivers.kafka.daemon import KafkaDaemon
 from streams.drivers.kafka.roles import KNOWN_ROLES
 from streams.drivers.local.daemon import LocalDaemon
@@ -37,10 +48,11 @@ from streams.screens.board.board_data import incidents_of
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.scope_pages.scope_events import BoardPast
 from streams.screens.openapi.document import document, encoded_document, main
-from streams.screens.openapi.operation import JSON
+from streams.screens.openapi.operations import JSON
+from tests.alerting.given import IOS, PUT, ROUTE, TABLE, finding, share
 from tests.alerting.sinks.webhook_standin import WebhookStandin
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents, notice_of
 from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_of
 
 DOCUMENT: Final = document()
@@ -266,6 +278,75 @@ async def test_what_a_board_answers_is_as_described(tmp_path: Path) -> None:
             assert await wrong_answers(url, BOARD, headers) == []
         finally:
             await server.stop()
+
+
+def finding_with_everything(at: int) -> Finding:
+    """Return a finding with all evidence that one may have, though no real one has it all."""
+    return finding(
+        TABLE,
+        "primary",
+        verdict=Verdict.FATAL,
+        measure=value_of("sales"),
+        start=at - 600,
+        weeks_left_out=[2],
+        planned=Plan(name="campaign", factor=2.0),
+        limit=100.0,
+        failures=Failures(failed=1.0, requests=2.0, seconds=60),
+        added_up=AddedUp(observed=3.0, expected=1.0, seconds=600),
+        costs=4.25,
+        throttle_reasons={"provisioned": 3.0},
+        error_type="KeyError",
+        times=3,
+        growth=Growth(per_day=0.1, per_day_lower=0.05, per_day_upper=0.2, days=30, days_to_limit=3.0),
+        callers=[share(PUT, 0.7)],
+        suspects=[share(IOS, 0.6)],
+        affected=Affected(requests=10.0, seconds=600, routes=[ROUTE]),
+        causes=[Cause(scope=PUT, measure=Measure.LATENCY, score=0.5)],
+    )
+
+
+def incidents_with_everything(at: int) -> GivenIncidents:
+    """Return incidents of which one has every part and mark that one may have."""
+    primary = finding_with_everything(at)
+    member = replace(primary, id="member", scope=None, edge=Edge(PUT, TABLE), measure=Measure.WCU)
+    change = StatedChange(at - 700.0, PUT, "deploy", "42", "ci", "https://ci.example.com/42")
+    named = ("cloud", "account", "region", "service", "route", "function", "error", "error_type", "throttled")
+    request = RequestExample(
+        ts=at - 500.0,
+        id="r1",
+        trace="1-5759e988-bd862e3fe1be46a994272793",
+        **dict.fromkeys(named, "text"),
+        client=ExampleClient("ios", "3.2.1", "game-42"),
+        status=500,
+        ms=ExampleLayers(4.0, 3.0, 2.0, 1.0),
+        tables=(ExampleCall("items", "put", 1.0, 1.0, 2.0, "provisioned"),),
+        sample="{}",
+    )
+    notice = notice_of(
+        "spike",
+        at,
+        "whole",
+        primary=primary,
+        members=[member],
+        follows="earlier",
+        changes=[PrecedingChange(change=change, after=100, findings=["primary"])],
+        examples=[IncidentExample(why=Why.FAILED, weight=1.0, request=request)],
+    )
+    service = GivenIncidents([notice], at)
+    for kind in (CommandKind.ACKNOWLEDGE, CommandKind.EXPECTED, CommandKind.NOTE):
+        service.pipeline.command(
+            Command(id=kind.value, kind=kind, at=at, by="mika", name="Mika", incident="whole", why="known")
+        )
+    return service
+
+
+async def test_an_incident_that_has_everything_is_as_described() -> None:
+    service = incidents_with_everything(START)
+    [shown] = msgspec.json.decode(msgspec.json.encode(service.shown()))
+    assert wrong_in(Call("GET", "/incidents"), 200, {"incidents": [shown]}) == []
+    assert shown.keys() == CLOSED["components"]["schemas"]["IncidentAnswer"]["properties"].keys()
+    whole = msgspec.json.decode(msgspec.json.encode(await service.whole("whole")))
+    assert wrong_in(Call("GET", "/board/incidents/{id}"), 200, whole) == []
 
 
 async def test_what_a_daemon_answers_is_as_described(tmp_path: Path) -> None:

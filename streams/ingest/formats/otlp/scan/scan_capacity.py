@@ -7,7 +7,7 @@ import numpy as np
 from detectors.state.compiled import part
 from streams.engine.decode.event import LARGEST
 from streams.engine.decode.scan.machine_words import load8
-from streams.engine.decode.scan.scan_json import BRACE, next_key, skip_space, string_end
+from streams.engine.decode.scan.scan_json import BRACE, next_key, note_quotes, read_text, skip_space
 from streams.engine.decode.scan.scan_number import read_number
 from streams.ingest.formats.otlp.scan.scan_keys import (
     CAPACITY_FROM,
@@ -21,15 +21,16 @@ from streams.ingest.formats.otlp.scan.scan_keys import (
     key_number,
 )
 
-_QUOTE: Final = ord('"')
 _MOST_DIGITS: Final = 20  # bytes of an amount
 
 
 @part
 def consumed(
-    at: int, end: int, table: int, length: int, keys: int, factor: np.uint64
+    at: int, end: int, table: int, length: int, keys: int, factor: np.uint64, quote: int
 ) -> tuple[bool, int, int, int, int, int, int]:
     """Read the units in the text up to ``end`` that the table of this name consumed.
+
+    ``quote`` is the address of room for its quotes.
 
     Returns
     -------
@@ -37,12 +38,11 @@ def consumed(
     """
     none = np.int64(0)
     plain, plain_length, reads, reads_length, writes, writes_length = none, none, none, none, none, none
-    if at >= end or load8(at) != BRACE:
+    if at >= end or load8(at) != BRACE or note_quotes(at, end, quote) != 0:
         return False, none, none, none, none, none, none
-    at += 1
     first, named, seen = True, False, 0
     while True:
-        key, size, _, value = next_key(at, end, first)
+        key, size, _, value, quote = next_key(at, quote, end, first)
         if value < 0:
             at = key
             break
@@ -53,7 +53,7 @@ def consumed(
             break
         seen |= 1 << (number - CAPACITY_FROM)
         if number == TABLE_NAME:
-            at = _same_text(value, end, table, length)
+            at, quote = _same_text(value, quote, end, table, length)
             named = at >= 0
         elif number == UNITS or number == READ_UNITS or number == WRITE_UNITS:
             amount, at = read_number(value, end)
@@ -66,9 +66,9 @@ def consumed(
             else:
                 writes, writes_length = value, at - value
         elif number == OF_TABLE:
-            at = _skip_part(value, end, keys, factor)
+            at, quote = _skip_part(value, quote, end, keys, factor)
         elif number == OF_GLOBAL or number == OF_LOCAL:
-            at = _skip_parts(value, end, keys, factor)
+            at, quote = _skip_parts(value, quote, end, keys, factor)
         else:
             at = np.int64(-1)
         if at < 0:
@@ -79,51 +79,47 @@ def consumed(
 
 
 @part
-def _same_text(at: int, end: int, text: int, length: int) -> int:
-    """Return the address behind a string that is this text, -1 if it is none."""
-    if load8(at) != _QUOTE:
-        return np.int64(-1)
-    close, high = string_end(at + 1, end)
-    if close < 0 or high or close - at - 1 != length:
-        return np.int64(-1)
-    for place in range(length):
-        if load8(at + 1 + place) != load8(text + place):
-            return np.int64(-1)
-    return close + 1
+def _same_text(at: int, quote: int, end: int, text: int, length: int) -> tuple[int, int]:
+    """Return what is behind a string that is this text, as ``read_text`` does; the address -1 if none is."""
+    place, size, at, quote = read_text(at, quote, end)
+    if size != length:
+        return np.int64(-1), quote
+    for letter in range(length):
+        if load8(place + letter) != load8(text + letter):
+            return np.int64(-1), quote
+    return at, quote
 
 
 @part
-def _skip_part(at: int, end: int, keys: int, factor: np.uint64) -> int:
-    """Return the address behind an object of amounts."""
+def _skip_part(at: int, quote: int, end: int, keys: int, factor: np.uint64) -> tuple[int, int]:
+    """Return what is behind an object of amounts, as ``skip_value`` does."""
     if load8(at) != BRACE:
-        return np.int64(-1)
-    at += 1
+        return np.int64(-1), quote
     first = True
     while True:
-        key, size, _, value = next_key(at, end, first)
+        key, size, _, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return key
+            return key, quote
         first = False
         number = key_number(keys, factor, key, size)
         if number != UNITS and number != READ_UNITS and number != WRITE_UNITS:
-            return np.int64(-1)
+            return np.int64(-1), quote
         _, at = read_number(value, end)
         if at < 0:
-            return at
+            return at, quote
 
 
 @part
-def _skip_parts(at: int, end: int, keys: int, factor: np.uint64) -> int:
-    """Return the address behind an object of such objects."""
+def _skip_parts(at: int, quote: int, end: int, keys: int, factor: np.uint64) -> tuple[int, int]:
+    """Return what is behind an object of such objects, as ``skip_value`` does."""
     if load8(at) != BRACE:
-        return np.int64(-1)
-    at += 1
+        return np.int64(-1), quote
     first = True
     while True:
-        key, _, _, value = next_key(at, end, first)
+        key, _, _, value, quote = next_key(at, quote, end, first)
         if value < 0:
-            return key
+            return key, quote
         first = False
-        at = _skip_part(value, end, keys, factor)
+        at, quote = _skip_part(value, quote, end, keys, factor)
         if at < 0:
-            return at
+            return at, quote

@@ -461,7 +461,7 @@ def _scan_call(
         return np.int64(memory.A_CALL), True
     slot = work + memory.SLOTS + 16 * key.TABLE_NAMES
     usual, plain, plain_length, reads, reads_length, writes, writes_length = consumed(
-        capacity, capacity + length, load_int(slot), load_int(slot + 8), keys, factor
+        capacity, capacity + length, load_int(slot), load_int(slot + 8), keys, factor, work + memory.QUOTES
     )
     if not usual:
         return np.int64(memory.A_CALL), True

@@ -1,7 +1,8 @@
 """The parts of protobuf on the wire, of the messages of OpenTelemetry: numbers, texts, values. Compiled.
 
 Only the form that exporters write is read, and lengths of at most four bytes. The address -1 is
-returned for anything else. ``end`` is the address behind a part; eight bytes behind a payload can be read.
+returned for anything else. ``end`` is the address behind a part; ``BEHIND`` bytes behind a payload can be
+read.
 """
 
 from typing import Final

@@ -5,6 +5,8 @@
 
 from typing import Final
 
+from streams.engine.decode.scan.scan_json import MOST_QUOTES
+
 (
     PAYLOAD, PAYLOAD_END, KEYS, KEYS_FACTOR, RESOURCE_NAMES, SCOPE_NAMES, ORIGIN_NAMES, CALL_NAMES,
     REQUEST_NAMES, CLIENT_NAMES, PIECES, TEMPLATED, HEX, SEED,
@@ -59,4 +61,5 @@ SLOTS: Final = 0  # the address and length of each attribute's value
 NAME_TEXTS: Final = 64 * 16  # a key of names, as texts
 NAME_BYTES: Final = NAME_TEXTS + 4 * 16
 STACKED: Final = NAME_BYTES + MOST_NAME + 24
-WORK_BYTES: Final = STACKED + 64
+QUOTES: Final = STACKED + 64  # of the JSON of a consumed capacity
+WORK_BYTES: Final = QUOTES + 8 * MOST_QUOTES

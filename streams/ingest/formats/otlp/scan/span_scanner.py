@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bytes
+from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
 from streams.ingest.formats.format import MOST_RECORDS, Surroundings
 from streams.ingest.formats.otlp.scan import span_memory as memory
@@ -34,7 +35,6 @@ MOST_PIECES: Final = 16_384
 _ROWS: Final = 512  # spans for which there is room at first
 _OUT: Final = 1 << 18
 _MISSES: Final = 1 << 17
-_BEHIND: Final = 8  # bytes behind a payload that the scanner may read
 _PAGE: Final = 4096
 _SCANS: Final = 8  # of one message, until all its names are known
 
@@ -116,8 +116,8 @@ class SpanScanner:
         """Return a scanned message, None if it is left to the plain reader."""
         array = np.frombuffer(payload, np.uint8)
         at = array.ctypes.data
-        if (at + len(payload) - 1) // _PAGE != (at + len(payload) + _BEHIND) // _PAGE:
-            array = np.zeros(len(payload) + _BEHIND, np.uint8)  # the next page may not exist
+        if (at + len(payload) - 1) // _PAGE != (at + len(payload) + BEHIND) // _PAGE:
+            array = np.zeros(len(payload) + BEHIND, np.uint8)  # the next page may not exist
             array[: len(payload)] = np.frombuffer(payload, np.uint8)
             at = array.ctypes.data
         self._set(memory.PAYLOAD, at)
@@ -196,7 +196,7 @@ class SpanScanner:
         if number >= len(pieces):
             pieces = np.concatenate([pieces, np.zeros_like(pieces)])
             self._hold(memory.PIECES, pieces)
-        text = np.frombuffer(piece.text + bytes(_BEHIND), np.uint8)
+        text = np.frombuffer(piece.text + bytes(BEHIND), np.uint8)
         self._texts.append(text)
         pieces[number] = (text.ctypes.data, len(piece.text), *piece[1:])
         divided = [name[part * memory.MOST_NAME :][: memory.MOST_NAME] for part in range(_TEXTS.get(kind, 1))]

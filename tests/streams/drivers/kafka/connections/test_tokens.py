@@ -23,16 +23,10 @@ from streams.drivers.kafka.connections.connection import (
     connection_options,
 )
 from streams.drivers.kafka.connections.tokens import OauthToken, OauthTokenError, OauthTokens, tokens_of
+from tests.hand_clock import HandClock
 
 REFUSAL = b'{"error": "invalid_client", "error_description": "canary"}'
 KEY, WORD = "AKIAEXAMPLE", "aws-secret"
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Endpoint:
@@ -87,7 +81,7 @@ def asking(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, **given: Any) ->
 
 
 def test_a_token_serves_for_most_of_its_life_and_is_then_renewed() -> None:
-    clock = Clock()
+    clock = HandClock()
     fetched = iter([OauthToken("first", 100), OauthToken("second", 100)])
     tokens = OauthTokens(lambda: next(fetched), clock)
     assert [tokens.token(), tokens.token()] == ["first", "first"]
@@ -98,7 +92,7 @@ def test_a_token_serves_for_most_of_its_life_and_is_then_renewed() -> None:
 
 
 def test_an_endpoint_that_fails_does_no_harm_while_the_token_is_valid() -> None:
-    clock = Clock()
+    clock = HandClock()
     answers: list[OauthToken | None] = [OauthToken("first", 100), None, None, OauthToken("second", 100)]
 
     def fetch() -> OauthToken:

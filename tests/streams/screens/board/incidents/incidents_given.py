@@ -10,6 +10,7 @@ from alerting.commands.dispatch import Answer, CommandResult
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, identify
 from alerting.messages import examples
+from alerting.messages.incident_answer import IncidentAnswer
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.locales import ENGLISH
@@ -17,15 +18,15 @@ from config.links import Links
 from config.settings import LinksSettings, Settings
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
-from streams.notify.incidents_route import ongoing_to_json
-from streams.screens.board.incidents.pipeline_incidents import PipelineIncidents
+from streams.notify.incidents_route import ongoing_incidents
+from streams.screens.board.incidents.incident_service import IncidentService
 from tests.streams.screens.board.wall_given import ZONE
 
 DAY = 86_400
 PUT = Scope("function", "aws", "123456789012", "ap-northeast-1", "inventory-put-item")
 
 
-class GivenIncidents(PipelineIncidents):
+class GivenIncidents(IncidentService):
     """Incidents whose pipeline a test feeds; ``changed`` is called when they have changed."""
 
     def __init__(self, notices: list[Notice], at: int, *, settings: Settings | None = None) -> None:
@@ -51,9 +52,9 @@ class GivenIncidents(PipelineIncidents):
             self.changed()
         return answer
 
-    def shown(self) -> list[dict[str, object]]:
+    def shown(self) -> list[IncidentAnswer]:
         """Return the open incidents as the wall has them."""
-        return ongoing_to_json(self.pipeline, Links(LinksSettings()))
+        return ongoing_incidents(self.pipeline, Links(LinksSettings()))
 
 
 def notice_of(name: str, at: int, identity: str = "", **changes: Any) -> Notice:

@@ -149,10 +149,10 @@ async def test_without_a_pipeline_the_page_shows_whom_to_ask() -> None:
 def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:
     shown = incidents_of(busy_incidents(NOW).pipeline, Links(LinksSettings()))
     assert (
-        [entry["id"] for entry in shown.shown]
+        [entry.id for entry in shown.shown]
         == [incident.id for incident in shown.open]
         == ["spike", "fatal", "absence"]
     )
     assert shown.last is not None
-    assert (shown.last["id"], shown.last["state"]) == ("fatal-ended", "resolved")
+    assert (shown.last.id, shown.last.state) == ("fatal-ended", "resolved")
     assert incidents_of(None, Links(LinksSettings())) == ((), [], None, None)

@@ -4,16 +4,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from alerting.commands.memo import MemoAnswer
+from alerting.incidents.answers import change_answer
+from alerting.messages.incident_answer import IncidentAnswer
 from config.links import Links
 from config.settings import LinksSettings
 from detectors.model.measures import JUDGED, Measure
 from detectors.model.scope import Scope
+from detectors.model.stated import StatedChange
 from streams.screens.board.scope_pages.scope_events import BoardPast, ScopeEvents
 from streams.screens.board.scope_pages.scope_finder import ScopeFinder
 from streams.screens.board.scope_pages.scope_page import (
     FoundScopes,
     ScopeAmount,
     ScopeCurve,
+    ScopeExample,
     ScopeIncident,
     ScopeLimit,
     ScopeMeasure,
@@ -77,8 +84,11 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
     ]
     open_ = [_incident(incident) for incident in wall.incidents] if busy else []
     links = ScopeEvents(BoardPast(links=Links(LinksSettings())), scope, shown.first, shown.end).links()
+    deployed = StatedChange(at - 1560.0, scope, "deploy", "42", "ci", "https://ci.example.com/42")
+    text, when = "load test, see the runbook", at - 7200
+    noted = MemoAnswer(id="m1", scope="", at=when, written=when, by="mika", text=text)
     return ScopePage(
-        scope=scope.to_json(),
+        scope=scope.as_answer(),
         label=scope.label,
         account="game-prod",
         at=at,
@@ -102,11 +112,9 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         callers=_neighbours(scope, _callers(scope.kind)),
         callees=_neighbours(scope, _callees(scope.kind)),
         incidents=open_,
-        changes=[_change(scope, at)] if busy else [],
-        memos=[{"id": "m1", "at": at - 7200, "text": "load test, see the runbook", "by": "mika"}]
-        if busy
-        else [],
-        examples=_examples(wall) if busy else [],
+        changes=[change_answer(deployed)] if busy else [],
+        memos=[noted] if busy else [],
+        examples=_examples(wall.incidents[0]) if busy else [],
         links=links,
     )
 
@@ -143,7 +151,7 @@ def _neighbours(scope: Scope, kinds: Sequence[str]) -> list[ScopeNeighbours]:
                 measures=measures,
                 neighbours=[
                     ScopeNeighbour(
-                        one.to_json(),
+                        one.as_answer(),
                         one.label,
                         {measure: _amount(measure, share, place) for measure in measures},
                     )
@@ -214,35 +222,25 @@ def _measure(scope: Scope, name: str, grid: StepGrid, shown: ShownRange, *, busy
     )
 
 
-def _incident(one: dict[str, Any]) -> ScopeIncident:
-    own = one["measure"] in ("wcu", "latency")
+def _incident(one: IncidentAnswer) -> ScopeIncident:
+    own = one.measure in ("wcu", "latency")
     return ScopeIncident(
-        id=one["id"],
-        verdict=one["verdict"],
-        state=one["state"],
-        sent=one["sent"],
-        start=one["start"],
-        end=one["end"],
-        sentence=one["sentence"],
-        of=one["scope"],
-        measures=[one["measure"]] if own else [],
+        id=one.id,
+        verdict=one.verdict,
+        state=one.state,
+        sent=one.sent,
+        start=one.start,
+        end=one.end,
+        sentence=one.sentence,
+        of=one.scope,
+        measures=[one.measure] if own else [],
         share=None if own else 0.91,
-        falls=one["observed"] < one["expected"],
-        acknowledged=one.get("acknowledged"),
+        falls=one.observed < one.expected,
+        acknowledged=one.acknowledged or None,
     )
 
 
-def _change(scope: Scope, at: int) -> dict[str, object]:
-    return {
-        "ts": at - 1560.0,
-        "of": scope.to_json(),
-        "what": "deploy",
-        "version": "42",
-        "by": "ci",
-        "url": "https://ci.example.com/42",
-    }
-
-
-def _examples(wall: Wall) -> list[dict[str, object]]:
-    found: Any = wall.incidents[0].get("examples", [])
-    return [item | {"incident": wall.incidents[0]["id"]} for item in found]
+def _examples(incident: IncidentAnswer) -> list[ScopeExample]:
+    examples = msgspec.to_builtins(incident.examples)
+    found: list[Any] = [example | {"incident": incident.id} for example in examples]
+    return found

@@ -13,6 +13,7 @@ import pytest
 
 from alerting.commands.memo import Memo
 from alerting.messages import examples
+from alerting.messages.incident_answer import WhoAnswer
 from config.links import Links
 from config.settings import LinksSettings
 from detectors.model.finding import Share, Trace, Verdict
@@ -135,7 +136,7 @@ async def test_the_shares_of_callers_add_up_to_the_whole(judged: Judged) -> None
 async def test_whom_a_scope_calls_is_seen_from_the_other_side(judged: Judged) -> None:
     page = await page_of(judged, over("1d", "function:put-0"))
     table = kinds(page.callees)["table"].neighbours[0]
-    assert table.scope == ITEMS.to_json()
+    assert table.scope == ITEMS.as_answer()
     back = kinds((await page_of(judged, over("1d"))).callers)["function"].neighbours[1]
     assert (back.label, back.amounts["wcu"].value) == ("put-0", table.amounts["wcu"].value)
     client = await page_of(judged, over("1d", "client:ios"))
@@ -168,7 +169,7 @@ def remembered() -> BoardPast:
         Memo(id=name, number=1, at=AT - 60, written=AT - 60, by="mika", text=name, incident=of, scope=scope)
         for name, of, scope in (("m1", "open", ""), ("m2", "", "table:items"), ("m3", "other", ""))
     ]
-    known = [PastIncident(open_, "page", {"by": "mika", "at": AT - 60}), PastIncident(ended, "digest")]
+    known = [PastIncident(open_, "page", WhoAnswer(by="mika", at=AT - 60)), PastIncident(ended, "digest")]
     return BoardPast(known, memos, changes, Links(LinksSettings()))
 
 
@@ -179,9 +180,9 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
     assert measured(page, "requests").incident is None
     [incident] = page.incidents
     assert (incident.id, incident.measures, incident.share, incident.sent) == ("open", ["wcu"], None, "page")
-    assert incident.acknowledged == {"by": "mika", "at": AT - 60}
-    assert [change["what"] for change in page.changes] == ["deploy"]
-    assert [memo["text"] for memo in page.memos] == ["m1", "m2"]
+    assert incident.acknowledged == WhoAnswer(by="mika", at=AT - 60)
+    assert [change.what for change in page.changes] == ["deploy"]
+    assert [memo.text for memo in page.memos] == ["m1", "m2"]
     assert [link.kind for link in page.links] == ["table", "table_metrics"]
     assert all(link.url.startswith("https://eu-west-1.console.aws.amazon.com/") for link in page.links)
     week = await page_of(judged, over("1w"), past=remembered())
@@ -220,7 +221,7 @@ async def test_scopes_are_found_by_what_people_remember_of_them(judged: Judged) 
     board = board_of(judged.place, judged.held)
 
     async def found(text: str) -> list[tuple[Any, str]]:
-        return [(scope.scope["kind"], scope.label) for scope in (await board.scopes(text)).scopes]
+        return [(scope.scope.kind, scope.label) for scope in (await board.scopes(text)).scopes]
 
     assert await found("items") == [(TABLE, "items"), ("route", "POST /items")]
     assert await found("ITEMS table") == [(TABLE, "items")]
@@ -235,7 +236,7 @@ async def test_a_name_of_several_scopes_is_a_choice(tmp_path: Path) -> None:
     board = board_of(tmp_path, Segments(1))
     found = await board.scope(AskedScope("table:orders"))
     assert isinstance(found, FoundScopes)
-    assert [scope.scope["account"] for scope in found.scopes] == ["1", "2"]
+    assert [scope.scope.account for scope in found.scopes] == ["1", "2"]
     assert isinstance(await board.scope(AskedScope("table:orders", (("account", "2"),))), ScopePage)
 
 

@@ -73,7 +73,7 @@ class MapGiven:
                     kind=kinds[scope.kind],
                     cloud=scope.cloud,
                     account=scope.account,
-                    scope=scope.to_json(),
+                    scope=scope.as_answer(),
                     label=scope.label,
                     service=None if service is None else places[service],
                     **fields,

@@ -107,7 +107,7 @@ def test_nodes_have_the_figures_of_the_engine(daemon: Daemon, shown: ServiceMap)
     assert (shown.at, shown.seconds) == (START + MINUTES * 60, 300)
     assert shown.accounts == [("aws", "1", "game-prod")]
     put = node(shown, "function", "put-0")
-    assert put.scope == PUT.to_json()
+    assert put.scope == PUT.as_answer()
     assert put.requests == daemon.judged(PUT, Measure.REQUESTS) > 0
     failed = daemon.judged(PUT, Measure.ERRORS_BACKEND) + daemon.judged(PUT, Measure.ERRORS_FATAL)
     assert put.failed == failed

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.model.scope import Scope
 from streams.screens.board.service_map.map_figures import MapFigures
 from streams.screens.board.service_map.map_making import bounded
 from streams.screens.board.service_map.service_map import MapEdge, MapNode
@@ -69,6 +70,7 @@ def test_a_bounded_map_has_all_amounts_and_all_that_is_unwell(
 
 
 def test_a_small_map_is_sent_as_it_is() -> None:
-    nodes = [MapNode(kind="table", cloud="aws", account="1", scope={}, requests=1.0) for _ in range(3)]
+    orders = Scope("table", "aws", "1", "", "orders").as_answer()
+    nodes = [MapNode(kind="table", cloud="aws", account="1", scope=orders, requests=1.0) for _ in range(3)]
     figures = MapFigures(nodes, [MapEdge(source=0, target=1), MapEdge(source=1, target=2)])
     assert bounded(figures, 3, 2) == (figures, 0, 0)

@@ -1,0 +1,180 @@
+"""The commands about silences and memos, each one request to a running daemon."""
+
+import getpass
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import typer
+
+from alerting.commands.dispatch import CommandResult
+from alerting.commands.memo import LONGEST, MemoAnswer, memo_text
+from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
+from alerting.pipeline.silences import Silence
+from alerting.words.mrkdwn import clean
+from config.sections.values import scope_name
+from streams.cli.daemon_call import DaemonCommand, run_daemon_command, utc
+from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
+from streams.process.times import parse_time
+
+_HELP: Final = {
+    Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "
+    "service:shop, verdict:spike, measure:wcu or everything",
+    Fault.HOW_LONG: "give a duration in m, h or d, such as --for 2h",
+    Fault.TOO_LONG: "choose a duration between a minute and three months",
+    Fault.ALONE: 'name what to silence, or write "everything", but not both',
+    Fault.TEXT: f"too long; write at most {LONGEST_TEXT} characters (the first 200 of --why are kept)",
+}
+
+_OF_SILENCES: Final = {
+    CommandResult.UNKNOWN.value: "no silence has this ID, or several begin with it; see `uneri silences`",
+    CommandResult.CONFIGURED.value: "this silence is in the configuration; remove it there",
+    CommandResult.PAST.value: "the silence would end before it begins; choose a longer duration",
+}
+
+_OF_INCIDENTS: Final = {
+    CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it; it is in the last line "
+    "of its message, and `uneri status` lists open ones",
+}
+_NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos --ids` lists them"
+_REMOVED: Final = 60  # characters of a memo that was removed
+
+
+class MemoUsageError(ValueError):
+    """A memo is not written as it must be; the message has the remedy."""
+
+
+def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
+    """Silence matching incidents at the daemon at ``url``; return the exit code."""
+    words = " ".join(f'"{word}"' for word in what)
+    match parse(f"silence {words} {seconds} {why}"):
+        case SilenceRequest(matching, lasts, reason):
+            body = SilenceBody(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
+            return run_daemon_command(SILENCE, url, body=body)
+        case Help(fault, word):
+            help_ = _HELP.get(fault or Fault.WHOM, _HELP[Fault.WHOM])
+            typer.echo(f"uneri: {word!r}: {help_}" if word else f"uneri: {help_}", err=True)
+    return 2
+
+
+def add_memo(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
+    """Keep a memo at the daemon at ``url``; return the exit code."""
+    try:
+        body = memo_body(words, at, scope)
+    except ValueError as error:
+        typer.echo(f"uneri: {error}", err=True)
+        return 2
+    return run_daemon_command(NOTE, url, body=body)
+
+
+def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | None = None) -> MemoBody:
+    """Return the body for the words of a command line.
+
+    Raises
+    ------
+    ValueError
+        When they are no memo; the message has the remedy.
+
+    Examples
+    --------
+    >>> memo_body(["3f9a", "ios", "again"], None, "").text
+    'ios again'
+    >>> memo_body(["a", "game", "day"], "2026-01-02", "table:items").at
+    1767312000
+    """
+    moment = None
+    if at is not None:
+        moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
+    incident, rest = (None, words) if moment is not None else (words[0], words[1:])
+    text = memo_text(" ".join(rest))
+    if incident is not None and scope:
+        raise MemoUsageError("--scope is of a memo on the timeline: add --at TIME, such as --at now")
+    if not text:
+        wanted = (
+            "what to note" if moment is not None else "an incident and what to note, or --at TIME and what"
+        )
+        raise MemoUsageError(f"write {wanted}")
+    if len(text) > LONGEST:
+        raise MemoUsageError(f"a memo holds up to {LONGEST:,} characters, this has {len(text):,}; shorten it")
+    if scope:
+        try:
+            scope_name(scope)
+        except ValueError as error:
+            raise MemoUsageError(f"--scope {scope}: {error}") from None
+    return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
+
+
+def _silenced(answer: SilencedAnswer) -> list[str]:
+    name = answer.silence or ""
+    lines = [f"{name}  until {utc(answer.until or 0)}; end it with `uneri unsilence {name[:8]}`"]
+    if answer.fits == 0:
+        lines.append(
+            "note: no known incident matches; check that the names are spelled as in Uneri's messages"
+        )
+    return lines
+
+
+def _silence_lines(silences: list[Silence]) -> list[str]:
+    lines = []
+    for silence in silences:
+        end = "while the incident lasts" if silence.until is None else f"until {utc(silence.until)}"
+        why = f": {clean(silence.why)}" if silence.why else ""
+        lines.append(f"{silence.id}  {clean(silence.what)}  {end}  by {clean(silence.by)}{why}")
+    return lines or ["none"]
+
+
+def _noted(answer: NotedAnswer) -> list[str]:
+    memo = answer.memo
+    if memo is None:  # the same was noted before
+        return ["noted already"]
+    return [f"noted on {_about(memo)}" if memo.incident else f"noted at {utc(memo.at)}"]
+
+
+def _forgotten(answer: NotedAnswer) -> list[str]:
+    memo = answer.memo
+    return ["removed already" if memo is None else f"removed: {' '.join(memo.text.split())[:_REMOVED]}"]
+
+
+def _memo_lines(answer: MemosAnswer, *, ids: bool = False) -> list[str]:
+    lines = []
+    for memo in answer.memos:
+        about, name = _about(memo), f"{memo.id}  " if ids else ""
+        first, *others = memo.text.split("\n")
+        by = clean(memo.name or memo.by)
+        lines.append(f"{name}{utc(memo.at)}  {about + '  ' if about else ''}by {by}: {first}")
+        lines += [f"    {other}" for other in others]
+    return lines or ["none"]
+
+
+def _about(memo: MemoAnswer) -> str:
+    return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
+
+
+SILENCES: Final = DaemonCommand("GET", "/silences", list[Silence], _silence_lines)
+SILENCE: Final = DaemonCommand("POST", "/silences", SilencedAnswer, _silenced, _OF_SILENCES)
+UNSILENCE: Final = DaemonCommand(
+    "DELETE",
+    "/silences/",
+    SilencedAnswer,
+    lambda _: ["ended"],
+    _OF_SILENCES,
+    "name the silence or its incident; `uneri silences` lists them",
+)
+MEMOS: Final = DaemonCommand("GET", "/memos", MemosAnswer, _memo_lines, _OF_INCIDENTS)
+MEMOS_OF: Final = MEMOS._replace(path="/memos?incident=")
+NOTE: Final = DaemonCommand("POST", "/memos", NotedAnswer, _noted, _OF_INCIDENTS)
+FORGET: Final = DaemonCommand(
+    "DELETE",
+    "/memos/",
+    NotedAnswer,
+    _forgotten,
+    {CommandResult.UNKNOWN.value: _NO_MEMO},
+    "name the memo; `uneri memos --ids` lists them",
+)
+
+
+def show_memos(url: str, incident: str | None, *, ids: bool = False) -> int:
+    """Print the memos of the daemon at ``url``, or those of one kind of incident; return the exit code."""
+    command = MEMOS if incident is None else MEMOS_OF
+    return run_daemon_command(command._replace(lines=partial(_memo_lines, ids=ids)), url, incident)
