@@ -18,8 +18,7 @@ from config.settings import DeadLetterSettings, Settings
 from detectors.model.array_types import Floats
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.engine.decode.columns import Columns
-from streams.engine.decode.decoder import Decoder
+from streams.engine.decode.event_reader import AcceptedEvents, EventReader
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers import checked_lines
 from streams.ingest.receivers.checked_lines import CheckedLines
@@ -63,17 +62,17 @@ async def post(port: int, body: bytes, encoding: str = "identity") -> tuple[int,
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return how many records were decoded, call by call."""
+    """Return how many records were read, call by call."""
     counts: list[int] = []
-    decode = Decoder.decode
+    read = EventReader.read
 
     def counting(
-        self: Decoder, records: Sequence[bytes], arrived: Floats | None = None
-    ) -> tuple[Columns, list[Rejected]]:
+        self: EventReader, records: Sequence[bytes], arrived: Floats | None, **how: bool
+    ) -> tuple[AcceptedEvents, list[Rejected]]:
         counts.append(len(records))
-        return decode(self, records, arrived)
+        return read(self, records, arrived, **how)
 
-    monkeypatch.setattr(Decoder, "decode", counting)
+    monkeypatch.setattr(EventReader, "read", counting)
     return counts
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,9 @@ from tests.streams.record.query.prometheus import STALE, Sample
 
 START: Final = 1_764_201_600  # 2025-11-27T00:00:00Z
 STEP: Final = 60
-STEPS: Final = 90
+STEPS: Final = 120
 END: Final = START + STEP * STEPS
+HOUR: Final = 3600
 
 _TABLES: Final = [
     Scope("table", "aws", account, "eu-west-1", name) for account in "12" for name in ("a", "b")
@@ -80,13 +82,16 @@ def labels_of(key: SeriesKey) -> dict[str, str]:
 
 
 class Sampled:
-    """A history with these rows, in one file."""
+    """A history with these rows, in a file an hour."""
 
     def __init__(self, place: Path, seed: int) -> None:
         self.names, self.rows = rows_drawn(seed)
         folder = HistoryFolder(str(place))
         folder.write(NAMES_FILE, lambda into: write_names(self.names, into))
-        folder.write(HistoryFile(MINUTES, START, END).path, lambda into: write_rows(self.rows, into))
+        for first in range(START, END, HOUR):
+            end = first + HOUR
+            rows = self.rows.between(first, end)
+            folder.write(HistoryFile(MINUTES, first, end).path, partial(write_rows, rows))
         self.view = HistoryView(folder)
         self.index = SeriesIndex(self.view.names)
 
