@@ -4,9 +4,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_every_test_that_the_page_of_failures_names_exists() -> None:
-    page = (ROOT / "docs" / "what-happens-when.md").read_text()
-    named = set(re.findall(r"`(test_\w+)`", page))
+def test_every_test_that_the_pages_of_failures_name_exists() -> None:
+    pages = [(ROOT / "docs" / name).read_text() for name in ("what-happens-when.md", "faults.md")]
+    named = {name for page in pages for name in re.findall(r"`(test_\w+)`", page)}
     there = {
         name
         for path in (ROOT / "tests").rglob("test_*.py")

@@ -55,6 +55,7 @@ from streams.process.files.state_folder import (
     OpenFolderError,
     create_private,
 )
+from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
 from streams.process.reloading import Reloading
@@ -89,7 +90,7 @@ class LocalDaemon:
     stuck, every, run_records, at
         As for ``LogJudge``.
     clock
-        As for ``LogIntake``.
+        Epoch seconds; by default that of the host, guarded.
     read
         Returns the settings of its file now, for a reload.
     source
@@ -117,17 +118,18 @@ class LocalDaemon:
         every: float = CHECKPOINT_SECONDS,
         run_records: int = RUN_RECORDS,
         at: CrashHook = no_crash,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         read: Callable[[], Settings] | None = None,
         source: tuple[str | None, str | None] | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._now = clock = clock or GuardedClock()
         self._address = listen_address_of(settings)
         self._limits = LimitsKeeper(settings, clock)
         self._tokens = self._address.tokens  # as the newest reload read them
         self._github_secret = ""
-        self.port = 0
+        self.port = self.tcp_port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
         try:
@@ -228,7 +230,6 @@ class LocalDaemon:
         ]
         self._input = StandardInput(stdin, self._intake, lines) if stdin is not None else None
         self._tcp = self._tcp_receiver(sink)
-        self.tcp_port = 0
 
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input, then shut down cleanly."""
@@ -425,7 +426,13 @@ class LocalDaemon:
         return "; ".join(reason for reason in reasons if reason) or None
 
     def _ahead(self) -> str | None:
-        """Return that records come from the future, by this host's clock."""
+        """Return that records come from the future, or are judged there, by this host's clock."""
+        ahead = self._intake.reached - self._now()
+        if ahead > self.settings.time.future:
+            return (
+                f"event time is {ahead:,.0f} s ahead of this host's clock, which was ahead when records "
+                "arrived: nothing is judged until it has caught up. Wait, or restore a backup of the state"
+            )
         return self._intake.clocks.behind() or (AHEAD if self._judge.lateness.is_ahead else None)
 
 

@@ -83,6 +83,9 @@ async def test_a_host_that_is_set_back_while_it_works_loses_nothing(tmp_path: Pa
         assert world.daemon._judge.engine.watermark("local/0") == watermark, (
             "senders keep what happens meanwhile"
         )
+        status, reasons = await world.get("/readyz")
+        assert status == 503
+        assert "ahead of this host's clock, which was ahead when records arrived" in reasons
         clocks.behind = 0
         assert await clocks.send(world) == 202
         await world.judged()
