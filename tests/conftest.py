@@ -21,7 +21,7 @@ __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and t
 
 # What tests of a folder share says in a failure which values it compared, as the tests themselves do.
 pytest.register_assert_rewrite(
-    "tests.alerting", "tests.faults", "tests.main_job", "tests.otelcol", "tests.streams"
+    "tests.alerting", "tests.attacks", "tests.faults", "tests.main_job", "tests.otelcol", "tests.streams"
 )
 
 # A busy machine is slow, which is not an error; `make laws` draws twice as many examples.

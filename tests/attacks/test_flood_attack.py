@@ -83,6 +83,7 @@ def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
 ) -> None:
     """Event time goes faster than the clock here: the flood is of twenty minutes ago."""
     with Attacked(tmp_path, broker) as daemon:
+        honest = HonestSender(daemon, "new")
         begun = int(time.time()) // 60 * 60 - 1200
         for first in range(0, NAMES, 50_000):
             flood = [
@@ -93,9 +94,8 @@ def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
             assert daemon.get("/board/map").status == 200
         for minute in range(1, 19):
             at = begun + 60 * minute
-            new = [{"ts": at + n, "service": "new", "function": "new-get"} for n in range(20)]
-            assert daemon.send(*new).status == 202
-        with HonestSender(daemon, "new") as honest:
+            assert daemon.send(*[honest.request(at + n) for n in range(20)]).status == 202
+        with honest:
             honest.fills_a_minute()
         honest.is_counted()
         query = 'uneri_observed{kind="function",name="new-get",measure="requests",source_kind=""}'
