@@ -28,7 +28,7 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.rollup.redaction import Redaction
 from streams.engine.rollup.rollup import JUST_NOW, Rollup
-from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LateWatch, counted, limit_error
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LateWatch, counted_in_topic, limit_error
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input, converted
@@ -147,7 +147,7 @@ class RollupStage:
     def _feed(self, batch: NativeBatch | ConvertedBatch) -> list[Emission]:
         columns, rejected = self._decoder.decode(batch.records, batch.arrived)
         rejected = batch.all_rejected(rejected)
-        if passed := self._limit.feed(len(batch), counted(rejected)):
+        if passed := self._limit.feed(len(batch), counted_in_topic(rejected)):
             offset = self._place(passed.rejected.index, batch).offset
             raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
         before = self.rollup.late, self.rollup.duplicates

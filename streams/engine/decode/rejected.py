@@ -41,4 +41,4 @@ class Rejected:
     index: int
     detail: str
     sample: bytes  # its first kilobyte
-    received: bool = False  # a receiver refused it, within the limit of its sender
+    received: bool = False  # a receiver refused it, and wrote a refusal in its place

@@ -104,11 +104,13 @@ class DeadLetterLimit:
 
 
 def counted(rejected: Sequence[Rejected]) -> list[Rejected]:
-    """Return those that count towards a limit.
+    """Return those that count towards a limit: a clock that runs ahead is trouble of its own sender alone."""
+    return [bad for bad in rejected if bad.reason is not _AHEAD]
 
-    A clock that runs ahead is trouble of its own sender alone, and so is what a receiver has refused.
-    """
-    return [bad for bad in rejected if bad.reason is not _AHEAD and not bad.received]
+
+def counted_in_topic(rejected: Sequence[Rejected]) -> list[Rejected]:
+    """Return the same of a topic: what the role ``intake`` has refused is within its sender's limit."""
+    return [bad for bad in counted(rejected) if not bad.received]
 
 
 class DeadLetterLimitError(RuntimeError):

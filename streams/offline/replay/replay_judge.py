@@ -16,7 +16,7 @@ from detectors.state.state import pack, unpack
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import OnJudgement
 from streams.engine.stages.checkpoint import parts_of, parts_under
-from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted_in_topic
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
 from streams.offline.replay.replayed import Replayed
@@ -134,7 +134,7 @@ class ReplayJudge:
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
-        passed = self._limits[run.partition].feed(len(run), counted(rejected))
+        passed = self._limits[run.partition].feed(len(run), counted_in_topic(rejected))
         if passed and run.partition not in self._stopped:
             self._stopped[run.partition] = (
                 f"{passed.why} at {run.partition}, offset {run.offset(passed.rejected.index):,} "

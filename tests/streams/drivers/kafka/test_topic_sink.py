@@ -21,7 +21,7 @@ from streams.drivers.kafka import intake as intake_module
 from streams.drivers.kafka.intake import BATCH_BYTES, TopicSink, key_of
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event import MAX_BYTES
-from streams.engine.stages.dead_letter_limit import counted
+from streams.engine.stages.dead_letter_limit import counted_in_topic
 from streams.ingest.receivers.record_sink import NotStoredError
 
 NOW = 1_760_000_000.0
@@ -247,7 +247,7 @@ async def test_too_many_bad_lines_are_kept_from_the_engine_and_good_ones_are_not
         assert len(world.topic) == 32, "each has the limit"
         _, bad = Decoder().decode([value for *_, value in world.topic])
         assert len(bad) == 30
-        assert not counted(bad), "no partition ends its worker, however they are spread over them"
+        assert not counted_in_topic(bad), "no partition ends its worker, however they are spread over them"
     async with world.taking(Settings(dead_letters=DeadLetterSettings(stop=False))) as sink:
         await world.until(lambda: sink.why_full() is None)
         assert not (await sink.append([b"nonsense"], waits=False)).rejected, "nobody waits, nothing counts"

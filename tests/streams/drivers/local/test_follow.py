@@ -111,6 +111,16 @@ async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path, store:
         assert await taken(store, 1) == [b"a"]
 
 
+async def test_a_file_of_garbage_in_another_format_ends_the_following_as_well(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "access.log"
+    file.write_bytes(b"nope\n" * 60)
+    lines = line_reader(Inputs(SourcesSettings()).of(None, "alb"))
+    with pytest.raises(DeadLetterLimitError, match="51 bad records in a row"):
+        await Follow(file, store, LogIntake(store, Settings(), lambda: None), 0.01, lines).run()
+
+
 async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_restart(
     tmp_path: Path, store: SqliteStore
 ) -> None:

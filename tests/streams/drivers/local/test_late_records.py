@@ -60,6 +60,15 @@ async def test_a_sender_of_old_records_reads_that_they_are_late(tmp_path: Path) 
         assert daemon._judge.engine.watermark("local/0") <= NOW
 
 
+def test_what_a_receiver_refused_says_nothing_about_clocks() -> None:
+    watch = LateWatch("requests/0")
+    refused = [Rejected(RejectReason.NOT_JSON, row, "cut off", b"{", received=True) for row in range(200)]
+    with capture_logs() as logs:
+        watch.feed(200, 0, refused, 0)
+    assert not watch.is_ahead
+    assert "they cannot be read" in logs[0]["event"]
+
+
 def test_that_most_records_are_late_is_logged_once_and_once_that_it_is_over() -> None:
     watch = LateWatch("requests/0")
     with capture_logs() as logs:
