@@ -1,12 +1,14 @@
 """Answers with the fields of what they are about: what has the same name is the same thing."""
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
 _T = TypeVar("_T", bound=msgspec.Struct)
+
+_MISSING: Final = object()
 
 
 def copy_fields(kind: type[_T], *sources: object, **others: Any) -> _T:
@@ -22,12 +24,15 @@ def copy_fields(kind: type[_T], *sources: object, **others: Any) -> _T:
     >>> copy_fields(Answer, 3), copy_fields(Answer, 3, note="prime")
     (Answer(real=3, note=UNSET), Answer(real=3, note='prime'))
     """
+    optional = _optional(kind)
     for name in kind.__struct_fields__:
-        if name not in others:
-            source = next((source for source in sources if hasattr(source, name)), None)
-            if source is not None:
-                value = getattr(source, name)
-                others[name] = UNSET if value is None and name in _optional(kind) else value
+        if name in others:
+            continue
+        for source in sources:
+            value = getattr(source, name, _MISSING)
+            if value is not _MISSING:
+                others[name] = UNSET if value is None and name in optional else value
+                break
     return kind(**others)
 
 

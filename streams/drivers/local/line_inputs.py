@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,14 +90,14 @@ class Follow:
                 offset += end
                 continue
             if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
-                await self._append(Records.of([data]), name, Position(inode, offset + len(data)), offset)
+                await self._append([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
             if replaced:
                 return
             await asyncio.sleep(self._poll)
 
-    async def _append(self, lines: Records, name: str, position: Position, start: int) -> None:
+    async def _append(self, lines: Sequence[bytes], name: str, position: Position, start: int) -> None:
         try:
             await self._intake.append_when_room(lines, (name, position), self._poll)
         except TooManyBadError as error:
@@ -142,7 +143,7 @@ class StandardInput:
             if line_end:
                 await self._append(await read_lines(self._lines, whole))
             if len(rest) > MAX_BYTES:
-                await self._append(Records.of([rest]))
+                await self._append([rest])
                 rest, too_long = b"", True
         if rest:
             await self._append(await read_lines(self._lines, rest))
@@ -168,8 +169,8 @@ class StandardInput:
         threading.Thread(target=read, daemon=True).start()
         return await arrived
 
-    async def _append(self, lines: Records) -> None:
-        if not len(lines):
+    async def _append(self, lines: Sequence[bytes]) -> None:
+        if not lines:
             return
         try:
             await self._intake.append_when_room(lines)

@@ -34,7 +34,13 @@ from streams.engine.decode.columns import (
     merged,
 )
 from streams.engine.decode.event import MOST_TABLES, Event, Layers, Stated, TableCall
-from streams.engine.decode.event_reader import AcceptedEvents, EventReader, HeldBack, stamps_of
+from streams.engine.decode.event_reader import (
+    PIECE_BYTES,
+    AcceptedEvents,
+    EventReader,
+    HeldBack,
+    stamps_of,
+)
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.hashing import hashes_of, joins_of
 from streams.engine.decode.operations import Kinds
@@ -49,9 +55,6 @@ if COMPILES:
 
 PIECE: Final = 500
 """Records decoded at once, few enough for their objects to stay in the processor's cache."""
-
-PIECE_BYTES: Final = 4 * 1024 * 1024
-"""Bytes scanned at once: the objects of a record may take thirty times its size."""
 
 FEW: Final = 256
 """Records scanned at once while their names are new."""
@@ -138,7 +141,7 @@ class Decoder:
         parts: list[tuple[int, Columns, list[Rejected]]] = []
         at = 0
         while at < len(found) or not parts:
-            rows = slice(at, _end_of_piece(found, at, self._rows))
+            rows = slice(at, found.end_of_piece(at, self._rows, PIECE_BYTES))
             parts.append((at, *self._scan(self._scanner, found[rows], _cut(arrived, rows))))
             at = rows.stop
             # While names are new, the plain decoder reads most records: learn from a few of them.
@@ -161,7 +164,7 @@ class Decoder:
     ) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
         if self._reader.held or not len(records):
-            return self._decode_plain(list(records), arrived)
+            return self._decode_plain(records, arrived)
         read = scanner.scan(records)
         left = np.flatnonzero(~read)
         self._left = len(left)
@@ -179,7 +182,7 @@ class Decoder:
             stamps, arrived if arrived is None or read.all() else arrived[read]
         )
         if newest is None:  # a leap in time: decide record by record
-            return self._decode_plain(list(records), arrived)
+            return self._decode_plain(records, arrived)
         if plain is None:
             return self._with_gb_seconds(scanner.columns(records, newest)), []
         scanned = scanner.columns(records, np.zeros(len(records)))
@@ -390,14 +393,6 @@ class Decoder:
         self.paths.folded, self.calls.folded = meta.folded_paths, meta.folded_calls
         if self._scanner is not None:
             self._scanner.forget()
-
-
-def _end_of_piece(records: Records, start: int, most: int) -> int:
-    """Return where a piece ends that begins at ``start``: after ``most`` records or ``PIECE_BYTES``."""
-    ends = records.ends[start : start + most]
-    if not len(ends):
-        return start + 1
-    return start + max(1, int(np.searchsorted(ends, records.starts[start] + PIECE_BYTES)))
 
 
 def _cut(arrived: Floats | None, rows: slice) -> Floats | None:

@@ -19,6 +19,9 @@ from streams.engine.decode.parse import (
 )
 from streams.engine.decode.rejected import Rejected, RejectReason
 
+PIECE_BYTES: Final = 4 * 1024 * 1024
+"""Bytes read at once: the objects of a record may take thirty times its size."""
+
 HeldBack = tuple[int, bytes]
 """How many records before the next run, and the record."""
 

@@ -91,6 +91,13 @@ class Records(Sequence[bytes]):
             and (held[self.ends - 1] == _CLOSE).all()
         )
 
+    def end_of_piece(self, start: int, most: int, most_bytes: int) -> int:
+        """Return where a piece of so many records or bytes, or one record, ends that begins at ``start``."""
+        ends = self.ends[start : start + most]
+        if not len(ends):
+            return start + 1
+        return start + max(1, int(np.searchsorted(ends, self.starts[start] + most_bytes)))
+
     def without(self, places: Collection[int]) -> "Records":
         """Return the records but for those at these places."""
         kept = np.ones(len(self), np.bool_)

@@ -20,6 +20,7 @@ from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import encode_varint
 from crc32c import crc32c
 
 from detectors.model.array_types import Bytes, Ints
@@ -247,9 +248,10 @@ def index_records(raw: bytes, several: list[Batch]) -> Indexed:
 def _unpacked(raw: bytes, several: list[Batch]) -> tuple[list[bytes], list[Batch]]:
     """Return the payloads of batches; one record in the place of those of a batch that is too large alone."""
     payloads, found = list[bytes](), list[Batch]()
+    into = np.empty(MOST_UNPACKED, np.uint8)  # the system gives what is written to, once for all batches
     room = MOST_UNPACKED
     for at, batch in enumerate(several):
-        payload = _payload(raw, batch, room)
+        payload = _payload(raw, batch, into[: max(room, 0)])
         if payload is None and at:
             raise _FullError(at)
         if payload is None:
@@ -267,7 +269,7 @@ def _unpacked(raw: bytes, several: list[Batch]) -> tuple[list[bytes], list[Batch
     return payloads, found
 
 
-def _payload(raw: bytes, batch: Batch, room: int) -> bytes | None:
+def _payload(raw: bytes, batch: Batch, into: Bytes) -> bytes | None:
     """Return the payload of a batch, None if it has more bytes than there is room."""
     packed = raw[batch.begin + _HEADER.size : batch.end]
     number = batch.attributes & _CODEC
@@ -277,7 +279,6 @@ def _payload(raw: bytes, batch: Batch, room: int) -> bytes | None:
         return bytes(codec.snappy_decode(packed))
     if number not in _PACKED:
         raise UnsupportedCodecError(f"no library for number {number} compression is installed")
-    into = np.empty(room, np.uint8)
     try:
         size = _PACKED[number].decompress_into(packed, into)
     except cramjam.DecompressionError as error:
@@ -295,8 +296,9 @@ def _in_place_of(raw: bytes, batch: Batch) -> bytes:
 
 
 def _varint_of(size: int) -> bytes:
-    """Return a length as a zigzag variable-length integer of two bytes."""
-    return bytes([(size << 1 & 0x7F) | 0x80, size >> 6])
+    found = bytearray()
+    encode_varint(size, found.append)
+    return bytes(found)
 
 
 @unlocked

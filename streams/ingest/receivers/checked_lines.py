@@ -4,21 +4,21 @@ One sender's garbage must not stop the engine, which ends when too many records 
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from streams.engine.decode.event_reader import EventReader
+from streams.engine.decode.event_reader import PIECE_BYTES, EventReader
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
 from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_limits import SenderLimits
 
 PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
-PIECE_BYTES: Final = 4 * 1024 * 1024  # decoded lines need several times as much
 
 
 class TooManyBadError(Exception):
@@ -84,10 +84,11 @@ def check_lines(
         With the first bad one that exceeds the limit.
     """
     reader = EventReader(future)
-    rejected: list[Rejected] = []
-    late = 0
-    for start, end in _pieces(lines):
-        accepted, found = reader.read(lines[start:end], np.full(end - start, arrived))
+    records, rejected = Records.of(lines), list[Rejected]()
+    late = end = 0
+    while (start := end) < len(records):
+        end = min(records.end_of_piece(start, PIECE_RECORDS, PIECE_BYTES), len(records))
+        accepted, found = reader.read(records[start:end], np.full(end - start, arrived))
         late += int(np.count_nonzero(accepted.ts < reached))
         passed = limit and limit.feed(end - start, counted(found))
         rejected += [replace(bad, index=start + bad.index) for bad in found]
@@ -96,14 +97,3 @@ def check_lines(
             raise TooManyBadError(passed._replace(rejected=replace(at, index=start + at.index)))
     late += int(np.count_nonzero(reader.finish(last=False)[0].ts < reached))
     return CheckedLines(sorted(rejected, key=lambda bad: bad.index), late, newest=reader.time.newest)
-
-
-def _pieces(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    start = size = 0
-    for number, line in enumerate(lines):
-        if number - start == PIECE_RECORDS or (size and size + len(line) > PIECE_BYTES):
-            yield start, number
-            start, size = number, 0
-        size += len(line)
-    if start < len(lines):
-        yield start, len(lines)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.engine.decode.event import MAX_BYTES
-from streams.engine.decode.records import Records
+from streams.engine.decode.records import Records, joined
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
@@ -201,10 +201,9 @@ def line_reader(source: Input | None) -> LineReader:
     read = payload_reader(source)
 
     def read_block(block: bytes) -> Records:
-        lines, records = Records.of_lines(block), list[bytes]()
-        for first in range(0, len(lines), AT_ONCE):
-            records += read(lines[first : first + AT_ONCE].as_lines()).lines
-        return Records.of(records)
+        lines = Records.of_lines(block)
+        firsts = range(0, len(lines), AT_ONCE)
+        return joined([read(lines[first : first + AT_ONCE].as_lines()).lines for first in firsts])
 
     return read_block
 

@@ -37,7 +37,9 @@ class KnownSenders(OrderedDict[str, _Known]):
 
     def heard(self, sender: str) -> _Known:
         """Return what is known of a sender that brings something now."""
-        known = self.setdefault(sender, self._new())
+        if sender not in self:
+            self[sender] = self._new()
+        known = self[sender]
         self.move_to_end(sender)
         if len(self) > MOST_SENDERS:
             self.popitem(last=False)

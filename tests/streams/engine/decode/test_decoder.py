@@ -13,8 +13,9 @@ from config.settings import RollupSettings, Settings
 from detectors.model.array_types import Floats
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, joined
-from streams.engine.decode.decoder import PIECE_BYTES, Decoder
+from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.event import MOST_TABLES, Event
+from streams.engine.decode.event_reader import PIECE_BYTES
 from streams.engine.decode.parse import Problem, parse
 from streams.engine.decode.paths import OTHER
 from streams.engine.decode.rejected import Rejected, RejectReason
