@@ -6,6 +6,7 @@ the same clock, would move it there, and nothing would be judged for those hours
 
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -22,16 +23,21 @@ def _steady() -> float:
 
 
 class GuardedClock:
-    """Returns epoch seconds; a leap counts once it has lasted for a minute."""
+    """Returns epoch seconds, to any thread; a leap counts once it has lasted for a minute."""
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _steady) -> None:
         self._wall, self._steady = wall, steady
         self._apart = wall() - steady()
         self._leapt = self._apart  # where the clock has leapt to
         self._since: float | None = None  # when it did
+        self._lock = Lock()
 
     def __call__(self) -> float:
         """Return the time, epoch seconds."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> float:
         steady = self._steady()
         apart = self._wall() - steady
         if abs(apart - self._apart) <= LEAP_SECONDS:

@@ -39,6 +39,7 @@ from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
+from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress
@@ -95,6 +96,7 @@ class KafkaIntake:
             lambda: DroppedProducer(options),
             lambda: reason_unusable(kafka),
             settings,
+            GuardedClock(),
             dropped=metrics.dropped_letters,
         )
         inputs = Inputs(settings.sources, schemas)

@@ -15,6 +15,7 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.mrkdwn import clean
 from config.capacity import read_limits_of
 from config.load import ConfigError
 from config.reload import Reload
@@ -373,7 +374,7 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""
-        ongoing = [incident.primary.sentence for incident in self._judge.engine.incidents.ongoing()]
+        ongoing = [clean(incident.primary.sentence) for incident in self._judge.engine.incidents.ongoing()]
         return {
             "driver": "local",
             "records": self._judge.offset,
@@ -421,19 +422,24 @@ class LocalDaemon:
             self._files.moved(),
             full and f"too far behind: {full}",
             self._ahead(),
+            self._judged_ahead(),
             self.delivery.not_ready(),
         )
         return "; ".join(reason for reason in reasons if reason) or None
 
     def _ahead(self) -> str | None:
-        """Return that records come from the future, or are judged there, by this host's clock."""
+        """Return that records come from the future, by this host's clock."""
+        return self._intake.clocks.behind() or (AHEAD if self._judge.lateness.is_ahead else None)
+
+    def _judged_ahead(self) -> str | None:
+        """Return that event time is in the future, by this host's clock."""
         ahead = self._intake.reached - self._now()
         if ahead > self.settings.time.future:
             return (
                 f"event time is {ahead:,.0f} s ahead of this host's clock, which was ahead when records "
                 "arrived: nothing is judged until it has caught up. Wait, or restore a backup of the state"
             )
-        return self._intake.clocks.behind() or (AHEAD if self._judge.lateness.is_ahead else None)
+        return None
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:
