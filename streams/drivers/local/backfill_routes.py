@@ -8,8 +8,7 @@ from aiohttp import web
 from streams.drivers.local.log_judge import LogJudge
 from streams.drivers.local.takeover import LearntFileError, read_learnt
 from streams.process.web.access import refuse_order
-from streams.process.web.answer_forms import json_of, refusal
-from streams.screens.openapi.operations import TakeoverAnswer, TakingUpAnswer
+from streams.process.web.answer_forms import TakeoverAnswer, TakingUpAnswer, json_of, refusal
 
 
 class BackfillRoutes:

@@ -40,6 +40,21 @@ class FirehoseAnswer(msgspec.Struct, kw_only=True):
     error: str | UnsetType = msgspec.field(name="errorMessage", default=UNSET)
 
 
+class TakeoverAnswer(msgspec.Struct):
+    """What the daemon says of learnt history that it takes up; ``begins`` is what it can judge anew."""
+
+    begins: int | None  # the first bucket, epoch seconds
+    waits: bool  # a history is being taken over
+    progress: float  # in [0, 1]
+    refused: str | None  # why the last one was refused
+
+
+class TakingUpAnswer(msgspec.Struct):
+    """It begins to take up learnt history."""
+
+    taking_up: Literal[True]
+
+
 def json_of(
     answer: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:

@@ -1,6 +1,6 @@
 """Answers as Prometheus writes them. Arrow formats the values, which does not delay the judge."""
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -13,58 +13,6 @@ from streams.record.query.query_times import QueryTimes
 from streams.record.query.sample_table import SampleTable
 
 _NOT_FINITE: Final = (("nan", "NaN"), ("inf", "+Inf"), ("-inf", "-Inf"))
-
-
-class QueryResult(msgspec.Struct, rename="camel"):
-    """What a query found: ``[time, "value"]``, or series with their ``metric`` and such values."""
-
-    result_type: Literal["scalar", "vector", "matrix"]
-    result: list[object]
-
-
-class QueryAnswer(msgspec.Struct):
-    """The answer to a query."""
-
-    status: Literal["success"]
-    data: QueryResult
-
-
-class TextsAnswer(msgspec.Struct):
-    """Names of labels, or values of one."""
-
-    status: Literal["success"]
-    data: list[str]
-    warnings: list[str] = []
-
-
-class SeriesAnswer(msgspec.Struct):
-    """The labels of series."""
-
-    status: Literal["success"]
-    data: list[dict[str, str]]
-    warnings: list[str] = []
-
-
-class MetricAnswer(msgspec.Struct):
-    """What a metric means."""
-
-    type: Literal["gauge"]
-    help: str
-    unit: str
-
-
-class MetadataAnswer(msgspec.Struct):
-    """What metrics mean, by name."""
-
-    status: Literal["success"]
-    data: dict[str, list[MetricAnswer]]
-
-
-class BuildAnswer(msgspec.Struct):
-    """The version of Prometheus whose language is understood."""
-
-    status: Literal["success"]
-    data: dict[str, str]
 
 
 def success(data: object, warnings: list[str] | None = None) -> bytes:

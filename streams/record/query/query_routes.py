@@ -13,8 +13,8 @@ from aiohttp import web
 
 from streams.process.web.answer_forms import QueryRefusal
 from streams.process.web.request_body import BodyError, read_small
-from streams.record.query.prometheus_json import BuildAnswer, MetadataAnswer, MetricAnswer
 from streams.record.query.promql import parse_selector
+from streams.record.query.query_answers import BuildAnswer, MetadataAnswer, MetricAnswer
 from streams.record.query.query_bounds import STATUS, QueryError, QueryTrouble, bad_data
 from streams.record.query.query_service import SECONDS, QueryService
 from streams.record.query.query_times import QueryTimes, parse_duration, parse_time

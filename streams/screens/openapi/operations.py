@@ -2,7 +2,6 @@
 
 from typing import Any, Final, Literal, NamedTuple
 
-import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from alerting.commands.labels import Label
@@ -15,9 +14,15 @@ from streams.ingest.receivers.ingest_handler import NotStoredAnswer
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
 from streams.notify.incidents_route import IncidentsAnswer
 from streams.process.reloading import ReloadAnswer
-from streams.process.web.answer_forms import FirehoseAnswer, QueryRefusal, RefusalAnswer
+from streams.process.web.answer_forms import (
+    FirehoseAnswer,
+    QueryRefusal,
+    RefusalAnswer,
+    TakeoverAnswer,
+    TakingUpAnswer,
+)
 from streams.process.web.http_server import HealthAnswer, ReadyAnswer
-from streams.record.query.prometheus_json import (
+from streams.record.query.query_answers import (
     BuildAnswer,
     MetadataAnswer,
     QueryAnswer,
@@ -36,21 +41,6 @@ Method = Literal["get", "post", "delete"]
 Needs = Literal["", "intake", "read", "operate"]
 
 JSON: Final = "application/json"
-
-
-class TakeoverAnswer(msgspec.Struct):
-    """What the daemon says of learnt history that it takes up; ``begins`` is what it can judge anew."""
-
-    begins: int | None  # the first bucket, epoch seconds
-    waits: bool  # a history is being taken over
-    progress: float  # in [0, 1]
-    refused: str | None  # why the last one was refused
-
-
-class TakingUpAnswer(msgspec.Struct):
-    """It begins to take up learnt history."""
-
-    taking_up: Literal[True]
 
 
 class Parameter(NamedTuple):
