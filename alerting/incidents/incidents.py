@@ -192,7 +192,7 @@ class Incidents:
         for record in touched:
             if record.closed_at is None and record.alerted is None and record.direction != GROWTH:
                 record.choose_primary()
-        for record in list(self._store) if self._recent.add(stated, at) else touched:
+        for record in self._store if self._recent.add(stated, at) else touched:
             if record.closed_at is None and record.name_preceding(self._recent, self._settings.time.step):
                 self._touched.add(record.id)
 
@@ -307,7 +307,7 @@ class Incidents:
     # -- state ------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; unchanged archive parts are the same bytes."""
+        """Return the state as parts; those of closed records are the same bytes."""
         return {
             _CORE: pack("incidents", _VERSION, self._core, {}),
             **self._reporter.snapshot(),

@@ -36,7 +36,7 @@ class CommandHandler:
         self._silences = silences
         self._memos = memos
         self.done: dict[str, None] = {}  # ids of commands, the oldest first
-        self.labels = PackedItems[str, Label]("label", "label/", Label, _incident_of, _age)
+        self.labels = PackedItems[str, Label]("label", "label/", Label, _incident_of, label_age)
         self._of_its_own = {
             CommandKind.NOTE: self._note,
             CommandKind.FORGET: self._forget,
@@ -239,7 +239,7 @@ class CommandHandler:
         if label is not None:
             self.labels.put(label)
             if len(self.labels) > LABELS:
-                self.labels.drop([min(self.labels, key=_age).incident])
+                self.labels.drop([min(self.labels, key=label_age).incident])
 
 
 def remember(known: dict[str, None], key: str, most: int) -> bool:
@@ -256,5 +256,6 @@ def _incident_of(label: Label) -> str:
     return label.incident
 
 
-def _age(label: Label) -> tuple[int, str]:
+def label_age(label: Label) -> tuple[int, str]:
+    """Return what sorts labels, the oldest first."""
     return label.at or 0, label.incident

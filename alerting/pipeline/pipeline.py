@@ -36,7 +36,7 @@ from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, identify
 from alerting.pipeline import dispatches
-from alerting.pipeline.command_handler import CommandHandler, remember
+from alerting.pipeline.command_handler import CommandHandler, label_age, remember
 from alerting.pipeline.daily_digest import DailyDigest
 from alerting.pipeline.flood import Floods, FloodState
 from alerting.pipeline.gate import Gate
@@ -183,7 +183,7 @@ class Pipeline:
     @property
     def labels(self) -> list[Label]:
         """The newest label of each incident, oldest first."""
-        return sorted(self._commands.labels, key=lambda label: (label.at or 0, label.incident))
+        return sorted(self._commands.labels, key=label_age)
 
     @property
     def memos(self) -> list[Memo]:

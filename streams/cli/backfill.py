@@ -22,9 +22,9 @@ from streams.offline.sources.replay_error import ReplayError
 from streams.process.files.state_folder import history_place
 from streams.process.progress import Progress
 from streams.process.stop_requests import INTERRUPTED, recording_stop
+from streams.process.web.answer_forms import TakeoverAnswer
 from streams.record.history.history_filling import FillingError, HistoryFilling
 from streams.record.history.history_keeper import HistoryBounds
-from streams.screens.openapi.operations import TakeoverAnswer
 
 ASK_SECONDS: Final = 0.5  # between two requests for the progress of the daemon
 

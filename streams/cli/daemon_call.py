@@ -15,6 +15,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
+from alerting.words.mrkdwn import clean
 from streams.process.web.tokens import own_authorization
 
 _WIDTH: Final = 18
@@ -96,7 +97,7 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
         answer = json.load(error)
     except ValueError:
         return status
-    return messages.get(answer.get("said"), str(answer.get("error") or status))
+    return messages.get(answer.get("said"), clean(str(answer.get("error") or status)))
 
 
 class DaemonCommand(NamedTuple):
@@ -129,25 +130,14 @@ def run_daemon_command(
         found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
         answer = msgspec.convert(found, command.answer)
     except (RefusedError, NoDaemonError) as error:
-        typer.echo(printable(f"uneri: {error}"), err=True)
+        typer.echo(f"uneri: {error}", err=True)
         return 1
     except msgspec.ValidationError as error:
         typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
         return 1
     for line in command.lines(answer):
-        typer.echo(printable(line))
+        typer.echo(line)
     return 0
-
-
-def printable(text: str) -> str:
-    r"""Return a text without what a terminal obeys, hides or turns around; names come from events.
-
-    Examples
-    --------
-    >>> printable("items\x1b[2J\u202e\nledger")
-    'items[2J\nledger'
-    """
-    return "".join(character for character in text if character.isprintable() or character == "\n")
 
 
 def reload_daemon(url: str) -> int:

@@ -16,7 +16,7 @@ from config.secret import SecretError, token_in
 from config.sections.values import meant, web_address
 from config.settings import Settings
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
-from streams.notify.http_receivers import ExportError, export_to_webhook, key_of
+from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
 
 GITHUB: Final = "github"
 _REFUSALS: Final = {

@@ -12,7 +12,7 @@ from alerting.sinks.http_sink import host_of, no_answer
 from config.secret import SecretError
 from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
 from streams.cli.check.settings_checks import CheckResult
-from streams.notify.http_receivers import key_of
+from streams.notify.http_sinks import key_of
 
 TIMEOUT: Final = 10.0
 _OK: Final = 200

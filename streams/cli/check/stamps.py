@@ -1,6 +1,5 @@
 """Checks the time stamps that Kafka has of records: they say when a record arrived."""
 
-import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -32,18 +31,18 @@ def check_stamps(
     """
     inputs = Inputs(sources).topics
     for topic in topics:
-        # whoever may not read it has read that already; what needs schemas is not read
-        with contextlib.suppress(KafkaError, SchemasNeededError):
-            try:
-                chunks = _newest(kafka, topic, _bounds(kafka, topic))
-                why = why_ahead(topic, chunks, inputs.get(topic), future)
-            except ReadingError as error:
-                if error.__cause__ is None:
-                    text = f"kafka: the time stamps of topic {topic} are not checked: {error}"
-                    yield CheckResult(None, f"{text}; check again")
-                continue
-            if why is not None:
-                yield CheckResult(False, f"kafka: {why}")
+        try:
+            chunks = _newest(kafka, topic, _bounds(kafka, topic))
+            why = why_ahead(topic, chunks, inputs.get(topic), future)
+        except (KafkaError, SchemasNeededError):
+            continue  # whoever may not read it has read that already; what needs schemas is not read
+        except ReadingError as error:
+            if error.__cause__ is None:
+                text = f"kafka: the time stamps of topic {topic} are not checked: {error}"
+                yield CheckResult(None, f"{text}; check again")
+            continue
+        if why is not None:
+            yield CheckResult(False, f"kafka: {why}")
 
 
 def why_ahead(topic: str, chunks: Iterable[Chunk], source: Input | None, future: float) -> str | None:

@@ -2,6 +2,7 @@
 
 import time
 
+from alerting.words.mrkdwn import clean
 from config.settings import JudgeSettings
 from streams.drivers.kafka.board.history_keeping import StepsStage
 from streams.drivers.kafka.notices import NotifyStage
@@ -36,7 +37,7 @@ def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
     for stage in stages:
         if isinstance(stage, IncidentsStage):
             shown["watermark"] = stage.watermark
-            ongoing = [incident.primary.sentence for incident in stage.incidents.ongoing()]
+            ongoing = [clean(incident.primary.sentence) for incident in stage.incidents.ongoing()]
             shown["open_incidents"] = first_of(ongoing, len(ongoing))
         if isinstance(stage, NotifyStage):
             shown.setdefault("watermark", stage.watermark)

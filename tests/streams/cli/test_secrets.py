@@ -8,7 +8,7 @@ import pytest
 from config.secret import SecretError, SecretPlace, passphrase_in, token_in
 from config.settings import KafkaSettings, SlackSettings, TokensSettings, WebhookSettings
 from streams.drivers.kafka.connections.connection import connection_options
-from streams.notify.http_receivers import key_of
+from streams.notify.http_sinks import key_of
 from streams.notify.interactions import slack_secrets
 from streams.process.web.tokens import AccessScope, hash_of, load_tokens, new_token, own_authorization
 from tests.streams.cli import forked

@@ -25,7 +25,7 @@ from alerting.commands.slash import LONGEST, morning_of, tomorrow
 from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.notice import identify
 from streams.notify.command_routes import BY, Handler, MemoBody, RouteError, answer_refusals, wrong_in
-from streams.notify.http_receivers import ExportError
+from streams.notify.http_sinks import ExportError
 from streams.process.web.access import PROOF, Access
 from streams.process.web.request_body import BodyError, read_json
 from streams.process.web.tokens import AccessScope

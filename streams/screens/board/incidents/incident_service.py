@@ -17,14 +17,14 @@ from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.secret import SecretError
-from config.settings import DigestSettings, Settings
+from config.settings import DigestSettings, Settings, WebhookSettings
 from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeAnswer
 from detectors.model.stated import StatedChange
 from streams.notify.command_routes import ELSEWHERE
-from streams.notify.http_receivers import ExportError, export_to_webhook, key_of
+from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
 from streams.notify.incidents_route import whole_incident
 from streams.screens.board.board_data import BoardDataError
 
@@ -151,29 +151,33 @@ class IncidentService:
     @property
     def exports(self) -> list[str]:
         """The webhooks of the configuration: an incident is sent to no other address."""
-        return [str(Destination(WEBHOOK, webhook.name)) for webhook in self._settings().notify.webhooks]
+        return list(self._webhooks)
+
+    @property
+    def _webhooks(self) -> dict[str, WebhookSettings]:
+        return {
+            str(Destination(WEBHOOK, webhook.name)): webhook for webhook in self._settings().notify.webhooks
+        }
 
     async def export(self, name: str, to: str) -> str | None:
         """Send one incident to a place of ``exports``; return a line for the person, None as in ``whole``.
 
         Raises
         ------
-        streams.notify.http_receivers.ExportError
+        streams.notify.http_sinks.ExportError
             When the place does not accept it.
         """
         pipeline = self._present()
         tracked = pipeline.named(name)
         if tracked is None:
             return None
-        webhooks = {
-            str(Destination(WEBHOOK, webhook.name)): webhook for webhook in self._settings().notify.webhooks
-        }
+        webhook = self._webhooks[to]
         try:
-            key = key_of(webhooks[to], os.environ)
+            key = key_of(webhook, os.environ)
         except SecretError as error:
             raise ExportError(str(error)) from None
         whole = whole_incident(pipeline, tracked, self._documents())
-        return await export_to_webhook(to, webhooks[to].url, key, msgspec.to_builtins(whole))
+        return await export_to_webhook(to, webhook.url, key, msgspec.to_builtins(whole))
 
     async def act(self, command: Command) -> Answer:
         """Carry out a person's command, as if a button of Slack had been pressed; it is durable then."""
