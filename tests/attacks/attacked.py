@@ -32,7 +32,6 @@ UNERI: Final = Path(sys.executable).with_name("uneri")
 PATIENCE: Final = 240.0  # seconds for whatever a daemon must have done
 GOODBYE: Final = 60.0  # seconds for which a sender that stops sends again what was not accepted
 MEMORY: Final = 1536 << 20  # bytes: the limit of deploy/helm/uneri/values.yaml
-CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 
 
 class Answer(NamedTuple):
@@ -46,7 +45,7 @@ class Answer(NamedTuple):
 class Attacked:
     """A daemon of either driver in a folder; a ``with`` block starts it, and ends it as its supervisor would.
 
-    It must end with code 0 and no traceback in its log unless ``dies`` was set.
+    It must end with code 0 and no traceback in its log.
 
     Parameters
     ----------
@@ -77,7 +76,6 @@ class Attacked:
         self.config = folder / "uneri.yaml"
         self.port, self.tcp = free_port(), free_port()
         self.environment = dict(environment or {})
-        self.dies = False
         self.headers: dict[str, str] = {}  # of every request, such as a token
         web = {"listen": f"127.0.0.1:{self.port}", "tcp": f"127.0.0.1:{self.tcp}"}
         settings: dict[str, Any] = {"notify": {"since": "2025-01-01"}, "time": {"lateness": 10}}
@@ -124,7 +122,7 @@ class Attacked:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         code = self.end()
-        if kind is None and not self.dies:
+        if kind is None:
             assert code == 0, self.output()[-10_000:]
             assert "Traceback" not in self.output(), self.output()[-10_000:]
         assert TOKEN not in self.output()
@@ -283,8 +281,6 @@ class HonestSender:
         Its service.
     rate
         Requests a second.
-    clock
-        Its clock: epoch seconds.
     headers
         Such as its token.
     """
@@ -294,19 +290,18 @@ class HonestSender:
         to: Attacked,
         service: str = "honest",
         rate: float = 20,
-        clock: Callable[[], float] = time.time,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.service = service
         self.accepted: Counter[int] = Counter()
         self.refused: Counter[int] = Counter()  # by status, of posts; they were sent again
-        self._to, self._rate, self._clock, self._headers = to, rate, clock, headers
+        self._to, self._rate, self._headers = to, rate, headers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send)
         self._number = 0
 
     def __enter__(self) -> Self:
-        self.begun = self._clock()
+        self.begun = time.time()
         self._thread.start()
         return self
 
@@ -316,7 +311,7 @@ class HonestSender:
 
     def fills_a_minute(self) -> None:
         """Go on until a full minute is behind, and those of before it are judged."""
-        time.sleep(max(0.0, self.begun // 60 * 60 + 140 - self._clock()))
+        time.sleep(max(0.0, self.begun // 60 * 60 + 140 - time.time()))
 
     def minutes(self) -> tuple[int, int]:
         """Return the begin of its first full minute and the end of its last."""
@@ -352,7 +347,7 @@ class HonestSender:
             if self._stop.is_set():
                 time.sleep(0.5)
                 left -= 0.5
-            now = self._clock()
+            now = time.time()
             count = 0 if self._stop.is_set() else int((now - sent) * self._rate)
             kept += [self.request(sent + (n + 1) / self._rate) for n in range(count)]
             sent += count / self._rate

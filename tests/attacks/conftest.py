@@ -1,16 +1,10 @@
 """Fixtures of the attacks: both drivers, and a Slack that can misbehave."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.alerting.slack_standin import SlackStandin, in_a_thread
+from tests.main_job.conftest import slack
 
-
-@pytest.fixture
-def slack() -> Iterator[SlackStandin]:
-    with in_a_thread(SlackStandin()) as standin:
-        yield standin
+__all__ = ["broker", "slack"]
 
 
 @pytest.fixture(params=["embedded", "kafka"])

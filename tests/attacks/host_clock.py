@@ -1,12 +1,13 @@
 """A host's clock that is wrong, and that is set while a daemon runs: libfaketime reads it from a file."""
 
-import time
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.attacks.attacked import CLOCK
+CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 
 
 class HostClock:
@@ -42,8 +43,3 @@ class HostClock:
         part = self._file.with_suffix(".part")
         part.write_text(f"{ahead:+.3f}\n")
         part.replace(self._file)
-        self.ahead = ahead
-
-    def __call__(self) -> float:
-        """Return its time, epoch seconds."""
-        return time.time() + self.ahead

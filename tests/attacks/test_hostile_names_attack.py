@@ -90,11 +90,20 @@ def test_no_output_runs_or_turns_what_a_name_says(slack: SlackStandin, tmp_path:
             daemon.wait(lambda: daemon.get("/scrape").body.count(b"uneri_observed{"), "scrape")
         shown = {"the log": daemon.output()}
         (incident, *_) = json.loads(daemon.get("/incidents").body)["incidents"]
-        for command in (["status"], ["incident", incident["id"]], ["silences"], ["memos"], ["limits"]):
-            shown[command[0]] = daemon.uneri(command[0], *command[1:]).stdout
+        said = " ".join(HOSTILE[:4])
+        for command in (
+            ["silence", "service:*", "--for", "1h", "--why", said],
+            ["note", incident["id"], said],
+        ):
+            assert daemon.uneri(*command).returncode == 0
+        for command in (["status"], ["incident", incident["id"]], ["silences"], ["memos"]):
+            shown[command[0]] = daemon.uneri(*command).stdout
         payload = tmp_path / "payload.ndjson"
         payload.write_text(json.dumps(Hostile(daemon, NAME).request(time.time())))
         shown["try"] = daemon.uneri("try", payload).stdout
+        assert all("alert(1)" in shown[of] for of in ("status", "incident", "silences", "memos", "try")), (
+            shown
+        )
         assert NAME.encode() not in daemon.get("/").body
         families = prometheus(daemon.get("/scrape").body.decode())
         named = {sample.labels.get("name") for family in families for sample in family.samples}
