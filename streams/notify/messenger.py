@@ -22,7 +22,7 @@ from alerting.sinks.terminal import TerminalSink
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.settings import Settings, SlackSettings
-from streams.notify.http_receivers import http_sinks
+from streams.notify.http_sinks import http_sinks
 from streams.notify.interactions import SlackSecrets, slack_secrets, transports
 from streams.process.metrics import Metrics
 

@@ -13,10 +13,8 @@ from alerting.commands.labels import Label
 from alerting.evaluation.comparison import Comparison, compare
 from alerting.evaluation.evaluation import Evaluation
 from alerting.evaluation.pressed_marks import PressedMarks, pressed_marks
-from alerting.messages.render import Renderer
 from alerting.report.report import ReportHead, write_report
-from alerting.words.locales import phrases_of
-from config.links import Links
+from streams.offline.replay.post import renderer_of
 from streams.offline.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
 from streams.offline.replay.result_lines import comparison_lines, evaluation_lines, mark_lines
 from streams.process.files.atomic_file import atomic_file, refuse_link, write_atomic
@@ -101,16 +99,13 @@ class ReplayOutput:
 
     def _report(self, path: Path, source: str, names: tuple[str, str], notes: Sequence[str]) -> None:
         found = self.found
-        zone = ZoneInfo(found.settings.digest.timezone)
-        words = phrases_of(found.settings.notify.locale, found.settings.account_names)
-        renderer = Renderer(Links(found.settings.links), zone, words, pressable=False)
         stopped = [f"{found.stopped}: the daemon would have stopped here"] if found.stopped else []
         with atomic_file(path) as part:
             write_report(
                 part,
                 found.incidents,
                 found.notices,
-                renderer,
+                renderer_of(found.settings),
                 ReportHead(
                     title="What Uneri would have reported",
                     source=source,

@@ -23,7 +23,7 @@ from config.secret import SecretError
 from config.settings import OWN_LABELS, Settings, WebhookSettings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
-from streams.notify.http_receivers import http_sinks, key_of
+from streams.notify.http_sinks import http_sinks, key_of
 from tests.alerting.delivery_world import IMPATIENT, PATIENT, DeliveryWorld, JointClock, Memory
 from tests.alerting.given import PUT, T0, TABLE, ended, finding, growth_finding, scope, table_finding, written
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
