@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, TextIO
@@ -37,6 +38,7 @@ _FIRST: Final = ("timestamp", "level", "logger", "event")
 # Characters that a terminal obeys instead of showing (C0, DEL, C1), and those that turn or break a line.
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 EVERY_SECONDS: Final = 60.0
+REMEMBERED: Final = 1000  # texts of libraries; some fill in their values first
 
 
 def configure_logs(settings: LogSettings | None = None, *, level: str | None = None) -> None:
@@ -47,6 +49,7 @@ def configure_logs(settings: LogSettings | None = None, *, level: str | None = N
     given = settings or LogSettings()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_more,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -69,12 +72,19 @@ def configure_logs(settings: LogSettings | None = None, *, level: str | None = N
     )
     least = (level or given.level).upper()
     handler.setLevel(least)  # the libraries below have levels of their own
+    handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(least)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     sys.excepthook = _log_uncaught
+
+
+def _with_more(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if more := getattr(event.get("_record"), "more", 0):
+        event["more"] = more
+    return event
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -165,3 +175,27 @@ class Recurring:
         self._unlogged = self._total = 0
         self._logged = float("-inf")
         return count
+
+
+class RepeatFilter(logging.Filter):
+    """Passes what a library repeats once a minute, with the number that was left out as ``more``.
+
+    aiokafka logs hundreds of lines a second while a broker is away. Lines count as the same if their text
+    before the values are filled in is. A traceback is always logged. ``clock`` is monotonic, seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seen: defaultdict[tuple[str, str], Recurring] = defaultdict(lambda: Recurring(clock))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record."""
+        if record.name.partition(".")[0] not in NOISY or record.exc_info:
+            return True
+        if len(self._seen) >= REMEMBERED:
+            self._seen.clear()
+        count = self._seen[record.name, str(record.msg)].happened()
+        if count is None:
+            return False
+        record.more = count - 1
+        return True

@@ -1,6 +1,7 @@
 """The log: one event a line, for people or for programs, with the same keys and without secrets."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from config.load import load_settings
+from streams.process.logs import RepeatFilter
 
 PROGRAM = """
 import logging, sys
@@ -113,3 +115,19 @@ def test_what_a_sender_wrote_never_reaches_the_terminal_as_a_command(form: str) 
         assert (one["event"], one["path"], one["paths"]) == (sent, sent, [sent]), "nothing is lost"
     else:
         assert r"path=a\x1b]0;title\x07\x00\x9b2J\u202eb\nc" in said
+
+
+def test_what_a_library_repeats_is_logged_once_a_minute_with_how_often() -> None:
+    now = 0.0
+    repeats = RepeatFilter(lambda: now)
+
+    def logs(name: str, text: str, *values: object) -> int | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 0, text, values, None)
+        return getattr(record, "more", 0) if repeats.filter(record) else None
+
+    assert logs("aiokafka", "no node %s", 1) == 0
+    assert [logs("aiokafka", "no node %s", node) for node in range(300)] == [None] * 300
+    assert logs("aiokafka.cluster", "no node %s", 1) == 0, "another part of it"
+    assert [logs("uneri.kafka", "connected") for _ in range(2)] == [0, 0]
+    now = 60.0
+    assert logs("aiokafka", "no node %s", 2) == 300
