@@ -97,7 +97,8 @@ def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
         answer = json.load(error)
     except ValueError:
         return status
-    return messages.get(answer.get("said"), clean(str(answer.get("error") or status)))
+    lines = str(answer.get("error") or status).splitlines()  # of a reload: one for each mistake
+    return messages.get(answer.get("said"), "\n".join(clean(line) for line in lines))
 
 
 class DaemonCommand(NamedTuple):
