@@ -10,7 +10,7 @@ events whose agent raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import faust
@@ -43,6 +43,7 @@ class ChunkConsumer(driver.Consumer):
         self._released: dict[TP, int] = {}
         self.owned = set[TP]()  # from before the first chunk of an assignment until after its last checkpoint
         self.offered: TP | None = None  # whose chunk is handed over: while its queue is full, all others wait
+        self._fetchable = asyncio.Event()  # set when a partition may be fetched again
         super().__init__(*args, **kwargs)
         self.chunked: ChunkedTopics = self.app.chunked  # type: ignore[attr-defined] # it is a ChunkApp
 
@@ -67,6 +68,8 @@ class ChunkConsumer(driver.Consumer):
         """Fetch once; yield a message per partition of chunked topics, and a message per record of others."""
         generation = self.app.consumer_generation_id
         self.offered = None  # the caller may have stopped iterating
+        if not await self._may_fetch(timeout):
+            return
         fetched, active = await self._wait_next_records(timeout)
         if fetched is None or self.should_stop:
             return
@@ -92,6 +95,23 @@ class ChunkConsumer(driver.Consumer):
                     self.offered = tp
                     yield tp, message
                     self.offered = None
+
+    async def _may_fetch(self, timeout: float) -> bool:  # noqa: ASYNC109 - as its caller has it
+        """Wait while the queues of all partitions are full: the base class would sleep for a second."""
+        if self.flow_active and not self._get_active_partitions():
+            self._fetchable.clear()
+            await self.wait(self._fetchable.wait(), timeout=timeout)
+        return not self.flow_active or bool(self._get_active_partitions())
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch a partition again, whose queue was full."""
+        super().on_buffer_drop(tp)
+        self._fetchable.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch partitions again, which were paused."""
+        super().resume_partitions(tps)
+        self._fetchable.set()
 
     def _chunk_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
         return ConsumerMessage(

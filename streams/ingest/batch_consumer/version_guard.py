@@ -27,6 +27,9 @@ SHAPES: Final[dict[Any, str]] = {
     fetcher.FetchResult.getall: "self max_records",
     driver.Consumer.getmany: "self timeout",
     driver.Consumer._wait_next_records: "self timeout",  # noqa: SLF001
+    driver.Consumer._get_active_partitions: "self",  # noqa: SLF001
+    driver.Consumer.on_buffer_drop: "self tp",
+    driver.Consumer.resume_partitions: "self tps",
     driver.Consumer._new_offset: "self tp",  # noqa: SLF001
     driver.Consumer._add_gap: "self tp offset_from offset_to",  # noqa: SLF001
     driver.Consumer._seek: "self partition offset",  # noqa: SLF001

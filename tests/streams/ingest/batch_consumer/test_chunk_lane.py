@@ -28,3 +28,32 @@ async def test_a_partition_is_sought_in_the_thread_that_fetches_from_it() -> Non
         loop.call_soon_threadsafe(loop.stop)
         fetching.join()
         loop.close()
+
+
+ITEMS = TP("requests", 0)
+
+
+class Queue(ChunkConsumer):
+    """A consumer whose only partition can be full, without a broker."""
+
+    def __init__(self) -> None:
+        self._fetchable = asyncio.Event()
+        self._active_partitions = {ITEMS}
+        self._buffered_partitions = set()
+        self._paused_partitions = set()
+        self.app: Any = SimpleNamespace(in_recovery=False)
+
+    async def wait(self, *until: Any, **_: Any) -> Any:
+        await until[0]
+
+
+async def test_a_full_queue_that_drops_below_its_bound_is_fed_at_once() -> None:
+    consumer = Queue()
+    assert await consumer._may_fetch(60)
+    consumer.on_buffer_full(ITEMS)
+    waiting = asyncio.create_task(consumer._may_fetch(60))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    consumer.on_buffer_drop(ITEMS)
+    async with asyncio.timeout(5):
+        assert await waiting
