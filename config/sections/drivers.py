@@ -235,10 +235,11 @@ class LocalSettings(HttpSettings):
     )
     backlog: Annotated[int, Field(ge=1000, le=1_000_000_000)] = Field(
         5_000_000,
-        description="records that may wait to be judged; beyond this, senders get 503 and files wait",
+        description="records that may wait to be judged; beyond this, senders get 503 and files wait. Who "
+        "fills it waits first: a tenth is left to others",
     )
     backlog_mib: Annotated[int, Field(ge=64, le=16 << 20)] = Field(
-        2048, description="size of the log, MiB; beyond this, senders get 503 and files wait"
+        2048, description="size of the log, MiB; beyond this, as for backlog"
     )
 
 

@@ -38,6 +38,7 @@ from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
+from streams.ingest.receivers.sender_shares import SenderShares
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import Recurring
@@ -308,6 +309,8 @@ class TopicSink:
         self._closed = False
         self.held = 0
         """Bytes that wait for the brokers."""
+        self._given = 0  # bytes that ever did
+        self._shares = SenderShares()
 
     async def run(self) -> None:
         """Keep a producer open until cancelled."""
@@ -345,13 +348,20 @@ class TopicSink:
         """Return why there is no producer, None if there is one."""
         return None if self._opened is not None else self._why
 
-    def why_full(self) -> str | None:
-        """Return why no records are accepted now, None if they are."""
+    def why_full(self, sender: str | None = None) -> str | None:
+        """Return why no records of a sender, or of any, are accepted now; None if they are."""
         if self._closed:
             return "the daemon is stopping"
-        if self.held >= MOST_HELD:
-            return f"{self.held >> 20} MiB wait for Kafka to take them"
+        if self.held >= MOST_HELD or (sender is not None and self._must_wait(sender)):
+            return self._why_full()
         return self.not_ready()
+
+    def _must_wait(self, sender: str, size: int = 0) -> bool:
+        self._shares.forget_left(self._given - self.held, self._given)
+        return self._shares.must_wait(sender, self.held, MOST_HELD, size)
+
+    def _why_full(self) -> str:
+        return f"{self.held >> 20} MiB wait for Kafka to take them"
 
     async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
         """Write lines, which the brokers have acknowledged when this returns.
@@ -367,11 +377,12 @@ class TopicSink:
         if not records:
             return AppendResult(rejected)
         size = sum(len(record.value) for record in records)
-        if self.held and self.held + size > MOST_HELD:
-            raise _retry_error(f"{self.held >> 20} MiB wait for Kafka to take them", "backlog")
+        if self.held and (self.held + size > MOST_HELD or self._must_wait(sender, size)):
+            raise _retry_error(self._why_full(), "backlog")
         if (opened := self._opened) is None:
             raise _retry_error(self._why, "not_stored")
-        self.held += size
+        self.held, self._given = self.held + size, self._given + size
+        self._shares.add(sender, size)
         writing = asyncio.create_task(self._write(opened.producer, records, self._patience + size / SLOWEST))
         try:
             await asyncio.wait((writing, opened.lost), return_when=asyncio.FIRST_COMPLETED)

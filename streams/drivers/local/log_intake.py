@@ -21,6 +21,7 @@ from streams.ingest.receivers.checked_lines import CheckedLines, TooManyBadError
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
+from streams.ingest.receivers.sender_shares import SenderShares
 from streams.process.logs import Recurring
 
 LIMIT: Final = "dead_letters"
@@ -65,6 +66,7 @@ class LogIntake:
     ) -> None:
         self._check = check
         self._senders = limits or SenderLimits(settings.dead_letters)
+        self._shares = SenderShares()
         self._clock = clock
         self.clocks = SenderClocks(clock)
         self.judged = 0  # offset up to which the engine has judged the log
@@ -82,14 +84,25 @@ class LogIntake:
         self._state = self._limit.snapshot()[LIMIT]
         self._appending = asyncio.Lock()
 
-    def why_full(self) -> str | None:
-        """Return why no record is accepted now, None if they are."""
-        behind = self._store.end - self.judged
-        if behind >= self._most:
-            return f"{behind:,} records wait to be judged (local.backlog)"
-        if self._store.log_bytes >= self._most_bytes:
-            return f"the log holds {self._store.log_bytes >> 20:,} MiB (local.backlog_mib)"
-        return None
+    def why_full(self, sender: str | None = None, weight: int = 0) -> str | None:
+        """Return why nothing of this weight of a sender, or of any, is accepted now; None if it is."""
+        behind, held_bytes = self._store.end - self.judged, self._store.log_bytes
+        held = self._weight(behind, held_bytes)
+        self._shares.forget_left(self._store.begin, self._store.end)
+        if sender is None:
+            waits = self._shares.must_all_wait(held, self._most_bytes)
+        else:
+            waits = self._shares.must_wait(sender, held, self._most_bytes, weight)
+        if not waits and held < self._most_bytes:
+            return None
+        kept = ", and the rest is kept for other senders" if held < self._most_bytes else ""
+        if held > held_bytes:
+            return f"{behind:,} records wait to be judged (local.backlog){kept}"
+        return f"the log holds {held_bytes >> 20:,} MiB (local.backlog_mib){kept}"
+
+    def _weight(self, records: int, size: int) -> int:
+        """Return the bytes of the log that records take, small ones more: their number is bounded, too."""
+        return max(size, records * self._most_bytes // self._most)
 
     async def append(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> None:
         """Append records of a file or pipe, which are durable when this returns.
@@ -108,14 +121,15 @@ class LogIntake:
         """
         if why := self.clocks.behind():
             raise LogFullError(why)
-        bad, arrived = list[Rejected](), self._clock()
+        bad, arrived, sender = list[Rejected](), self._clock(), followed[0] if followed else ""
         if self._stop:
             limit = self._limit.copy()
             bad = counted(
                 (await asyncio.to_thread(check_lines, lines, arrived, self._future, limit=limit)).rejected
             )
+        weight = self._weight_of(lines)
         async with self._appending:
-            self._require_room()
+            self._require_room(sender, weight)
             if passed := self._limit.would_exceed(len(lines), bad):
                 raise TooManyBadError(passed)
             self._limit.feed(len(lines), bad)
@@ -128,6 +142,7 @@ class LogIntake:
                 self._limit.restore({LIMIT: self._state})
                 raise
             self._state = state
+            self._shares.add(sender, weight)
         self._arrived()
 
     async def append_sent(self, lines: Sequence[bytes], sender: str, *, waits: bool = True) -> CheckedLines:
@@ -146,15 +161,17 @@ class LogIntake:
         sqlite3.Error
             When the log cannot be written.
         """
-        self._require_room()  # before the check counts
+        self._require_room(sender)  # before the check counts
         found, arrived = CheckedLines([]), self._clock()
         if self._stop or waits:
             found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
         kept = Records.of(lines).without(found.beyond) if found.beyond else lines
         if kept:
+            weight = self._weight_of(kept)
             async with self._appending:
-                self._require_room()
+                self._require_room(sender, weight)
                 await asyncio.to_thread(self._append, kept, None, None, arrived)
+                self._shares.add(sender, weight)
             self._begins = max(self._begins, found.newest - self._lateness)
             self._arrived()
         return found
@@ -164,10 +181,14 @@ class LogIntake:
         self.clocks.check(sender, len(lines), found)
         return within_limits(found, len(lines), self._senders, sender, waits=waits)
 
-    def _require_room(self) -> None:
-        if why := self.why_full():
+    def _require_room(self, sender: str, weight: int = 0) -> None:
+        if why := self.why_full(sender, weight):
             self._arrived()
             raise LogFullError(why)
+
+    def _weight_of(self, lines: Sequence[bytes]) -> int:
+        records = Records.of(lines)
+        return self._weight(len(records), int((records.ends - records.starts).sum()))
 
     def _append(self, *record: Any) -> None:
         self._check()
@@ -194,9 +215,9 @@ class LogSink:
         self._intake = intake
         self._unwritable = unwritable or Recurring()  # when to log that
 
-    def why_full(self) -> str | None:
-        """Return why no record is accepted now, None if they are."""
-        why = self._intake.why_full()
+    def why_full(self, sender: str) -> str | None:
+        """Return why no record of a sender is accepted now, None if they are."""
+        why = self._intake.why_full(sender)
         return why and f"too far behind: {why}"
 
     async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:

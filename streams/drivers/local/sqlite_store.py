@@ -116,6 +116,7 @@ class SqliteStore:
         # Cached, so that no reader waits for a transaction.
         self.end = self._number("SELECT next FROM log_end")  # the offset after the last record of the log
         self.log_bytes = self._number("SELECT SUM(LENGTH(body)) FROM log")  # of records judged or not
+        self.begin = 0  # the offset below which this process has dropped the log
 
     def __enter__(self) -> Self:
         return self
@@ -260,6 +261,7 @@ class SqliteStore:
         self._at(CrashPoint.SAVED, stage)
         with self._lock:
             self.log_bytes -= dropped
+            self.begin = self.begin if done is None else done
             self.free_bytes = _give_back(self._connection)
         self._written[stage] = dict(checkpoint.parts)
         return dropped_letters

@@ -119,7 +119,8 @@ class IngestHandler:
         streams.process.web.request_body.BodyError
             Nothing was stored.
         """
-        if why := self._sink.why_full():
+        sender = sender_of(request)
+        if why := self._sink.why_full(sender):
             raise NotStoredError(
                 f"send again later, {why}",
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -129,7 +130,7 @@ class IngestHandler:
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         with self._room.enter() as stay:
             await stay.receive(request, most, self._patience)
-            return await self._process(stay, encoding, read, of_lines, sender_of(request))
+            return await self._process(stay, encoding, read, of_lines, sender)
 
     async def _process(self, stay: Stay, encoding: str, read: Reader, of_lines: bool, sender: str) -> Receipt:
         if not stay.large:

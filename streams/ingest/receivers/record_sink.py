@@ -55,8 +55,8 @@ class NotStoredError(BodyError):
 class RecordSink(Protocol):
     """Stores native records."""
 
-    def why_full(self) -> str | None:
-        """Return why no records are accepted now, None if they are."""
+    def why_full(self, sender: str) -> str | None:
+        """Return why no records of a sender are accepted now, None if they are."""
         ...
 
     async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:

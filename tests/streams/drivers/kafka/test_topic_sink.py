@@ -209,6 +209,28 @@ async def test_more_than_may_wait_is_refused_before_it_is_read(monkeypatch: pyte
         assert sink.held == 0
 
 
+async def test_who_fills_what_waits_for_kafka_waits_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake_module, "MOST_HELD", 100_000)
+    world = World()
+    async with world.taking(patience=60) as sink:
+        await world.until(lambda: sink.why_full("quiet") is None)
+        world.silent = True
+        waiting = [
+            asyncio.create_task(sink.append([line(n, x="x" * 9000)], sender="loud")) for n in range(20)
+        ]
+        await world.until(lambda: sum(task.done() for task in waiting) == 11)
+        errors = [task.exception() for task in waiting if task.done()]
+        assert {error.reason for error in errors if isinstance(error, NotStoredError)} == {"backlog"}
+        assert sink.why_full("quiet") is sink.why_full() is None
+        waiting.append(asyncio.create_task(sink.append([line(20)], sender="quiet")))
+        await world.until(lambda: len(world.producers[0].waiting) == 10)
+        world.fails = lambda _: NotEnoughReplicasError()
+        await refused(sink, [line(21)])
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_bad_lines_are_reported_and_written_for_the_dead_letters() -> None:
     world = World()
     ahead = json.dumps({"ts": NOW + 86_400, "service": "shop"}).encode()

@@ -1,0 +1,69 @@
+"""The share of each sender in a bounded queue: who has filled it waits first, and others go on."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from streams.ingest.receivers.sender_limits import KnownSenders
+
+TIMES: Final = 9
+"""A sender waits while it has more in the queue than so many times what is left. One that fills it leaves a
+tenth to others; two, who have as much of it each, a nineteenth."""
+
+KEPT_SECONDS: Final = 600.0  # for which room is kept for a sender that brings nothing
+
+
+class _Part:
+    __slots__ = ("heard_at", "newer", "older")
+
+    def __init__(self) -> None:
+        self.older = self.newer = 0  # bytes
+        self.heard_at = float("-inf")
+
+
+class SenderShares:
+    """Decides who waits before a queue is full; one that is alone may fill it.
+
+    What each has in it is known in two parts, of which the older one is forgotten once all of it has left.
+
+    Parameters
+    ----------
+    now
+        Monotonic, seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._parts = KnownSenders(_Part)
+        self._until = 0  # where the older parts end
+
+    def add(self, sender: str, size: int) -> None:
+        """Count bytes of a sender behind all others."""
+        self._parts.heard(sender).newer += size
+
+    def forget_left(self, begin: int, end: int) -> None:
+        """Forget what has left the queue, which goes from one place to another one."""
+        if begin >= self._until:
+            self._until = end
+            for part in self._parts.values():
+                part.older, part.newer = part.newer, 0
+
+    def must_wait(self, sender: str, held: int, most: int, size: int = 0) -> bool:
+        """Return whether a sender waits that brings ``size`` bytes to a queue with ``held`` of ``most``."""
+        part = self._parts.heard(sender)
+        part.heard_at = self._now()
+        return _exceeds(part, held, most, size) and len(self._active()) > 1
+
+    def must_all_wait(self, held: int, most: int) -> bool:
+        """Return whether all of several senders wait."""
+        active = self._active()
+        return len(active) > 1 and all(_exceeds(part, held, most) for part in active)
+
+    def _active(self) -> list[_Part]:
+        since = self._now() - KEPT_SECONDS
+        return [part for part in self._parts.values() if part.heard_at >= since]
+
+
+def _exceeds(part: _Part, held: int, most: int, size: int = 0) -> bool:
+    own = min(part.older + part.newer, held)
+    return own > 0 and own + size > TIMES * (most - held - size)
