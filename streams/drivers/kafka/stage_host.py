@@ -485,11 +485,11 @@ class StageHost:
             return
         if stream.channel.queue.qsize() or runner.busy or self._paused(tp):
             return
-        if self.stalls.quiet_seconds(tp) < DROPPED_SECONDS:
-            return
         position = runner.position or 0
         ahead = consumer.next_offset(tp)
         if ahead is None or ahead <= position or self._gone_back.get(tp) == position:
+            return
+        if self.stalls.quiet_seconds(tp) < DROPPED_SECONDS:
             return
         self._gone_back[tp] = position
         try:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.drivers.kafka.stage import Bounds, StageRunner
+from streams.process.processor_clock import ProcessorClock
 from streams.process.watchdog import OPENING_SECONDS, STUCK_SECONDS, StallDetector
 
 PATIENCE: Final = 5.0  # seconds
@@ -53,11 +54,17 @@ class PartitionEnds:
 
 
 class StallWatch:
-    """Observes the stages of one process from their opening to their closing."""
+    """Observes the stages of one process from their opening to their closing.
 
-    def __init__(self, ends: PartitionEnds, limit: float = STUCK_SECONDS) -> None:
+    Only time counts in which the process did not wait for a processor: slow is not stuck.
+    """
+
+    def __init__(
+        self, ends: PartitionEnds, limit: float = STUCK_SECONDS, clock: Callable[[], float] | None = None
+    ) -> None:
         self.received_at: dict[TP, float] = {}  # when the newest chunk was, monotonic
         self.detectors: dict[TP, StallDetector] = {}
+        self._clock = clock or ProcessorClock()
         self._ends = ends
         self._limit = limit  # seconds without progress after which a stage is stuck
         self._opening_since: dict[TP, float] = {}
@@ -68,11 +75,11 @@ class StallWatch:
 
     def opening(self, tp: TP) -> None:
         """Note that a stage is being opened."""
-        self._opening_since[tp] = time.monotonic()
+        self._opening_since[tp] = self._clock()
 
     def opened(self, tp: TP, key: str) -> None:
         """Observe a stage from now on."""
-        self.detectors[tp] = StallDetector(key, time.monotonic())
+        self.detectors[tp] = StallDetector(key, self._clock())
 
     def closed(self, tp: TP) -> None:
         """Forget a stage."""
@@ -81,7 +88,13 @@ class StallWatch:
 
     def quiet_seconds(self, tp: TP) -> float:
         """Return how long an open stage has neither received a chunk nor moved."""
-        return time.monotonic() - max(self.received_at.get(tp, 0.0), self.detectors[tp].moved_at)
+        since_received = time.monotonic() - self.received_at.get(tp, 0.0)
+        return min(since_received, self._clock() - self.detectors[tp].moved_at)
+
+    def progress_ages(self) -> dict[TP, float]:
+        """Return how long each open stage has not moved, seconds."""
+        now = self._clock()
+        return {tp: now - detector.moved_at for tp, detector in self.detectors.items()}
 
     async def check(
         self,
@@ -94,7 +107,7 @@ class StallWatch:
 
         ``excused`` stages cannot progress: they are paused, or another one is in their way.
         """
-        now = time.monotonic()
+        now = self._clock()
         suspects: list[TP] = []
         for tp, runner in runners.items():
             if (detector := self.detectors.get(tp)) is None:
@@ -110,25 +123,24 @@ class StallWatch:
         if not suspects and not late:
             return None
         ends = await self._ends.query([*suspects, *late])
+        now = self._clock()
         if ends is None:
-            self._excuse(suspects, late)
+            self._excuse(suspects, late, now)
             return None
-        stuck = (self._stuck(tp, runners[tp], ends[tp]) for tp in suspects)
+        stuck = (self._stuck(tp, runners[tp], ends[tp], now) for tp in suspects)
         if reason := next(filter(None, stuck), None):
             return reason
         return None if not late else f"{name(late[0])} could not be opened"
 
-    def _stuck(self, tp: TP, runner: StageRunner, bounds: Bounds) -> str | None:
+    def _stuck(self, tp: TP, runner: StageRunner, bounds: Bounds, now: float) -> str | None:
         if (detector := self.detectors.get(tp)) is None:
             return None  # closed meanwhile
-        now = time.monotonic()
         if bounds.end <= max(bounds.first, runner.position or 0):  # deleted records cannot be read
             detector.reset_progress(now)
         reason = detector.stuck(now, self._limit)
         return reason and f"{reason}, and the broker answers"
 
-    def _excuse(self, suspects: list[TP], late: list[TP]) -> None:
-        now = time.monotonic()
+    def _excuse(self, suspects: list[TP], late: list[TP], now: float) -> None:
         for tp in suspects:
             if detector := self.detectors.get(tp):
                 detector.reset(now)

@@ -60,7 +60,7 @@ def ahead(host: StageHost) -> str | None:
 
 def readings(host: StageHost) -> list[StageReading]:
     """Return the readings of each stage of this process for its metrics."""
-    now = time.monotonic()
+    now, progress_ages = time.monotonic(), host.stalls.progress_ages()
     return [
         StageReading(
             host.role(tp),
@@ -69,7 +69,7 @@ def readings(host: StageHost) -> list[StageReading]:
             watermark=watermark_of(runner.stage),
             checkpoint_age=runner.checkpoint_age,
             fetch_age=now - host.stalls.received_at[tp] if tp in host.stalls.received_at else None,
-            progress_age=now - host.stalls.detectors[tp].moved_at if tp in host.stalls.detectors else None,
+            progress_age=progress_ages.get(tp),
             series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
         )
         for tp, runner in host.runners.items()

@@ -12,6 +12,9 @@ from streams.drivers.kafka import stage_host
 from streams.drivers.kafka.app import aiokafka_options, chunk_app
 from streams.drivers.kafka.stage import Bounds
 from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.stall_watch import StallWatch
+from streams.process.processor_clock import ProcessorClock
+from tests.hand_clock import HandClock
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
@@ -71,6 +74,29 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
     said = [text for text in await looked(host) if text]
     assert said
     assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
+
+
+async def test_time_in_which_the_process_waits_for_a_processor_does_not_count() -> None:
+    now, waited = HandClock(100), {"engine": 0}
+    ends: Any = Ends()
+    stalls = StallWatch(ends, 45, ProcessorClock(now, waited.copy))
+    runner: Any = SimpleNamespace(position=50, saved=50)
+
+    async def pass_time(seconds: int, waits: float) -> list[str | None]:
+        said = []
+        for _ in range(0, seconds, 2):
+            now.now += 2
+            waited["engine"] += int(2e9 * waits)
+            said.append(await stalls.check({FIRST: runner}, [], lambda _: False, str))
+        return said
+
+    stalls.opened(FIRST, "rollup/0")
+    assert not any(await pass_time(200, 0.8))
+    said = await pass_time(10, 0)
+    assert (
+        said[-1] == "rollup/0 has read nothing for 50 s although records are waiting, and the broker answers"
+    )
+    assert stalls.progress_ages() == {FIRST: pytest.approx(49.6)}
 
 
 async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_shows_the_gap(
