@@ -1,8 +1,9 @@
 """Texts of events and people as cells of CSV: no spreadsheet runs them, and no terminal obeys them."""
 
 import re
-import unicodedata
 from typing import Final
+
+from alerting.words.unseen import escape_unseen
 
 # What a spreadsheet reads as a formula (OWASP, "CSV Injection"), the wide forms in Japanese ones.
 _RUN: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]")
@@ -16,9 +17,7 @@ def csv_cell(text: str) -> str:
     >>> print(csv_cell("=1+1"), csv_cell("put\x1b[2J\u202e"), csv_cell("orders-put"))
     '=1+1 put\x1b[2J\u202e orders-put
     """
-    return without_formula(
-        "".join(character if _seen(character) else _escaped(character) for character in text)
-    )
+    return without_formula(escape_unseen(text))
 
 
 def without_formula(text: str) -> str:
@@ -35,11 +34,3 @@ def as_written(cell: str) -> str:
     ('=1+1', "'-a", "'a'")
     """
     return cell[1:] if cell.startswith("'") and _RUN.match(cell) else cell
-
-
-def _seen(character: str) -> bool:
-    return character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()

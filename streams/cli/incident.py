@@ -12,6 +12,7 @@ import typer
 from alerting.commands.dispatch import WEBHOOK, CommandResult
 from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
 from alerting.sinks.http_sink import host_of
+from alerting.words.unseen import escape_unseen_json
 from config.secret import SecretError, token_in
 from config.sections.values import meant, web_address
 from config.settings import Settings
@@ -46,9 +47,8 @@ def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as
     try:
         answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
         if export is None:
-            typer.echo(
-                json.dumps(answer, ensure_ascii=False, indent=2) if as_json else answer["markdown"].rstrip()
-            )
+            written = json.dumps(answer, ensure_ascii=False, indent=2)
+            typer.echo(escape_unseen_json(written) if as_json else answer["markdown"].rstrip())
         else:
             typer.echo(asyncio.run(export(answer)))
     except (RefusedError, NoDaemonError, ExportError, IssueError) as error:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from alerting.words.mrkdwn import clean
+from alerting.words.unseen import escape_unseen_json
 from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecord, TableCall
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
@@ -169,7 +170,7 @@ class _AsJson:
 
     def payload(self, path: str, result: Tried) -> None:
         for record in result.reading.records:
-            sys.stdout.write(to_json_line(record).decode() + "\n")
+            sys.stdout.write(escape_unseen_json(to_json_line(record).decode()) + "\n")
         for refused in result.reading.refused:
             self.refused += 1
             refusal = {
@@ -181,7 +182,7 @@ class _AsJson:
                 "remedy": REMEDIES[refused.reason],
                 "record": base64.b64encode(refused.sample).decode(),
             }
-            sys.stderr.write(msgspec.json.encode(refusal).decode() + "\n")
+            sys.stderr.write(escape_unseen_json(msgspec.json.encode(refusal).decode()) + "\n")
 
     def end(self) -> None:
         pass

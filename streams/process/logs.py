@@ -18,6 +18,7 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
+from alerting.words.unseen import escape_unseen_json
 from config.settings import LogSettings
 
 NOISY = (
@@ -138,9 +139,7 @@ def _traceback(out: TextIO, error: ExcInfo) -> None:
 
 
 def _json(value: object, **options: Any) -> str:
-    """Return equal JSON without characters that a terminal obeys."""
-    written = json.dumps(value, ensure_ascii=False, **options)
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
+    return escape_unseen_json(json.dumps(value, ensure_ascii=False, **options))
 
 
 class Recurring:

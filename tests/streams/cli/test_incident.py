@@ -106,6 +106,13 @@ async def test_as_json_it_is_what_webhooks_have_and_the_document(daemon: Daemon)
     assert (answer["runbook"], answer["commands"], answer["account_name"]) == (None, [], None)
 
 
+async def test_as_json_it_prints_nothing_that_a_terminal_obeys(daemon: Daemon) -> None:
+    daemon.note("feed-1", "ios\x9b2J\u202eretried")
+    _, shown = await daemon.run("feed-1", "--json")
+    assert not [character for character in shown if not (character.isprintable() or character == "\n")]
+    assert json.loads(shown)["incident"]["memos"][-1]["text"] == "ios\x9b2J\u202eretried"
+
+
 async def test_a_webhook_gets_it_signed_and_recognises_a_repeat_until_something_is_new(
     daemon: Daemon,
 ) -> None:

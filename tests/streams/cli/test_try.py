@@ -89,6 +89,17 @@ def test_as_json_the_records_can_be_sent_on_and_refusals_are_apart() -> None:
     assert (again, sent_on) == (0, out)
 
 
+def test_as_json_it_prints_nothing_that_a_terminal_obeys_and_the_same_record(tmp_path: Path) -> None:
+    record = '{"ts":1760000000,"service":"put\u009b2J\u202e\u200b","route":"GET /\u65e5\u672c"}'
+    file = tmp_path / "a\u202eb.ndjson"
+    file.write_text(f"{record}\nnope\n")
+    _, out, err = try_(file, "--json")
+    assert not [character for character in out + err if not (character.isprintable() or character == "\n")]
+    assert json.loads(out)["service"] == json.loads(record)["service"]
+    assert "\u65e5\u672c" in out, "what is seen stays"
+    assert json.loads(err)["file"] == str(file)
+
+
 @pytest.mark.parametrize("named", ["orders", "auto"])
 def test_a_mapping_of_the_configuration_is_a_format(tmp_path: Path, named: str) -> None:
     config, file = tmp_path / "uneri.yaml", tmp_path / "orders.json"
