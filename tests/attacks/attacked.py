@@ -16,7 +16,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -45,7 +46,7 @@ class Answer(NamedTuple):
 class Attacked:
     """A daemon of either driver in a folder; a ``with`` block starts it, and ends it as its supervisor would.
 
-    It must end with code 0 and no traceback in its log.
+    It must end with code 0, no traceback in its log, and with no more than ``MEMORY`` used.
 
     Parameters
     ----------
@@ -121,8 +122,10 @@ class Attacked:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        most = 0 if self.process.poll() is not None else self.memory()
         code = self.end()
         if kind is None:
+            assert most < MEMORY
             assert code == 0, self.output()[-10_000:]
             assert "Traceback" not in self.output(), self.output()[-10_000:]
         assert TOKEN not in self.output()
@@ -255,12 +258,16 @@ class Attacked:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
+    def wait_for_judgement(self, until: float = 1) -> None:
+        """Wait until all is judged up to a time, epoch seconds; by default, until a first step is."""
+        self.wait(lambda: int(self.status().get("watermark") or 0) >= until, "judgement")
+
     def counted(self, service: str, first: int, end: int) -> int:
         """Return the requests of a service between two full minutes, as the read API has them.
 
         Waits until the daemon has judged them.
         """
-        self.wait(lambda: int(self.status().get("watermark") or 0) >= end, "judgement of the last minute")
+        self.wait_for_judgement(end)
         query = f'uneri_observed{{kind="service",name="{service}",measure="requests",source_kind=""}}'
         answer = self.get("/api/v1/query_range", query=query, start=first, end=end - 60, step=60)
         assert answer.status == 200, answer.body
@@ -360,6 +367,26 @@ class HonestSender:
                 kept.clear()
             else:
                 self.refused[answer.status] += 1
+
+
+@contextmanager
+def repeated(act: Callable[[int], Any], every: float = 0.01) -> Iterator[None]:
+    """Act again and again beside the block, with so many seconds in between; ``act`` gets a number."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        number = 0
+        while not stop.wait(every):
+            act(number)
+            number += 1
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

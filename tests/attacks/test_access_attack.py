@@ -32,7 +32,8 @@ def routes() -> Iterator[tuple[str, str, str]]:
                 yield method, path, "intake"
             elif path not in OPEN:
                 reads = method == "get" or path.startswith("/api/v1/")
-                yield method, path, "read" if reads else "operate"
+                named = path.replace("{ask}", "acknowledge").replace("{name}", "measure").replace("{id}", "1")
+                yield method, named, "read" if reads else "operate"
 
 
 def asked(daemon: Attacked, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
@@ -109,11 +110,8 @@ def test_no_route_opens_to_a_credential_without_its_scope(broker: str | None, tm
         wrong = []
         with HonestSender(daemon, headers=bearer["intake"]) as honest:
             for method, path, scope in routes():
-                concrete = (
-                    path.replace("{ask}", "acknowledge").replace("{name}", "measure").replace("{id}", "1")
-                )
                 for what, credential in credentials.items():
-                    status, said = asked(daemon, method, concrete, credential.headers)
+                    status, said = asked(daemon, method, path, credential.headers)
                     may = scope in credential.scopes and (
                         not credential.session or path.startswith("/board/")
                     )
@@ -183,14 +181,13 @@ def test_no_page_of_another_site_makes_a_browser_act_or_read(tmp_path: Path) -> 
             ("get", "/board/session", ""),
             ("post", "/board/session", ""),
         ]:
-            concrete = path.replace("{ask}", "acknowledge").replace("{name}", "measure").replace("{id}", "1")
             for kind, mode in kinds.items():
                 headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": kind}
                 form = {**headers, "Content-Type": "text/plain", "Origin": "https://evil.example"}
                 for sent in (headers, form) if method == "get" else (form,):
                     link = kind == "document" and method == "get" and "Origin" not in sent
-                    status, said = asked(daemon, method, concrete, sent)
+                    status, said = asked(daemon, method, path, sent)
                     assert (status == HTTPStatus.FORBIDDEN) is not link, (method, path, sent, status, said)
-            rebound = asked(daemon, method, concrete, {"Host": f"evil.example:{daemon.port}"})
+            rebound = asked(daemon, method, path, {"Host": f"evil.example:{daemon.port}"})
             assert rebound[0] == HTTPStatus.FORBIDDEN, (method, path, rebound)
     assert len(daemon.lines()) < 20

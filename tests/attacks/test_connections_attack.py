@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 
 INTAKE = "uneri_" + "i" * 40
 READ = "uneri_" + "r" * 40
@@ -95,5 +95,4 @@ def test_strangers_however_many_cost_nobody_a_connection_or_a_record(
         assert lines.answer == {"accepted": lines.sent}
         assert late.answer == {"accepted": late.sent}
         daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness", 20)
-        assert daemon.memory() < MEMORY
         assert len(daemon.lines()) < 60, daemon.output()

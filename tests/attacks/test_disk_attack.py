@@ -98,7 +98,7 @@ def test_a_disk_that_fails_ends_the_daemon_with_one_line_and_costs_no_record(
     state = disk("ext4")
     with Attacked(tmp_path) as daemon:
         with HonestSender(daemon) as honest:
-            daemon.wait(lambda: daemon.status().get("watermark"), "first step")
+            daemon.wait_for_judgement()
             state.fail()
             assert "check the disk" in ended(daemon)
             daemon.start()
@@ -117,7 +117,7 @@ def test_a_full_disk_ends_the_daemon_with_one_line_and_costs_no_record(
     state = disk("tmpfs")
     with Attacked(tmp_path) as daemon:
         with HonestSender(daemon) as honest:
-            daemon.wait(lambda: daemon.status().get("watermark"), "first step")
+            daemon.wait_for_judgement()
             state.fill(of)
             if of == "inodes":  # it has all files that it needs
                 time.sleep(10)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 from tests.streams.engine.decode.malformed_corpus import CORPUS
 from tests.streams.ingest.formats.test_shapes import HELD, payload_of, shapes
 
@@ -161,7 +161,6 @@ def test_garbage_and_bombs_cost_nobody_a_record(broker: str | None, tmp_path: Pa
             honest.fills_a_minute()
         honest.is_counted()
         assert daemon.get("/readyz").status == 200
-        assert daemon.memory() < MEMORY
     assert len(daemon.lines()) < 60
 
 
@@ -175,5 +174,4 @@ def test_a_followed_file_of_garbage_is_read_to_its_end(tmp_path: Path) -> None:
         daemon.wait(lambda: honest.accepted and daemon.metric("uneri_records_total") > 200, "record")
         time.sleep(10)
         assert daemon.get("/readyz").status == 200
-        assert daemon.memory() < MEMORY
     assert len(daemon.lines()) < 60

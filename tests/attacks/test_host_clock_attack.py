@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerting.slack_standin import SlackStandin
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 from tests.attacks.host_clock import HostClock
 from tests.attacks.learnt import HOUR, learn, pages_of
 
@@ -27,7 +27,6 @@ def test_a_host_ten_minutes_behind_loses_nothing_and_says_so(broker: str | None,
         honest.is_counted()
         assert len(daemon.lines("the clock of this host is behind those of most senders")) == 1
         assert len(daemon.lines("agrees with those of its senders again")) == 1
-        assert daemon.memory() < MEMORY
 
 
 @pytest.mark.parametrize("steps", [(HOUR, 0), (-HOUR, 0)], ids=["forward and back", "back and forward"])
@@ -50,7 +49,6 @@ def test_a_clock_that_steps_by_an_hour_pages_nobody_and_costs_nobody_a_record(
         other.is_counted()
         assert not pages_of(slack)
         assert daemon.get("/readyz").status == 200
-        assert daemon.memory() < MEMORY
 
 
 STAMPS = [
@@ -81,4 +79,3 @@ def test_no_odd_stamp_moves_time_or_costs_another_sender_a_record(broker: str | 
         assert not honest.refused
         assert int(daemon.status()["watermark"]) <= time.time()
         assert len(daemon.lines()) < 40
-        assert daemon.memory() < MEMORY

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from kafka.admin import NewTopic
 
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 from tests.kafka.topic import create, unique
 
 PARTS = 2
@@ -66,5 +66,4 @@ def test_odd_records_of_kafka_cost_no_record_and_end_nothing(kafka: str, tmp_pat
         honest.is_counted()
         assert daemon.metric("uneri_skipped_parts_total", reason="tombstone") == 2 * PARTS * 3 * 5
         daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
-        assert daemon.memory() < MEMORY
     assert len(daemon.lines()) < 100

@@ -6,7 +6,7 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.attacks.attacked import MEMORY, Answer, Attacked, HonestSender
+from tests.attacks.attacked import Answer, Attacked, HonestSender
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ANSWERS = {200, 400, 413, 422, 503}
@@ -135,7 +135,6 @@ def test_hostile_queries_cost_neither_records_nor_the_daemon(broker: str | None,
             honest.fills_a_minute()
         honest.is_counted()
         assert daemon.get("/readyz").status == 200
-        assert daemon.memory() < MEMORY
     assert len(daemon.lines()) < 40
 
 
@@ -152,7 +151,7 @@ def test_clients_that_leave_their_queries_leave_no_trace(tmp_path: Path) -> None
 
     with Attacked(tmp_path) as daemon:
         with HonestSender(daemon) as honest:
-            daemon.wait(lambda: daemon.status().get("watermark"), "step")
+            daemon.wait_for_judgement()
             with ThreadPoolExecutor(20) as pool:
                 list(pool.map(leave, range(400)))
             assert daemon.wait(lambda: daemon.get("/api/v1/query", query="1").status == 200, "query", 30)

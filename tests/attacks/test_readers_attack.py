@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from streams.process.web.tokens import new_token
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 
 JSON = {"Content-Type": "application/json"}
 READERS = 300  # more than may be open
@@ -47,5 +47,4 @@ def test_readers_that_do_not_read_and_a_thousand_sessions_cost_nothing(
             honest.fills_a_minute()
         honest.is_counted()
         assert daemon.get("/readyz").status == 200
-        assert daemon.memory() < MEMORY
     assert len(daemon.lines()) < 40

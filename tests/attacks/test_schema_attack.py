@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender
 from tests.streams.ingest.formats.envelopes.test_confluent import chained, doubled, listing, record_of
 from tests.streams.ingest.registry.standin import RegistryStandin
 from tests.streams.ingest.registry.test_registry import REQUEST, avro, framed
@@ -87,7 +87,6 @@ def test_hostile_schemas_and_a_hostile_registry_cost_nobody_a_record(
                 honest.fills_a_minute()
             honest.is_counted()
             daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
-            assert daemon.memory() < MEMORY
             assert json.loads(daemon.get("/status").body)["registry"] == "no trouble"
         assert len(daemon.lines()) < 60
         assert "\x1b" not in daemon.output()

@@ -2,16 +2,13 @@
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.attacks.attacked import MEMORY, Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender, repeated
 
 TOKENS = {"attacker": "uneri_" + "a" * 40, "honest": "uneri_" + "h" * 40}
 READ = "uneri_" + "r" * 40
@@ -22,26 +19,6 @@ def mixed(number: int) -> bytes:
     """Return a good line and nine bad ones."""
     good = {"ts": time.time(), "id": f"mixed-{number}", "service": "mixed", "status": 200}
     return b"\n".join([json.dumps(good).encode(), *[b'{"nonsense'] * 9])
-
-
-@contextmanager
-def repeated(attack: Callable[[int], Any]) -> Iterator[None]:
-    """Attack again and again, a hundred times a second at most."""
-    stop = threading.Event()
-
-    def go_on() -> None:
-        number = 0
-        while not stop.wait(0.01):
-            attack(number)
-            number += 1
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("tokens", [True, False], ids=["tokens", "one address"])
@@ -96,6 +73,27 @@ def test_records_of_a_hundred_days_ahead_fill_no_disk_and_stop_nobody(
             honest.fills_a_minute()
         honest.is_counted()
         assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) < DISK
-        assert daemon.memory() < MEMORY
         assert daemon.get("/readyz").status == 200
         assert len(daemon.lines()) < 40, daemon.output()
+
+
+def test_records_that_fill_the_log_cost_nobody_else_a_post(tmp_path: Path) -> None:
+    """Valid records, padded with what nobody knows: the log is full of them within a second."""
+    environment = {"UNERI_INTAKE_TOKEN": ",".join(TOKENS.values()), "UNERI_READ_TOKEN": READ}
+    headers = {who: {"Authorization": f"Bearer {token}"} for who, token in TOKENS.items()}
+    answered = Counter[int]()
+
+    def attack(number: int) -> None:
+        record = {"ts": time.time(), "id": f"padded-{number}", "service": "padded", "x": "x" * 1_000_000}
+        answered[daemon.ask("/events", json.dumps(record).encode(), headers["attacker"]).status] += 1
+
+    with Attacked(tmp_path, environment=environment, local={"backlog_mib": 64}) as daemon:
+        daemon.headers["Authorization"] = f"Bearer {READ}"
+        with HonestSender(daemon, headers=headers["honest"]) as honest:
+            daemon.wait(lambda: honest.accepted, "post")
+            with repeated(attack), repeated(attack):
+                honest.fills_a_minute()
+        honest.is_counted()
+        assert answered[503] > 10, answered
+        assert not honest.refused
+        assert daemon.get("/readyz").status == 200

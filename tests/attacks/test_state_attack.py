@@ -20,7 +20,7 @@ def database(daemon: Attacked) -> contextlib.closing[sqlite3.Connection]:
 def test_whoever_reaches_for_the_state_of_a_daemon_costs_no_record(tmp_path: Path) -> None:
     with Attacked(tmp_path) as daemon:
         with HonestSender(daemon) as honest:
-            daemon.wait(lambda: daemon.status().get("watermark"), "first step")
+            daemon.wait_for_judgement()
             second = daemon.uneri("run")
             assert second.returncode == 1
             assert "is in use" in second.stderr
@@ -44,7 +44,7 @@ def test_a_journal_that_is_deleted_costs_no_record_even_if_the_daemon_is_killed_
 ) -> None:
     with Attacked(tmp_path) as daemon:
         with HonestSender(daemon) as honest:
-            daemon.wait(lambda: daemon.status().get("watermark"), "first step")
+            daemon.wait_for_judgement()
             (daemon.state / file).unlink()
             assert daemon.process.wait(WAITS) == 1
             (line,) = daemon.lines("critical")

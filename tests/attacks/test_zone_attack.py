@@ -61,7 +61,7 @@ def test_what_happens_daily_at_a_local_time_is_usual_when_clocks_change(
             clock.set(begin + STEP - time.time())
             assert not lines or daemon.ask("/events", b"\n".join(lines)).status == 202
             time.sleep(0.1)
-        daemon.wait(lambda: int(daemon.status()["watermark"] or 0) > at + END - 300, "judgement")
+        daemon.wait_for_judgement(at + END - 300)
         assert not pages_of(slack), pages_of(slack)
         assert daemon.status()["not_judged"].startswith("0%")
         assert daemon.status()["lag"] == 0
