@@ -14,7 +14,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import SimpleNamespace, TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -86,12 +86,8 @@ class HttpClient:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:  # created here: it belongs to the running loop
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
-                headers=self._headers,
-                response_class=BoundedAnswer,
-                trace_configs=[no_redirects()],
-            )
+            timeout = aiohttp.ClientTimeout(total=self._timeout)
+            self._session = outgoing_session(timeout=timeout, headers=self._headers)
         return self._session
 
 
@@ -238,11 +234,11 @@ class RedirectError(aiohttp.ClientError):
 NOT_FOLLOWED: Final = "redirects are not followed"
 
 
-def no_redirects() -> aiohttp.TraceConfig:
-    """Return a configuration that makes a session raise ``RedirectError`` instead of following redirects."""
+def outgoing_session(**options: Any) -> aiohttp.ClientSession:
+    """Open connections whose answers are bounded, and that raise ``RedirectError`` where others redirect."""
     guard = aiohttp.TraceConfig()
     guard.on_request_redirect.append(_refuse)
-    return guard
+    return aiohttp.ClientSession(response_class=BoundedAnswer, trace_configs=[guard], **options)
 
 
 async def _refuse(

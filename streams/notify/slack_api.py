@@ -9,7 +9,7 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
-from alerting.sinks.http_sink import BoundedAnswer, no_redirects
+from alerting.sinks.http_sink import outgoing_session
 from alerting.sinks.slack_errors import sendable
 from alerting.words.mrkdwn import clean
 from streams.notify.slack_socket import reason_of
@@ -36,11 +36,7 @@ class SlackApi:
         return f"SlackApi({self._base_url!r})"
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-            response_class=BoundedAnswer,
-            trace_configs=[no_redirects()],
-        )
+        self._session = outgoing_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
         return self
 
     async def __aexit__(

@@ -11,7 +11,7 @@ from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.outbox.ports import Result
-from alerting.sinks.http_sink import BoundedAnswer, no_redirects
+from alerting.sinks.http_sink import outgoing_session
 from alerting.sinks.slack_errors import outcome_of, sendable
 from streams.notify.slack_http import InteractionReceiver
 
@@ -64,10 +64,7 @@ class SlackSocket:
     async def run(self) -> None:
         """Receive interactions until cancelled."""
         wait = self._first_wait
-        async with (
-            aiohttp.ClientSession(response_class=BoundedAnswer, trace_configs=[no_redirects()]) as session,
-            asyncio.TaskGroup() as readers,
-        ):
+        async with outgoing_session() as session, asyncio.TaskGroup() as readers:
             while True:
                 try:
                     socket = await self._open(session)

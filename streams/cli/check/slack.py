@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from alerting.commands.dispatch import SLACK, Destination
 from alerting.outbox.ports import Result
-from alerting.sinks.http_sink import no_redirects
+from alerting.sinks.http_sink import outgoing_session
 from alerting.sinks.slack_errors import outcome_of, trouble
 from alerting.words.mrkdwn import clean
 from config.secret import SecretError, token_in
@@ -149,9 +149,7 @@ async def _check_socket(token: str, kept: str, base_url: str) -> CheckResult:
     if not token.startswith("xapp-"):
         return CheckResult(False, f"slack: {kept} does not hold an app token, which begins with xapp-")
     try:
-        async with aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT), trace_configs=[no_redirects()]
-        ) as session:
+        async with outgoing_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
             await open_address(token, base_url, session)
     except FAILURES as error:
         outcome = outcome_of(error)
