@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from streams.engine.decode.event import MAX_NAME_BYTES
+
 READS: Final = 1
 WRITES: Final = 2
 UNKNOWN: Final = 0
@@ -50,6 +52,7 @@ class Kinds(dict[str | None, int]):
     def __missing__(self, op: str | None) -> int:
         """Find the kind of an operation not seen before."""
         kind = kind_of(op)
-        if len(self) < MOST_NAMES:  # names that never repeat must not fill memory
+        # neither names that never repeat nor long ones must fill memory
+        if len(self) < MOST_NAMES and len(op or "") <= MAX_NAME_BYTES:
             self[op] = kind
         return kind

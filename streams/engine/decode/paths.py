@@ -17,6 +17,9 @@ OTHER: Final = "other"
 PER_PART: Final = 1024
 """Names in one part of a snapshot; a full part never changes."""
 
+MEAN_LENGTH: Final = 256
+"""Characters of names as they are in events, for which there is room on average."""
+
 VERSION: Final = 1
 
 
@@ -65,7 +68,8 @@ def cut(name: str | None) -> str:
         return ""
     if len(name) * 4 <= MAX_NAME_BYTES:
         return name
-    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    written = name.encode()
+    return name if len(written) <= MAX_NAME_BYTES else written[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
 class Interning(dict[Raw, int], Generic[Raw, Name]):
@@ -85,6 +89,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self._folds = 0  # names that folding has made
         self._ids: dict[Name, int] = {}
         self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
+        self._cached = 0  # characters of the names as they are in events
 
     def __missing__(self, raw: Raw) -> int:
         """Intern names in a form not seen before."""
@@ -95,7 +100,9 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
                 self.folded += 1
                 return self._fold(name)
             found = self.add(name)
-        if len(self) < 2 * self.most:  # a cache: names that differ only beyond the cut must not fill memory
+        # a cache: neither names that differ only beyond the cut nor long ones must fill memory
+        if len(self) < 2 * self.most and self._cached < 2 * self.most * MEAN_LENGTH:
+            self._cached += self._length_of(raw)
             self[raw] = found
         return found
 
@@ -105,6 +112,10 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             yield self[key]
 
     def _name_of(self, raw: Raw) -> Name:
+        raise NotImplementedError
+
+    def _length_of(self, raw: Raw) -> int:
+        """Return the characters of names as they are in an event."""
         raise NotImplementedError
 
     def _text_of(self, name: Name) -> str:
@@ -159,7 +170,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the names by those of a snapshot."""
         self.clear()
-        self.names = []
+        self.names, self._cached = [], 0
         self._packed = {}
         while (part := parts.get(f"{self.kind}/{len(self.names)}")) is not None:
             names, _ = unpack(part, self.kind, VERSION, list[self.type])  # type: ignore[name-defined]
@@ -207,6 +218,11 @@ class PathIds(Interning[RawPath, Path]):
                 return self._made(name)
         return self._made(Path("", "", "", OTHER, "", "", "", "", "", name.counts))
 
+    def _length_of(self, raw: RawPath) -> int:
+        client = raw[6]
+        texts = (*raw[:6], *raw[7:9], *((client.name, client.version, client.tenant) if client else ()))
+        return sum(len(text) for text in texts if text)
+
     def _text_of(self, name: Path) -> str:
         return "\x1f".join(name)
 
@@ -222,6 +238,9 @@ class CallIds(Interning[RawCall, Call]):
 
     def _fold(self, name: Call) -> int:
         return self._made(Call(name.path, OTHER))  # bounded: one per path
+
+    def _length_of(self, raw: RawCall) -> int:
+        return len(raw[1])
 
     def _text_of(self, name: Call) -> str:
         return f"{name.path}\x1f{name.table}"

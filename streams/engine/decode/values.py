@@ -8,6 +8,7 @@ import numpy as np
 from detectors.model.array_types import Floats, Ints
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
 from detectors.state.state import pack, unpack
+from streams.engine.decode.event import MAX_NAME_BYTES
 from streams.engine.decode.paths import OTHER, Path, PathIds, cut
 from streams.engine.decode.touched import scope_of
 
@@ -83,7 +84,8 @@ class ValueKeys(dict[str, int]):
             if key not in self.names:
                 self.names.append(key)
         found = self.names.index(key)
-        if len(self) < 2 * self.most:  # a cache: a flood of keys must not fill memory
+        # a cache: neither a flood of keys nor long ones must fill memory
+        if len(self) < 2 * self.most and len(raw) <= MAX_NAME_BYTES:
             self[raw] = found
         return found
 

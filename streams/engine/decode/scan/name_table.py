@@ -28,6 +28,9 @@ from streams.engine.decode.scan.machine_words import (
 LONGEST: Final = 1000
 """Bytes of the longest text in a key; a record with a longer one is left to the plain decoder."""
 
+MEAN_BYTES: Final = 32
+"""Bytes of a text for which there is room: a table is also full of few keys of long texts."""
+
 _SLOTS: Final = 64
 _FREE: Final = 0  # in a slot, which otherwise holds the place of an entry
 _HASH, _OWNER, _NUMBER, _TEXTS = (8 * place for place in range(4))  # of an entry
@@ -42,10 +45,14 @@ _NO_TEXT: Final = bytes(_PREFIX)
 
 
 class NameTable:
-    """Maps keys to numbers: each key is ``width`` texts and an owner, and there are at most ``most`` keys."""
+    """Maps keys to numbers: each key is ``width`` texts and an owner.
+
+    There are at most ``most`` keys, with texts of ``MEAN_BYTES`` on average.
+    """
 
     def __init__(self, width: int, most: int) -> None:
         self._most = most
+        self._most_bytes = most * (_TEXTS + width * (_PREFIX + MEAN_BYTES)) + 2 * LONGEST
         self._count = 0
         self._used = _UNIT  # bytes; no entry is at _FREE
         self._slots = np.zeros(_SLOTS, np.int32)
@@ -65,6 +72,8 @@ class NameTable:
             return
         key = b"".join([_NO_TEXT if text is None else _PREFIXES[len(text)] + text for text in written])
         size = _TEXTS + len(key)
+        if self._used + size > self._most_bytes:
+            return
         self._make_room(size)
         self._entries.data[self._used + _TEXTS : self._used + size] = key
         if _enter(self.address, self._texts_at, self._used // _UNIT, number, owner):
@@ -76,7 +85,8 @@ class NameTable:
 
     def _make_room(self, size: int) -> None:
         if self._used + size + _PADDING > len(self._entries):
-            entries = np.zeros(2 * len(self._entries) + size, np.uint8)
+            room = min(2 * len(self._entries) + size, self._most_bytes + _UNIT + _PADDING)
+            entries = np.zeros(room, np.uint8)
             entries[: self._used] = self._entries[: self._used]
             self._entries = entries
             self._write_header()

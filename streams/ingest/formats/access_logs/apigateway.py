@@ -409,10 +409,10 @@ def _bare(key: str) -> str:
 _KNOWN: Final[Mapping[str, str]] = {
     _bare(key): meaning for known in (_OTHER_KEYS, _VARIABLES) for key, meaning in known.items()
 }
+_SHORT: Final = 256  # characters of a key that is remembered
 _BARE_CLAIMS: Final = {_bare(key): meaning for key, meaning in _CLAIMS.items()}
 
 
-@lru_cache(maxsize=4096)
 def meaning_of(key: str) -> str | None:
     """Return the meaning of a key that is named after a variable, None if it has no use.
 
@@ -423,11 +423,18 @@ def meaning_of(key: str) -> str | None:
     >>> meaning_of("identity.accountId") is None
     True
     """
+    return _remembered(key) if len(key) <= _SHORT else _found(key)
+
+
+def _found(key: str) -> str | None:
     bare = _bare(key)
     found = _KNOWN.get(bare)
     if found is None and (claim := _CLAIM.match(bare)):
         found = _BARE_CLAIMS.get(bare[claim.end() :])
     return found
+
+
+_remembered: Final = lru_cache(4096)(_found)
 
 
 def target_of(value: str) -> str | None:
