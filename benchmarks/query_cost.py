@@ -69,9 +69,7 @@ class Clients:
     """Twenty clients in an event loop of their own, as that of a daemon is beside its judge."""
 
     def __init__(self, place: Path) -> None:
-        self._desk = QueryService(
-            str(place), list, lambda: 1, lambda: 60, patience=PATIENCE._replace(seconds=600)
-        )
+        self._desk = QueryService(str(place), list, lambda: 60, patience=PATIENCE._replace(seconds=600))
         self._asking = threading.Event()
         self._loop = asyncio.new_event_loop()
         self.answered = Counter[str]()

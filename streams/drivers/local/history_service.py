@@ -54,7 +54,7 @@ class HistoryService:
         steps: Callable[[], list[bytes]] = self.segments.recent if self.segments else recent
         self._board = LiveBoard(self.judged, current, place, steps, self._incidents, past=self._past)
         self._queries = QueryRoutes(
-            QueryService(place, steps, lambda: self.judged.number, lambda: current().time.step)
+            QueryService(place, steps, lambda: current().time.step, recent=self._board.recent)
         )
         self._commands = metrics.commands
         self._scrape = ScrapeRoute(self._board.queries, current)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from detectors.state.state import StateError
 from streams.record.history.history_files import HistoryFolder, place_trouble
 from streams.record.history.history_reader import READERS, HistoryView
+from streams.record.history.recent_steps import RecentSteps
 
 _T = TypeVar("_T")
 
@@ -37,23 +38,21 @@ class SlowHistoryError(HistoryQueryError):
 class _Reading:
     """A view of the history, for one thread at a time."""
 
-    def __init__(self, readers: int) -> None:
+    def __init__(self, readers: int, recent: RecentSteps) -> None:
         self._readers = readers
+        self._recent = recent
         self._view: HistoryView | None = None
-        self._seen: int | None = None
 
-    def current(self, place: str, number: int, steps: list[bytes]) -> HistoryView:
-        """Return the view as of now; its steps are decoded again only when there are more."""
+    def ask(self, place: str, steps: list[bytes], question: Callable[[HistoryView], _T]) -> _T:
+        """Return the answer to a question about the view as of now."""
+        view, self._view = self._view, None  # anew after an error of the history
+        view = view or HistoryView(HistoryFolder(place), self._readers, self._recent)
+        view.set_recent(steps)
+        self._view = view
         try:
-            if self._view is None:
-                self._view = HistoryView(HistoryFolder(place), self._readers)
-            if number != self._seen:
-                self._view.set_recent(steps)
-                self._seen = number
-        except BaseException:
-            self._view = self._seen = None
-            raise
-        return self._view
+            return question(view)
+        finally:
+            view.forget_recent()
 
 
 class HistoryQueries:
@@ -65,22 +64,22 @@ class HistoryQueries:
         As for ``HistoryFolder``; None if no history is kept.
     steps
         Returns the steps that are not in a file yet, or only just: ``Segments.recent``.
-    number
-        Returns a number that changes whenever there are more of them.
+    recent
+        Decodes them, for all who read the same history.
     """
 
     def __init__(
         self,
         place: str | None,
         steps: Callable[[], list[bytes]],
-        number: Callable[[], int],
         patience: HistoryPatience | None = None,
+        recent: RecentSteps | None = None,
     ) -> None:
         self._place = place
         self._steps = steps
-        self._number = number
         self._patience = patience = patience or HistoryPatience()
-        self._free = [_Reading(patience.readers) for _ in range(patience.threads)]
+        recent = recent or RecentSteps()
+        self._free = [_Reading(patience.readers, recent) for _ in range(patience.threads)]
         self._threads = asyncio.Semaphore(patience.threads)
         self._running = 0
 
@@ -125,8 +124,8 @@ class HistoryQueries:
     async def _answer(self, place: str, question: Callable[[HistoryView], _T]) -> _T:
         reading = self._free.pop()
         try:
-            steps, number = self._steps(), self._number()  # raises while Kafka has not answered yet
-            return await asyncio.to_thread(lambda: question(reading.current(place, number, steps)))
+            steps = self._steps()  # raises while Kafka has not answered yet
+            return await asyncio.to_thread(reading.ask, place, steps, question)
         except (OSError, StateError, pa.ArrowException) as error:
             raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
         finally:

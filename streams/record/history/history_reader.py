@@ -10,12 +10,12 @@ import numpy as np
 
 from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Ints
-from streams.engine.detect.step_record import StepRecord
+from streams.engine.detect.step_record import Layer
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
-from streams.record.history.history_rows import HistoryRows, merged, nothing
+from streams.record.history.history_rows import HistoryRows, merged
 from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, names_of
+from streams.record.history.recent_steps import NO_STEPS, RecentSteps
 from streams.record.history.series_names import SeriesKey, SeriesNames
-from streams.record.history.step_rows import StepRows
 
 READERS: Final = 4
 """Files that are read at a time: reading waits for a disk or a bucket, and decoding lets others go on."""
@@ -24,7 +24,6 @@ MERGED_MEANWHILE: Final = 3
 """Attempts while listed files disappear: they were merged into a longer one."""
 
 _ALL: Final = 1 << 63
-_UNKNOWN: Final = -1
 _T = TypeVar("_T")
 
 
@@ -144,24 +143,30 @@ class HistoryView:
         When they cannot be read, here and in all methods.
     """
 
-    def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
+    def __init__(
+        self, folder: HistoryFolder, readers: int = READERS, recent: RecentSteps | None = None
+    ) -> None:
         self.names = SeriesNames()
         self._reader = HistoryReader(folder, readers)
-        self._rows = StepRows(self.names)
         self._learn()
-        self._recent: list[StepRecord] = []
-        self._tail, self._written = nothing(), _UNKNOWN
-        self._newest: list[tuple[StepRecord, list[int]]] = []  # of each shard, with its series
+        self._recent = recent or RecentSteps()
+        self._named = 0  # series that it has named
+        self._steps = NO_STEPS
 
     def _learn(self) -> None:
         self.names.add(key for _, key in self._reader.names)
 
+    def _learn_recent(self) -> None:
+        self._named = self._recent.name(self.names, self._named)
+
     def set_recent(self, bodies: Sequence[bytes]) -> None:
         """Replace the steps that are not in files yet, by those of ``Segments.recent``."""
-        self._recent = self._rows.read_hours(bodies)
-        self._written = _UNKNOWN
-        newest = {record.shard: record for record in self._recent}
-        self._newest = [(record, self._rows.ids_of(shard)) for shard, record in newest.items()]
+        self._steps = self._recent.read(bodies)
+        self._learn_recent()
+
+    def forget_recent(self) -> None:
+        """Let go of the steps that are not in files yet: until the next query, there will be others."""
+        self._steps = NO_STEPS
 
     def refresh(self) -> None:
         """Read the names of series anew: another thread or process writes them."""
@@ -175,12 +180,12 @@ class HistoryView:
     @property
     def past(self) -> float | None:
         """The past of the oldest series, seconds, at the newest step; None if there is no recent step."""
-        return max((record.past for record, _ in self._newest), default=None)
+        return max((record.past for record, _ in self._steps.newest), default=None)
 
     @property
     def end(self) -> int | None:
         """The end of the newest step of every shard, epoch seconds; None if there is none."""
-        ends = [record.start + record.seconds for record, _ in self._newest]
+        ends = [record.start + record.seconds for record, _ in self._steps.newest]
         if ends:
             return min(ends)
         reach = self._reader.reach(MINUTES)
@@ -190,14 +195,14 @@ class HistoryView:
         """Return the range of the files of a resolution; None if there are none."""
         return self._reader.reach(resolution)
 
-    def recent(self, since: int) -> list[StepRecord]:
-        """Return the steps that start at ``since`` or later, of the last hour."""
-        return [record for record in self._recent if record.start >= since]
+    def layers(self, since: int) -> list[Layer]:
+        """Return the layers of the steps that start at ``since`` or later, of the last hour."""
+        return [layer for start, layers in self._steps.layers if start >= since for layer in layers]
 
     def newest(self, wanted: Callable[[SeriesKey], bool]) -> list[tuple[SeriesKey, float]]:
         """Return the amounts of some series of scopes in the newest step; NaN where unknown."""
         found = []
-        for record, ids in self._newest:
+        for record, ids in self._steps.newest:
             for number, amount in zip(ids, record.observed.tolist(), strict=True):
                 if wanted(key := self.names[number]):
                     found.append((key, amount))
@@ -207,7 +212,7 @@ class HistoryView:
         """Return the series that have a limit, at the newest step."""
         return [
             LimitedSeries(ids[row], self.names[ids[row]], float(record.observed[row]), limit)
-            for record, ids in self._newest
+            for record, ids in self._steps.newest
             for row, limit in record.limits
         ]
 
@@ -229,15 +234,15 @@ class HistoryView:
         found, written = self._reader.map_rows(resolution, first, end, series, use, how=how)
         if resolution != MINUTES:
             return found
-        tail = self._beyond(written)
-        if not len(tail):
-            return found
-        tail = tail.between(first, end)
-        return [*found, use(tail.select(np.isin(tail.series, series)))]
+        return [*found, *map(use, self._beyond(written, (first, end), series, how.most))]
 
-    def _beyond(self, written: int) -> HistoryRows:
-        """Return the rows of steps after ``written``: hours are written while this runs."""
-        if written != self._written:
-            self._tail = self._rows.rows(record for record in self._recent if record.start >= written)
-            self._written = written
-        return self._tail
+    def _beyond(
+        self, written: int, span: tuple[int, int], series: Ints, most: int | None
+    ) -> Iterator[HistoryRows]:
+        """Yield the rows of steps after ``written``: hours are written while this runs."""
+        rows = self._recent.beyond(self._steps, written)
+        self._learn_recent()
+        for begin in range(0, len(rows), most or max(len(rows), 1)):
+            part = rows.select(slice(begin, begin + (most or len(rows))))
+            inside = (part.start >= span[0]) & (part.start < span[1])
+            yield part.select(inside & np.isin(part.series, series))

@@ -212,10 +212,12 @@ def read_names(source: Any) -> SeriesNames:
     table = file.read()
     count = len(_SCOPE)
     names = SeriesNames()
-    for _, *texts, measure in zip(*(column.to_pylist() for column in table.columns), strict=True):
+    known: dict[Any, Any] = {}  # a scope has ten series, and a text is in thousands of names
+    for _, *row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        *texts, measure = (known.setdefault(text, text) for text in row)
         source_of = texts[count:]
-        caller = NOBODY if source_of[0] is None else Scope(*source_of)
-        names.add([SeriesKey(Scope(*texts[:count]), caller, measure)])
+        scope, caller = Scope(*texts[:count]), NOBODY if source_of[0] is None else Scope(*source_of)
+        names.add([SeriesKey(known.setdefault(scope, scope), known.setdefault(caller, caller), measure)])
     return names
 
 

@@ -1,6 +1,6 @@
 """Records of judged steps become rows of the history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -81,12 +81,11 @@ class StepRows:
         except _ODD as error:
             raise StateError(f"its steps are damaged ({error})") from error
 
-    def read_hours(self, bodies: Iterable[bytes]) -> list[StepRecord]:
-        """Return steps, which are in order, and learn the names of their series.
+    def read_hours(self, bodies: Iterable[bytes]) -> Iterator[tuple[list[bytes], list[StepRecord]]]:
+        """Yield the steps of each hour of a shard, in order, and learn the names of their series.
 
-        Each hour of a shard names them all: one with a damaged step is left out, and the others are read.
+        An hour names them all: one with a damaged step is left out, and the others are read.
         """
-        records: list[StepRecord] = []
         of_hours: dict[tuple[int, int], list[bytes]] = {}
         for body in bodies:
             head = head_of(body)
@@ -98,8 +97,7 @@ class StepRows:
             except _ODD:
                 continue
             self._newest[shard] = ids[-1]
-            records += steps
-        return sorted(records, key=lambda record: (record.start, record.shard))
+            yield hour, steps
 
     def ids_of(self, shard: int) -> list[int]:
         """Return the numbers of the series of scopes that the newest record of a shard refers to."""

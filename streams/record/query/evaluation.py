@@ -58,6 +58,7 @@ class QueryEvaluation:
         self._times = times
         self._bounds = bounds
         self._tables: dict[Selected, SampleTable] = {}
+        self._held = 0  # values of selectors, and of left sides that wait for their right ones
 
     def answer(self, plan: QueryPlan) -> float | SampleTable:
         """Return a number, or series at the steps of the query.
@@ -74,7 +75,6 @@ class QueryEvaluation:
 
     def _select(self, plan: QueryPlan) -> None:
         """Read all selected series, once per offset."""
-        held = 0
         by_offset: dict[int, dict[Selected, Selection]] = {}
         for selected in selected_in(plan):
             selection = Selection(self._index, selected.matchers, self._times.points, self._bounds)
@@ -85,8 +85,11 @@ class QueryEvaluation:
             samples = self._reader.read(series, self._times.before(offset), columns)
             for selected, selection in selections.items():
                 table = self._tables[selected] = selection.table(samples)
-                held += table.values.size
-                self._bounds.allow_held(held)
+                self._hold(table)
+
+    def _hold(self, table: SampleTable) -> None:
+        self._held += table.values.size
+        self._bounds.allow_held(self._held)
 
     def _answer(self, plan: QueryPlan) -> float | SampleTable:
         self._bounds.check_time()
@@ -114,7 +117,13 @@ class QueryEvaluation:
         return _highest(table, labels, most, lowest=plan.op == "bottomk")
 
     def _combined(self, plan: Combined) -> float | SampleTable:
-        left, right = self._answer(plan.left), self._answer(plan.right)
+        left = self._answer(plan.left)
+        before = self._held
+        made = not isinstance(plan.left, Selected) and not isinstance(plan.right, (Selected, Number))
+        if isinstance(left, SampleTable) and made:
+            self._hold(left)
+        right = self._answer(plan.right)
+        self._held = before
         if isinstance(left, SampleTable) and isinstance(right, SampleTable):
             return _combine_tables(plan, left, right)
         if isinstance(left, SampleTable):

@@ -21,7 +21,9 @@ MOST_CELLS: Final = 4_000_000
 """Series times steps, of every part of a query."""
 
 MOST_HELD: Final = 12_000_000
-"""Series times steps of all selectors of a query, which are held until it is answered, 9 bytes each."""
+"""Series times steps that a query holds at a time, 9 bytes each: those of all its selectors until it is
+answered, and left sides that wait for nested right ones.
+"""
 
 MOST_VALUES: Final = 1_000_000
 """Values of an answer, about 25 bytes each."""
@@ -98,11 +100,11 @@ class QueryBounds(NamedTuple):
             )
 
     def allow_held(self, values: int) -> None:
-        """Raise a ``QueryError`` when the selectors take too much memory together."""
+        """Raise a ``QueryError`` when what is held at a time takes too much memory."""
         if values > self.held:
             raise execution(
-                f"the selectors of the query have more than {self.held:,} values together; ask for fewer of "
-                "them at a time, for fewer series, a shorter range or a longer step"
+                f"the selectors and nested parts of the query have more than {self.held:,} values at a time; "
+                "ask for fewer of them, for fewer series, a shorter range or a longer step"
             )
 
     def allow_rows(self, rows: int) -> None:

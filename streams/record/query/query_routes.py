@@ -41,6 +41,9 @@ LARGE: Final = 262_144
 MOST_HELD: Final = 128 << 20
 """Bytes of such answers; for more, the oldest ones are aborted."""
 
+RETRY_SECONDS: Final = 5
+"""When to ask again what could not be answered now."""
+
 STALLED_SECONDS: Final = 20.0
 """Time for a part."""
 
@@ -184,7 +187,10 @@ async def _parameters(request: web.Request) -> _Parameters:
 
 
 def _refused(trouble: QueryTrouble, message: str, status: int) -> web.Response:
-    return _json(msgspec.json.encode(QueryRefusal("error", trouble.value, message)), status)
+    refused = _json(msgspec.json.encode(QueryRefusal("error", trouble.value, message)), status)
+    if trouble == QueryTrouble.TIMEOUT:
+        refused.headers["Retry-After"] = str(RETRY_SECONDS)
+    return refused
 
 
 def _json(body: bytes, status: int = 200) -> web.Response:

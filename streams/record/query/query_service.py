@@ -15,6 +15,7 @@ from streams.record.history.history_queries import (
     SlowHistoryError,
 )
 from streams.record.history.history_reader import HistoryView
+from streams.record.history.recent_steps import RecentSteps
 from streams.record.query import prometheus_json
 from streams.record.query.evaluation import QueryEvaluation
 from streams.record.query.promql import TOP, parse_query
@@ -44,13 +45,13 @@ class QueryService:
         self,
         place: str | None,
         steps: Callable[[], list[bytes]],
-        number: Callable[[], int],
         step: Callable[[], int],
         *,
         bounds: QueryBounds | None = None,
         patience: HistoryPatience = PATIENCE,
+        recent: RecentSteps | None = None,
     ) -> None:
-        self._queries = HistoryQueries(place, steps, number, patience)
+        self._queries = HistoryQueries(place, steps, patience, recent)
         self._step = step
         self._bounds = bounds or QueryBounds()
         self._indices = WeakKeyDictionary[HistoryView, SeriesIndex]()

@@ -18,6 +18,7 @@ from streams.record.history.history_files import HistoryFolder, place_trouble
 from streams.record.history.history_queries import HistoryQueries, HistoryQueryError
 from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import TEN_MINUTES
+from streams.record.history.recent_steps import RecentSteps
 from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.scope_pages.scope_events import BoardPast
@@ -81,7 +82,8 @@ class LiveBoard:
         self._on_map: MapSeries | None = None
         self._months: tuple[int, Months] | None = None  # with the moment of which they are
         self._making = asyncio.Lock()
-        self.queries = HistoryQueries(place, steps, lambda: judged.number)
+        self.recent = RecentSteps()
+        self.queries = HistoryQueries(place, steps, recent=self.recent)
         """Reads the history for callers that wait for an answer."""
         self._past = past
         self._pages = ScopePageMaker(settings)
@@ -156,7 +158,7 @@ class LiveBoard:
             raise BoardDataError(str(error)) from error
 
     def _newest_view(self, place: str, steps: Sequence[bytes]) -> HistoryView:
-        view = self._view = self._view or HistoryView(HistoryFolder(place))
+        view = self._view = self._view or HistoryView(HistoryFolder(place), recent=self.recent)
         view.set_recent(steps)
         return view
 

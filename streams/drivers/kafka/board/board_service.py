@@ -90,7 +90,7 @@ class KafkaBoard:
         )
         self._scrape = ScrapeRoute(self._board.queries, current)
         self._queries = QueryRoutes(
-            QueryService(place, self._recent, lambda: self._judged.number, lambda: current().time.step)
+            QueryService(place, self._recent, lambda: current().time.step, recent=self._board.recent)
         )
         self._routes: BoardRoutes | None = None
 

@@ -154,10 +154,9 @@ class WallNumbers:
         found = []
         for name, kind, measure, kinds in _LAYERS:
             counts = np.zeros(N_BINS)
-            for record in self._view.recent(since):
-                for layer in record.layers:
-                    if (layer.kind, layer.measure) == (kind, measure):
-                        counts[layer.bins] += layer.counts
+            for layer in self._view.layers(since):
+                if (layer.kind, layer.measure) == (kind, measure):
+                    counts[layer.bins] += layer.counts
             p50, p95, p99 = (known(float(quantile(counts, q))) for q in (0.5, 0.95, 0.99))
             worst = verdicts.worst(
                 lambda scope, of, kinds=kinds, measure=measure: (  # type: ignore[misc]

@@ -22,7 +22,7 @@ async def test_a_query_before_there_are_steps_does_not_block_later_ones(tmp_path
         return ready
 
     patience = HistoryPatience(threads=2, seconds=5.0)
-    queries = HistoryQueries(str(tmp_path), steps, lambda: 1, patience)
+    queries = HistoryQueries(str(tmp_path), steps, patience)
     for _ in range(2 * patience.threads):
         with pytest.raises(HistoryQueryError, match="not yet"):
             await queries.ask(lambda view: view.end)
@@ -38,7 +38,7 @@ async def test_nothing_of_a_failed_query_stays_until_a_garbage_collection(tmp_pa
         read.append(weakref.ref(much))
         raise ZeroDivisionError
 
-    queries = HistoryQueries(str(tmp_path), list, lambda: 1)
+    queries = HistoryQueries(str(tmp_path), list)
     gc.disable()
     try:
         with suppress(ZeroDivisionError):

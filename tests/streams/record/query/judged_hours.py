@@ -62,8 +62,8 @@ class JudgedHours:
         self, *, bounds: QueryBounds | None = None, patience: HistoryPatience | None = None
     ) -> QueryService:
         """Return the query service over it."""
-        more = {} if patience is None else {"patience": patience}
-        return QueryService(str(self.place), self.held.recent, lambda: 1, lambda: STEP, bounds=bounds, **more)
+        more: dict[str, Any] = {} if patience is None else {"patience": patience}
+        return QueryService(str(self.place), self.held.recent, lambda: STEP, bounds=bounds, **more)
 
 
 def labels_of(one: Series) -> Labels:

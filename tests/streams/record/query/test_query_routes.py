@@ -34,6 +34,7 @@ async def got(url: str, path: str, *, answered: int = 200, match: str = "", **pa
         found = await answer.json()
         assert answer.status == answered, found
         assert answer.content_type == "application/json"
+        assert ("Retry-After" in answer.headers) == (found.get("errorType") == "timeout")
         return found
 
 
@@ -287,7 +288,7 @@ async def test_who_leaves_gives_up_the_turn_and_the_place_in_the_queue_without_a
 
 
 async def test_without_a_history_the_answer_says_what_to_set() -> None:
-    service = QueryService(None, list, lambda: 1, lambda: STEP)
+    service = QueryService(None, list, lambda: STEP)
     async with served(service) as url:
         found = await got(url, "query", answered=503, query=TABLE)
         assert (found["errorType"], found["error"]) == (

@@ -151,10 +151,22 @@ async def test_selectors_that_are_too_large_together_are_refused(judged: JudgedH
     service = judged.service(bounds=QueryBounds(held=3 * 61))
     one = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
     assert b"success" in await service.over(f"{one} + {one} + {one} offset 1m + {one} offset 2m", times)
-    with pytest.raises(QueryError, match="more than 183 values together; ask for fewer of them") as refused:
+    with pytest.raises(QueryError, match="more than 183 values at a time; ask for fewer of them") as refused:
         await service.over(
             f"{one} + " + " + ".join(f"{one} offset {minutes}m" for minutes in (1, 2, 3)), times
         )
+    assert refused.value.trouble == QueryTrouble.EXECUTION
+
+
+async def test_left_sides_that_wait_for_their_right_ones_are_counted(judged: JudgedHours) -> None:
+    """Two kilobytes of nested brackets held a gigabyte."""
+    times = QueryTimes.over((END - 3600) * 1000, END * 1000, 60_000)
+    service = judged.service(bounds=QueryBounds(held=3 * 61))
+    one = 'uneri_observed{kind="table",measure="wcu",source_kind=""}'
+    assert b"success" in await service.over(f"({one} + 1) - (({one} + 2) - {one})", times)
+    assert b"success" in await service.over(" - ".join(f"({one} + {n})" for n in range(6)), times)
+    with pytest.raises(QueryError, match="more than 183 values at a time") as refused:
+        await service.over(f"({one} + 1) - (({one} + 2) - (({one} + 3) - ({one} + 4)))", times)
     assert refused.value.trouble == QueryTrouble.EXECUTION
 
 
@@ -188,7 +200,7 @@ async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
     bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"no parquet")
-    service = QueryService(str(tmp_path), judged.held.recent, lambda: 1, lambda: STEP)
+    service = QueryService(str(tmp_path), judged.held.recent, lambda: STEP)
     times = QueryTimes.over(START * 1000, END * 1000, 60_000)
     with pytest.raises(
         QueryError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move"

@@ -52,7 +52,7 @@ class Scraped:
 @asynccontextmanager
 async def served_scrape(scraped: Scraped, place: str) -> AsyncIterator[str]:
     """Serve it with a history at ``place``, which may be empty; yield the address."""
-    queries = HistoryQueries(place, scraped.held.recent, lambda: 1)
+    queries = HistoryQueries(place, scraped.held.recent)
     route = ScrapeRoute(queries, lambda: scraped.settings)
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), [route.route()])
     port = await server.start()

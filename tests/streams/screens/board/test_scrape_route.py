@@ -116,7 +116,7 @@ async def test_what_is_scraped_is_what_the_read_api_answers_at_that_time(
         if family != "uneri_scrape_left_out"
         for sample in some
     }
-    queries = QueryService(str(tmp_path), scraped.held.recent, lambda: 1, lambda: STEP)
+    queries = QueryService(str(tmp_path), scraped.held.recent, lambda: STEP)
     answer = json.loads(await queries.instant('{__name__=~"uneri_.+"}', QueryTimes(scraped.start * 1000)))
     answered = {
         tuple(sorted(sample["metric"].items())): float(sample["value"][1])

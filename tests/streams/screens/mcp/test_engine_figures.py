@@ -34,7 +34,7 @@ PAST = BoardPast(
 @pytest.fixture
 async def asked(judged: Judged) -> AsyncIterator[Asked]:
     data = board_of(judged.place, judged.held, now=AT, past=PAST)
-    service = QueryService(str(judged.place), judged.held.recent, lambda: 1, lambda: STEP)
+    service = QueryService(str(judged.place), judged.held.recent, lambda: STEP)
     async with board_over(data, GivenIncidents([], AT), queries=service) as url, asked_of(url) as made:
         yield made
 

@@ -325,7 +325,7 @@ async def test_few_pages_are_made_at_a_time_and_none_for_ever(judged: Judged) ->
         running -= 1
         return 1
 
-    queries = HistoryQueries(str(judged.place), judged.held.recent, lambda: 1)
+    queries = HistoryQueries(str(judged.place), judged.held.recent)
     patience = HistoryPatience()
     at_most = patience.threads + patience.waiting
     assert await asyncio.gather(*(queries.ask(slow) for _ in range(at_most))) == [1] * at_most
@@ -335,9 +335,7 @@ async def test_few_pages_are_made_at_a_time_and_none_for_ever(judged: Judged) ->
     with pytest.raises(CrowdedHistoryError, match="try again in a few seconds"):
         await queries.ask(slow)
     await asyncio.gather(*asked)
-    impatient = HistoryQueries(
-        str(judged.place), judged.held.recent, lambda: 1, HistoryPatience(seconds=0.01)
-    )
+    impatient = HistoryQueries(str(judged.place), judged.held.recent, HistoryPatience(seconds=0.01))
     with pytest.raises(SlowHistoryError, match=r"took longer than 0\.01 seconds; choose a shorter range"):
         await impatient.ask(slow)
 
