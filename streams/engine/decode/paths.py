@@ -1,6 +1,7 @@
 """Interning: each distinct combination of names of requests, and of table calls, has a small number.
 
-Where half of the numbers are given away, a new name gets one when it comes back; until then it is folded.
+Where half of the numbers are given away, a name gets one only when it comes back, each minute gives few, and
+services share these; until then it is folded.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from detectors.state.state import pack, unpack
 from streams.engine.decode.counted import EVERYTHING, canonical
 from streams.engine.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
-from streams.engine.decode.returning_names import ReturningNames, open_places
+from streams.engine.decode.returning_names import GIVEN, ReturningNames, ScarcePlaces, open_places
 
 OTHER: Final = "other"
 """The name that new names are folded into once there are too many."""
@@ -43,6 +44,11 @@ class Call(NamedTuple):
 
     path: int
     table: str
+
+
+def sender_of(path: Path) -> str:
+    """Return the service of a path as one text: what it takes, others cannot have."""
+    return "\x1f".join(path[:4])
 
 
 RawPath = tuple[
@@ -86,6 +92,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self.minute = 0  # of the record whose names are looked up, in event time
         self._open = open_places(most)
         self._returning = ReturningNames()
+        self._scarce = ScarcePlaces()
         self._folds = 0  # names that folding has made
         self._ids: dict[Name, int] = {}
         self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
@@ -121,6 +128,10 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
     def _text_of(self, name: Name) -> str:
         raise NotImplementedError
 
+    def _sender_of(self, name: Name) -> str:
+        """Return the service (of a table, the path) that shares the places that are left with others."""
+        raise NotImplementedError
+
     def _fold(self, name: Name) -> int:
         raise NotImplementedError
 
@@ -128,7 +139,11 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         """Return whether a new name may have an id of its own."""
         if (kept := len(self.names) - self._folds) < self._open:
             return True
-        return kept < self.most and self._returning.add(self._text_of(name), self.minute)
+        left = self.most - kept
+        if left <= 0 or not self._returning.add(self._text_of(name), self.minute):
+            return False
+        self._scarce.begin(self.minute, max(left // GIVEN, 1))
+        return self._scarce.take(self._sender_of(name), left)
 
     def of(self, name: Name) -> int:
         """Return the id of names that were put together from known ones; interns them."""
@@ -161,6 +176,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         found = {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
         if self._folds != self._folds_before():
             found[f"{self.kind}-folds"] = pack(f"{self.kind}-folds", VERSION, self._folds, {})
+        found |= self._scarce.snapshot(f"{self.kind}-given")
         return found | self._returning.snapshot(f"{self.kind}-returning")
 
     def _folds_before(self) -> int:
@@ -182,6 +198,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         if folds is not None:
             self._folds, _ = unpack(folds, f"{self.kind}-folds", VERSION, int)
         self._returning.restore(f"{self.kind}-returning", parts)
+        self._scarce.restore(f"{self.kind}-given", parts)
 
 
 class PathIds(Interning[RawPath, Path]):
@@ -226,6 +243,9 @@ class PathIds(Interning[RawPath, Path]):
     def _text_of(self, name: Path) -> str:
         return "\x1f".join(name)
 
+    def _sender_of(self, name: Path) -> str:
+        return sender_of(name)
+
 
 class CallIds(Interning[RawCall, Call]):
     """(path id, table as it is in an event) -> call id. Beyond ``most``, a new one is a call of ``OTHER``."""
@@ -244,6 +264,9 @@ class CallIds(Interning[RawCall, Call]):
 
     def _text_of(self, name: Call) -> str:
         return f"{name.path}\x1f{name.table}"
+
+    def _sender_of(self, name: Call) -> str:
+        return str(name.path)
 
     def kept_apart(self, tables: Sequence[str]) -> list[str]:
         """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""

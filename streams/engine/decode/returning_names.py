@@ -1,4 +1,4 @@
-"""Which names come back: remembered in bounded memory, however many names there are."""
+"""Which names come back, and which of them have a place: in bounded memory, however many names there are."""
 
 import hashlib
 import zlib
@@ -15,6 +15,9 @@ RETURNS: Final = 5
 _KEPT: Final = 8  # minutes
 _BITS: Final = 1 << 21  # of a minute: of 400,000 names a minute, one in 2,000 is wrongly taken for known
 _VERSION: Final = 1
+
+GIVEN: Final = 64
+"""A minute (a step, for series) gives away one in so many of the places that are left, at least one."""
 
 
 def open_places(most: int) -> int:
@@ -65,3 +68,65 @@ class ReturningNames:
         if kind in parts:
             minutes, _ = unpack(parts[kind], kind, _VERSION, list[tuple[int, bytes]])
             self._minutes = {minute: bytearray(zlib.decompress(bits)) for minute, bits in minutes}
+
+
+class Shares(dict[str, int]):
+    """How many places each of several has: nobody has more than are left for the others.
+
+    So one alone may have half, a second a third of them, and there is a place for who comes last.
+
+    Examples
+    --------
+    >>> shares = Shares()
+    >>> [who for left, who in zip((4, 3, 2, 2, 1), "aaaba") if shares.take(who, left)]
+    ['a', 'a', 'b']
+    """
+
+    def allows(self, who: str, left: int, places: int = 1) -> bool:
+        """Return whether ``who`` may have so many places more, of those that are left."""
+        return self.get(who, 0) + places <= left
+
+    def take(self, who: str, left: int, places: int = 1) -> bool:
+        """Give places to ``who`` if the others have as many left; return whether they were given."""
+        allowed = self.allows(who, left, places)
+        if allowed:
+            self[who] = self.get(who, 0) + places
+        return allowed
+
+
+class ScarcePlaces:
+    """The places that names which come back may have: a few in each minute, and nobody has all of them."""
+
+    def __init__(self) -> None:
+        self._minute = -1
+        self._left = 0  # places that this minute still gives
+        self._now, self._ever = Shares(), Shares()  # of those of this minute, and of all
+
+    def begin(self, minute: int, room: int) -> None:
+        """Begin a minute of event time, unless a later one has begun; it gives at most ``room`` places."""
+        if minute > self._minute:
+            self._minute, self._left, self._now = minute, room, Shares()
+
+    def take(self, who: str, left: int, places: int = 1) -> bool:
+        """Give places to ``who``, of all that are left; return whether they were given."""
+        if not self._ever.allows(who, left, places) or not self._now.take(who, self._left, places):
+            return False
+        self._left -= places
+        return self._ever.take(who, left, places)
+
+    def snapshot(self, kind: str) -> dict[str, bytes]:
+        """Return what was given as one part; none where nothing was."""
+        if not self._ever:
+            return {}
+        given = (self._minute, self._left, sorted(self._now.items()), sorted(self._ever.items()))
+        return {kind: pack(kind, _VERSION, given, {})}
+
+    def restore(self, kind: str, parts: Mapping[str, bytes]) -> None:
+        """Replace what was given by a snapshot; versions before 0.3 had none."""
+        given = -1, 0, list[tuple[str, int]](), list[tuple[str, int]]()
+        if kind in parts:
+            given, _ = unpack(
+                parts[kind], kind, _VERSION, tuple[int, int, list[tuple[str, int]], list[tuple[str, int]]]
+            )
+        self._minute, self._left, now, ever = given
+        self._now, self._ever = Shares(now), Shares(ever)

@@ -27,8 +27,8 @@ from detectors.model.measures import (
 )
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
-from streams.engine.decode.paths import OTHER, Call, Path
-from streams.engine.decode.returning_names import RETURNS, open_places
+from streams.engine.decode.paths import OTHER, Call, Path, sender_of
+from streams.engine.decode.returning_names import GIVEN, RETURNS, Shares, open_places
 from streams.engine.decode.touched import (
     COST_SCOPES,
     PATH_EDGES,
@@ -118,6 +118,11 @@ def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
     return longer
 
 
+def _numbers(these: Ints) -> "array[int]":
+    """Return numbers as an array that grows."""
+    return array("q", these.tobytes())
+
+
 def _by_use(ids: Ints, used: Floats, names: Sequence[Path | Call]) -> Ints:
     """Return each id once, the most used first, independent of the order of sources."""
     distinct, place = np.unique(ids, return_inverse=True)
@@ -135,8 +140,9 @@ class FanOut:
     """The scopes and edges of one shard, by row, and the rows that each path and call is added to.
 
     Beyond half of ``most`` series, new scopes and edges are folded into ``other``: the least used of a step,
-    since they are added last. Once one has had traffic in ``RETURNS`` steps, it gets a row of its own, while
-    there are fewer than ``most`` series. So names that never come back take no room from those that do.
+    since they are added last. Once one has had traffic in ``RETURNS`` steps, it may get a row of its own:
+    each step gives a few of the series that are left, to the most used first, and no service has more of them
+    than it leaves to others. So names with little traffic, however many, take no room from those with much.
 
     Parameters
     ----------
@@ -158,6 +164,8 @@ class FanOut:
         self._open = open_places(most)
         self._waiting: list[ScopeOrEdge] = []  # those folded, by number
         self._number_of: dict[ScopeOrEdge, int] = {}  # of those that still are
+        self._folded_by = array("q")  # by number: the first id that counts towards it
+        self._shares = Shares()  # by service, of the series of what came back
         self._times = np.zeros(0, np.uint8)  # by number: steps with traffic, at most ``RETURNS``
         self._waiters = array("q"), array("q")  # ids, and numbers of what they count towards
         self._waits = np.zeros(0, np.bool_)  # by id: whether it is among them
@@ -190,7 +198,9 @@ class FanOut:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
         return self._row_of.get(about)
 
-    def add(self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None) -> None:
+    def add(
+        self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None, *, late: bool = False
+    ) -> None:
         """Give rows to the new names of a step.
 
         Parameters
@@ -201,6 +211,8 @@ class FanOut:
             Those of the step.
         used
             How often each was used: the most used are kept apart if not all can be.
+        late
+            Whether the step has closed before: then what was folded gets no rows, only nearer to them.
         """
         self._make_room(len(names))
         fresh = ids[~self._added[ids]]
@@ -212,8 +224,9 @@ class FanOut:
         for number in fresh.tolist():
             self._turn()
             self._add(number, names)
-        if back := self._back(ids):
-            self._unfold(back, names)
+        back = self._back(ids, used) if self.waits(ids) else []
+        if back and not late and (given := self._given(back, names)):
+            self._unfold(given, names)
         if len(self.scopes) > known:
             self._keep(known)
 
@@ -263,37 +276,61 @@ class FanOut:
             self._times = _longer(self._times, more)
         return self._times
 
-    def _back(self, ids: Ints) -> list[int]:
-        """Count a step with traffic; return what has come back often enough and finds room, in order."""
-        if not self.waits(ids):
-            return []
+    def _back(self, ids: Ints, used: Floats | None) -> list[int]:
+        """Count a step with traffic; return what has come back often enough, the most used first."""
         here = np.zeros(len(self._added), np.bool_)
         here[ids] = True
         of, numbers = map(np.array, self._waiters)
-        seen = np.unique(numbers[here[of]])
-        times = self._longer_times()
+        mine = here[of]
+        of, numbers = of[mine], numbers[mine]
+        times, seen = self._longer_times(), np.unique(numbers)
         times[seen] = np.minimum(times[seen] + 1, RETURNS)
-        found, series, apart = list[int](), self.series, set[ScopeOrEdge]()
-        for number in seen[times[seen] == RETURNS].tolist():
-            about = self._waiting[number]
+        back = seen[times[seen] == RETURNS]
+        usage = np.bincount(numbers, np.bincount(ids, used, len(here))[of], len(times))[back]
+        ordered: list[int] = back[np.lexsort((back, -usage))].tolist()
+        return ordered
+
+    def _given(self, back: Sequence[int], names: Sequence[Path | Call]) -> list[int]:
+        """Return which of these get rows in this step: a few, and those of no service take all of them."""
+        left = self._most - self.series
+        room = max(left // GIVEN, _MOST_SERIES)
+        now, ever = Shares(), Shares(self._shares)
+        found, apart = list[int](), set[ScopeOrEdge]()
+        for number in back:
+            about, service = self._waiting[number], self._service_of(number, names)
             if isinstance(about, Edge) and about.target in self._number_of and about.target not in apart:
                 continue  # it would lead to what is not there
-            if series + _series_of(about) <= self._most:
-                series += _series_of(about)
+            series = _series_of(about)
+            if ever.allows(service, left, series) and now.take(service, min(room, left), series):
+                ever.take(service, left, series)
+                left, room = left - series, room - series
                 apart.add(about)
                 found.append(number)
+            if room <= 0:
+                break
         return found
+
+    def _service_of(self, number: int, names: Sequence[Path | Call]) -> str:
+        """Return the service of what was folded: the one that was first counted towards it."""
+        name = names[self._folded_by[number]]
+        path = name if isinstance(name, Path) else names[name.path]
+        assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+        return sender_of(path)
 
     def _unfold(self, numbers: list[int], names: Sequence[Path | Call]) -> None:
         """Give what was folded rows of its own, and let the paths and calls count towards these."""
         self.returned.append((len(self._order), numbers))
+        unfolded = np.zeros(len(self._waiting), np.bool_)
+        unfolded[numbers] = True
         for number in numbers:
             about = self._waiting[number]
+            service = self._service_of(number, names)
+            self._shares[service] = self._shares.get(service, 0) + _series_of(about)
             del self._row_of[about], self._number_of[about]
             self._place_here(about)
         ids, of = map(np.array, self._waiters)
-        back = np.isin(of, numbers)
-        self._waiters = array("q", ids[~back].tolist()), array("q", of[~back].tolist())
+        back = unfolded[of]
+        self._waiters = _numbers(ids[~back]), _numbers(of[~back])
         self._waits[ids[back]] = False
         self._waits[ids[~back]] = True
         self._adding = -1
@@ -404,6 +441,7 @@ class FanOut:
             self._row_of[about] = row = self._place_here(other)
             self._number_of[about] = len(self._waiting)
             self._waiting.append(about)
+            self._folded_by.append(self._adding)
         if row is not None:
             if self._adding >= 0 and about in self._number_of:
                 for into, number in zip(self._waiters, (self._adding, self._number_of[about]), strict=True):

@@ -190,17 +190,17 @@ class StepFanning:
         if others:
             yield StepRun(others, made.sums[:-1], made.costs[:-1])
         for late in run[-1].late:
-            last.late += self._fanned_out([late], self._amounts([late])).steps
+            last.late += self._fanned_out([late], self._amounts([late], late=True)).steps
         yield StepRun([last], made.sums[-1:], made.costs[-1:])
 
-    def _amounts(self, run: Sequence[Counted]) -> _Amounts:
+    def _amounts(self, run: Sequence[Counted], *, late: bool = False) -> _Amounts:
         """Return the amounts of paths and calls in each step; those of the first get rows."""
         folded = self._fan_out.folded
         start, first = run[0]
         if first is not None:
             ids, sums = first.counts.sums.listed()
             # of this step alone: what is known of later steps depends on how far each source was read
-            self._fan_out.add(self._names, ids, sums[:, COLUMN[Measure.REQUESTS]])
+            self._fan_out.add(self._names, ids, sums[:, COLUMN[Measure.REQUESTS]], late=late)
             self._value_rows.add(list(self._values), first.values.listed()[0])
         opened = [(at, opened) for at, (_, opened) in enumerate(run) if opened is not None]
         ids, step, sums = self._merged([(at, step.counts.sums) for at, step in opened], len(SUMMED))
@@ -230,8 +230,8 @@ class StepFanning:
         self._fan_out.add_costs(self._names, ids[priced])
         if self._fan_out.folded and not folded:
             log.warning(
-                "too many series: new names that are used least are now counted as 'other', and beyond "
-                "rollup.max_series they stay so; raise it, or send fewer distinct names",
+                "too many series: new names that are used least are now counted as 'other' until they come "
+                "back and find room; raise rollup.max_series, or send fewer distinct names",
                 shard=self._fan_out.shard,
                 series=self._fan_out.series,
             )

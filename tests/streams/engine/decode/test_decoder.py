@@ -275,15 +275,49 @@ def test_a_new_name_that_comes_back_has_room_after_any_flood_of_names_that_do_no
     assert tables == sorted(tables), "of one that waited until its path had come back: other, then own"
 
 
-def test_many_names_that_come_back_fill_the_rest_and_no_more() -> None:
-    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50)))
+def coming_back(minutes: range, names: int, **other: object) -> list[bytes]:
+    """Names of functions, each with a request in every minute."""
     at = T0 - T0 % 60
-    decoded(
-        decoder, [event(ts=at + 60 * minute, function=f"f{n}") for minute in range(9) for n in range(200)]
-    )
-    kept = [path for path in decoder.paths.names if path.function != OTHER]
-    assert 50 <= len(kept) <= 50 + 3 * 5 + 1
+    return [
+        event(ts=at + 60 * minute, function=f"f{n}", **({"service": f"s{n}"} | other))
+        for minute in minutes
+        for n in range(names)
+    ]
+
+
+def kept(decoder: Decoder) -> list[str]:
+    """Functions with a path of their own, and a tenth that lost only their clients."""
+    return [path.function for path in decoder.paths.names if path.function != OTHER]
+
+
+def test_many_names_that_come_back_fill_the_rest_slowly_and_no_more() -> None:
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50)))
+    decoded(decoder, coming_back(range(9), 200))
+    assert 25 <= len(kept(decoder)) <= 25 + 5 + 9
+    decoded(decoder, coming_back(range(9, 60), 200))
+    assert len(kept(decoder)) == 50 + 5
     assert len(decoder.paths.names) <= 50 + 3 * 5 + 1
+
+
+def test_after_a_flood_of_names_that_come_back_for_minutes_a_new_name_has_room() -> None:
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=1000)))
+    decoded(decoder, coming_back(range(12), 1200))
+    decoded(decoder, [event(ts=T0 + 60 * minute, function="new") for minute in range(13, 13 + RETURNS)])
+    assert "new" in kept(decoder)
+
+
+def test_names_of_one_service_without_end_leave_room_for_those_of_another() -> None:
+    decoder = Decoder(Settings(rollup=RollupSettings(max_paths=100)))
+    for minute in range(0, 100, 10):
+        decoded(decoder, coming_back(range(minute, minute + 10), 200, service="s"))
+    assert len(kept(decoder)) <= 50 + 10 + 25
+    new = [event(ts=T0 + 60 * minute, function="new") for minute in range(101, 101 + RETURNS)]
+    restored = Decoder(Settings(rollup=RollupSettings(max_paths=100)))
+    restored.restore(decoder.snapshot())
+    for after in (decoder, restored):
+        decoded(after, new)
+        assert "new" in kept(after)
+    assert restored.snapshot() == decoder.snapshot()
 
 
 @pytest.mark.parametrize("cut", [1, 499, 502, 506, 511])

@@ -1,5 +1,6 @@
 """More names than a shard keeps series of."""
 
+import dataclasses
 import random
 from collections.abc import Sequence
 
@@ -191,6 +192,67 @@ def test_the_values_of_what_came_back_are_its_own(restart: int | None) -> None:
     assert found[-1]["service-900"] == 10.0
     assert found[3].get("service-900", 0.0) == 0.0
     assert found[-1]["1"] == 3 * (6 + 5) + 14, "the account has them all"
+
+
+ROOMY = 20_000
+BUSY = Path("aws", "2", "eu", "busy", "", "busy", "", "", "")
+CALM = Path("aws", "2", "eu", "calm", "", "calm", "", "", "")
+
+
+def flooded(flood: list[Path], of: range, ours: dict[Path, int], since: int, until: int) -> list[Block]:
+    """A flood of names with a request each in some steps, and names of our own ``since`` a step."""
+    blocks = []
+    for step in range(until):
+        used = dict.fromkeys(flood, 1) if step in of else {CALM._replace(function="known"): 1}
+        used |= ours if step >= since else {}
+        sums = np.zeros((len(used), len(SUMMED)))
+        sums[:, COLUMN[Measure.REQUESTS]] = list(used.values())
+        at, records = step * STEP, sum(used.values())
+        blocks.append(Block(SOURCES[0], 0, 1, step, at, 10, at + STEP, records, paths=list(used), sums=sums))
+    return [*blocks, Block(SOURCES[0], 0, 1, until, until * STEP, 10, (until + 1) * STEP, 0)]
+
+
+def steps_with(name: str, fed: list[Block], most: int, restart: int | None = None) -> list[int]:
+    """The steps in which a function has a row of its own."""
+    steps, found = Steps(SOURCES[:1], STEP, most), []
+    for number, entry in enumerate(fed):
+        if number == restart:
+            parts = steps.snapshot()
+            steps = Steps(SOURCES[:1], STEP, most)
+            steps.restore(parts)
+        found += [requests(steps, step) for step in steps.feed([entry])]
+    return [step for step, counts in enumerate(found) if name in functions(counts)]
+
+
+def test_after_a_flood_of_names_that_come_back_for_minutes_a_new_function_has_its_place() -> None:
+    fed = flooded([path(number) for number in range(1000)], range(12), {BUSY: 1}, since=13, until=20)
+    assert steps_with("busy", fed, ROOMY) == list(range(13 + RETURNS - 1, 20))
+
+
+@pytest.mark.parametrize("restart", [None, 8, 10])
+def test_in_a_flood_without_end_what_carries_traffic_has_its_place_in_five_steps(restart: int | None) -> None:
+    fed = flooded([path(number) for number in range(1000)], range(20), {BUSY: 30}, since=8, until=16)
+    assert steps_with("busy", fed, ROOMY, restart) == list(range(8 + RETURNS - 1, 16))
+
+
+def test_no_service_takes_all_places_however_long_it_sends_new_names() -> None:
+    flood = [CALM._replace(service="s", route=f"/{n}", function=f"f-{n}") for n in range(300)]
+    fed = flooded(flood, range(100), {CALM: 1}, since=60, until=68)
+    assert steps_with("calm", fed, 2000) == list(range(60 + RETURNS - 1, 68))
+
+
+def test_late_records_give_no_places() -> None:
+    *fed, end = flooded(
+        [path(number) for number in range(300)], range(RETURNS - 1), {}, since=9, until=RETURNS
+    )
+    late = [dataclasses.replace(block, sequence=block.sequence + RETURNS) for block in fed[: RETURNS - 1]]
+    late = [dataclasses.replace(block, watermark=RETURNS * STEP) for block in late]
+    steps = Steps(SOURCES[:1], STEP, 4000)
+    list(steps.feed(fed))
+    had = steps.series
+    assert had < 4000 // 2 + 80
+    list(steps.feed([*late, dataclasses.replace(end, sequence=2 * RETURNS - 1)]))
+    assert (steps.late, steps.series) == (300 * len(late), had)
 
 
 def test_folding_is_logged_once() -> None:
