@@ -98,7 +98,7 @@ class Decoder:
         settings = settings or Settings()
         self.paths = PathIds(settings.rollup.max_paths)
         self.calls = CallIds(settings.rollup.max_calls)
-        self.values = ValueKeys(settings.rollup.max_values)
+        self.values = ValueKeys(settings.rollup.max_values, self.paths)
         self.value_ids = ValueIds(self.paths, self.values)
         self._kinds = Kinds()
         self._reader = EventReader(settings.time.future)
@@ -298,7 +298,7 @@ class Decoder:
             raw=[records],
             call_bin=bins[LAYERS * n :],
             **calls,
-            **self._values([_values_of(event) for event in events], weight),
+            **self._values([_values_of(event) for event in events], weight, path, minutes),
         )
         fatal = [
             Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
@@ -353,10 +353,12 @@ class Decoder:
         }
         return columns, np.array([call.ms for call in calls], np.float64)
 
-    def _values(self, values: Sequence[dict[str, float]], weight: Floats) -> dict[str, Any]:
+    def _values(
+        self, values: Sequence[dict[str, float]], weight: Floats, path: Ints, minutes: Ints
+    ) -> dict[str, Any]:
         event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
         v = len(event)
-        keys = map(self.values.__getitem__, chain.from_iterable(values))
+        keys = self.values.look_up(chain.from_iterable(values), path[event], minutes[event])
         amounts = chain.from_iterable(map(dict.values, values))
         return {
             "value_event": event,

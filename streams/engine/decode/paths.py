@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from detectors.state.state import pack, unpack
 from streams.engine.decode.counted import EVERYTHING, canonical
 from streams.engine.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
-from streams.engine.decode.returning_names import GIVEN, ReturningNames, ScarcePlaces, open_places
+from streams.engine.decode.returning_names import Places
 
 OTHER: Final = "other"
 """The name that new names are folded into once there are too many."""
@@ -90,9 +90,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self.folded = 0  # look-ups whose names were folded
         self.most = most
         self.minute = 0  # of the record whose names are looked up, in event time
-        self._open = open_places(most)
-        self._returning = ReturningNames()
-        self._scarce = ScarcePlaces()
+        self._places = Places(most)
         self._folds = 0  # names that folding has made
         self._ids: dict[Name, int] = {}
         self._packed: dict[int, tuple[int, bytes]] = {}  # by the first name: how many, and their part
@@ -137,13 +135,8 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
 
     def _has_room(self, name: Name) -> bool:
         """Return whether a new name may have an id of its own."""
-        if (kept := len(self.names) - self._folds) < self._open:
-            return True
-        left = self.most - kept
-        if left <= 0 or not self._returning.add(self._text_of(name), self.minute):
-            return False
-        self._scarce.begin(self.minute, max(left // GIVEN, 1))
-        return self._scarce.take(self._sender_of(name), left)
+        kept = len(self.names) - self._folds
+        return self._places.take(kept, self._text_of(name), self._sender_of(name), self.minute)
 
     def of(self, name: Name) -> int:
         """Return the id of names that were put together from known ones; interns them."""
@@ -176,8 +169,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         found = {f"{self.kind}/{first}": part for first, (_, part) in self._packed.items()}
         if self._folds != self._folds_before():
             found[f"{self.kind}-folds"] = pack(f"{self.kind}-folds", VERSION, self._folds, {})
-        found |= self._scarce.snapshot(f"{self.kind}-given")
-        return found | self._returning.snapshot(f"{self.kind}-returning")
+        return found | self._places.snapshot(self.kind)
 
     def _folds_before(self) -> int:
         """Return the names that folding made in versions before 0.3, which folded only behind ``most``."""
@@ -197,8 +189,7 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
         self._folds = self._folds_before()
         if folds is not None:
             self._folds, _ = unpack(folds, f"{self.kind}-folds", VERSION, int)
-        self._returning.restore(f"{self.kind}-returning", parts)
-        self._scarce.restore(f"{self.kind}-given", parts)
+        self._places.restore(self.kind, parts)
 
 
 class PathIds(Interning[RawPath, Path]):

@@ -94,39 +94,53 @@ class Shares(dict[str, int]):
         return allowed
 
 
-class ScarcePlaces:
-    """The places that names which come back may have: a few in each minute, and nobody has all of them."""
+class Places:
+    """Which new names have places, of ``most``: half go to whoever comes, the others to names that come back.
 
-    def __init__(self) -> None:
-        self._minute = -1
-        self._left = 0  # places that this minute still gives
+    Each minute gives few of these, and no sender has more of them than it leaves to others. So a flood of
+    names, even of such as come back, takes hours and many senders to fill them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = open_places(most)
+        self._returning = ReturningNames()
+        self._minute = -1  # the newest that gave places
+        self._left = 0  # places that it still gives
         self._now, self._ever = Shares(), Shares()  # of those of this minute, and of all
 
-    def begin(self, minute: int, room: int) -> None:
-        """Begin a minute of event time, unless a later one has begun; it gives at most ``room`` places."""
-        if minute > self._minute:
-            self._minute, self._left, self._now = minute, room, Shares()
-
-    def take(self, who: str, left: int, places: int = 1) -> bool:
-        """Give places to ``who``, of all that are left; return whether they were given."""
-        if not self._ever.allows(who, left, places) or not self._now.take(who, self._left, places):
+    def take(self, kept: int, name: str, sender: str, minute: int) -> bool:
+        """Give a new name a place, beside ``kept`` others, if it may have one; return whether it has."""
+        if kept < self._open:
+            return True
+        left = self._most - kept
+        if left <= 0 or not self._returning.add(name, minute):
             return False
-        self._left -= places
-        return self._ever.take(who, left, places)
+        if minute > self._minute:
+            self._minute, self._left, self._now = minute, max(left // GIVEN, 1), Shares()
+        if not self._ever.allows(sender, left) or not self._now.take(sender, self._left):
+            return False
+        self._left -= 1
+        return self._ever.take(sender, left)
 
     def snapshot(self, kind: str) -> dict[str, bytes]:
-        """Return what was given as one part; none where nothing was."""
-        if not self._ever:
-            return {}
-        given = (self._minute, self._left, sorted(self._now.items()), sorted(self._ever.items()))
-        return {kind: pack(kind, _VERSION, given, {})}
+        """Return what came back and what was given; no part where nothing did."""
+        parts = self._returning.snapshot(f"{kind}-returning")
+        if self._ever:
+            given = (self._minute, self._left, sorted(self._now.items()), sorted(self._ever.items()))
+            parts[f"{kind}-given"] = pack(f"{kind}-given", _VERSION, given, {})
+        return parts
 
     def restore(self, kind: str, parts: Mapping[str, bytes]) -> None:
-        """Replace what was given by a snapshot; versions before 0.3 had none."""
+        """Replace both by those of a snapshot; versions before 0.3 gave whatever came back a place."""
+        self._returning.restore(f"{kind}-returning", parts)
         given = -1, 0, list[tuple[str, int]](), list[tuple[str, int]]()
-        if kind in parts:
+        if (part := parts.get(f"{kind}-given")) is not None:
             given, _ = unpack(
-                parts[kind], kind, _VERSION, tuple[int, int, list[tuple[str, int]], list[tuple[str, int]]]
+                part,
+                f"{kind}-given",
+                _VERSION,
+                tuple[int, int, list[tuple[str, int]], list[tuple[str, int]]],
             )
         self._minute, self._left, now, ever = given
         self._now, self._ever = Shares(now), Shares(ever)

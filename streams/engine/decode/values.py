@@ -1,6 +1,6 @@
 """Business values: the keys of ``values`` as small numbers, and the scopes that an amount belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,7 +9,8 @@ from detectors.model.array_types import Floats, Ints
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
 from detectors.state.state import pack, unpack
 from streams.engine.decode.event import MAX_NAME_BYTES
-from streams.engine.decode.paths import OTHER, Path, PathIds, cut
+from streams.engine.decode.paths import OTHER, Path, PathIds, cut, sender_of
+from streams.engine.decode.returning_names import Places
 from streams.engine.decode.touched import scope_of
 
 LARGEST: Final = 1e9
@@ -62,41 +63,54 @@ def parts_of(amounts: Floats) -> Floats:
 class ValueKeys(dict[str, int]):
     """Key as it is in an event -> number, for one source partition. Look-up interns.
 
-    At most ``most`` keys are kept apart; later ones share the key ``OTHER``. One of them is ``GB_SECONDS``,
-    early or late: without it, functions would cost nothing.
+    At most ``most`` keys are kept apart, with ``Places`` that services share; others share the key ``OTHER``.
+    One of them is ``GB_SECONDS``, early or late: without it, functions would cost nothing.
     """
 
     VERSION = 1
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, paths: PathIds) -> None:
         super().__init__()
         self.names: list[str] = []
         self.most = most
+        self._paths = paths
+        self._places = Places(most)
+        self._of = 0, 0  # the path and the minute of the record whose keys are looked up
+
+    def look_up(self, raw: Iterable[str], paths: Ints, minutes: Ints) -> Iterator[int]:
+        """Yield the numbers of keys, each of a record on a path in a minute of event time."""
+        for key, *self._of in zip(raw, paths.tolist(), minutes.tolist(), strict=True):
+            yield self[key]
 
     def __missing__(self, raw: str) -> int:
         """Intern a key in a form not seen before."""
         key = cut(raw) or OTHER
+        waits = False
         if key not in self.names:
-            kept = len(self.names) - (OTHER in self.names)
-            reserved = key != GB_SECONDS and GB_SECONDS not in self.names
-            if kept >= self.most - reserved:
-                key = OTHER
+            kept = len(self.names) - (OTHER in self.names) + (GB_SECONDS not in self.names)
+            if not (key in {GB_SECONDS, OTHER} or self._has_room(key, kept)):
+                key, waits = OTHER, kept < self.most
             if key not in self.names:
                 self.names.append(key)
         found = self.names.index(key)
         # a cache: neither a flood of keys nor long ones must fill memory
-        if len(self) < 2 * self.most and len(raw) <= MAX_NAME_BYTES:
+        if not waits and len(self) < 2 * self.most and len(raw) <= MAX_NAME_BYTES:
             self[raw] = found
         return found
 
+    def _has_room(self, key: str, kept: int) -> bool:
+        path, minute = self._of
+        return self._places.take(kept, key, sender_of(self._paths.names[path]), minute)
+
     def snapshot(self) -> dict[str, bytes]:
         """Return the keys."""
-        return {"values": pack("values", self.VERSION, self.names, {})}
+        return {"values": pack("values", self.VERSION, self.names, {}), **self._places.snapshot("values")}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the keys by those of a snapshot."""
         self.clear()
         self.names, _ = unpack(parts["values"], "values", self.VERSION, list[str])
+        self._places.restore("values", parts)
 
 
 class ValueIds:

@@ -13,6 +13,7 @@ import structlog
 
 from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import COLUMN, LATENCIES, SUMMED, Measure, value_of
+from detectors.model.stated import in_order, kept_levels
 from streams.engine.decode.paths import Call, Path
 from streams.engine.decode.values import COLUMNS, Value, scopes_of
 from streams.engine.measure.fan_out import FanOut, Latency, Times
@@ -258,8 +259,8 @@ class StepFanning:
             counted.records,
             self._fan_out.tags(counted.counts.tags),
             part_times,
-            levels=counted.levels,
-            changes=sorted(counted.changes),  # the interleaving of the sources changes nothing
+            levels=kept_levels(counted.levels),
+            changes=in_order(counted.changes),  # the interleaving of the sources changes nothing
             examples=counted.examples,
         )
 

@@ -11,6 +11,7 @@ from config.settings import MoneySettings
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import TABLE, Scope
+from detectors.model.stated import kept, kept_levels
 from streams.engine.decode.counted import counted
 from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.engine.decode.values import COLUMNS, Value, scopes_of
@@ -136,9 +137,9 @@ class BlockMaker:
             return made
         for block in made:
             block.records = summary.records
-        for name, level in summary.levels.items():
+        for name, level in kept_levels(summary.levels).items():
             made[shard_of(name.about, self._shards)].levels.append((name, level))
-        for change in summary.changes:
+        for change in kept(summary.changes):
             made[shard_of(change.about, self._shards)].changes.append(change)
         for example in summary.examples:
             for shard in shards_of(list(example.scopes), self._shards):

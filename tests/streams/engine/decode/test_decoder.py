@@ -306,6 +306,21 @@ def test_after_a_flood_of_names_that_come_back_for_minutes_a_new_name_has_room()
     assert "new" in kept(decoder)
 
 
+def test_keys_of_one_record_leave_room_for_those_of_another_service() -> None:
+    decoder = Decoder()
+    keys = {f"key-{n}": 1.0 for n in range(60)}
+    decoded(decoder, [event(ts=T0 + 60 * minute, service="flood", values=keys) for minute in range(30)])
+    assert 25 < len(decoder.values.names) <= 25 + 13
+    sales = [event(ts=T0 + 60 * minute, service="shop", values={"sales": 1}) for minute in range(30, 36)]
+    restored = Decoder()
+    restored.restore(decoder.snapshot())
+    for after in (decoder, restored):
+        columns, _ = decoded(after, sales)
+        named = [after.values.names[key] for key in columns.value_key.tolist()]
+        assert named == [OTHER] * (RETURNS - 1) + ["sales"] * 2
+    assert restored.snapshot() == decoder.snapshot()
+
+
 def test_names_of_one_service_without_end_leave_room_for_those_of_another() -> None:
     decoder = Decoder(Settings(rollup=RollupSettings(max_paths=100)))
     for minute in range(0, 100, 10):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from detectors.model.scope import Scope
-from detectors.model.stated import LevelName, StatedChange, StatedLevel
+from detectors.model.stated import MOST, LevelName, StatedChange, StatedLevel
 from streams.engine.decode.rejected import RejectReason
 from streams.engine.decode.touched import shard_of
 from streams.engine.measure.step import Step
@@ -65,6 +65,34 @@ def test_a_step_has_the_highest_level_of_its_samples_and_each_change_once(
     assert first.changes == [StatedChange(T0 + 3.0, PUT, "deploy", "42", "ci")]
     assert second.levels == {USED: StatedLevel(120.0)}
     assert second.changes == []
+
+
+def flood(bucket: int) -> list[bytes]:
+    """More levels and changes of one function than a bucket keeps, before and after those of others."""
+    ts, of = T0 + 10 * bucket, {"kind": "function", "name": "flood"}
+    levels = [sample(ts, 1, of=of, name=f"a-{(7 * n) % 2101}") for n in range(2101)]
+    changes = [change(ts, str((7 * n) % 2101), of=of) for n in range(2101)]
+    return [
+        *levels[bucket:],
+        *changes[bucket:],
+        sample(ts + 1, 9 - bucket, name="z"),
+        change(ts + 1, f"{bucket}"),
+    ]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("sizes", [(10**9,), (997, 13)])
+def test_levels_and_changes_of_one_scope_however_many_leave_out_none_of_another(
+    sizes: tuple[int, ...], whole: bool
+) -> None:
+    records = [request(T0), *flood(0), *reversed(flood(1)), request(T0 + 300)]
+    steps = steps_of(fed(records, sizes, restart=True, whole_steps=whole))
+    levels, changes = steps[0].levels, steps[0].changes
+    assert levels[LevelName(ACCOUNT, "z", "1")] == StatedLevel(9.0)
+    assert [change.version for change in changes if change.about == PUT] == ["0", "1"]
+    assert (len(levels), len(changes)) == (MOST, MOST)
+    flooded = sorted(f"a-{n}" for n in range(2101))[: MOST - 1]
+    assert {name.name for name in levels} == {*flooded, "z"}
 
 
 def test_they_count_no_request_and_make_no_scope() -> None:
