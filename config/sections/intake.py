@@ -50,7 +50,10 @@ class TimeSettings(Section):
 
 
 class RollupSettings(Section):
-    """Bounds on distinct names: beyond half of one, new names count as ``other`` until they come back."""
+    """Bounds on distinct names: beyond half of one, names count as ``other`` until they come back.
+
+    Each minute then gives few of the places that are left, and services share these.
+    """
 
     max_paths: Annotated[int, Field(ge=1, le=5_000_000)] = Field(
         50_000,

@@ -17,6 +17,7 @@ from streams.engine.decode.hashing import ODD
 from tests.attacks.attacked import Answer, Attacked, HonestSender, repeated
 
 NAMES: Final = 200_000
+RETURNING: Final = 15_000
 
 
 def post(daemon: Attacked, records: Iterable[Mapping[str, Any]]) -> Answer:
@@ -93,16 +94,44 @@ def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
             ]
             assert post(daemon, flood).status == 202
             assert daemon.get("/board/map").status == 200
-        for minute in range(1, 19):
-            at = begun + 60 * minute
-            assert daemon.send(*[honest.request(at + n) for n in range(20)]).status == 202
-        with honest:
-            honest.fills_a_minute()
-        honest.is_counted()
-        query = 'uneri_observed{kind="function",name="new-get",measure="requests",source_kind=""}'
-        answer = daemon.get("/api/v1/query_range", query=query, start=begun + 900, end=begun + 960, step=60)
-        assert b'"values":[[' in answer.body.replace(b" ", b""), answer.body
-        assert daemon.get("/board/map").status == 200
+        is_judged_within_minutes(daemon, honest, begun, range(1, 19))
+
+
+def test_names_that_come_back_for_minutes_take_no_place_of_a_new_function(
+    broker: str | None, tmp_path: Path
+) -> None:
+    """Places are never freed: those that a flood has, it keeps."""
+    with Attacked(tmp_path, broker) as daemon:
+        honest = HonestSender(daemon, "new")
+        begun = int(time.time()) // 60 * 60 - 1200
+        for minute in range(8):
+            flood = [
+                {
+                    "ts": begun + 60 * minute + n / NAMES,
+                    "service": f"s{n}",
+                    "function": f"f{n}",
+                    "route": f"r{n}",
+                }
+                for n in range(RETURNING)
+            ]
+            assert post(daemon, flood).status == 202
+        is_judged_within_minutes(daemon, honest, begun, range(8, 19))
+
+
+def is_judged_within_minutes(
+    daemon: Attacked, honest: HonestSender, begun: int, minutes: Iterable[int]
+) -> None:
+    """Assert that a function that is new after a flood has a series of its own a quarter of an hour later."""
+    for minute in minutes:
+        at = begun + 60 * minute
+        assert daemon.send(*[honest.request(at + n) for n in range(20)]).status == 202
+    with honest:
+        honest.fills_a_minute()
+    honest.is_counted()
+    query = 'uneri_observed{kind="function",name="new-get",measure="requests",source_kind=""}'
+    answer = daemon.get("/api/v1/query_range", query=query, start=begun + 900, end=begun + 960, step=60)
+    assert b'"values":[[' in answer.body.replace(b" ", b""), answer.body
+    assert daemon.get("/board/map").status == 200
 
 
 def test_short_of_processor_time_it_is_slow_and_not_stuck(broker: str | None, tmp_path: Path) -> None:
