@@ -358,11 +358,11 @@ class Decoder:
     ) -> dict[str, Any]:
         event = np.repeat(np.arange(len(values)), np.fromiter(map(len, values), np.int64, len(values)))
         v = len(event)
-        keys = self.values.look_up(chain.from_iterable(values), path[event], minutes[event])
+        keys = self.values.look_up([*chain.from_iterable(values)], path[event], minutes[event])
         amounts = chain.from_iterable(map(dict.values, values))
         return {
             "value_event": event,
-            "value_key": np.fromiter(keys, np.int64, v),
+            "value_key": np.array(keys, np.int64),
             "value": np.clip(np.fromiter(amounts, np.float64, v), -LARGEST, LARGEST) * weight[event],
         }
 

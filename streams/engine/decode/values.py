@@ -1,6 +1,7 @@
 """Business values: the keys of ``values`` as small numbers, and the scopes that an amount belongs to."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -77,10 +78,14 @@ class ValueKeys(dict[str, int]):
         self._places = Places(most)
         self._of = 0, 0  # the path and the minute of the record whose keys are looked up
 
-    def look_up(self, raw: Iterable[str], paths: Ints, minutes: Ints) -> Iterator[int]:
-        """Yield the numbers of keys, each of a record on a path in a minute of event time."""
-        for key, *self._of in zip(raw, paths.tolist(), minutes.tolist(), strict=True):
-            yield self[key]
+    def look_up(self, raw: Sequence[str], paths: Ints, minutes: Ints) -> list[int]:
+        """Return the numbers of keys, each of a record on a path in a minute of event time."""
+        found = list(map(self.get, raw, repeat(-1)))
+        if -1 in found:
+            for at in np.flatnonzero(np.array(found) < 0).tolist():
+                self._of = int(paths[at]), int(minutes[at])
+                found[at] = self[raw[at]]
+        return found
 
     def __missing__(self, raw: str) -> int:
         """Intern a key in a form not seen before."""

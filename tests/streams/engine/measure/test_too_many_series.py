@@ -241,6 +241,22 @@ def test_no_service_takes_all_places_however_long_it_sends_new_names() -> None:
     assert steps_with("calm", fed, 2000) == list(range(60 + RETURNS - 1, 68))
 
 
+@pytest.mark.parametrize("restarts", [{40}, {7, 8, 30, 61}])
+def test_a_restart_changes_nothing_of_what_a_service_has_taken(restarts: set[int]) -> None:
+    flood = [CALM._replace(service="s", route=f"/{n}", function=f"f-{n}") for n in range(300)]
+    steps = restarted = Steps(SOURCES[:1], STEP, 2000)
+    for number, entry in enumerate(flooded(flood, range(70), {BUSY: 2}, since=60, until=68)):
+        if number in restarts:
+            parts = restarted.snapshot()
+            restarted = Steps(SOURCES[:1], STEP, 2000)
+            restarted.restore(parts)
+        list(steps.feed([entry]))
+        if restarted is not steps:
+            list(restarted.feed([entry]))
+    assert restarted.scopes == steps.scopes
+    assert restarted.snapshot() == steps.snapshot()
+
+
 def test_late_records_give_no_places() -> None:
     *fed, end = flooded(
         [path(number) for number in range(300)], range(RETURNS - 1), {}, since=9, until=RETURNS
