@@ -70,14 +70,14 @@ class ReturningNames:
             self._minutes = {minute: bytearray(zlib.decompress(bits)) for minute, bits in minutes}
 
 
-class Shares(dict[str, int]):
+class PlaceShares(dict[str, int]):
     """How many places each of several has: nobody has more than are left for the others.
 
     So one alone may have half, a second a third of them, and there is a place for who comes last.
 
     Examples
     --------
-    >>> shares = Shares()
+    >>> shares = PlaceShares()
     >>> [who for left, who in zip((4, 3, 2, 2, 1), "aaaba") if shares.take(who, left)]
     ['a', 'a', 'b']
     """
@@ -107,7 +107,7 @@ class Places:
         self._returning = ReturningNames()
         self._minute = -1  # the newest that gave places
         self._left = 0  # places that it still gives
-        self._now, self._ever = Shares(), Shares()  # of those of this minute, and of all
+        self._now, self._ever = PlaceShares(), PlaceShares()  # of those of this minute, and of all
 
     def take(self, kept: int, name: str, sender: str, minute: int) -> bool:
         """Give a new name a place, beside ``kept`` others, if it may have one; return whether it has."""
@@ -117,7 +117,7 @@ class Places:
         if left <= 0 or not self._returning.add(name, minute):
             return False
         if minute > self._minute:
-            self._minute, self._left, self._now = minute, max(left // GIVEN, 1), Shares()
+            self._minute, self._left, self._now = minute, max(left // GIVEN, 1), PlaceShares()
         if not self._ever.allows(sender, left) or not self._now.take(sender, self._left):
             return False
         self._left -= 1
@@ -143,4 +143,4 @@ class Places:
                 tuple[int, int, list[tuple[str, int]], list[tuple[str, int]]],
             )
         self._minute, self._left, now, ever = given
-        self._now, self._ever = Shares(now), Shares(ever)
+        self._now, self._ever = PlaceShares(now), PlaceShares(ever)

@@ -28,7 +28,7 @@ from detectors.model.measures import (
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.engine.decode.paths import OTHER, Call, Path, sender_of
-from streams.engine.decode.returning_names import GIVEN, RETURNS, Shares, open_places
+from streams.engine.decode.returning_names import GIVEN, RETURNS, PlaceShares, open_places
 from streams.engine.decode.touched import (
     COST_SCOPES,
     PATH_EDGES,
@@ -165,7 +165,7 @@ class FanOut:
         self._waiting: list[ScopeOrEdge] = []  # those folded, by number
         self._number_of: dict[ScopeOrEdge, int] = {}  # of those that still are
         self._folded_by = array("q")  # by number: the first id that counts towards it
-        self._shares = Shares()  # by service, of the series of what came back
+        self._shares = PlaceShares()  # by service, of the series of what came back
         self._times = np.zeros(0, np.uint8)  # by number: steps with traffic, at most ``RETURNS``
         self._waiters = array("q"), array("q")  # ids, and numbers of what they count towards
         self._waits = np.zeros(0, np.bool_)  # by id: whether it is among them
@@ -294,7 +294,7 @@ class FanOut:
         """Return which of these get rows in this step: a few, and those of no service take all of them."""
         left = self._most - self.series
         room = max(left // GIVEN, _MOST_SERIES)
-        now, ever = Shares(), Shares(self._shares)
+        now, ever = PlaceShares(), PlaceShares(self._shares)
         found, apart = list[int](), set[ScopeOrEdge]()
         for number in back:
             about, service = self._waiting[number], self._service_of(number, names)
