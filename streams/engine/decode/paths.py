@@ -47,7 +47,7 @@ class Call(NamedTuple):
 
 
 def sender_of(path: Path) -> str:
-    """Return the service of a path as one text: what it takes, others cannot have."""
+    """Return the service of a path as one text: who shares places with others."""
     return "\x1f".join(path[:4])
 
 

@@ -291,7 +291,7 @@ class FanOut:
         return ordered
 
     def _given(self, back: Sequence[int], names: Sequence[Path | Call]) -> list[int]:
-        """Return which of these get rows in this step: a few, and those of no service take all of them."""
+        """Return which of these get rows in this step: few, and no service more than it leaves to others."""
         left = self._most - self.series
         room = max(left // GIVEN, _MOST_SERIES)
         now, ever = PlaceShares(), PlaceShares(self._shares)
