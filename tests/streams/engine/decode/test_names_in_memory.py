@@ -61,7 +61,9 @@ def test_the_table_of_compiled_code_has_room_for_usual_names() -> None:
 
 
 def test_long_operations_and_keys_are_understood_and_not_remembered() -> None:
-    kinds, keys = Kinds(), ValueKeys(MOST)
+    paths = PathIds(MOST)
+    assert paths[path_of(0, "of the record with the keys")] == 0
+    kinds, keys = Kinds(), ValueKeys(MOST, paths)
     assert kinds["put" + LONG] == WRITES
     assert keys["sales" + LONG] == keys["sales" + LONG + "y"] == 0
     assert not kinds
