@@ -1,6 +1,7 @@
 """Runs queries over the history in worker threads: few at a time, each for some seconds."""
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -51,6 +52,11 @@ class _Reading:
         self._view = view
         try:
             return question(view)
+        except Exception as error:
+            # Whoever waits for the answer is in the error's traceback and refers to it: all that was read
+            # would stay until a collection.
+            traceback.clear_frames(error.__traceback__)
+            raise
         finally:
             view.forget_recent()
 
@@ -105,9 +111,9 @@ class HistoryQueries:
         try:
             async with asyncio.timeout(self._patience.seconds):
                 await self._threads.acquire()
-                # A thread cannot be stopped: it keeps its turn. The task has no name here: with one, an error
-                # would refer to this frame and back: all that was read would stay until a collection.
-                return (await asyncio.wait({self._begin(self._place, question)}))[0].pop().result()
+                answering = self._begin(self._place, question)
+                await asyncio.wait({answering})  # a thread cannot be stopped: it keeps its turn
+                return answering.result()
         except TimeoutError as error:
             raise SlowHistoryError(
                 f"reading the history took longer than {self._patience.seconds:g} seconds; "
