@@ -134,6 +134,35 @@ def is_judged_within_minutes(
     assert daemon.get("/board/map").status == 200
 
 
+def test_long_names_that_never_come_back_fit_into_memory(broker: str | None, tmp_path: Path) -> None:
+    """What is counted is cut at 256 bytes; what is remembered of each record was not."""
+    with Attacked(tmp_path, broker) as daemon:
+        with HonestSender(daemon) as honest:
+            now = time.time()
+            for first in range(0, 30_000, 500):
+                assert daemon.send(*[long_named(now, n) for n in range(first, first + 500)]).status == 202
+            honest.fills_a_minute()
+        honest.is_counted()
+
+
+def long_named(at: float, number: int) -> dict[str, Any]:
+    """Return a request or, every tenth, a level, whose names are as long as compiled code reads them."""
+    name = f"{number}".ljust(1000, "x")
+    if number % 10 == 0:
+        of = {"kind": "function", "name": name}
+        return {"kind": "sample", "ts": at, "of": of, "name": name[:100], "value": 1, "limit": 2}
+    return {
+        "ts": at,
+        "service": name,
+        "route": name,
+        "function": name,
+        "client": {"name": name, "version": name, "tenant": name},
+        "tables": [{"name": name, "op": name}],
+        "values": {name: 1},
+        "joins": f"k{number} k{number // 2}",
+    }
+
+
 def test_short_of_processor_time_it_is_slow_and_not_stuck(broker: str | None, tmp_path: Path) -> None:
     with Attacked(tmp_path, broker) as daemon:
         with HonestSender(daemon) as honest, repeated(lambda _: slow(daemon.process), 0.05):

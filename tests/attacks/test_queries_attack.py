@@ -138,6 +138,36 @@ def test_hostile_queries_cost_neither_records_nor_the_daemon(broker: str | None,
     assert len(daemon.lines()) < 40
 
 
+def test_queries_of_a_month_over_all_series_at_once_fit_into_memory(
+    broker: str | None, tmp_path: Path
+) -> None:
+    """Of brackets in brackets, each holds a left side while its right one is worked out."""
+    everything = 'uneri_observed{name=~".*"}'
+    deep = "".join(f"({everything} + {n}) - (" for n in range(25)) + everything + ")" * 25
+    queries = ('{__name__=~".+"}', f"count({everything})", f"{everything} > uneri_upper", deep)
+    with Attacked(tmp_path, broker) as daemon:
+        with HonestSender(daemon) as honest:
+            now = time.time()
+            for first in range(0, 60_000, 20_000):
+                flood = [
+                    {"ts": now, "service": f"s{n}", "function": f"f{n}"} for n in range(first, first + 20_000)
+                ]
+                assert daemon.send(*flood).status == 202
+            daemon.wait(lambda: (daemon.status().get("watermark") or 0) > now + 60, "steps")
+
+            def ask(number: int) -> int:
+                end, step = time.time(), (3600, 21_600, 240)[number % 3]
+                times = {"start": str(end - 30 * 86_400), "end": str(end), "step": str(step)}
+                form = encoded(query=queries[number % len(queries)], **times)
+                return daemon.ask("/api/v1/query_range", form, FORM, timeout=90).status
+
+            with ThreadPoolExecutor(160) as pool:
+                assert set(pool.map(ask, range(160))) <= ANSWERS
+            assert daemon.get("/board/map").status == 200
+            honest.fills_a_minute()
+        honest.is_counted()
+
+
 def test_clients_that_leave_their_queries_leave_no_trace(tmp_path: Path) -> None:
     query = encoded(query='uneri_observed{name=~"(.*)*(.*)*x"} or {__name__=~".+"}').decode()
     head = f"GET /api/v1/query?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
