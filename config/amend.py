@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ruamel.yaml.events import DocumentEndEvent
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import MappingNode
 
 from config.settings import Settings
-from config.yaml_tree import parser, value_start
+from config.yaml_tree import Entry, KeyPath, parser, read_tree
 
 
 class Amendment(NamedTuple):
@@ -33,59 +33,44 @@ def amended(text: str, amendments: Mapping[str, Amendment]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     text = text.replace("\r\n", "\n")
     for key, amendment in amendments.items():
-        text = _amended(text, key.split("."), amendment)
+        text = _amended(text, tuple(key.split(".")), amendment)
     return text.replace("\n", newline)
 
 
-def _amended(text: str, path: list[str], amendment: Amendment) -> str:
-    """Change one setting where the parser finds it or, when it is not in the file, the nearest section."""
-    node = parser().compose(text)
-    key = node
-    in_braces, below = False, path
-    while below and (found := _child(node, below[0])):
-        in_braces = in_braces or node.flow_style
-        (key, node), below = found, below[1:]
-    if not below:
+def _amended(text: str, path: KeyPath, amendment: Amendment) -> str:
+    """Change one setting where it is or, when it is not in the file, in the nearest section."""
+    entries = read_tree(text).entries
+    if path in entries:
+        node = entries[path].value
         start, end = node.start_mark.index, node.end_mark.index
         if float(text[start:end]) == amendment.value:
             return text
         return _explained(text[:start] + str(amendment.value), text[end:], amendment.why)
-    if below == path and not in_braces and not getattr(node, "flow_style", False):
-        indent = node.start_mark.column if isinstance(node, MappingNode) else 0
-        return _appended(text, _block(path, amendment, indent))
-    return _inserted(text, key, node, below, amendment, in_braces=in_braces)
+    sections = [entries[path[:depth]] for depth in range(len(path)) if path[:depth] in entries]
+    in_braces = any(isinstance(entry.value, MappingNode) and entry.value.flow_style for entry in sections)
+    if len(sections) > 1 or in_braces:
+        return _inserted(text, sections[-1], path[len(sections) - 1 :], amendment, in_braces=in_braces)
+    indent = sections[0].value.start_mark.column if sections and sections[0].value.value else 0
+    return _appended(text, _block(path, amendment, indent))
 
 
-def _inserted(
-    text: str,
-    key: Node,
-    section: Node,
-    below: list[str],
-    amendment: Amendment,
-    *,
-    in_braces: bool,
-) -> str:
+def _inserted(text: str, section: Entry, below: KeyPath, amendment: Amendment, *, in_braces: bool) -> str:
     """Write a setting as the first of a section."""
-    if isinstance(section, MappingNode) and section.flow_style:
-        at = section.value[0][0].start_mark.index if section.value else section.start_mark.index + 1
-        setting = _in_braces(below, amendment)[1:-1] + (", " if section.value else "")
+    node = section.value
+    at, column = node.start_mark.index, node.start_mark.column
+    if in_braces:
+        setting = _in_braces(below, amendment)
+        if not isinstance(node, MappingNode):  # an empty section
+            return _explained(f"{text[:at]} {setting}", text[at:], amendment.why)
+        at = node.value[0][0].start_mark.index if node.value else at + 1
+        setting = setting[1:-1] + (", " if node.value else "")
         return _explained(text[:at] + setting, text[at:], amendment.why)
-    if in_braces:  # an empty section
-        at = value_start(text, key)
-        setting = f" {_in_braces(below, amendment)}"
-        return _explained(text[:at] + setting, text[at:], amendment.why)
-    if isinstance(section, MappingNode):  # the block begins with its first key
-        at, column = section.start_mark.index, section.start_mark.column
+    if isinstance(node, MappingNode):  # the block begins with its first key
         block = _block(below, amendment, column).lstrip()
         return f"{text[:at]}{block}\n{' ' * column}{text[at:]}"
-    at = text.find("\n", value_start(text, key))
+    at = text.find("\n", at)
     at = len(text) if at < 0 else at
-    return text[:at] + "\n" + _block(below, amendment, key.start_mark.column + 2) + text[at:]
-
-
-def _child(node: Node | None, name: str) -> tuple[Node, Node] | None:
-    pairs = node.value if isinstance(node, MappingNode) else ()
-    return next(((key, value) for key, value in pairs if key.value == name), None)
+    return text[:at] + "\n" + _block(below, amendment, section.key_place.column + 1) + text[at:]
 
 
 def _explained(before: str, after: str, why: str) -> str:
@@ -98,11 +83,11 @@ def _explained(before: str, after: str, why: str) -> str:
     return f"{above}{line_break}{indent}# {why}\n{line}{after}"
 
 
-def _in_braces(path: list[str], amendment: Amendment) -> str:
+def _in_braces(path: KeyPath, amendment: Amendment) -> str:
     return "".join(f"{{{name}: " for name in path) + str(amendment.value) + "}" * len(path)
 
 
-def _block(path: list[str], amendment: Amendment, indent: int) -> str:
+def _block(path: KeyPath, amendment: Amendment, indent: int) -> str:
     lines = [f"{' ' * (indent + 2 * depth)}{name}:" for depth, name in enumerate(path)]
     joined = "\n".join(lines)
     return f"{joined} {amendment.value}  # {amendment.why}"

@@ -2,25 +2,19 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from ruamel.yaml.nodes import MappingNode, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.sections.values import path_name
-from config.yaml_tree import KeyPath, Place, Problem, Tree, parser, read_tree
+from config.yaml_tree import Entry, Problem, Tree, is_empty, read_nodes, read_tree
 
 INCLUDE: Final = "include"
 MOST_FILES: Final = 20
 REMEDY: Final = "write the name of a file, or a list of names"
-
-
-class _Entry(NamedTuple):
-    """An entry of ``include``."""
-
-    value: Any
-    place: Place
 
 
 class Unreadable(Exception):  # noqa: N818 - a reason, reported where the file is included
@@ -52,57 +46,59 @@ def read_with_included(text: str, folder: Path, path: Path | None, read: Callabl
         Places in ``text`` have no file. Without data, if one of the files could not be read.
     """
     within = () if path is None else (os.path.realpath(path),)
-    return _Files(read).read(read_tree(text), folder, within)
+    files = _Files(read)
+    root = files.read(text, "", folder, within)
+    return Tree(None if files.broken else root, files.problems)
 
 
 class _Files:
     def __init__(self, read: Callable[[Path], str]) -> None:
         self._read = read
         self._count = 0
+        self.problems: list[Problem] = []
+        self.broken = False  # one of the files is missing from the document
 
-    def read(self, tree: Tree, folder: Path, within: tuple[str, ...]) -> Tree:
-        """Return a document over the files that it includes."""
-        if not isinstance(tree.data, dict) or INCLUDE not in tree.data:
-            return tree
-        below: Tree | None = None
-        broken = False
-        for entry in _entries(tree):
-            found = self._included(entry, folder, within)
-            if isinstance(found, Problem):
-                tree.problems.append(found)
-                broken = True
-            elif found.data is None and found.problems:
-                tree.problems += found.problems
-                broken = True
-            elif found.data is not None:
-                below = found if below is None else _over(below, found)
-        del tree.data[INCLUDE]
-        if broken:
-            tree.data = None
-        return tree if broken or below is None else _over(below, tree)
+    def read(self, text: str, file: str, folder: Path, within: tuple[str, ...]) -> Node | None:
+        """Return the root of a document over those of the files that it includes."""
+        root, problems = read_nodes(text, file)
+        self.problems += problems
+        if root is None:
+            self.broken |= bool(problems)
+            return None
+        if not isinstance(root, MappingNode):
+            if file and Tree(root, []).data is not None:
+                message = "the file holds no keys and values"
+                self._refuse(Problem(Entry(None, root).place, message, "begin with a section"))
+            return None if file else root
+        found = [self._included(entry, folder, within) for entry in _entries(root)]
+        return reduce(_over, [*filter(None, found), root])
 
-    def _included(self, entry: _Entry, folder: Path, within: tuple[str, ...]) -> Tree | Problem:
+    def _included(self, entry: Entry, folder: Path, within: tuple[str, ...]) -> Node | None:
         try:
-            path = folder / _checked(entry.value)
+            path = folder / _checked(Tree(entry.value, []).data)
             real = os.path.realpath(path)
             if real in within:
                 raise ValueError(f"{path} includes itself; remove the line in one of them")  # noqa: TRY301
             self._count += 1
             if self._count > MOST_FILES:
                 raise ValueError(f"more than {MOST_FILES} files; include fewer")  # noqa: TRY301
-            tree = read_tree(self._read(path))
+            text = self._read(path)
         except ValueError as error:
             message, _, remedy = str(error).partition("; ")
-            return Problem(entry.place, f"{INCLUDE}: {message}", remedy)
+            self._refuse(Problem(entry.place, f"{INCLUDE}: {message}", remedy))
         except Unreadable as error:
             if error.why is not None:
                 message = f"{INCLUDE}: {path} cannot be read: {error.why}"
-                return Problem(entry.place, message, "correct the name or its permissions")
-            tree = Tree("", problems=list(error.problems))
-        if tree.data is not None and not isinstance(tree.data, dict):
-            problem = Problem(tree.values[()], "the file holds no keys and values", "begin with a section")
-            tree = Tree("", problems=[problem])
-        return self.read(_placed(tree, str(path)), path.parent, (*within, real))
+                self._refuse(Problem(entry.place, message, "correct the name or its permissions"))
+            for problem in error.problems:
+                self._refuse(problem._replace(place=problem.place._replace(file=str(path))))
+        else:
+            return self.read(text, str(path), path.parent, (*within, real))
+        return None
+
+    def _refuse(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.broken = True
 
 
 def _checked(value: Any) -> str:
@@ -111,52 +107,26 @@ def _checked(value: Any) -> str:
     return path_name(value)
 
 
-def _entries(tree: Tree) -> Iterator[_Entry]:
-    value, path = tree.data[INCLUDE], (INCLUDE,)
-    if isinstance(value, list):
-        yield from (_Entry(name, tree.values[(*path, index)]) for index, name in enumerate(value))
-    else:
-        yield _Entry(value, tree.values[path])
+def _entries(root: MappingNode) -> list[Entry]:
+    """Take the names of files out of a document."""
+    include = next((Entry(*pair) for pair in root.value if pair[0].value == INCLUDE), None)
+    if include is None:
+        return []
+    root.value = [pair for pair in root.value if pair[0].value != INCLUDE]
+    if isinstance(include.value, SequenceNode):
+        return [Entry(None, name) for name in include.value.value]
+    return [include]
 
 
-def _placed(tree: Tree, file: str) -> Tree:
-    """Set the file of every place."""
-    for places in (tree.keys, tree.values):
-        for path, place in places.items():
-            places[path] = place._replace(file=file)
-    tree.problems = [problem._replace(place=problem.place._replace(file=file)) for problem in tree.problems]
-    return tree
-
-
-def _over(below: Tree, above: Tree) -> Tree:
-    replaced: set[KeyPath] = set()
-
-    def merged(under: Any, value: Any, path: KeyPath) -> Any:
-        if isinstance(under, dict) and path in above.empty:
-            above.empty.discard(path)
-            return under
-        if not isinstance(under, dict) or not isinstance(value, dict):
-            replaced.add(path)
-            return value
-        changed = {
-            key: merged(under[key], inner, (*path, key)) if key in under else inner
-            for key, inner in value.items()
-        }
-        return under | changed
-
-    def is_kept(path: KeyPath) -> bool:
-        return not any(path[:length] in replaced for length in range(1, len(path) + 1))
-
-    data = merged(below.data, above.data, ())
-    return Tree(
-        above.text,
-        data,
-        empty={path for path in below.empty if is_kept(path)} | above.empty,
-        commented={path: text for path, text in below.commented.items() if is_kept(path)} | above.commented,
-        keys={path: place for path, place in below.keys.items() if is_kept(path)} | above.keys,
-        values={path: place for path, place in below.values.items() if is_kept(path)} | above.values,
-        problems=[*below.problems, *above.problems],
-    )
+def _over(below: Node, above: Node) -> Node:
+    """Return mappings merged key by key; anything else is replaced, unless by nothing."""
+    if not isinstance(below, MappingNode) or not isinstance(above, MappingNode):
+        return below if isinstance(below, MappingNode) and is_empty(above) else above
+    pairs = {key.value: (key, value) for key, value in below.value}
+    for key, value in above.value:
+        _, replaced = pairs.get(key.value, (None, None))
+        pairs[key.value] = key, value if replaced is None else _over(replaced, value)
+    return MappingNode(above.tag, list(pairs.values()), above.start_mark, above.end_mark)
 
 
 def included_from(text: str, folder: Path) -> str:
@@ -167,13 +137,11 @@ def included_from(text: str, folder: Path) -> str:
     >>> included_from("include: base.yaml  # ours\n", Path("/etc/uneri"))
     'include: "/etc/uneri/base.yaml"  # ours\n'
     """
-    root = parser().compose(text)
-    pairs = root.value if isinstance(root, MappingNode) else ()
+    entries = read_tree(text).entries
     names = [
-        name
-        for key, value in pairs
-        if key.value == INCLUDE
-        for name in ([value] if isinstance(value, ScalarNode) else value.value)
+        entry.value
+        for path, entry in entries.items()
+        if path[:1] == (INCLUDE,) and isinstance(entry.value, ScalarNode)
     ]
     for name in reversed(names):
         whole = json.dumps(str((folder / name.value).absolute()), ensure_ascii=False)

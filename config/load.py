@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from config.bounded_read import read_bounded
 from config.include import INCLUDE, Unreadable, included_from, read_with_included
 from config.settings import Settings
-from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree
+from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree, is_empty
 
 LONGEST_SHOWN: Final = 40
 MOST_SHOWN: Final = 20  # problems of a file
@@ -83,7 +83,8 @@ def load_settings(path: str | Path | None, text: str | None = None) -> Settings:
         raise ConfigError(name, tree.problems)
     if not isinstance(tree.data, dict):
         message = f"the file holds {_shown(tree.data)}, not keys and values"
-        raise ConfigError(name, [Problem(tree.values[()], message, "begin with a section such as 'slack:'")])
+        place, remedy = tree.place(()), "begin with a section such as 'slack:'"
+        raise ConfigError(name, [Problem(place, message, remedy)])
     try:
         settings = Settings.model_validate(_fill_empty(tree.data, tree, ()), strict=True)
     except ValidationError as error:
@@ -148,7 +149,7 @@ def _fill_empty(data: Any, tree: Tree, path: KeyPath) -> Any:
     """Give a section without contents (``kafka:`` with its keys commented out) its defaults."""
     if isinstance(data, dict):
         return {key: _fill_empty(value, tree, (*path, key)) for key, value in data.items()}
-    if path in tree.empty and holds_keys(annotation_at(path)):
+    if is_empty(tree.entries[path].value) and holds_keys(annotation_at(path)):
         return {}
     return data
 
@@ -182,23 +183,23 @@ def _path(details: ErrorDetails) -> KeyPath:
 
 def _place(details: ErrorDetails, tree: Tree) -> Place:
     path, kind = _path(details), details["type"]
-    if details["input"] is None and path in tree.commented:
-        return tree.values[path]
-    if kind == "extra_forbidden" or (kind != "missing" and "[key]" in details["loc"]):
-        return tree.keys[path]
     if kind == "missing":
-        return tree.keys.get(path[:-1]) or _nearest(tree.values, path[:-1])
-    return _nearest(tree.values, path)
+        path = path[:-1]
+    of_key = kind in {"extra_forbidden", "missing"} or "[key]" in details["loc"]
+    return tree.place(path, of_key=of_key and not _commented(details, tree))
+
+
+def _commented(details: ErrorDetails, tree: Tree) -> str | None:
+    """Return the text that is meant for the value, but is a comment."""
+    entry = tree.entries.get(_path(details))
+    return entry.comment if entry and details["input"] is None else None
 
 
 def _words(details: ErrorDetails, tree: Tree) -> tuple[str, str]:
     """Return the message and the remedy of an error."""
     path, kind = _path(details), details["type"]
-    if details["input"] is None and path in tree.commented:
-        return (
-            f"{_dotted(path)} is empty",
-            f'text after # is a comment: write "{tree.commented[path]}" in quotes',
-        )
+    if comment := _commented(details, tree):
+        return f"{_dotted(path)} is empty", f'text after # is a comment: write "{comment}" in quotes'
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "missing":
@@ -254,12 +255,6 @@ def _remedy(path: KeyPath) -> str:
                 parts.append(f"default {default}")
             return ", ".join(parts)
     return "see docs/configuration.md"
-
-
-def _nearest(places: dict[KeyPath, Place], path: KeyPath) -> Place:
-    while path not in places:
-        path = path[:-1]
-    return places[path]
 
 
 def _dotted(path: KeyPath) -> str:

@@ -3,13 +3,12 @@
 import io
 import math
 import re
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.representer import SafeRepresenter
@@ -48,17 +47,54 @@ TOO_LONG: Final = Problem(
 )
 
 
-@dataclass
-class Tree:
-    """A document as plain values, and where each of them was written."""
+class Entry(NamedTuple):
+    """A value of a document as it is written, and its key if it has one."""
 
-    text: str
-    data: Any = None
-    empty: set[KeyPath] = field(default_factory=set)  # nothing was written: `slack:`
-    commented: dict[KeyPath, str] = field(default_factory=dict)  # because it is a comment: `channel: #uneri`
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
-    values: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    key: ScalarNode | None
+    value: Node
+
+    @property
+    def key_place(self) -> Place:
+        """The place of the key; that of the value if there is none."""
+        return _start(self.key or self.value)
+
+    @property
+    def place(self) -> Place:
+        """The place of the value; behind the colon if nothing is written there."""
+        return _start(self.value)
+
+    @property
+    def comment(self) -> str | None:
+        """The text that is missing because it is a comment: ``channel: #uneri``."""
+        mark = self.value.start_mark
+        found = _COMMENTED.match(mark.buffer, mark.index) if self.key and is_empty(self.value) else None
+        return found and found[1]
+
+
+class Tree:
+    """A document as plain values, and as it is written, by path. Nothing of either without a root."""
+
+    def __init__(self, root: Node | None, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.entries: dict[KeyPath, Entry] = {}
+        self.data: Any = None if root is None else self._read(None, root, ())
+
+    def place(self, path: KeyPath, *, of_key: bool = False) -> Place:
+        """Return the place of a value or its key; if it is not written, that of what it would be in."""
+        while path and path not in self.entries:
+            path, of_key = path[:-1], False
+        entry = self.entries.get(path)
+        if entry is None:
+            return Place(1, 1)
+        return entry.key_place if of_key else entry.place
+
+    def _read(self, key: ScalarNode | None, node: Node, path: KeyPath) -> Any:
+        self.entries[path] = Entry(key, node)
+        if isinstance(node, MappingNode):
+            return {name.value: self._read(name, value, (*path, name.value)) for name, value in node.value}
+        if isinstance(node, ScalarNode):
+            return _value(node)
+        return [self._read(None, item, (*path, index)) for index, item in enumerate(node.value)]
 
 
 _TAG: Final = "tag:yaml.org,2002:"
@@ -166,7 +202,14 @@ def read_tree(text: str) -> Tree:
     Never raises for the text: all mistakes are in ``problems``, in file order. After a syntax error the tree
     holds nothing else.
     """
-    tree = Tree(text)
+    return Tree(*read_nodes(text))
+
+
+def read_nodes(text: str, file: str = "") -> tuple[Node | None, list[Problem]]:
+    """Return the root of one YAML document, without keys that cannot be used, and all mistakes in it.
+
+    ``file`` is the name of a file that is included.
+    """
     node = problem = None
     try:
         if len(text) > MOST_CHARACTERS:
@@ -183,79 +226,81 @@ def read_tree(text: str) -> Tree:
             _place_of(text, error.position), f"character {character!r} is not allowed in YAML", "remove it"
         )
     if problem:
-        tree.problems.append(problem)
-    elif node is not None:
-        tree.data = _read(tree, node, ())
-        tree.problems.sort(key=lambda problem: problem.place.order)
-    return tree
+        return None, [problem._replace(place=problem.place._replace(file=file))]
+    problems: list[Problem] = []
+    if node is not None:
+        _check(node, file, problems)
+    return node, sorted(problems, key=lambda problem: problem.place.order)
 
 
-def _read(tree: Tree, node: Node, path: KeyPath) -> Any:
-    tree.values[path] = _start(node)
+def _check(node: Node, file: str, problems: list[Problem]) -> None:
+    """Take keys out that cannot be used, and write into the marks what the parser does not."""
+    node.start_mark.name = file
     if isinstance(node, MappingNode):
-        return _read_mapping(tree, node, path)
-    if isinstance(node, ScalarNode):
-        return _read_scalar(tree, node, path)
-    return [_read(tree, item, (*path, index)) for index, item in enumerate(node.value)]
+        used: dict[str, tuple[ScalarNode, Node]] = {}
+        for key, value in node.value:
+            key.start_mark.name = file
+            if wrong := _bad_key(key):
+                problems.append(Problem(_start(key), *wrong))
+            elif key.value in used:
+                message = f"key {key.value!r} is already on line {_start(used[key.value][0]).line}"
+                problems.append(Problem(_start(key), message, "keep one of them"))
+            else:
+                used[key.value] = key, value
+                if is_empty(value):
+                    value.start_mark = _behind_colon(key)
+                _check(value, file, problems)
+        node.value = list(used.values())
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            _check(item, file, problems)
+    elif isinstance(node, ScalarNode) and _meaning(node) == "float" and not math.isfinite(_float(node)):
+        problems.append(Problem(_start(node), f"{node.value} is not finite", "write a number"))
 
 
-def _read_mapping(tree: Tree, node: MappingNode, path: KeyPath) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        place = _start(key_node)
-        if wrong := _bad_key(key_node):
-            tree.problems.append(Problem(place, *wrong))
-            continue
-        key = key_node.value
-        if key in data:
-            first = tree.keys[(*path, key)]
-            tree.problems.append(
-                Problem(place, f"key {key!r} is already on line {first.line}", "keep one of them")
-            )
-            continue
-        tree.keys[(*path, key)] = place
-        data[key] = _read(tree, value_node, (*path, key))
-        if (*path, key) in tree.empty:
-            index = value_start(tree.text, key_node)
-            tree.values[(*path, key)] = _place_after(tree.text, key_node, index)
-            if comment := _COMMENTED.match(tree.text, index):
-                tree.commented[(*path, key)] = comment[1]
-    return data
+def _behind_colon(key: ScalarNode) -> StringMark:
+    mark = key.end_mark
+    colon = _COLON.match(mark.buffer, mark.index)
+    between = colon[0] if colon else ""
+    column = len(between.rpartition("\n")[2]) + (0 if "\n" in between else mark.column)
+    index = mark.index + len(between)
+    return StringMark(mark.name, index, mark.line + between.count("\n"), column, mark.buffer, index)
 
 
-def value_start(text: str, key: Node) -> int:
-    """Return the index behind the colon of a key: the parser gives none where the value is empty."""
-    colon = _COLON.match(text, key.end_mark.index)
-    return colon.end() if colon else int(key.end_mark.index)
+def is_empty(node: Node) -> bool:
+    """Return whether nothing is written, which means null."""
+    return isinstance(node, ScalarNode) and _meaning(node) == "null" and not node.value
 
 
 def _bad_key(node: Node) -> tuple[str, str] | None:
     if not isinstance(node, ScalarNode):
         return "a key must be text", "check for a missing bracket or an extra colon"
-    meaning = str(node.tag).removeprefix(_TAG)
+    meaning = _meaning(node)
     if meaning == "str":
         return None
     read_as = {"bool": "yes or no", "null": "nothing", "operator": "a YAML operator"}.get(meaning, "a number")
     return f"key {node.value!r} reads as {read_as}, not as text", f'{_QUOTE}: "{node.value}"'
 
 
-def _read_scalar(tree: Tree, node: ScalarNode, path: KeyPath) -> Any:
-    meaning = str(node.tag).removeprefix(_TAG)
+def _meaning(node: ScalarNode) -> str:
+    return str(node.tag).removeprefix(_TAG)
+
+
+def _value(node: ScalarNode) -> str | float | bool | None:
+    meaning = _meaning(node)
     if meaning == "null":
-        if not node.value:
-            tree.empty.add(path)
         return None
     if meaning == "bool":
         return node.value.lower() in {"yes", "true", "on"}
     if meaning == "int":
         return int(node.value) if len(node.value) <= 30 else math.inf  # noqa: PLR2004  # out of every bound
     if meaning == "float":
-        number = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
-        if not math.isfinite(number):
-            tree.problems.append(Problem(_start(node), f"{node.value} is not finite", "write a number"))
-            return 0.0
-        return number
-    return node.value
+        return number if math.isfinite(number := _float(node)) else 0.0
+    return str(node.value)
+
+
+def _float(node: ScalarNode) -> float:
+    return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
 def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
@@ -277,15 +322,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str) -> Problem:
 
 def _start(node: Node | Event) -> Place:
     mark = node.start_mark
-    return Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-
-
-def _place_after(text: str, node: Node, position: int) -> Place:
-    """Return the place of a position behind a node, without scanning the file before it."""
-    mark, between = node.end_mark, text[node.end_mark.index : position]
-    if line_ends := between.count("\n"):
-        return Place(mark.line + 1 + line_ends, len(between) - between.rfind("\n"))
-    return Place(mark.line + 1, mark.column + 1 + len(between))
+    return Place(mark.line + 1, mark.column + 1, mark.name) if mark else Place(1, 1)
 
 
 def _place_of(text: str, position: int) -> Place:

@@ -234,7 +234,7 @@ def _yaml_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[Wrong]
         return [], [*wrong, Wrong(1, "not a list of labels; begin each with - start: 2026-01-31T08:00:00Z")]
     rows = []
     for number, entry in enumerate(entries):
-        line = tree.values[(*root, number)].line
+        line = tree.place((*root, number)).line
         if isinstance(entry, dict):
             rows.append((line, entry))
         else:

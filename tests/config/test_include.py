@@ -94,6 +94,16 @@ def test_every_mistake_is_reported_with_file_line_and_column_where_it_was_writte
     assert places == ["uneri.yaml:5:13", "uneri.yaml:7:10", "shared/base.yaml:2:3", "shared/base.yaml:3:18"]
 
 
+def test_the_mistakes_of_all_files_are_listed_when_one_of_them_cannot_be_read() -> None:
+    write(
+        twice="judge: {weeks: 2}\njudge: {weeks: 3}\n",
+        broken="time: {step:\n",
+        uneri="include: [broken.yaml, none.yaml, twice.yaml]\njudge:\n  weeks: 4\n  weeks: 5\n",
+    )
+    places = [line.partition(": ")[0] for line in refusal().splitlines()]
+    assert places == ["uneri.yaml:1:24", "uneri.yaml:4:3", "broken.yaml:2:1", "twice.yaml:2:1"]
+
+
 def test_what_no_setting_alone_shows_is_reported_at_the_value_that_contradicts() -> None:
     write(
         base="notify:\n  webhooks: [{name: pager, url: 'https://pager.example'}]\n",

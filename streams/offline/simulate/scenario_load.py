@@ -72,14 +72,12 @@ def _problem(tree: Tree, kind: str, loc: tuple[str | int, ...], message: str) ->
     path: tuple[str | int, ...] = ()
     for part in loc:
         # pydantic's path also holds the kind of an incident and "[key]", which the file does not
-        if (*path, part) in tree.values or (*path, part) in tree.keys:
+        if (*path, part) in tree.entries:
             path = (*path, part)
-    message = message.removeprefix("Value error, ")
+    place = tree.place(path, of_key=kind in ("extra_forbidden", "missing"))
     if kind == "extra_forbidden":
-        return Problem(tree.keys[path], f"unknown key {loc[-1]!r}", _REMEDY)
+        return Problem(place, f"unknown key {loc[-1]!r}", _REMEDY)
     if kind == "missing":
-        place = tree.keys.get(path) or tree.values.get(path) or Place(1, 1)
         return Problem(place, f"{loc[-1]!r} is missing", _REMEDY)
     where = ".".join(str(part) for part in path) or "the file"
-    place = tree.values.get(path) or tree.keys.get(path) or Place(1, 1)
-    return Problem(place, f"{where}: {message}", _REMEDY)
+    return Problem(place, f"{where}: {message.removeprefix('Value error, ')}", _REMEDY)
