@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
 from streams.engine.decode.rejected import RejectReason
@@ -15,15 +15,14 @@ from streams.ingest.formats.inputs import Input, converted
 from streams.ingest.formats.payloads import Payload, divided
 
 READ: Final = 1024 * 1024
-MOST: Final = 4 * READ
 """Bytes that are decompressed at a time: a hundred kilobytes of a file may become gigabytes."""
 
 BATCH_BYTES: Final = 256 * 1024
 _ENDS: Final = 8  # payloads at either end of a file that are asked for the times of its records
 
 
-def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> Iterator[bytes]:
-    """Yield the content of a file, ``most`` bytes at a time, starting ``skip`` (uncompressed) bytes into it.
+def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int | None = None) -> Iterator[bytes]:
+    """Yield the content of a file in parts of at most ``most`` bytes, from (uncompressed) byte ``skip`` on.
 
     The suffix of its name decides the compression; skipped bytes of a compressed file are decompressed all
     the same. ``raw`` is the file, opened at its beginning.
@@ -33,39 +32,17 @@ def decompress(file: Path, raw: BinaryIO, skip: int = 0, most: int = MOST) -> It
     OSError, EOFError, zstd.ZstdError
         When the file is damaged or truncated.
     """
-    if file.suffix not in {".gz", ".zst"}:
-        raw.seek(skip)
-        while data := raw.read(min(READ, most)):
-            yield data
-        return
-    for data in decompress_zstd(raw, most) if file.suffix == ".zst" else _gzip(raw, min(READ, most)):
-        if skip < len(data):
-            yield data[skip:] if skip else data
-        skip = max(0, skip - len(data))
-
-
-def _gzip(raw: BinaryIO, most: int) -> Iterator[bytes]:
-    stream = gzip.GzipFile(fileobj=raw)
-    while data := stream.read(most):
+    content = gzip.GzipFile(fileobj=raw) if file.suffix == ".gz" else _without_zstd(file, raw)
+    content.seek(skip)
+    while data := content.read(most or READ):
         yield data
 
 
-def decompress_zstd(raw: BinaryIO, most: int = MOST) -> Iterator[bytes]:
-    """Decompress frame by frame, ``most`` bytes at a time.
-
-    A truncated frame is an ``EOFError``; the reader of the library ignores it.
-    """
-    frame: zstd.ZstdDecompressor | None = None
-    while data := raw.read(READ // 8):
-        while data:
-            frame = frame or zstd.ZstdDecompressor()
-            yield frame.decompress(data, most)
-            while not (frame.eof or frame.needs_input):
-                yield frame.decompress(b"", most)
-            data = frame.unused_data if frame.eof else b""
-            frame = None if frame.eof else frame
-    if frame is not None:
-        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+def _without_zstd(file: Path, raw: BinaryIO) -> BinaryIO | zstd.ZstdFile:
+    if file.suffix != ".zst" or not raw.read(1):  # nothing has no frame, which would be an error
+        return raw
+    raw.seek(0)
+    return zstd.ZstdFile(raw)
 
 
 class PayloadRun(NamedTuple):
@@ -122,26 +99,7 @@ def _divided(file: Path, raw: BinaryIO, input_: Input) -> Iterator[Payload]:
             return input_.format.looks_like(content)
         return recognised(content, input_.formats) is not None
 
-    content = io.BufferedReader(_Parts(decompress_zstd(raw))) if file.suffix == ".zst" else raw
+    content = raw
+    if file.suffix == ".zst":
+        content = io.BufferedReader(_without_zstd(file, raw))  # type: ignore[type-var] # as a raw file
     return divided(content, claimed).payloads  # type: ignore[arg-type] # both are buffered readers
-
-
-class _Parts(io.RawIOBase):
-    """Parts read as one file."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._rest = memoryview(part)
-        copied, self._rest = self._rest[: len(into)], self._rest[len(into) :]
-        into[: len(copied)] = copied
-        return len(copied)

@@ -42,6 +42,13 @@ def test_several_zstd_frames_are_one_file(tmp_path: Path) -> None:
     assert read(file) == LINES
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_a_file_without_a_byte_has_no_records(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"events.ndjson{suffix}"
+    file.touch()
+    assert read(file) == []
+
+
 @pytest.mark.parametrize(
     ("suffix", "packed"), [(".gz", gzip.compress(PLAIN)), (".zst", zstd.compress(PLAIN))]
 )
