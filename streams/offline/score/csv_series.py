@@ -21,6 +21,7 @@ import numpy as np
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state import zstd
 from streams.engine.decode.parse import MILLISECONDS_FROM
+from streams.process.files.atomic_file import atomic_file
 from streams.process.times import LATEST
 
 COLUMNS: Final = ("timestamp", "value")
@@ -94,13 +95,8 @@ def write_verdicts(
     rows = zip(series.stamps, series.texts, middle, (score + 0.0).tolist(), alert.tolist(), kind, strict=True)
     lines = [f"{t},{v},{m},{s!r},{a:d},{k}\n" for t, v, m, s, a, k in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.unlink(missing_ok=True)  # a link, and its file would be overwritten
-        draft.write_text(HEADER + "".join(lines), encoding="utf-8", newline="")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_file(path, str(os.getpid())) as part:
+        part.write_text(HEADER + "".join(lines), encoding="utf-8", newline="")
 
 
 def unpacked_name(path: Path) -> str:
