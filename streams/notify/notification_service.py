@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
+from aiohttp import web
+
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer, CommandResult
 from alerting.incidents.digest_reporter import zone_of
@@ -21,10 +23,14 @@ from config.links import Links
 from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.watch.rankings import Hot
+from streams.notify.command_routes import ELSEWHERE, MemoRoutes, NoAnswerError, SilenceRoutes
+from streams.notify.incidents_route import incident_route, incidents_route
 from streams.notify.interactions import Interactions
+from streams.notify.labels_command import labels_route
 from streams.notify.messenger import SlackProbe, messenger
 from streams.notify.pipeline_status import PipelineStatus, delivery_status
 from streams.process.metrics import Metrics
+from streams.process.part import Part
 
 
 class _Running(NamedTuple):
@@ -37,7 +43,7 @@ class _Running(NamedTuple):
     handling: asyncio.Task[None]
 
 
-class NotificationService:
+class NotificationService(Part):
     """Decides who is notified, keeps messages until they are sent, and receives buttons and commands.
 
     All of its state is in the storage of the outbox, so a reload restarts this service alone: messages
@@ -108,8 +114,22 @@ class NotificationService:
         """Call ``notify`` whenever incidents, or the actions of people on them, have changed."""
         self._changed = notify
 
-    async def until_failed(self) -> None:
-        """Raise the error that ended a part of it."""
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of Slack, of incidents and labels, and of commands."""
+        return [
+            *self.interactions.routes(),
+            incidents_route(lambda: self.pipeline, lambda: self.links),
+            incident_route(lambda: self.pipeline, lambda: self.documents),
+            labels_route(lambda: None if self.pipeline is None else self.pipeline.labels),
+            *SilenceRoutes(lambda: self.pipeline, self.execute).routes(),
+            *MemoRoutes(lambda: self.pipeline, self.execute).routes(),
+        ]
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what raises the error that ended a part of it."""
+        return [self._raise_failure()]
+
+    async def _raise_failure(self) -> None:
         raise await self._failed.get()
 
     async def put(self, notices: Sequence[Notice], watermark: int | None) -> None:
@@ -131,6 +151,18 @@ class NotificationService:
             self._running.watch.record()
         if answer.result is CommandResult.DONE:
             self._changed()
+        return answer
+
+    async def execute(self, command: Command) -> Answer:
+        """Execute a command from a terminal or a page.
+
+        Raises
+        ------
+        NoAnswerError
+            When it does not run here.
+        """
+        if (answer := await self.command(command)) is None:
+            raise NoAnswerError(ELSEWHERE)
         return answer
 
     async def reload(self, settings: Settings) -> None:
@@ -200,7 +232,7 @@ class NotificationService:
             PipelineStatus(pipeline, settings, self._metrics),
             opened,
             self._watched(courier.run()),
-            self._watched(self.interactions.handle(pipeline, self._kept, self._leaders, self._changes)),
+            self._watched(self.interactions.handle(pipeline, self.execute, self._leaders, self._changes)),
         )
 
     async def _leave(self) -> None:
@@ -211,12 +243,6 @@ class NotificationService:
         running.courier.stop()
         await asyncio.gather(running.carrying, return_exceptions=True)
         await running.opened.aclose()
-
-    async def _kept(self, command: Command) -> Answer:
-        answer = await self.command(command)
-        if answer is None:
-            raise RuntimeError("the notification service does not run")
-        return answer
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

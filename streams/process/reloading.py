@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from config.reload import Reload, reload_of
 from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
+from streams.process.part import Part
 from streams.process.web.access import refuse_order
 from streams.process.web.answer_forms import json_of, refusal
 from streams.process.web.listen_address import AddressError
@@ -38,7 +39,7 @@ class ReloadAnswer(msgspec.Struct):
     restart: list[str]
 
 
-class Reloading:
+class Reloading(Part):
     """Executes requests to reload, one at a time.
 
     Parameters
@@ -77,8 +78,11 @@ class Reloading:
         """The settings in force."""
         return self._settings
 
-    async def run(self) -> None:
-        """Reload whenever it is asked for, until cancelled."""
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what reloads whenever it is asked for."""
+        return [self._run()]
+
+    async def _run(self) -> None:
         while True:
             asked = await self._asked.get()
             outcome = await self._reload()

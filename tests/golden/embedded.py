@@ -66,7 +66,7 @@ class Player:
     async def command(self, kind: CommandKind, **more: Any) -> None:
         """Execute a person's command."""
         name = f"{kind}-golden"
-        await self.daemon._command(Command(id=name, kind=kind, at=int(self.now), by="U0ANA", **more))
+        await self.daemon.delivery.execute(Command(id=name, kind=kind, at=int(self.now), by="U0ANA", **more))
 
     async def silence(self) -> None:
         """Silence what never happens, for years."""

@@ -12,23 +12,20 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from aiohttp import web
 from faust.types import TP
 
-from config.capacity import Capacity, read_limits_of
+from config.capacity import read_limits_of
 from config.load import ConfigError
 from config.reload import Reload
 from config.secret import SecretError, passphrase_in, text_in
 from config.settings import KafkaSettings, Settings
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave_group, wait_for_kafka
-from streams.drivers.kafka.board.board_service import KafkaBoard
 from streams.drivers.kafka.board.history_keeping import HistoryKeeping
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
@@ -51,7 +48,7 @@ from streams.drivers.kafka.stage_host import (
     vital_tasks,
 )
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
-from streams.drivers.kafka.status import ahead, queues, readings, status_of
+from streams.drivers.kafka.status import HostedStages
 from streams.drivers.kafka.topics import (
     Topic,
     TopicError,
@@ -64,19 +61,23 @@ from streams.drivers.kafka.topics import (
 from streams.drivers.kafka.watermark_alignment import WatermarkAlignment
 from streams.ingest.formats.envelopes.confluent import SchemaId, SchemasAtHand
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.limits.keeper import LimitsKeeper, limits_status
-from streams.ingest.registry.registry import Registry, registry_status
+from streams.ingest.limits.keeper import LimitsKeeper
+from streams.ingest.registry.registry import Registry
 from streams.ingest.registry.registry_client import RegistryError
 from streams.notify.interactions import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
+from streams.process.part import Parts
 from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog, guard
 from streams.process.web.http_server import HttpServer, ListenError
 from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.screens.openapi.document import openapi_route
+
+if TYPE_CHECKING:
+    from streams.drivers.kafka.board.board_service import KafkaBoard
 
 CHECKPOINT_SECONDS: Final = 5.0
 AT_ONCE: Final = 256 * 1024
@@ -122,21 +123,17 @@ class KafkaDaemon:
         given = settings.sources.registry
         self._registry = Registry(given) if given is not None and reads else None
         self._address = listen_address_of(settings, intake=INTAKE in roles)
+        self._access = self._address.access(self.metrics.web_refused)
         self._limits = LimitsKeeper(settings)
         self._tokens = self._address.tokens  # as the newest reload read them
         self._github_secret = ""
-        self._host: StageHost | None = None  # once Kafka has answered
+        self._stages = HostedStages(lambda: self._settings, self._registry)
         self._takeovers: Takeovers | None = None
         self._delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
         self._board: KafkaBoard | None = None
         if BOARD in roles:
-            self._board = KafkaBoard(settings, kafka, lambda: self._settings, lambda: self._delivery.links)
-            self._delivery.board = self._board
-            steps = TP(self._topics.steps, 0)
-            self._keeping = HistoryKeeping(
-                settings.history, kafka.shards, self.metrics, lambda: self._open_runner(steps)
-            )
+            self._board, self._keeping = self._board_role()
         self._credentials = _credentials(kafka)
         self.reloading = Reloading(
             settings,
@@ -145,27 +142,27 @@ class KafkaDaemon:
             apply=self._apply,
             failed=self.metrics.reload_failed,
         )
-        self._access = self._address.access(self.metrics.web_refused)
-        if self._board is not None:
-            self._access.sessions.await_key()
         self._intake: KafkaIntake | None = None
         if INTAKE in roles:
-            self._intake = KafkaIntake(
-                settings, kafka, self.metrics, self._address, lambda: self._tokens, schemas=self._registry
-            )
+            self._intake = KafkaIntake(settings, kafka, self.metrics, self._address, schemas=self._registry)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
+        parts = (
+            self.reloading,
+            self._limits if "detect" in roles else None,
+            self._registry,
+            self._intake,
+            self._keeping,
+            self._board,
+            self._stages,
+            self._delivery,
+        )
+        self._parts = Parts(part for part in parts if part is not None)
         self._web = HttpServer(
             settings.web.listen,
             self.status,
             self._not_ready,
             self.metrics.registry,
-            [
-                *(self._intake.routes() if self._intake else ()),
-                *self._delivery.routes(),
-                *self._board_routes(),
-                *self.reloading.routes(),
-                openapi_route(),
-            ],
+            [*self._parts.routes(), openapi_route()],
             unhealthy=watchdog.reason,
             refresh=self._refresh,
             access=self._access,
@@ -179,11 +176,11 @@ class KafkaDaemon:
         """
         port = await self._web.start()
         if self._intake is not None:
-            await self._intake.start()
+            await self._intake.start(port)
         if note := self._address.warning():
             log.warning(note)
-        guarding = start_vital(guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe))
-        reloading = start_vital(self.reloading.run())
+        guarding = guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe)
+        working = [start_vital(work) for work in (guarding, *self._parts.work())]
         try:
             if await wait_for_kafka(self._kafka, stopping):
                 present = await asyncio.to_thread(self._verified)
@@ -209,8 +206,8 @@ class KafkaDaemon:
             await self._web.stop()
             if self._intake is not None:
                 await self._intake.stop()
-            guarding.cancel()
-            reloading.cancel()
+            for task in working:
+                task.cancel()
 
     @property
     def _has_stages(self) -> bool:
@@ -233,19 +230,27 @@ class KafkaDaemon:
     async def _apply(self, reload: Reload) -> None:
         self._settings = reload.settings
         self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
-        if reload.judges_otherwise and self._host is not None:
-            await self._host.replace_stages(("detect", "incidents"))
-        self._limit(self._limits.capacity)
+        if reload.judges_otherwise and self._stages.host is not None:
+            await self._stages.host.replace_stages(("detect", "incidents"))
+        self._stages.limit(self._limits.capacity)
         await self._delivery.reload(reload.settings)
         self._access.replace_tokens(self._tokens)
         if self._intake is not None:
-            self._intake.use_secret(self._github_secret)
+            self._intake.use(self._tokens, self._github_secret)
 
-    def _board_routes(self) -> list[web.RouteDef]:
-        if self._board is None:
-            return []
-        incidents = self._delivery.incident_service(lambda: self._settings)
-        return self._board.routes(self._access, incidents, self.metrics.commands)
+    def _board_role(self) -> tuple["KafkaBoard", HistoryKeeping]:
+        from streams.drivers.kafka.board.board_service import KafkaBoard
+
+        def current() -> Settings:
+            return self._settings
+
+        board = KafkaBoard(self._kafka, current, self._delivery, self._access, self.metrics.commands)
+        self._delivery.board = board
+        steps = TP(self._topics.steps, 0)
+        keeping = HistoryKeeping(
+            self._settings.history, self._kafka.shards, self.metrics, lambda: self._open_runner(steps)
+        )
+        return board, keeping
 
     @asynccontextmanager
     async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
@@ -263,7 +268,7 @@ class KafkaDaemon:
         records = FencedStore(
             self._topics.checkpoints, partitions, options, hanging=HangingTransactions(self._kafka)
         )
-        async with self._board.run(records, partitions, options, self._access, commands=commands):
+        async with self._board.run(records, partitions, options, commands=commands):
             yield
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
@@ -280,7 +285,7 @@ class KafkaDaemon:
 
     async def _run_stages(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
         self._waits_for = "no partitions yet"
-        self._host = host = self._hosting(present)
+        self._stages.host = host = self._hosting(present)
         starting = asyncio.create_task(host.start())
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -303,7 +308,7 @@ class KafkaDaemon:
 
     async def _keep_limits(self) -> None:
         if "detect" in self._roles:
-            await self._limits.run(self._limit)
+            await self._limits.run(self._stages.limit)
 
     def _hosting(self, present: dict[str, Topic]) -> StageHost:
         settings, kafka, topics = self._settings, self._kafka, self._topics
@@ -327,8 +332,9 @@ class KafkaDaemon:
 
         checkpoints = KafkaCheckpoints(records)
         self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
+        self._parts.append(self._takeovers)
         alignment = WatermarkAlignment(
-            lambda stage: stage.rollup.watermark, self._other_watermarks, settings.time.ahead
+            lambda stage: stage.rollup.watermark, self._stages.other_watermarks, settings.time.ahead
         )
 
         def rolling_up(topic: str) -> Hosted:
@@ -402,96 +408,42 @@ class KafkaDaemon:
         return True
 
     async def _send(self, emission: Emission) -> asyncio.Future[Any]:
-        assert self._host is not None  # noqa: S101 - it opens stages
-        return await self._host.send(emission)
+        assert self._stages.host is not None  # noqa: S101 - it opens stages
+        return await self._stages.host.send(emission)
 
     def _open_runner(self, tp: TP) -> StageRunner | None:
-        return self._host.runners.get(tp) if self._host else None
+        return self._stages.runners.get(tp)
 
     @asynccontextmanager
     async def _watch_takeovers(self, shard: int) -> AsyncIterator[Send]:
-        assert self._host is not None and self._takeovers is not None  # noqa: S101, PT018 - it opens stages
+        assert self._takeovers is not None  # noqa: S101 - see ``_hosting``
         async with vital_tasks(self._takeovers.watch(shard)):
-            yield self._host.send
-
-    def _limit(self, capacity: Capacity) -> None:
-        """Go on with other limits at every shard of this process; shards that come later begin with them."""
-        for runner in self._host.runners.values() if self._host else ():
-            if isinstance(runner.stage, DetectStage):
-                runner.stage.detect.limit(capacity)
-
-    def _other_watermarks(self, ours: Collection[str]) -> list[int]:
-        """Return the watermarks of sources that other processes read, as the shards here know them."""
-        newest: dict[str, int] = {}
-        held: Counter[str] = Counter()
-        shards = [
-            runner.stage.detect.steps.levels
-            for runner in (self._host.runners.values() if self._host else ())
-            if isinstance(runner.stage, DetectStage)
-        ]
-        for levels in shards:
-            for source, watermark in levels.items():
-                held[source] += 1
-                newest[source] = max(newest.get(source, 0), watermark)
-        # idle at one shard means idle: its block may not have reached every shard yet
-        return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
+            yield self._send
 
     def _stepped(self, _: int) -> None:
         self._watchdog.heartbeat()  # a chunk of many steps holds the event loop but progresses
         self.metrics.steps.inc()
 
     async def _stuck(self) -> str | None:
-        return None if self._host is None else await self._host.stuck()
+        return None if self._stages.host is None else await self._stages.host.stuck()
 
     def _refresh(self) -> None:
         waiting = {} if self._intake is None else self._intake.queues()
-        if self._host is not None:
-            self.metrics.update(readings(self._host), queues(self._host) | waiting, time.time())
-        else:
-            self.metrics.update([], waiting, time.time())
+        self.metrics.update(self._stages.readings(), self._stages.queues() | waiting, time.time())
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
         self.metrics.ready.set(self._not_ready() is None)
-        self.metrics.clock_behind.set(self._ahead() is not None)
+        ahead = (self._intake and self._intake.sink.clocks.behind()) or self._stages.ahead()
+        self.metrics.clock_behind.set(ahead is not None)
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""
-        shown: dict[str, object] = {"driver": "kafka", "roles": ", ".join(self._roles)}
-        shown |= self.reloading.status()
-        if "detect" in self._roles:
-            shown |= limits_status(self._limits)
-        shown |= registry_status(self._registry)
-        if self._intake is not None:
-            shown |= self._intake.status()
-        if self._host is None:
-            return shown | ({"waits_for": self._waits_for} if self._waits_for else {})
-        if self._keeping is not None:
-            shown |= self._keeping.status()
-        if self._board is not None:
-            shown |= self._board.status()
-        takes_up = self._takeovers.status() if self._takeovers else {}
-        return shown | status_of(self._host, self._settings.judge) | self._delivery.status() | takes_up
+        shown = {"driver": "kafka", "roles": ", ".join(self._roles)} | self._parts.status()
+        return shown | (
+            {"waits_for": self._waits_for} if self._waits_for and self._stages.host is None else {}
+        )
 
     def _not_ready(self) -> str | None:
-        if self._waits_for:
-            return self._waits_for
-        opening = [] if self._host is None else self._host.opening
-        waiting = [] if self._host is None else [name for name in self._host.waiting if name != f"{BOARD}/0"]
-        trouble = self._registry and self._registry.trouble
-        reasons = (
-            None if self._intake is None else self._intake.sink.why_full(),
-            self._ahead(),
-            opening and f"the state of {', '.join(opening)} is being restored",
-            waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
-            self._delivery.not_ready(),
-            self._keeping and self._keeping.not_ready(),
-            self._board and self._board.not_ready(),
-        )
-        return "; ".join(reason for reason in reasons if reason) or None
-
-    def _ahead(self) -> str | None:
-        """Return that records come from the future, by the clock of this host or of Kafka."""
-        intake = None if self._intake is None else self._intake.sink.clocks.behind()
-        return intake or (None if self._host is None else ahead(self._host))
+        return self._waits_for or self._parts.not_ready()
 
 
 def _credentials(kafka: KafkaSettings) -> tuple[str, str]:

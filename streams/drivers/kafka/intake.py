@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
-from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 from prometheus_client import Counter
@@ -32,19 +31,15 @@ from streams.ingest.formats.format import Refused, refused_record
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.formats.trace_ids import trace_of
 from streams.ingest.receivers.checked_lines import CheckedLines, check_lines, within_limits
-from streams.ingest.receivers.http_receivers import HttpReceivers
-from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.payload_lines import line_reader
+from streams.ingest.receivers.receivers import Receivers
 from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.sender_shares import SenderShares
-from streams.ingest.receivers.tcp_receiver import TcpReceiver
 from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress
-from streams.process.web.tokens import Tokens
 
 ACK_SECONDS: Final = 8.0  # less than a stop waits for requests
 SLOWEST: Final = 512 * 1024  # bytes a second, for large requests
@@ -65,21 +60,8 @@ AT_ONCE: Final = 16
 log = structlog.get_logger("uneri.intake")
 
 
-class KafkaIntake:
-    """The receivers of one process.
-
-    Parameters
-    ----------
-    kafka
-        With a topic of requests.
-
-    Raises
-    ------
-    config.secret.SecretError
-        When a secret cannot be read.
-    streams.process.extras.MissingExtraError
-        When an extra is missing that the settings need.
-    """
+class KafkaIntake(Receivers):
+    """The receivers of one process; ``kafka`` has a topic of requests. Senders wait until Kafka answers."""
 
     def __init__(
         self,
@@ -87,7 +69,6 @@ class KafkaIntake:
         kafka: KafkaSettings,
         metrics: Metrics,
         address: ListenAddress,
-        tokens: Callable[[], Tokens],
         *,
         schemas: Schemas | None = None,
     ) -> None:
@@ -101,47 +82,9 @@ class KafkaIntake:
             dropped=metrics.dropped_letters,
         )
         inputs = Inputs(settings.sources, schemas)
-        self._handler = IngestHandler(
-            self.sink, inputs, metrics.intake_refused, metrics.skipped, at_once=AT_ONCE
-        )
-        self._receivers = HttpReceivers(self._handler, settings.sources)
-        self._url = address.url
-        self._tcp: TcpReceiver | None = None
+        super().__init__(self.sink, settings, inputs, address, metrics, at_once=AT_ONCE)
         self._producing: asyncio.Task[None] | None = None
-        if (listen := settings.web.tcp) is not None:
-            named = settings.web.tcp_source
-            tls = address.certificates
-            self._tcp = TcpReceiver(
-                listen,
-                self.sink,
-                line_reader(None if named is None else inputs.of(named)),
-                tokens,
-                tls.context if tls else None,
-                setting="web.tcp",
-            )
-        self._listen = listen
         self._topic = kafka.requests
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes for a web server."""
-        return self._receivers.routes()
-
-    def use_secret(self, secret: str) -> None:
-        """Verify webhooks by this secret from now on."""
-        self._receivers.use_secret(secret)
-
-    async def start(self) -> None:
-        """Listen for connections; senders must wait until Kafka answers.
-
-        Raises
-        ------
-        streams.process.web.http_server.ListenError
-            When it cannot listen.
-        """
-        if self._tcp is not None:
-            port = await self._tcp.start()
-            log.info("accepting lines", address=self._listen, port=port)
-        log.info("accepting events", url=f"{self._url}/events")
 
     def start_producing(self) -> asyncio.Task[None]:
         """Begin to write: the topic is there."""
@@ -151,8 +94,7 @@ class KafkaIntake:
     async def stop_accepting(self) -> None:
         """Accept no more requests, and close the connections when their records are written."""
         self.sink.close()
-        if self._tcp is not None:
-            await self._tcp.stop()
+        await super().stop_accepting()
 
     async def stop(self) -> None:
         """Close the producer; all requests have been answered."""
@@ -165,9 +107,13 @@ class KafkaIntake:
         """Return its part of ``uneri status``."""
         return {"intake": self.sink.why_full() or f"takes records, for the topic {self._topic}"}
 
+    def not_ready(self) -> str | None:
+        """Return why no records are accepted now, or that a clock is wrong."""
+        return "; ".join(filter(None, (self.sink.why_full(), self.sink.clocks.behind()))) or None
+
     def queues(self) -> dict[str, int]:
         """Return the waiting bytes."""
-        return {"request_bytes": self._handler.held, "unacknowledged_bytes": self.sink.held}
+        return {"request_bytes": self.handler.held, "unacknowledged_bytes": self.sink.held}
 
 
 class Producer(Protocol):

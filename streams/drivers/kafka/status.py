@@ -1,93 +1,152 @@
-"""Status and metrics of a running Kafka daemon."""
+"""The stages of a running Kafka daemon, as operators see them: status, readiness, metrics."""
 
 import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeVar
+
+from faust.types import TP
 
 from alerting.words.mrkdwn import clean
-from config.settings import JudgeSettings
+from config.capacity import Capacity
+from config.settings import Settings
 from streams.drivers.kafka.board.history_keeping import StepsStage
 from streams.drivers.kafka.notices import NotifyStage
-from streams.drivers.kafka.stage import Stage
+from streams.drivers.kafka.roles import BOARD
+from streams.drivers.kafka.stage import Stage, StageRunner
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
 from streams.engine.stages.dead_letter_limit import AHEAD
+from streams.ingest.registry.registry import Registry
 from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
+from streams.process.part import Part
+
+_S = TypeVar("_S")
 
 
-def status_of(host: StageHost, judge: JudgeSettings) -> dict[str, object]:
-    """Return the fields of ``uneri status``, without those that no role of this process knows."""
-    runners = host.runners
-    shown: dict[str, object] = {
-        "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
-        "lag": {runner.key: host.lag(tp, runner) for tp, runner in runners.items()},
-    }
-    stages = [runner.stage for runner in runners.values()]
-    rollups = [stage for stage in stages if isinstance(stage, RollupStage)]
-    detects = [stage for stage in stages if isinstance(stage, DetectStage)]
-    if rollups:
-        shown["records"] = sum(stage.records for stage in rollups)
-        shown["rejected"] = sum(stage.rejected for stage in rollups)
-        shown["not_judged"] = f"{max(stage.lateness.share for stage in rollups):.0%} of the last records"
-        shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
-    if detects:
-        shown["series"] = sum(stage.detect.series for stage in detects)
-        shown["baselines"] = baselines((stage.detect.ages() for stage in detects), judge)
-        shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
-    for stage in stages:
-        if isinstance(stage, IncidentsStage):
+class HostedStages(Part):
+    """The stages of this process; ``host`` is None until Kafka has answered.
+
+    ``current`` returns the configuration in force; ``registry`` is what stages may wait for.
+    """
+
+    def __init__(self, current: Callable[[], Settings], registry: Registry | None) -> None:
+        self._current = current
+        self._registry = registry
+        self.host: StageHost | None = None
+
+    @property
+    def runners(self) -> Mapping[TP, StageRunner]:
+        """The runners that are open, by partition."""
+        return {} if self.host is None else self.host.runners
+
+    def of(self, kind: type[_S]) -> Iterator[_S]:
+        """Yield the stages of one kind."""
+        return (runner.stage for runner in self.runners.values() if isinstance(runner.stage, kind))
+
+    def limit(self, capacity: Capacity) -> None:
+        """Go on with other limits at every shard of this process; shards that come later begin with them."""
+        for stage in self.of(DetectStage):
+            stage.detect.limit(capacity)
+
+    def other_watermarks(self, ours: Collection[str]) -> list[int]:
+        """Return the watermarks of sources that other processes read, as the shards here know them."""
+        newest: dict[str, int] = {}
+        held: Counter[str] = Counter()
+        shards = [stage.detect.steps.levels for stage in self.of(DetectStage)]
+        for levels in shards:
+            for source, watermark in levels.items():
+                held[source] += 1
+                newest[source] = max(newest.get(source, 0), watermark)
+        # idle at one shard means idle: its block may not have reached every shard yet
+        return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
+
+    def status(self) -> dict[str, object]:
+        """Return the fields of ``uneri status``, without those that no role of this process knows."""
+        if self.host is None:
+            return {}
+        runners = self.runners
+        shown: dict[str, object] = {
+            "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
+            "lag": {runner.key: self.host.lag(tp, runner) for tp, runner in runners.items()},
+        }
+        rollups, detects = list(self.of(RollupStage)), list(self.of(DetectStage))
+        if rollups:
+            shown["records"] = sum(stage.records for stage in rollups)
+            shown["rejected"] = sum(stage.rejected for stage in rollups)
+            shown["not_judged"] = f"{max(stage.lateness.share for stage in rollups):.0%} of the last records"
+            shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
+        if detects:
+            shown["series"] = sum(stage.detect.series for stage in detects)
+            ages = (stage.detect.ages() for stage in detects)
+            shown["baselines"] = baselines(ages, self._current().judge)
+            shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
+        for stage in self.of(IncidentsStage):
             shown["watermark"] = stage.watermark
             ongoing = [clean(incident.primary.sentence) for incident in stage.incidents.ongoing()]
             shown["open_incidents"] = first_of(ongoing, len(ongoing))
-        if isinstance(stage, NotifyStage):
-            shown.setdefault("watermark", stage.watermark)
-        if isinstance(stage, StepsStage):
-            shown.setdefault("watermark", stage.segments.until)
-    if not shown.get("watermark", True):
-        shown["watermark"] = None  # nothing was read yet
-    return shown
+        for notify in self.of(NotifyStage):
+            shown.setdefault("watermark", notify.watermark)
+        for steps in self.of(StepsStage):
+            shown.setdefault("watermark", steps.segments.until)
+        if not shown.get("watermark", True):
+            shown["watermark"] = None  # nothing was read yet
+        return shown
 
-
-def ahead(host: StageHost) -> str | None:
-    """Return which partitions have records that come from the future by their time stamps in Kafka."""
-    found = sorted(
-        f"{tp.topic}/{tp.partition}"
-        for tp, runner in host.runners.items()
-        if isinstance(runner.stage, RollupStage) and runner.stage.lateness.is_ahead
-    )
-    return f"{', '.join(first_of(found, len(found)))}: {AHEAD}" if found else None
-
-
-def readings(host: StageHost) -> list[StageReading]:
-    """Return the readings of each stage of this process for its metrics."""
-    now, progress_ages = time.monotonic(), host.stalls.progress_ages()
-    return [
-        StageReading(
-            host.role(tp),
-            host.partition(tp),
-            lag=host.lag(tp, runner),
-            watermark=watermark_of(runner.stage),
-            checkpoint_age=runner.checkpoint_age,
-            fetch_age=now - host.stalls.received_at[tp] if tp in host.stalls.received_at else None,
-            progress_age=progress_ages.get(tp),
-            series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
+    def not_ready(self) -> str | None:
+        """Return which stages are being restored, or wait, or have records from the future."""
+        if self.host is None:
+            return None
+        opening = self.host.opening
+        waiting = [name for name in self.host.waiting if name != f"{BOARD}/0"]
+        trouble = self._registry and self._registry.trouble
+        reasons = (
+            self.ahead(),
+            opening and f"the state of {', '.join(opening)} is being restored",
+            waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
         )
-        for tp, runner in host.runners.items()
-    ]
+        return "; ".join(reason for reason in reasons if reason) or None
 
+    def ahead(self) -> str | None:
+        """Return which partitions have records that come from the future by their time stamps in Kafka."""
+        found = sorted(
+            f"{tp.topic}/{tp.partition}"
+            for tp, runner in self.runners.items()
+            if isinstance(runner.stage, RollupStage) and runner.stage.lateness.is_ahead
+        )
+        return f"{', '.join(first_of(found, len(found)))}: {AHEAD}" if found else None
 
-def queues(host: StageHost) -> dict[str, int]:
-    """Return the sizes of the queues of this process."""
-    depth = host.queues()
-    for runner in host.runners.values():
-        stage = runner.stage
-        if isinstance(stage, DetectStage):
-            depth["open_steps"] = max(depth.get("open_steps", 0), stage.detect.steps.opened)
-        if isinstance(stage, IncidentsStage):
-            depth["steps_waiting_for_shards"] = stage.gather.waiting
-        if isinstance(stage, StepsStage):
-            depth["unwritten_history_bytes"] = stage.segments.held_bytes
-    return depth
+    def readings(self) -> list[StageReading]:
+        """Return the readings of each stage of this process for its metrics."""
+        if (host := self.host) is None:
+            return []
+        now, progress_ages = time.monotonic(), host.stalls.progress_ages()
+        return [
+            StageReading(
+                host.role(tp),
+                host.partition(tp),
+                lag=host.lag(tp, runner),
+                watermark=watermark_of(runner.stage),
+                checkpoint_age=runner.checkpoint_age,
+                fetch_age=now - host.stalls.received_at[tp] if tp in host.stalls.received_at else None,
+                progress_age=progress_ages.get(tp),
+                series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
+            )
+            for tp, runner in host.runners.items()
+        ]
+
+    def queues(self) -> dict[str, int]:
+        """Return the sizes of the queues of this process."""
+        depth = {} if self.host is None else self.host.queues()
+        for detect in self.of(DetectStage):
+            depth["open_steps"] = max(depth.get("open_steps", 0), detect.detect.steps.opened)
+        for incidents in self.of(IncidentsStage):
+            depth["steps_waiting_for_shards"] = incidents.gather.waiting
+        for steps in self.of(StepsStage):
+            depth["unwritten_history_bytes"] = steps.segments.held_bytes
+        return depth
 
 
 def watermark_of(stage: Stage) -> int | None:

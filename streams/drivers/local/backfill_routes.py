@@ -7,11 +7,12 @@ from aiohttp import web
 
 from streams.drivers.local.log_judge import LogJudge
 from streams.drivers.local.takeover import LearntFileError, read_learnt
+from streams.process.part import Part
 from streams.process.web.access import refuse_order
 from streams.process.web.answer_forms import TakeoverAnswer, TakingUpAnswer, json_of, refusal
 
 
-class BackfillRoutes:
+class BackfillRoutes(Part):
     """Routes for the daemon that has ``folder`` as its state."""
 
     def __init__(self, folder: Path, judge: LogJudge) -> None:

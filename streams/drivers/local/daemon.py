@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from aiohttp import web
+from filelock import FileLock
 
-from alerting.commands.command import Command
-from alerting.commands.dispatch import Answer
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.pipeline.pipeline import Pipeline
-from alerting.words.mrkdwn import clean
 from config.capacity import read_limits_of
 from config.load import ConfigError
 from config.reload import Reload
@@ -24,7 +21,6 @@ from config.settings import Settings
 from detectors.state.state import NewerStateError, StateError, why
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.backfill_routes import BackfillRoutes
-from streams.drivers.local.history_service import HistoryService
 from streams.drivers.local.line_inputs import Follow, StandardInput
 from streams.drivers.local.log_intake import LogIntake, LogSink
 from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
@@ -32,21 +28,15 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
 from streams.drivers.local.state_transfer import StateExport, drop_unfinished
 from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
-from streams.engine.stages.dead_letter_limit import AHEAD, DeadLetterLimitError
+from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.limits.keeper import LimitsKeeper, limits_status
-from streams.ingest.receivers.http_receivers import HttpReceivers
-from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.limits.keeper import LimitsKeeper
 from streams.ingest.receivers.payload_lines import line_reader
+from streams.ingest.receivers.receivers import Receivers
 from streams.ingest.receivers.sender_limits import SenderLimits
-from streams.ingest.receivers.tcp_receiver import TcpReceiver
-from streams.ingest.registry.registry import Registry, registry_status
-from streams.notify.command_routes import MemoRoutes, SilenceRoutes
-from streams.notify.incidents_route import incident_route, incidents_route
+from streams.ingest.registry.registry import Registry
 from streams.notify.interactions import slack_secrets
-from streams.notify.labels_command import labels_route
 from streams.notify.notification_service import NotificationService
-from streams.notify.pipeline_status import first_of
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.files.locks import FolderLockedError, lock_state
 from streams.process.files.state_folder import (
@@ -59,6 +49,7 @@ from streams.process.files.state_folder import (
 from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import configure_logs
 from streams.process.metrics import Metrics
+from streams.process.part import Parts
 from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import STUCK_SECONDS, Watchdog, guard
@@ -123,23 +114,19 @@ class LocalDaemon:
         read: Callable[[], Settings] | None = None,
         source: tuple[str | None, str | None] | None = None,
     ) -> None:
+        from streams.drivers.local.history_service import HistoryService
+
         self.settings = settings
         self.metrics = Metrics()
-        self._now = clock = clock or GuardedClock()
+        clock = clock or GuardedClock()
         self._address = listen_address_of(settings)
         self._limits = LimitsKeeper(settings, clock)
         self._tokens = self._address.tokens  # as the newest reload read them
         self._github_secret = ""
-        self.port = self.tcp_port = 0
+        self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
-        try:
-            # SQLite alone admits a second daemon until the first one writes.
-            self._lock = lock_state(state)
-        except (FolderLockedError, OpenFolderError) as error:
-            raise StartError(str(error)) from error
-        except OSError as error:
-            raise StartError(explain(error, state)) from error
+        self._lock = _locked(state)
         lost_outbox = lacks_outbox(state)
         try:
             check_whole(state)
@@ -174,9 +161,9 @@ class LocalDaemon:
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._history = HistoryService(
-            settings,
             lambda: self.reloading.settings,
             self.delivery,
+            self._access,
             self.metrics,
             lambda: self._judge.mark_changed(),  # noqa: PLW0108 - it is made later
         )
@@ -197,40 +184,41 @@ class LocalDaemon:
             now=clock,
         )
         self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
-        self._inputs = Inputs(settings.sources, self._registry)
+        inputs = Inputs(settings.sources, self._registry)
         sink = LogSink(self._intake)
-        self._handler = IngestHandler(sink, self._inputs, self.metrics.intake_refused, self.metrics.skipped)
-        self._receivers = HttpReceivers(self._handler, settings.sources, clock)
+        self._receivers = Receivers(sink, settings, inputs, self._address, self.metrics, clock=clock)
+        self._parts = Parts(
+            [
+                self._files,
+                sink,
+                self._receivers,
+                self._judge,
+                self._limits,
+                *([self._registry] if self._registry else []),
+                self._history,
+                self.delivery,
+                StateExport(state, self._store, self._rows, self._judge.by_clock),
+                BackfillRoutes(state, self._judge),
+                self.reloading,
+            ]
+        )
         self._web = HttpServer(
             settings.local.listen,
             self.status,
-            self._not_ready,
+            self._parts.not_ready,
             self.metrics.registry,
-            [
-                *self._receivers.routes(),
-                *self.delivery.interactions.routes(),
-                *self._history.routes(self._access),
-                incidents_route(lambda: self.delivery.pipeline, lambda: self.delivery.links),
-                incident_route(lambda: self.delivery.pipeline, lambda: self.delivery.documents),
-                labels_route(lambda: self.pipeline.labels),
-                *SilenceRoutes(lambda: self.delivery.pipeline, self._command).routes(),
-                *MemoRoutes(lambda: self.delivery.pipeline, self._command).routes(),
-                *StateExport(state, self._store, self._rows, self._judge.by_clock).routes(),
-                *BackfillRoutes(state, self._judge).routes(),
-                *self.reloading.routes(),
-                openapi_route(),
-            ],
+            [*self._parts.routes(), openapi_route()],
             unhealthy=self._watchdog.reason,
             refresh=self._refresh,
             access=self._access,
             certificates=self._address.certificates,
         )
-        lines = line_reader(source and self._inputs.of(*source))
+        lines = line_reader(source and inputs.of(*source))
         self._sources: list[Coroutine[Any, Any, object]] = [
             Follow(path, self._store, self._intake, lines=lines).run() for path in follow
         ]
-        self._input = StandardInput(stdin, self._intake, lines) if stdin is not None else None
-        self._tcp = self._tcp_receiver(sink)
+        if stdin is not None:
+            self._sources.append(self._read_input(StandardInput(stdin, self._intake, lines)))
 
     async def run(self) -> None:
         """Run until ``stop`` or the end of standard input, then shut down cleanly."""
@@ -255,10 +243,7 @@ class LocalDaemon:
                 self._other_version(f"the state of messages cannot be read: {why(error)}")
             ) from error
         self.port = await self._web.start()
-        log.info("accepting events", url=f"{self._address.url.rpartition(':')[0]}:{self.port}/events")
-        if self._tcp is not None:
-            self.tcp_port = await self._tcp.start()
-            log.info("accepting lines", address=f"{self.settings.local.tcp}", port=self.tcp_port)
+        await self._receivers.start(self.port)
         if note := self._address.warning():
             log.warning(note)
         tasks = [
@@ -266,35 +251,26 @@ class LocalDaemon:
             for work in (
                 self._judge.run(self.delivery.put),
                 guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
-                self.delivery.until_failed(),
-                self.reloading.run(),
                 self._limits.run(self._judge.engine.limit),
-                *self._history.work(),
+                *self._parts.work(),
                 *self._sources,
             )
         ]
-        if self._input is not None:
-            tasks.append(asyncio.create_task(self._read_input(self._input)))
         try:
             await self._until_stopped(tasks)
         finally:
             await self._shut_down(tasks)
-
-    def _tcp_receiver(self, sink: LogSink) -> TcpReceiver | None:
-        local = self.settings.local
-        if local.tcp is None:
-            return None
-        source = None if local.tcp_source is None else self._inputs.of(local.tcp_source)
-        tls = self._address.certificates
-        return TcpReceiver(
-            local.tcp, sink, line_reader(source), lambda: self._tokens, tls.context if tls else None
-        )
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline of a daemon that runs."""
         assert self.delivery.pipeline is not None  # noqa: S101 - it runs
         return self.delivery.pipeline
+
+    @property
+    def tcp_port(self) -> int:
+        """The port of lines over TCP, 0 while it does not listen."""
+        return self._receivers.tcp_port
 
     def stop(self) -> None:
         """Request a clean shutdown."""
@@ -343,16 +319,14 @@ class LocalDaemon:
         self._judge.engine.limit(self._limits.capacity)
         await self.delivery.reload(reload.settings)
         self._access.replace_tokens(self._tokens)
-        self._receivers.use_secret(self._github_secret)
+        self._receivers.use(self._tokens, self._github_secret)
 
     async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Close the inputs, judge the rest of the log, write the last checkpoint, send unsent messages."""
         judging, guarding, *inputs = tasks
         self._watchdog.stop_within(STOP_SECONDS)
-        self._history.stop()
         await self._web.stop()
-        if self._tcp is not None:
-            await self._tcp.stop()
+        await self._receivers.stop_accepting()
         for task in inputs:
             task.cancel()
         await asyncio.gather(*inputs, return_exceptions=True)
@@ -374,29 +348,7 @@ class LocalDaemon:
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""
-        ongoing = [clean(incident.primary.sentence) for incident in self._judge.engine.incidents.ongoing()]
-        return {
-            "driver": "local",
-            "records": self._judge.offset,
-            "lag": self._judge.lag,
-            "watermark": self._judge.engine.judged_until,
-            "not_judged": f"{self._judge.lateness.share:.0%} of the last records",
-            "series": self._judge.engine.series,
-            "baselines": self._judge.baselines(),
-            **self._judge.takeover.status(),
-            "open_incidents": first_of(ongoing, len(ongoing)),
-            **limits_status(self._limits),
-            **registry_status(self._registry),
-            **self._history.status(),
-            **self.delivery.status(),
-            **self.reloading.status(),
-        }
-
-    async def _command(self, command: Command) -> Answer:
-        answer = await self.delivery.command(command)
-        if answer is None:
-            raise web.HTTPServiceUnavailable
-        return answer
+        return self._parts.status()
 
     async def _stuck(self) -> str | None:
         self._files.check()  # ends the daemon: all it writes is lost
@@ -404,42 +356,17 @@ class LocalDaemon:
 
     def _refresh(self) -> None:
         queues = {
-            "request_bytes": self._handler.held,
+            "request_bytes": self._receivers.handler.held,
             "log_records": self._judge.lag,
             "log_bytes": self._store.log_bytes,
         }
         self.metrics.update([self._judge.reading()], queues, time.time())
-        self.metrics.ready.set(self._not_ready() is None)
-        self.metrics.clock_behind.set(self._ahead() is not None)
+        self.metrics.ready.set(self._parts.not_ready() is None)
+        self.metrics.clock_behind.set(self._judge.ahead() is not None)
         for file in (LOG_FILE, OUTBOX_FILE):
             self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
         self.metrics.state_free.set(self._store.free_bytes)
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
-
-    def _not_ready(self) -> str | None:
-        full = self._intake.why_full()
-        reasons = (
-            self._files.moved(),
-            full and f"too far behind: {full}",
-            self._ahead(),
-            self._judged_ahead(),
-            self.delivery.not_ready(),
-        )
-        return "; ".join(reason for reason in reasons if reason) or None
-
-    def _ahead(self) -> str | None:
-        """Return that records come from the future, by this host's clock."""
-        return self._intake.clocks.behind() or (AHEAD if self._judge.lateness.is_ahead else None)
-
-    def _judged_ahead(self) -> str | None:
-        """Return that event time is in the future, by this host's clock."""
-        ahead = self._intake.reached - self._now()
-        if ahead > self.settings.time.future:
-            return (
-                f"event time is {ahead:,.0f} s ahead of this host's clock, which was ahead when records "
-                "arrived: nothing is judged until it has caught up. Wait, or restore a backup of the state"
-            )
-        return None
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:
@@ -464,6 +391,15 @@ def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **o
             asyncio.run(main(watchdog))
 
     return _one_line(run, Path(settings.local.state))
+
+
+def _locked(state: Path) -> FileLock:
+    try:
+        return lock_state(state)  # SQLite alone admits a second daemon until the first one writes
+    except (FolderLockedError, OpenFolderError) as error:
+        raise StartError(str(error)) from error
+    except OSError as error:
+        raise StartError(explain(error, state)) from error
 
 
 def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File:

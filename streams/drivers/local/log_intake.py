@@ -23,6 +23,7 @@ from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.sender_shares import SenderShares
 from streams.process.logs import Recurring
+from streams.process.part import Part
 
 LIMIT: Final = "dead_letters"
 RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
@@ -208,17 +209,19 @@ class LogIntake:
                 return
 
 
-class LogSink:
+class LogSink(Part):
     """Appends the lines of receivers to the log."""
 
     def __init__(self, intake: LogIntake, unwritable: Recurring | None = None) -> None:
         self._intake = intake
         self._unwritable = unwritable or Recurring()  # when to log that
 
-    def why_full(self, sender: str) -> str | None:
-        """Return why no record of a sender is accepted now, None if they are."""
+    def why_full(self, sender: str | None = None) -> str | None:
+        """Return why no record of a sender, or of any, is accepted now; None if they are."""
         why = self._intake.why_full(sender)
         return why and f"too far behind: {why}"
+
+    not_ready = why_full
 
     async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
         """Append lines that are durable when this returns.

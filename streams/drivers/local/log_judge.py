@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from alerting.incidents.notice import Notice
+from alerting.words.mrkdwn import clean
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
@@ -23,14 +24,16 @@ from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
-from streams.engine.stages.dead_letter_limit import LateWatch
+from streams.engine.stages.dead_letter_limit import AHEAD, LateWatch
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
+from streams.notify.pipeline_status import first_of
 from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.logs import Recurring
 from streams.process.machine import HEAP
 from streams.process.metrics import Metrics, StageReading
+from streams.process.part import Part
 from streams.process.processor_clock import ProcessorClock
 from streams.process.watchdog import STUCK_SECONDS, StallDetector
 from streams.record.history.segments import Segments
@@ -73,7 +76,7 @@ class _Slow(msgspec.Struct):
     ends: int = 0  # processes that did so, one after the other
 
 
-class LogJudge:
+class LogJudge(Part):
     """The engine of the local driver, in a worker thread that gets one run of records at a time.
 
     A notice is durable in the outbox before the checkpoint that includes it is written, and its id is a
@@ -351,9 +354,37 @@ class LogJudge:
         self.changed = True
         self._arrived.set()
 
-    def baselines(self) -> dict[str, int]:
-        """Return the number of series by the length of their past."""
-        return baselines(self.engine.ages(), self._settings.judge)
+    def status(self) -> dict[str, object]:
+        """Return its part of ``uneri status``."""
+        ongoing = [clean(incident.primary.sentence) for incident in self.engine.incidents.ongoing()]
+        return {
+            "driver": "local",
+            "records": self.offset,
+            "lag": self.lag,
+            "watermark": self.engine.judged_until,
+            "not_judged": f"{self.lateness.share:.0%} of the last records",
+            "series": self.engine.series,
+            "baselines": baselines(self.engine.ages(), self._settings.judge),
+            **self.takeover.status(),
+            "open_incidents": first_of(ongoing, len(ongoing)),
+        }
+
+    def not_ready(self) -> str | None:
+        """Return that records, or event time, are ahead of this host's clock; None if neither is."""
+        return "; ".join(filter(None, (self.ahead(), self._judged_ahead()))) or None
+
+    def ahead(self) -> str | None:
+        """Return that records come from the future, by this host's clock."""
+        return self._intake.clocks.behind() or (AHEAD if self.lateness.is_ahead else None)
+
+    def _judged_ahead(self) -> str | None:
+        ahead = self._intake.reached - self._now()
+        if ahead > self._settings.time.future:
+            return (
+                f"event time is {ahead:,.0f} s ahead of this host's clock, which was ahead when records "
+                "arrived: nothing is judged until it has caught up. Wait, or restore a backup of the state"
+            )
+        return None
 
     def stuck(self) -> str | None:
         """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, STATE_LOCK
+from streams.process.part import Part
 
 FULL_BYTES: Final = 1 << 20  # free, or less
 _JOURNALS: Final = (f"{LOG_FILE}-wal", f"{OUTBOX_FILE}-wal")
@@ -136,7 +137,7 @@ def _is_full(folder: Path) -> bool:
     return disk.f_bavail * disk.f_frsize < FULL_BYTES or (disk.f_files > 0 and not disk.f_favail)
 
 
-class StateFiles:
+class StateFiles(Part):
     """The files of a state folder as they were opened: the number of an open file is not used again.
 
     Someone may delete, move or replace them, or their folder. Later writes are lost,
@@ -149,7 +150,7 @@ class StateFiles:
         files = {"the folder": folder} | {name: folder / name for name in names}
         self._opened = {name: (path, path.stat()) for name, path in files.items() if path.exists()}
 
-    def moved(self) -> str | None:
+    def not_ready(self) -> str | None:
         """Return which file is no longer at its path, None if all are."""
         for name, (path, opened) in self._opened.items():
             try:
@@ -163,7 +164,7 @@ class StateFiles:
 
     def check(self) -> None:
         """Raise ``MovedError`` when a file is no longer at its path."""
-        if moved := self.moved():
+        if moved := self.not_ready():
             raise (JournalGoneError if moved.startswith(_JOURNALS) else MovedError)(moved)
 
 

@@ -27,6 +27,7 @@ from streams.process.files.state_archive import (
     write_archive,
 )
 from streams.process.files.state_folder import LOG_FILE, OUTBOX_FILE, create_private
+from streams.process.part import Part
 from streams.process.web.access import refuse_order
 from streams.process.web.answer_forms import refusal
 
@@ -44,7 +45,7 @@ def drop_unfinished(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-class StateExport:
+class StateExport(Part):
     """Copies the files of the state, packs the copies, and sends them.
 
     First the log with its checkpoint, then the outbox: together they are the state that a daemon killed

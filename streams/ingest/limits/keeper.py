@@ -17,6 +17,7 @@ from config.yaml_tree import Place, Problem
 from streams.ingest.limits.lines import summary, trouble
 from streams.ingest.limits.reading import AwsError, PartReading, known_limits, merged, save_limits
 from streams.process.files.locks import FolderLockedError, locked_file
+from streams.process.part import Part
 
 CHECK_EVERY: Final = 60.0  # seconds; a changed limit is in force ten minutes after its reading
 READ_EVERY: Final = 86_400
@@ -34,7 +35,7 @@ def read_cloud(aws: AwsSettings) -> Sequence[PartReading]:
     return read_aws(aws)
 
 
-class LimitsKeeper:
+class LimitsKeeper(Part):
     """Keeps the limits of a daemon in use until there are newer ones.
 
     Parameters
@@ -87,10 +88,11 @@ class LimitsKeeper:
             await self._refresh(self._file, aws)
             self._load_changed(apply)
 
-    def status(self) -> list[str]:
-        """Return the known limits with their age, then the errors; one line each."""
+    def status(self) -> dict[str, object]:
+        """Return its part of ``uneri status``: the known limits with their age, then the errors."""
         lines = summary(self._settings.limits, self._known, self._clock())
-        return [*lines, *filter(None, (self._failure, self._fault))]
+        lines = [*lines, *filter(None, (self._failure, self._fault))]
+        return {"limits": lines} if lines else {}
 
     def _due(self) -> bool:
         failed = self._failure or any(part.error for part in self._known.parts)
@@ -152,12 +154,6 @@ class LimitsKeeper:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def limits_status(keeper: LimitsKeeper) -> dict[str, object]:
-    """Return their part of ``uneri status``; nothing when there are none."""
-    lines = keeper.status()
-    return {"limits": lines} if lines else {}
 
 
 async def _in_thread(call: Callable[[], Sequence[PartReading]]) -> Sequence[PartReading]:

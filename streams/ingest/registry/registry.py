@@ -13,6 +13,7 @@ from config.settings import RegistrySettings
 from streams.ingest.formats.envelopes.confluent import Schema, SchemaId, UnreadSchema
 from streams.ingest.registry.registry_client import TIMEOUT, RegistryClient, RegistryError
 from streams.process.extras import need
+from streams.process.part import Part
 
 MOST_KEPT: Final = 1000
 """Schemas kept for longer than a minute; the oldest make room for others."""
@@ -35,7 +36,7 @@ def _say(line: str) -> None:
     log.warning(line)
 
 
-class Registry:
+class Registry(Part):
     """Schemas by their ids, which never mean another schema. May be used by several threads.
 
     ``say`` gets a line when the registry cannot be reached, when the reason changes, and when it can again.
@@ -70,6 +71,10 @@ class Registry:
         """Why the registry cannot be reached; None if it can, or nobody needed it of late."""
         late = self._clock() - self._failed_at < MINUTE
         return self._error if late else None
+
+    def status(self) -> dict[str, object]:
+        """Return its part of ``uneri status``."""
+        return {"registry": self.trouble or "no trouble"}
 
     def get(self, schema: SchemaId) -> Schema | None:
         """Return a schema, None if it is not at hand."""
@@ -136,8 +141,3 @@ class Registry:
                 self._say(f"{error}; records of schemas that are not known yet wait")
         elif before is not None:
             self._say("the schema registry can be asked again")
-
-
-def registry_status(registry: Registry | None) -> dict[str, object]:
-    """Return its part of ``uneri status``: nothing without a registry."""
-    return {} if registry is None else {"registry": registry.trouble or "no trouble"}

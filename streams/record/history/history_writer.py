@@ -72,10 +72,13 @@ class HistoryWriter:
         """Why it cannot be written now."""
 
     async def run(self) -> None:
-        """Write until cancelled."""
-        while True:
-            done = await self.advance()
-            await asyncio.sleep(WRITE_SECONDS if done else RETRY_SECONDS)
+        """Write until cancelled, which ends a running merge after its current file."""
+        try:
+            while True:
+                done = await self.advance()
+                await asyncio.sleep(WRITE_SECONDS if done else RETRY_SECONDS)
+        finally:
+            self._stopping = True
 
     async def advance(self) -> bool:
         """Write complete hours; return False if that failed and is to be retried later."""
@@ -193,10 +196,6 @@ class HistoryWriter:
                 reason=reason,
                 held_bytes=self._segments.held_bytes,
             )
-
-    def stop(self) -> None:
-        """End a running merge after its current file."""
-        self._stopping = True
 
     def status(self) -> dict[str, object]:
         """Return the lines of ``/status``."""

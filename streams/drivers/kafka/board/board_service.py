@@ -4,11 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import structlog
-from aiohttp import web
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter
@@ -17,28 +16,23 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.incidents.preceding import KEPT_SECONDS, RecentChanges
 from alerting.pipeline.pipeline import Pipeline
-from config.links import Links
 from config.settings import KafkaSettings, Settings
 from detectors.model.stated import StatedChange
 from detectors.state.state import StateError
 from streams.drivers.kafka.board.commands import CommandSender
 from streams.drivers.kafka.board.pipeline_copy import PipelineCopy
+from streams.drivers.kafka.board.steps_reader import StepsReader
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
 from streams.drivers.kafka.notices import NoticesPart
 from streams.drivers.kafka.partition_consumer import next_records, open_partition
 from streams.drivers.kafka.stage_host import vital_tasks
 from streams.drivers.kafka.topics import Topics
 from streams.notify.command_routes import NoAnswerError
+from streams.notify.notification_service import NotificationService
 from streams.process.web.access import Access
 from streams.process.web.sessions import KEY_BYTES, new_session_key
-from streams.screens.board.board_data import BoardDataError, BoardIncidents, StepSignal, incidents_of
-from streams.screens.board.board_routes import BoardRoutes
-from streams.screens.board.incidents.incident_service import IncidentService
-from streams.screens.board.scope_pages.scope_events import BoardPast
-from streams.screens.board.scrape_route import ScrapeRoute
-
-if TYPE_CHECKING:
-    from streams.drivers.kafka.board.steps_reader import StepsReader
+from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.screens.board.board_service import BoardService
 
 BEHIND_STEPS: Final = 3
 """Steps by which incidents may be older than the wall before the board shows it."""
@@ -50,61 +44,34 @@ KEY_RETRY_SECONDS: Final = 2.0
 log = structlog.get_logger("uneri.board")
 
 
-class KafkaBoard:
+class KafkaBoard(BoardService):
     """Serves the board, in every process with the role, whether it writes the history or not.
 
     Parameters
     ----------
-    settings
-        With ``history.place``.
-    clock
-        Wall time, epoch seconds.
+    current
+        Returns the configuration in force, with ``history.place``.
     """
 
     def __init__(
         self,
-        settings: Settings,
         kafka: KafkaSettings,
         current: Callable[[], Settings],
-        links: Callable[[], Links],
-        clock: Callable[[], float] = time.time,
+        notifications: NotificationService,
+        access: Access,
+        commands: Counter,
     ) -> None:
-        from streams.record.query.query_routes import QueryRoutes
-        from streams.record.query.query_service import QueryService
-        from streams.screens.board.live_board import LiveBoard
-
-        self._settings = settings
         self._kafka = kafka
-        self._topics = Topics.of(kafka, settings.sources)
+        self._topics = Topics.of(kafka, current().sources)
         self._current = current
-        self._links = links
-        self._clock = clock
+        self._access = access
+        access.sessions.await_key()
         self._steps: StepsReader | None = None
         self._copy: PipelineCopy | None = None
         self._commands: CommandSender | None = None
         self._changes: ChangesReader | None = None
-        self._judged = StepSignal()
-        place = str(settings.history.place)
-        self._board = LiveBoard(
-            self._judged, current, place, self._recent, self._incidents, past=self._past, clock=clock
-        )
-        self._scrape = ScrapeRoute(self._board.queries, current)
-        self._queries = QueryRoutes(
-            QueryService(place, self._recent, lambda: current().time.step, recent=self._board.recent)
-        )
-        self._routes: BoardRoutes | None = None
-
-    def routes(self, access: Access, incidents: IncidentService, commands: Counter) -> list[web.RouteDef]:
-        """Return the routes of the board and of the read API.
-
-        ``commands`` counts what people do, as for ``BoardRoutes``.
-        """
-        language = self._settings.notify.locale
-        self._routes = BoardRoutes(self._board, access, incidents, language=language, commands=commands)
-        return [*self._routes.routes(), self._scrape.route(), *self._queries.routes()]
-
-    def _past(self) -> BoardPast:
-        return BoardPast.of(self.pipeline, self._links(), self.changes)
+        self._place = str(current().history.place)
+        super().__init__(current, self._place, self._recent, notifications, access=access, commands=commands)
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -134,7 +101,6 @@ class KafkaBoard:
         records: FencedStore,
         partitions: int,
         options: dict[str, Any],
-        access: Access,
         *,
         commands: bool,
     ) -> AsyncIterator[None]:
@@ -144,14 +110,9 @@ class KafkaBoard:
         ----------
         records
             The checkpoints topic, which has ``partitions``.
-        access
-            Receives the key of sessions.
         """
-        from streams.drivers.kafka.board.steps_reader import StepsReader
-
-        topics, notify = self._topics, self._judged.notify
-        place, step = str(self._settings.history.place), self._settings.time.step
-        shards = self._kafka.shards
+        topics, notify = self._topics, self.judged.notify
+        place, step, shards = self._place, self._current().time.step, self._kafka.shards
         self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, on_steps=notify)
         self._copy = PipelineCopy(
             topics.checkpoints, partitions, options, settings=self._current, on_change=notify
@@ -159,7 +120,7 @@ class KafkaBoard:
         self._commands = CommandSender(topics.commands if commands else None, options)
 
         async def know_sessions() -> None:
-            access.sessions.use(await shared_session_key(records))
+            self._access.sessions.use(await shared_session_key(records))
 
         self._changes = ChangesReader(topics.notices, options)
         readers = (self._steps, self._copy, self._commands, self._changes)
@@ -176,7 +137,7 @@ class KafkaBoard:
     def _incidents(self) -> BoardIncidents:
         pipeline = self.pipeline
         until = 0 if pipeline is None else pipeline.watermark
-        return incidents_of(pipeline, self._links())._replace(until=until)
+        return super()._incidents()._replace(until=until)
 
     def _behind(self) -> str | None:
         """Return a note if incidents are older than the steps, None if they are not."""
@@ -185,13 +146,13 @@ class KafkaBoard:
         if self._copy.pipeline is None:
             return "no process with the role notify has said anything yet: is one running?"
         late = until - self._copy.pipeline.watermark
-        if late <= BEHIND_STEPS * self._settings.time.step:
+        if late <= BEHIND_STEPS * self._current().time.step:
             return None
         return f"incidents are {late} s behind: is a process with the roles incidents and notify running?"
 
     def status(self) -> dict[str, object]:
         """Return its part of ``uneri status``."""
-        if self._steps is None or self._copy is None or self._routes is None:
+        if self._steps is None or self._copy is None:
             return {}
         pipeline = self._copy.pipeline
         trouble = "; ".join(filter(None, (self._steps.trouble, self._copy.trouble, self._behind())))

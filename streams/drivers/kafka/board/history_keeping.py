@@ -16,6 +16,7 @@ from streams.drivers.kafka.stage import Emission, StageRunner, UnfedError
 from streams.drivers.kafka.stage_host import Send, start_vital
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.metrics import Metrics
+from streams.process.part import Part
 from streams.record.history.history_keeper import HistoryBounds
 from streams.record.history.segments import Segments
 
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     from streams.record.history.history_writer import HistoryWriter
 
 
-class HistoryKeeping:
+class HistoryKeeping(Part):
     """The writer of the history beside the stage whose steps it writes.
 
     Every written hour leaves the checkpoint at once. A process that another one has replaced learns it there
@@ -119,8 +120,6 @@ class HistoryKeeping:
         try:
             yield send
         finally:
-            if self._writer is not None:
-                self._writer.stop()
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             if self._writing is writing:  # and the partition has not come back already

@@ -20,6 +20,7 @@ from streams.drivers.kafka.stages import DetectStage
 from streams.engine.detect.successor import BlocksError, Successor
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.checkpoint import Checkpoint
+from streams.process.part import Part
 
 CHECK_SECONDS: Final = 1.0  # between two checks for a request of a backfill
 RECORDS: Final = 200  # of blocks at a time
@@ -32,7 +33,7 @@ class _RefusedError(Exception):
     """The history cannot be taken over; the message has the reason."""
 
 
-class Takeovers:
+class Takeovers(Part):
     """Watches the detect stages of a process.
 
     A shard that is asked to take over a history reads the blocks of the last week once more and judges them

@@ -23,7 +23,7 @@ from detectors.model.finding import Finding
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeAnswer
 from detectors.model.stated import StatedChange
-from streams.notify.command_routes import ELSEWHERE
+from streams.notify.command_routes import ELSEWHERE, NoAnswerError
 from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
 from streams.notify.incidents_route import whole_incident
 from streams.screens.board.board_data import BoardDataError
@@ -96,7 +96,7 @@ class IncidentService:
     pipeline
         Returns the pipeline, None while another process has it.
     execute
-        Makes a command durable and executes it; None if nothing delivers here.
+        Makes a command durable and executes it, or raises ``NoAnswerError``.
     changes
         Returns the deployments of the last days.
     """
@@ -104,7 +104,7 @@ class IncidentService:
     def __init__(
         self,
         pipeline: Callable[[], Pipeline | None],
-        execute: Callable[[Command], Awaitable[Answer | None]],
+        execute: Callable[[Command], Awaitable[Answer]],
         documents: Callable[[], IncidentMarkdown],
         changes: Callable[[], Sequence[StatedChange]],
         settings: Callable[[], Settings],
@@ -181,10 +181,10 @@ class IncidentService:
 
     async def act(self, command: Command) -> Answer:
         """Carry out a person's command, as if a button of Slack had been pressed; it is durable then."""
-        answer = await self._execute(command)
-        if answer is None:
-            raise BoardDataError(ELSEWHERE)
-        return answer
+        try:
+            return await self._execute(command)
+        except NoAnswerError as error:
+            raise BoardDataError(str(error)) from error
 
     def _present(self) -> Pipeline:
         pipeline = self._pipeline()

@@ -40,7 +40,7 @@ def test_the_status_of_a_worker_that_judges_shows_its_limits(tmp_path: Path) -> 
 def with_two_shards(daemon: KafkaDaemon) -> list[DetectStage]:
     shards = [DetectStage(shard, ["requests/0"], Settings(), Topics.of(KAFKA)) for shard in range(2)]
     host: Any = SimpleNamespace(runners={shard: SimpleNamespace(stage=shard) for shard in shards})
-    daemon._host = host
+    daemon._stages.host = host
     return shards
 
 
@@ -48,7 +48,7 @@ def test_every_shard_of_a_worker_goes_on_with_new_limits(tmp_path: Path) -> None
     daemon = worker(tmp_path, "detect")
     shards = with_two_shards(daemon)
     capacity = Capacity(LimitsSettings(tables={"items": TableLimit(wcu=5.0)}))
-    daemon._limit(capacity)
+    daemon._stages.limit(capacity)
     assert [shard.detect._capacity for shard in shards] == [capacity, capacity]
 
 

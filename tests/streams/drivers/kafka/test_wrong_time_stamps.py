@@ -32,7 +32,7 @@ def test_a_topic_with_wrong_time_stamps_is_not_ready(arrived: float) -> None:
     stage = RollupStage(3, settings, 1, Topics.of(KAFKA))
     runners = {TP("requests", 3): SimpleNamespace(stage=stage)}
     host: Any = SimpleNamespace(runners=runners, opening=[], waiting=[])
-    daemon._host, daemon._waits_for = host, ""
+    daemon._stages.host, daemon._waits_for = host, ""
     assert "their arrival" not in str(daemon._not_ready())
     list(stage.feed(chunk(0, arrived)))
     reason = str(daemon._not_ready())

@@ -60,7 +60,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory, hours: list[bytes]) -> Path
                     await asyncio.sleep(0.01)  # for a checkpoint
                 if first == half // 2000 * 1000:
                     assert await exported(daemon, folder / "uneri-state.tar.zst") == 0
-            await daemon._command(silence("later"))
+            await daemon.delivery.execute(silence("later"))
 
     asyncio.run(make())
     return folder / "uneri-state.tar.zst"
@@ -111,8 +111,10 @@ def test_a_backup_is_a_tar_file_with_checksums_that_only_its_owner_may_read(back
 
 async def test_silences_and_memos_come_back_with_a_backup(tmp_path: Path) -> None:
     async with daemon_at(tmp_path / "one") as daemon:
-        await daemon._command(silence("items"))
-        await daemon._command(Command(id="m", kind=CommandKind.NOTE, at=1, by="ana", why="so", moment=60))
+        await daemon.delivery.execute(silence("items"))
+        await daemon.delivery.execute(
+            Command(id="m", kind=CommandKind.NOTE, at=1, by="ana", why="so", moment=60)
+        )
         assert await exported(daemon, tmp_path / "file") == 0
     assert import_state(settings(tmp_path / "two"), tmp_path / "file") == 0
     async with daemon_at(tmp_path / "two") as daemon:

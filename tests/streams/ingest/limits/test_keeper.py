@@ -11,7 +11,7 @@ import pytest
 from config.capacity import Capacity, load_read_limits
 from config.load import ConfigError
 from config.settings import AwsSettings, LimitsSettings, Settings, TableLimit
-from streams.ingest.limits.keeper import READ_EVERY, RETRY_EVERY, LimitsKeeper, limits_status
+from streams.ingest.limits.keeper import READ_EVERY, RETRY_EVERY, LimitsKeeper
 from streams.ingest.limits.reading import AwsError, FoundLimit, PartReading, known_limits, merged, save_limits
 from streams.process.files.locks import locked_file
 
@@ -48,6 +48,11 @@ class KeeperWorld:
     def update(self, later: float = 0.0) -> None:
         self.now += later
         asyncio.run(self.keeper.update(self.applied.append))
+
+    def lines(self) -> list[str]:
+        lines = self.keeper.status()["limits"]
+        assert isinstance(lines, list)
+        return lines
 
     def wcu(self) -> float | None:
         return self.keeper.capacity.limit_of("table", "1", "items", "wcu", region="eu-west-1", at=self.now)
@@ -101,10 +106,10 @@ def test_the_last_limits_stay_in_use_when_aws_does_not_answer_and_their_age_is_s
     world.update(READ_EVERY)
     world.update(2 * HOUR)
     assert world.wcu() == 50
-    assert world.keeper.status() == ["1 read from AWS, 26 h ago", "no AWS credentials were found"]
+    assert world.lines() == ["1 read from AWS, 26 h ago", "no AWS credentials were found"]
     world.cloud.refusal = ""
     world.update(HOUR)
-    assert world.keeper.status() == ["1 read from AWS, 0 s ago"]
+    assert world.lines() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_part_that_is_denied_is_named_with_the_age_of_what_is_known(file: Path) -> None:
@@ -113,7 +118,7 @@ def test_a_part_that_is_denied_is_named_with_the_age_of_what_is_known(file: Path
     world.cloud.error = "access denied: dynamodb:ListTables; add it to the policy of the role"
     world.update(3 * READ_EVERY)
     assert world.wcu() == 50
-    assert world.keeper.status() == [
+    assert world.lines() == [
         "1 read from AWS, 3 days ago",
         f"1 eu-west-1 dynamodb: {world.cloud.error}; last read 3 days ago",
     ]
@@ -179,7 +184,7 @@ def test_a_process_that_reads_after_another_takes_over_its_limits(file: Path) ->
     for world in (one, other):
         world.update(READ_EVERY)
     assert (one.cloud.reads, other.cloud.reads) == (2, 0)
-    assert other.keeper.status() == ["1 read from AWS, 30 s ago"]
+    assert other.lines() == ["1 read from AWS, 30 s ago"]
 
 
 @pytest.mark.parametrize("spoil", [lambda file: file.write_text("{"), Path.unlink])
@@ -191,11 +196,11 @@ def test_a_file_that_is_damaged_or_gone_while_the_daemon_runs_changes_nothing(
     spoil(file)
     world.update()
     assert world.wcu() == 50
-    assert any(str(file) in line for line in world.keeper.status())
+    assert any(str(file) in line for line in world.lines())
     file.unlink(missing_ok=True)
     write(file, 50.0)
     world.update()
-    assert world.keeper.status() == ["1 read from AWS, 0 s ago"]
+    assert world.lines() == ["1 read from AWS, 0 s ago"]
 
 
 def test_a_file_that_is_gone_is_written_again_with_all_that_was_known(file: Path) -> None:
@@ -213,7 +218,7 @@ def test_a_file_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -
     (tmp_path / "folder").write_text("not a folder")
     world = KeeperWorld(tmp_path / "folder" / "limits.json", Cloud())
     world.update()
-    (line,) = (text for text in world.keeper.status() if "check limits.file" in text)
+    (line,) = (text for text in world.lines() if "check limits.file" in text)
     assert line.startswith(str(tmp_path / "folder"))
 
 
@@ -252,4 +257,4 @@ def test_other_settings_are_taken_up_while_it_runs_and_bad_ones_change_nothing(f
 
 
 def test_without_limits_the_status_says_nothing_of_them() -> None:
-    assert limits_status(LimitsKeeper(Settings())) == {}
+    assert LimitsKeeper(Settings()).status() == {}

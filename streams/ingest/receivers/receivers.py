@@ -1,0 +1,89 @@
+"""All receivers of a process in front of one sink: routes of its web server, and lines over TCP."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from config.settings import Settings
+from streams.ingest.formats.inputs import Inputs
+from streams.ingest.receivers.http_receivers import HttpReceivers
+from streams.ingest.receivers.ingest_handler import AT_ONCE, IngestHandler
+from streams.ingest.receivers.payload_lines import line_reader
+from streams.ingest.receivers.record_sink import RecordSink
+from streams.ingest.receivers.tcp_receiver import TcpReceiver
+from streams.process.metrics import Metrics
+from streams.process.part import Part
+from streams.process.web.listen_address import ListenAddress
+from streams.process.web.tokens import Tokens
+
+log = structlog.get_logger("uneri.intake")
+
+
+class Receivers(Part):
+    """The receivers that listen at ``address``.
+
+    Raises
+    ------
+    config.secret.SecretError
+        When a secret cannot be read.
+    streams.process.extras.MissingExtraError
+        When an extra is missing that the settings need.
+    """
+
+    def __init__(
+        self,
+        sink: RecordSink,
+        settings: Settings,
+        inputs: Inputs,
+        address: ListenAddress,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float] = time.time,
+        at_once: int = AT_ONCE,  # as for ``IngestHandler``
+    ) -> None:
+        self._address = address
+        self._tokens = address.tokens
+        self.handler = IngestHandler(sink, inputs, metrics.intake_refused, metrics.skipped, at_once=at_once)
+        self._http = HttpReceivers(self.handler, settings.sources, clock)
+        self._tcp: TcpReceiver | None = None
+        self.tcp_port = 0
+        given = settings.web if settings.kafka else settings.local
+        self._listen = given.tcp
+        if given.tcp is not None:
+            self._tcp = TcpReceiver(
+                given.tcp,
+                sink,
+                line_reader(None if given.tcp_source is None else inputs.of(given.tcp_source)),
+                lambda: self._tokens,
+                address.certificates.context if address.certificates else None,
+                setting=f"{address.section}.tcp",
+            )
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes for a web server."""
+        return self._http.routes()
+
+    def use(self, tokens: Tokens, secret: str) -> None:
+        """Accept these tokens, and verify webhooks by this secret, from now on."""
+        self._tokens = tokens
+        self._http.use_secret(secret)
+
+    async def start(self, port: int) -> None:
+        """Listen for lines; the web server listens on ``port`` already.
+
+        Raises
+        ------
+        streams.process.web.http_server.ListenError
+            When it cannot listen.
+        """
+        log.info("accepting events", url=f"{self._address.url.rpartition(':')[0]}:{port}/events")
+        if self._tcp is not None:
+            self.tcp_port = await self._tcp.start()
+            log.info("accepting lines", address=self._listen, port=self.tcp_port)
+
+    async def stop_accepting(self) -> None:
+        """Accept no more lines, and close the connections when their records are stored."""
+        if self._tcp is not None:
+            await self._tcp.stop()
