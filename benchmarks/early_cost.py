@@ -25,7 +25,7 @@ def main() -> int:
         for block in blocks:
             early = dataclasses.replace(block, early=True, sequence=block.sequence - 1, tags=[])
             began = time.process_time()
-            judged = shard.detect.evaluate_early([early])
+            judged = shard.detect.feed([early])
             if judged and number > 1:
                 early_times.append(1000 * (time.process_time() - began))
         began = time.process_time()

@@ -1,4 +1,4 @@
-"""A part of a daemon, and a list of parts, which is a part as well."""
+"""A part of a daemon."""
 
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
@@ -27,23 +27,3 @@ class Part:
     def work(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does, and ends the daemon if it fails."""
         return ()
-
-
-class Parts(list[Part], Part):
-    """Parts of a daemon, in the order in which the status shows them."""
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return the routes of all."""
-        return [route for part in self for route in part.routes()]
-
-    def status(self) -> dict[str, object]:
-        """Return the fields of all."""
-        return {name: value for part in self for name, value in part.status().items()}
-
-    def not_ready(self) -> str | None:
-        """Return all reasons."""
-        return "; ".join(reason for part in self if (reason := part.not_ready())) or None
-
-    def work(self) -> list[Coroutine[Any, Any, None]]:
-        """Return the work of all."""
-        return [work for part in self for work in part.work()]

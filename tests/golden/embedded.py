@@ -15,7 +15,7 @@ from streams.drivers.local.log_judge import LogJudge
 from streams.engine.stages.detection_engine import Emitted
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
 from tests.golden.story import SILENCED, START, Sent, settings, told
-from tests.streams.drivers.world import running
+from tests.streams.drivers.world import pipeline_of, running
 
 PATIENCE = 120.0
 LIVE = 200  # minutes: fewer are judged one by one
@@ -75,7 +75,7 @@ class Player:
 
     def outcome(self) -> dict[str, Any]:
         """Return what no later version may do otherwise."""
-        pipeline = self.daemon.pipeline
+        pipeline = pipeline_of(self.daemon)
         return {
             "findings": self.findings,
             "messages": [[parent.channel, parent.ts, parent.text] for parent in self.slack.parents],

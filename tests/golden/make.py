@@ -19,6 +19,7 @@ from tests.golden.embedded import keep_slack, playing
 from tests.golden.kafka_story import make_kafka
 from tests.golden.story import AFTER, MINUTES, START, minutes, write_sent
 from tests.kafka.broker import Broker
+from tests.streams.drivers.world import pipeline_of
 
 TROUBLE = 3  # minutes for which Slack is down when the state is taken
 
@@ -29,14 +30,16 @@ async def make_embedded(folder: Path, state: Path) -> None:
         await player.play(minutes(0, MINUTES - 60))
         await player.delivered()
         (resolved,) = [
-            incident for incident in player.daemon.pipeline._registry if incident.ended_at is not None
+            incident for incident in pipeline_of(player.daemon)._registry if incident.ended_at is not None
         ]
         await player.command(CommandKind.NOT_AN_ANOMALY, incident=resolved.incident.id)
         await player.silence()
         await player.delivered()
         await player.play(minutes(MINUTES - 60, MINUTES - TROUBLE))
         await player.delivered()
-        (open_,) = [incident for incident in player.daemon.pipeline._registry if incident.ended_at is None]
+        (open_,) = [
+            incident for incident in pipeline_of(player.daemon)._registry if incident.ended_at is None
+        ]
         slack.always = "503"
         await player.play(minutes(MINUTES - TROUBLE, MINUTES))
         await player.command(CommandKind.ACKNOWLEDGE, incident=open_.incident.id)

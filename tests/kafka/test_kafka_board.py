@@ -57,7 +57,7 @@ class OneEngine:
         self.board = LiveBoard(StepSignal(), lambda: settings, str(place), self._held.recent, self._incidents)
 
     def feed(self, lines: Sequence[bytes]) -> None:
-        emitted = self._judging.feed(self._rolling.feed("one/0", lines, arrivals(lines)).blocks)
+        emitted = self._judging.judge(self._rolling.feed("one/0", lines, arrivals(lines)).blocks)
         assert emitted.watermark is not None
         self._held.feed(emitted.records)
         for segment in self._held.complete():

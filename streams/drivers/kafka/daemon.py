@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from faust.types import TP
 
-from config.capacity import read_limits_of
+from config.capacity import Capacity
 from config.load import ConfigError
-from config.reload import Reload
-from config.secret import SecretError, passphrase_in, text_in
+from config.secret import SecretError, text_in
 from config.settings import KafkaSettings, Settings
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS
 from streams.drivers.compile_ahead import prepare_process
+from streams.drivers.daemon import Daemon
 from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave_group, wait_for_kafka
 from streams.drivers.kafka.board.history_keeping import HistoryKeeping
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
@@ -35,7 +36,7 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.delivery import Delivery
 from streams.drivers.kafka.intake import KafkaIntake
 from streams.drivers.kafka.roles import BOARD, INTAKE, ROLES, mistake
-from streams.drivers.kafka.stage import Emission, StageRunner
+from streams.drivers.kafka.stage import Emission
 from streams.drivers.kafka.stage_host import (
     GIVEN_UP,
     GivenUpError,
@@ -61,44 +62,35 @@ from streams.drivers.kafka.topics import (
 from streams.drivers.kafka.watermark_alignment import WatermarkAlignment
 from streams.ingest.formats.envelopes.confluent import SchemaId, SchemasAtHand
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.limits.keeper import LimitsKeeper
-from streams.ingest.registry.registry import Registry
 from streams.ingest.registry.registry_client import RegistryError
 from streams.notify.interactions import slack_secrets
 from streams.process.crash_points import CrashHook, no_crash
 from streams.process.logs import configure_logs
-from streams.process.metrics import Metrics
-from streams.process.part import Parts
-from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
-from streams.process.watchdog import Watchdog, guard
-from streams.process.web.http_server import HttpServer, ListenError
+from streams.process.watchdog import Watchdog
+from streams.process.web.http_server import ListenError
 from streams.process.web.listen_address import AddressError, listen_address_of
-from streams.screens.openapi.document import openapi_route
 
 if TYPE_CHECKING:
     from streams.drivers.kafka.board.board_service import KafkaBoard
 
-CHECKPOINT_SECONDS: Final = 5.0
 AT_ONCE: Final = 256 * 1024
 """Bytes of payloads converted in one turn of the event loop: a tenth of a second to a second of work."""
 
 log = structlog.get_logger("uneri.kafka")
 
 
-class KafkaDaemon:
+class KafkaDaemon(Daemon):
     """All roles of one process in one event loop.
 
     Parameters
     ----------
     roles
         Some of ``KNOWN_ROLES``.
-    watchdog
-        Receives heartbeats of the event loop and reports of stuck stages; the caller starts it.
     every
         Seconds between checkpoints.
-    read
-        Returns the settings of its file now, for a reload.
+    watchdog, read
+        As for ``Daemon``.
     """
 
     def __init__(
@@ -112,41 +104,25 @@ class KafkaDaemon:
         at: CrashHook = no_crash,
         read: Callable[[], Settings] | None = None,
     ) -> None:
+        decodes = bool({"rollup", INTAKE} & set(roles))
+        super().__init__(settings, watchdog, receives=INTAKE in roles, decodes=decodes, read=read)
         self._every, self._at = every, at
-        self._settings = settings
         self._kafka = kafka
         self._topics = Topics.of(kafka, settings.sources)
         self._roles = sorted(roles)
-        self._watchdog = watchdog
-        self.metrics = Metrics()
-        reads = {"rollup", INTAKE} & set(roles)
-        given = settings.sources.registry
-        self._registry = Registry(given) if given is not None and reads else None
-        self._address = listen_address_of(settings, intake=INTAKE in roles)
-        self._access = self._address.access(self.metrics.web_refused)
-        self._limits = LimitsKeeper(settings)
-        self._tokens = self._address.tokens  # as the newest reload read them
-        self._github_secret = ""
-        self._stages = HostedStages(lambda: self._settings, self._registry)
+        self._stages = HostedStages(lambda: self.settings, self._registry)
         self._takeovers: Takeovers | None = None
-        self._delivery = Delivery(settings, self.metrics)
+        self.delivery = self._delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
         self._board: KafkaBoard | None = None
         if BOARD in roles:
             self._board, self._keeping = self._board_role()
         self._credentials = _credentials(kafka)
-        self.reloading = Reloading(
-            settings,
-            read or (lambda: settings),
-            prepare=self._prepare,
-            apply=self._apply,
-            failed=self.metrics.reload_failed,
-        )
         self._intake: KafkaIntake | None = None
         if INTAKE in roles:
             self._intake = KafkaIntake(settings, kafka, self.metrics, self._address, schemas=self._registry)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
-        parts = (
+        self._serve(
             self.reloading,
             self._limits if "detect" in roles else None,
             self._registry,
@@ -155,18 +131,6 @@ class KafkaDaemon:
             self._board,
             self._stages,
             self._delivery,
-        )
-        self._parts = Parts(part for part in parts if part is not None)
-        self._web = HttpServer(
-            settings.web.listen,
-            self.status,
-            self._not_ready,
-            self.metrics.registry,
-            [*self._parts.routes(), openapi_route()],
-            unhealthy=watchdog.reason,
-            refresh=self._refresh,
-            access=self._access,
-            certificates=self._address.certificates,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -179,22 +143,19 @@ class KafkaDaemon:
             await self._intake.start(port)
         if note := self._address.warning():
             log.warning(note)
-        guarding = guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe)
-        working = [start_vital(work) for work in (guarding, *self._parts.work())]
+        working = [start_vital(work) for work in self._work()]
         try:
             if await wait_for_kafka(self._kafka, stopping):
                 present = await asyncio.to_thread(self._verified)
                 if self._has_stages:
                     await asyncio.to_thread(leave_group, self._kafka)
                 watching = start_vital(TopicWatch(self._kafka, present).run())
-                keeping = start_vital(self._keep_limits())
                 log.info("starting", roles=self._roles, status_port=port)
                 try:
                     async with self._showing(present):
                         await self._run(present, stopping)
                 finally:
                     watching.cancel()
-                    keeping.cancel()
                 if self._has_stages:
                     await asyncio.to_thread(leave_group, self._kafka)
         except BaseException:
@@ -215,40 +176,31 @@ class KafkaDaemon:
 
     def _verified(self) -> dict[str, Topic]:
         if self._has_stages:
-            history = self._settings.history.shared
+            history = self.settings.history.shared
             return verified_topics(self._kafka, self._topics.inputs, history=history)
         return verified_requests(self._kafka)
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
-        self._tokens = listen_address_of(settings, intake=self._address.intake).tokens
-        if self._intake is not None:
-            self._github_secret = passphrase_in(settings.sources.github.secret)
-        slack_secrets(settings.slack)
-        read_limits_of(settings)
-        return () if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
+        others = super()._prepare(settings)
+        return others if _credentials(self._kafka) == self._credentials else ("the credentials for Kafka",)
 
-    async def _apply(self, reload: Reload) -> None:
-        self._settings = reload.settings
-        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
-        if reload.judges_otherwise and self._stages.host is not None:
+    async def _switch_judge(self) -> None:
+        if self._stages.host is not None:
             await self._stages.host.replace_stages(("detect", "incidents"))
-        self._stages.limit(self._limits.capacity)
-        await self._delivery.reload(reload.settings)
-        self._access.replace_tokens(self._tokens)
-        if self._intake is not None:
-            self._intake.use(self._tokens, self._github_secret)
+
+    def _limit(self, capacity: Capacity) -> None:
+        self._stages.limit(capacity)
 
     def _board_role(self) -> tuple["KafkaBoard", HistoryKeeping]:
         from streams.drivers.kafka.board.board_service import KafkaBoard
 
-        def current() -> Settings:
-            return self._settings
-
-        board = KafkaBoard(self._kafka, current, self._delivery, self._access, self.metrics.commands)
+        board = KafkaBoard(
+            self._kafka, lambda: self.settings, self._delivery, self._access, self.metrics.commands
+        )
         self._delivery.board = board
         steps = TP(self._topics.steps, 0)
         keeping = HistoryKeeping(
-            self._settings.history, self._kafka.shards, self.metrics, lambda: self._open_runner(steps)
+            self.settings.history, self._kafka.shards, self.metrics, lambda: self._stages.runner(steps)
         )
         return board, keeping
 
@@ -256,7 +208,7 @@ class KafkaDaemon:
     async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
         """Serve the board while the block runs, if that is a role of this process."""
         commands = False
-        if self._has_stages and (self._board is not None or self._settings.history.shared):
+        if self._has_stages and (self._board is not None or self.settings.history.shared):
             commands = await asyncio.to_thread(has_commands, self._kafka)
         options = aiokafka_options(self._kafka)
         if commands:
@@ -306,12 +258,8 @@ class KafkaDaemon:
         refusing = [] if self._intake is None else [self._intake.stop_accepting()]
         await asyncio.gather(host.stop(), *refusing)
 
-    async def _keep_limits(self) -> None:
-        if "detect" in self._roles:
-            await self._limits.run(self._stages.limit)
-
     def _hosting(self, present: dict[str, Topic]) -> StageHost:
-        settings, kafka, topics = self._settings, self._kafka, self._topics
+        settings, kafka, topics = self.settings, self._kafka, self._topics
         options = aiokafka_options(kafka)
         counts = {topic: present[topic].partitions for topic in topics.sources}
         at_hand = None if self._registry is None else SchemasAtHand(self._registry.get)
@@ -328,10 +276,10 @@ class KafkaDaemon:
         def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
             limits = self._limits.capacity
             kept = settings.history.shared
-            return DetectStage(shard, sources, self._settings, topics, on_step, capacity=limits, records=kept)
+            return DetectStage(shard, sources, self.settings, topics, on_step, capacity=limits, records=kept)
 
         checkpoints = KafkaCheckpoints(records)
-        self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._open_runner, judging)
+        self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._stages.runner, judging)
         self._parts.append(self._takeovers)
         alignment = WatermarkAlignment(
             lambda stage: stage.rollup.watermark, self._stages.other_watermarks, settings.time.ahead
@@ -368,7 +316,7 @@ class KafkaDaemon:
                 around=self._watch_takeovers,
             ),
             Hosted(
-                topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self._settings, topics)
+                topics.findings, "incidents", lambda _: IncidentsStage(kafka.shards, self.settings, topics)
             ),
             Hosted(
                 topics.notices,
@@ -411,9 +359,6 @@ class KafkaDaemon:
         assert self._stages.host is not None  # noqa: S101 - it opens stages
         return await self._stages.host.send(emission)
 
-    def _open_runner(self, tp: TP) -> StageRunner | None:
-        return self._stages.runners.get(tp)
-
     @asynccontextmanager
     async def _watch_takeovers(self, shard: int) -> AsyncIterator[Send]:
         assert self._takeovers is not None  # noqa: S101 - see ``_hosting``
@@ -428,22 +373,22 @@ class KafkaDaemon:
         return None if self._stages.host is None else await self._stages.host.stuck()
 
     def _refresh(self) -> None:
+        super()._refresh()
         waiting = {} if self._intake is None else self._intake.queues()
         self.metrics.update(self._stages.readings(), self._stages.queues() | waiting, time.time())
-        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
-        self.metrics.ready.set(self._not_ready() is None)
-        ahead = (self._intake and self._intake.sink.clocks.behind()) or self._stages.ahead()
-        self.metrics.clock_behind.set(ahead is not None)
+
+    def _ahead(self) -> str | None:
+        return (self._intake and self._intake.sink.clocks.behind()) or self._stages.ahead()
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""
-        shown = {"driver": "kafka", "roles": ", ".join(self._roles)} | self._parts.status()
-        return shown | (
-            {"waits_for": self._waits_for} if self._waits_for and self._stages.host is None else {}
-        )
+        shown = {"driver": "kafka", "roles": ", ".join(self._roles)} | super().status()
+        waits = self._waits_for and self._stages.host is None
+        return shown | ({"waits_for": self._waits_for} if waits else {})
 
-    def _not_ready(self) -> str | None:
-        return self._waits_for or self._parts.not_ready()
+    def not_ready(self) -> str | None:
+        """Return what it waits for, or why some part is not ready."""
+        return self._waits_for or super().not_ready()
 
 
 def _credentials(kafka: KafkaSettings) -> tuple[str, str]:

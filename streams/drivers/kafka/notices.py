@@ -10,7 +10,7 @@ from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
 from detectors.state.state import pack, unpack
 from detectors.watch.rankings import Hot
-from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stage import Stage
 from streams.ingest.batch_consumer.chunk import Chunk
 
 PART_BYTES: Final = 1024 * 1024  # of notices per record: a flood of thousands takes several
@@ -73,7 +73,7 @@ class _Meta(msgspec.Struct, array_like=True):
     looks: int = 0
 
 
-class NotifyStage:
+class NotifyStage(Stage):
     """The one partition of the notices topic: passes complete steps on to delivery.
 
     Parts that the incidents stage emits again after a crash are recognised by step and number.
@@ -116,10 +116,6 @@ class NotifyStage:
                     continue
                 self.watermark, self.leaders = part.watermark, tuple(part.leaders)
         return [NoticesOfStep(notices, reached)] if (self.watermark, self._early) != before else []
-
-    def idle(self, _: float) -> Iterable[Emission]:
-        """Do nothing: steps advance time."""
-        return ()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""

@@ -21,6 +21,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from detectors.state.state import NewerStateError, StateError, why
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, Checkpointed
 from streams.engine.stages.checkpoint import Checkpoint, Checkpoints
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
@@ -29,7 +30,6 @@ from streams.process.machine import HEAP
 UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
 UNACKNOWLEDGED_BYTES: Final = 32 * 1024 * 1024  # and their total size
 MOST_ONCE: Final = 10_000  # emissions that wait for the next checkpoint; beyond it there is one after a chunk
-PENDING: Final = "pending"  # the part with emissions made because time passed
 QUERY_SECONDS: Final = 5.0  # between two queries of a quiet partition, and for an answer
 CLOSED: Final = "closed"  # the part of a last checkpoint: nothing that follows has been emitted
 TOPIC: Final = "topic"  # the part with the id of the topic, if brokers have ids
@@ -85,8 +85,12 @@ class Stage(Protocol):
             When it cannot process all of them yet.
         """
 
-    def idle(self, seconds: float) -> Iterable[Emission]:
-        """Note that nothing has arrived for this long although a broker answered; called again and again."""
+    def idle(self, seconds: float) -> Iterable[Emission]:  # noqa: ARG002 - others use it
+        """Note that nothing has arrived for this long although a broker answered; called again and again.
+
+        By default, do nothing: records advance time.
+        """
+        return ()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state in parts."""
@@ -133,15 +137,13 @@ class OtherTopicError(RuntimeError):
     """The topic is not the one that the checkpoint was made of, or ends before it."""
 
 
-class StageRunner:
+class StageRunner(Checkpointed):
     """One stage of one source partition.
 
     Parameters
     ----------
-    key
-        The name of its checkpoints: ``rollup/3``.
-    source
-        The source partition: ``requests/3``.
+    key, source, every, clock
+        As for ``Checkpointed``.
     send
         Sends an emission to Kafka and returns a future of its acknowledgement.
     release
@@ -150,13 +152,9 @@ class StageRunner:
         Returns the current offsets of the source.
     topic_id
         The id of the source's topic, which distinguishes it from another of the same name; empty if unknown.
-    every
-        Seconds of wall time between checkpoints.
     idle_after
         Seconds of wall time without records, while a broker answers, after which the stage is notified, again
         and again; None: never.
-    clock
-        Seconds, monotonic.
     """
 
     def __init__(
@@ -170,28 +168,23 @@ class StageRunner:
         release: Callable[[int], None],
         bounds: Callable[[], Awaitable[Bounds]],
         topic_id: str = "",
-        every: float = 5.0,
+        every: float = CHECKPOINT_SECONDS,
         idle_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         at: CrashHook = no_crash,
     ) -> None:
-        self.key = key
-        self.source = source
+        super().__init__(key, source, every, clock)
         self.stage = stage
-        self.position: int | None = None  # next offset to feed; None before the first record ever
         self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
         self._checkpoints = checkpoints
         self._send = send
         self._release = release
         self._bounds = bounds
         self._topic_id = topic_id.encode()
-        self._every = every
         self._idle_after = idle_after
-        self._clock = clock
         self._at = at
-        self._fed_at = self._saved_at = self._queried_at = clock()
+        self._fed_at = self._queried_at = clock()
         self._quiet = 0.0  # seconds without records in which a broker answered
-        self._changed = False
         self._closed = False
         self._lock = asyncio.Lock()
         self._unacknowledged: list[asyncio.Future[Any]] = []
@@ -218,12 +211,7 @@ class StageRunner:
     @property
     def saved(self) -> int | None:
         """The position of the newest durable checkpoint, or the current one if nothing has changed since."""
-        return self.checkpointed if self._changed else self.position
-
-    @property
-    def checkpoint_age(self) -> float:
-        """Seconds for which the stage has had state that no checkpoint includes; 0 if it has none."""
-        return self._clock() - self._saved_at if self._changed else 0.0
+        return self.checkpointed if self.changed else self.position
 
     async def open(self) -> None:
         """Load the checkpoint and continue from it.
@@ -283,7 +271,7 @@ class StageRunner:
         if pending is not None:
             self._at(CrashPoint.RESTORED, self.key)
             await self._emit(msgspec.msgpack.decode(pending, type=list[Emission]))
-            self._changed = True  # the next checkpoint is without them
+            self.changed = True  # the next checkpoint is without them
 
     async def feed(self, chunk: Chunk) -> None:
         """Process the new records of a chunk, and write a checkpoint when one is due.
@@ -314,7 +302,7 @@ class StageRunner:
                 emissions, self.position = self.stage.feed(chunk), chunk.end
             except UnfedError as error:
                 emissions, self.position, unfed = error.emissions, error.offset, error
-            self._changed = True
+            self.changed = True
             if len(chunk):
                 self._mark_fed()
             self._at(CrashPoint.FED, self.key)
@@ -337,10 +325,10 @@ class StageRunner:
                     await self._checkpoint(emissions)
                     self._at(CrashPoint.IDLE_SAVED, self.key)
                     await self._emit(emissions)
-                    await self._acknowledged()
+                    await self.acknowledged()
                     self._at(CrashPoint.IDLE_EMITTED, self.key)
-                    self._changed = True  # the next checkpoint is without them
-            if self._changed and self._clock() - self._saved_at >= self._every:
+                    self.changed = True  # the next checkpoint is without them
+            if self.changed and self.is_due():
                 await self._checkpoint()
 
     async def replace_stage(self, stage: Stage) -> None:
@@ -368,7 +356,7 @@ class StageRunner:
             if self._closed:
                 return
             self._closed = True
-            if self._changed or isinstance(self.stage, EmissionMode):
+            if self.changed or isinstance(self.stage, EmissionMode):
                 await self._checkpoint()
 
     async def _is_idle(self) -> bool:
@@ -421,7 +409,7 @@ class StageRunner:
         if self.position is not None and first > self.position:
             self._log_deleted(self.position, first)
             self.position = first
-            self._changed = True
+            self.changed = True
 
     def _log_deleted(self, position: int, start: int) -> None:
         log.error(
@@ -442,9 +430,10 @@ class StageRunner:
                 len(self._unacknowledged) >= UNACKNOWLEDGED
                 or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
             ):
-                await self._acknowledged()
+                await self.acknowledged()
 
-    async def _acknowledged(self) -> None:
+    async def acknowledged(self) -> None:
+        """Wait until all replicas have what was emitted."""
         if not self._unacknowledged:
             return
         # If it is cancelled here, the next checkpoint waits for them.
@@ -462,7 +451,7 @@ class StageRunner:
     def _is_due(self, arrived: float) -> bool:
         stage = self._switchable()
         switches = stage is not None and stage.wants_switch(arrived)
-        return switches or self._clock() - self._saved_at >= self._every or len(self._once) >= MOST_ONCE
+        return switches or self.is_due() or len(self._once) >= MOST_ONCE
 
     def _switchable(self) -> EmissionMode | None:
         """Return the stage if it may switch here: nobody has emitted what follows.
@@ -479,28 +468,32 @@ class StageRunner:
     async def _checkpoint(
         self, pending: list[Emission] | None = None, *, arrived: float | None = None
     ) -> None:
-        await self._acknowledged()
-        self._at(CrashPoint.ACKNOWLEDGED, self.key)
         switching = None if arrived is None else self._switchable()
         if switching is not None and arrived is not None:
             switching.prepare_switch(arrived)
+        await self.checkpoint(msgspec.msgpack.encode(pending) if pending else None)
+        if switching is not None:
+            switching.switch_mode()
+
+    def parts(self) -> dict[str, bytes]:
+        """Return the state of the stage, and of what it was fed."""
+        self._at(CrashPoint.ACKNOWLEDGED, self.key)
         parts = dict(self.stage.snapshot())
-        if pending:
-            parts[PENDING] = msgspec.msgpack.encode(pending)
         if self._closed and isinstance(self.stage, EmissionMode):
             parts[CLOSED] = b""
         if self._topic_id:
             parts[TOPIC] = self._topic_id
-        offsets = {} if self.position is None else {self.source: self.position}
+        return parts
+
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint and what is emitted once in one transaction."""
         once, self._once = self._once, []
-        await self._checkpoints.save(self.key, Checkpoint(offsets, parts), once)
-        if switching is not None:
-            switching.switch_mode()
+        await self._checkpoints.save(self.key, checkpoint, once)
         self._at(CrashPoint.DURABLE, self.key)
-        self._saved_at = self._clock()
-        self._changed = False
+
+    def release(self) -> None:
+        """Release the source for commit."""
         self.checkpointed = self.position
         if self.position is not None:
             self._release(self.position)
         self._at(CrashPoint.RELEASED, self.key)
-        HEAP.give_back()

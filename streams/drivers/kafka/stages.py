@@ -2,7 +2,6 @@
 
 import base64
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -17,18 +16,17 @@ from detectors.state.state import pack, unpack
 from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
 from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt
-from streams.drivers.kafka.stage import Emission, UnfedError
+from streams.drivers.kafka.stage import Emission, Stage, UnfedError
 from streams.drivers.kafka.topics import Topics
-from streams.engine.decode.decoder import Decoder
+from streams.drivers.record_counts import RecordCounts
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import Detect
 from streams.engine.detect.gather import Gather, JudgedStep
 from streams.engine.detect.successor import Successor
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
-from streams.engine.rollup.redaction import Redaction
-from streams.engine.rollup.rollup import JUST_NOW, Rollup
-from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LateWatch, counted_in_topic, limit_error
+from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted_in_topic, limit_error
+from streams.engine.stages.rollup_engine import rollup_of, totals_of
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input, converted
@@ -48,7 +46,7 @@ REQUESTED: Final = "asked"  # the part with the backfill that is to be taken ove
 REQUESTED_VERSION: Final = 1
 
 
-class RollupStage:
+class RollupStage(Stage):
     """A partition of a source topic: raw records become blocks for the rollups topic, or dead letters.
 
     Parameters
@@ -88,18 +86,12 @@ class RollupStage:
         self._metrics = metrics or Metrics()
         self._partition = partition
         self._source = source
-        self._decoder = Decoder(settings)
-        redaction = Redaction(settings.redact)
-        self.rollup = Rollup(
-            self._name, shards, settings.time, self._decoder, redaction=redaction, money=settings.money
-        )
+        self.rollup = rollup_of(settings, self._name, shards)
+        self.counts = RecordCounts(self._name, self._metrics, totals_of([self.rollup]))
         self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
-        self._folded = 0  # as counted so far
-        self._unjoined = Counter[str]()  # as counted so far
         self._quiet = QuietPeriod(settings.time.idle, settings.time.step)
         self._on_run = on_run
-        self.lateness = LateWatch(self._name)
         self.records = 0
         self.rejected = 0
 
@@ -145,23 +137,22 @@ class RollupStage:
         return emissions
 
     def _feed(self, batch: NativeBatch | ConvertedBatch) -> list[Emission]:
-        columns, rejected = self._decoder.decode(batch.records, batch.arrived)
+        columns, rejected = self.rollup.decoder.decode(batch.records, batch.arrived)
         rejected = batch.all_rejected(rejected)
         if passed := self._limit.feed(len(batch), counted_in_topic(rejected)):
             offset = self._place(passed.rejected.index, batch).offset
             raise limit_error(passed, f"{self._topic}, partition {self._partition}, offset {offset}")
-        before = self.rollup.late, self.rollup.duplicates
         blocks = self.rollup.feed(columns)
-        if self._now is not None and self._is_early and self._now() - self.rollup.reached < JUST_NOW:
-            blocks += self.rollup.early()
+        if self._now is not None and self._is_early:
+            blocks += self.rollup.early(self._now())
         self.records += len(batch)
         self.rejected += len(rejected)
-        self._count(len(batch), rejected, before)
+        self.counts.count(len(batch), rejected, totals_of([self.rollup]), self.rollup.watermark)
         letters = [self._dead_letter(bad, self._place(bad.index, batch)) for bad in rejected]
         count = len(batch.records)
         self._held = {
             back: place
-            for back in self._decoder.held
+            for back in self.rollup.decoder.held
             if (place := batch.locate_record(count - back) if back <= count else self._held.get(back - count))
         }
         return [*letters, *self._blocks(blocks)]
@@ -169,7 +160,7 @@ class RollupStage:
     def idle(self, seconds: float) -> Iterable[Emission]:
         """Advance event time by the clock, so that this partition does not hold the shards back."""
         blocks = self.rollup.idle(seconds)
-        self._held = {back: self._held[back] for back in self._decoder.held if back in self._held}
+        self._held = {back: self._held[back] for back in self.rollup.decoder.held if back in self._held}
         return self._blocks(blocks)
 
     @property
@@ -221,23 +212,7 @@ class RollupStage:
         if QUIET in parts:
             self._quiet.restore(unpack(parts[QUIET], QUIET, QUIET_VERSION, tuple[float, float])[0])
         self._limit.restore(parts)
-        self._folded = self._decoder.folded
-        self._unjoined = Counter(self.rollup.unjoined)
-
-    def _count(self, records: int, rejected: Sequence[Rejected], before: tuple[int, int]) -> None:
-        metrics = self._metrics
-        metrics.records.inc(records)
-        for bad in rejected:
-            metrics.rejected.labels(bad.reason.value).inc()
-        late = self.rollup.late - before[0]
-        metrics.late.inc(late)
-        self.lateness.feed(records, late, rejected, self.rollup.watermark)
-        metrics.duplicates.inc(self.rollup.duplicates - before[1])
-        metrics.folded.inc(self._decoder.folded - self._folded)
-        self._folded = self._decoder.folded
-        unjoined, self._unjoined = self._unjoined, Counter(self.rollup.unjoined)
-        for reason, count in (self._unjoined - unjoined).items():
-            metrics.unjoined.labels(reason).inc(count)
+        self.counts.totals = totals_of([self.rollup])
 
     def _count_tombstones(self, chunk: Chunk) -> None:
         if chunk.tombstones:
@@ -269,7 +244,7 @@ class RollupStage:
         return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter), once=True)
 
 
-class DetectStage:
+class DetectStage(Stage):
     """A shard: blocks of all source partitions become judged steps for the findings topic.
 
     ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
@@ -296,18 +271,12 @@ class DetectStage:
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Merge blocks and judge what they complete."""
-        blocks = list(self._blocks(chunk))
-        judged = self.detect.feed(block for block in blocks if not block.early)
-        judged += self.detect.evaluate_early([block for block in blocks if block.early])
+        judged = self.detect.feed(self._blocks(chunk))
         findings, steps = self._topics.findings, self._topics.steps
         return [
             *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
             *(Emission(steps, 0, self._key, record) for record in self.detect.take_records()),
         ]
-
-    def idle(self, _: float) -> Iterable[Emission]:
-        """Do nothing: blocks advance time."""
-        return ()
 
     def _blocks(self, chunk: Chunk) -> Iterator[Block]:
         for value in chunk.values:
@@ -339,7 +308,7 @@ class DetectStage:
         self.detect.restore(parts)
 
 
-class IncidentsStage:
+class IncidentsStage(Stage):
     """The one partition of the findings topic: judged steps become notices for the notices topic.
 
     ``watermark`` is the end of the newest emitted step, for display only.
@@ -368,10 +337,6 @@ class IncidentsStage:
             ]
             self.watermark = self.watermark if step.early else step.watermark
         return emissions
-
-    def idle(self, _: float) -> Iterable[Emission]:
-        """Do nothing: steps advance time."""
-        return ()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the steps that wait for other shards, and the incidents."""

@@ -42,6 +42,10 @@ class HostedStages(Part):
         """The runners that are open, by partition."""
         return {} if self.host is None else self.host.runners
 
+    def runner(self, tp: TP) -> StageRunner | None:
+        """Return the runner of a partition, None while it is not open."""
+        return self.runners.get(tp)
+
     def of(self, kind: type[_S]) -> Iterator[_S]:
         """Yield the stages of one kind."""
         return (runner.stage for runner in self.runners.values() if isinstance(runner.stage, kind))
@@ -76,7 +80,9 @@ class HostedStages(Part):
         if rollups:
             shown["records"] = sum(stage.records for stage in rollups)
             shown["rejected"] = sum(stage.rejected for stage in rollups)
-            shown["not_judged"] = f"{max(stage.lateness.share for stage in rollups):.0%} of the last records"
+            shown["not_judged"] = (
+                f"{max(stage.counts.lateness.share for stage in rollups):.0%} of the last records"
+            )
             shown["watermark"] = min(stage.rollup.watermark for stage in rollups)
         if detects:
             shown["series"] = sum(stage.detect.series for stage in detects)
@@ -114,7 +120,7 @@ class HostedStages(Part):
         found = sorted(
             f"{tp.topic}/{tp.partition}"
             for tp, runner in self.runners.items()
-            if isinstance(runner.stage, RollupStage) and runner.stage.lateness.is_ahead
+            if isinstance(runner.stage, RollupStage) and runner.stage.counts.lateness.is_ahead
         )
         return f"{', '.join(first_of(found, len(found)))}: {AHEAD}" if found else None
 

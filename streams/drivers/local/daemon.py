@@ -12,29 +12,27 @@ import structlog
 from filelock import FileLock
 
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.pipeline.pipeline import Pipeline
-from config.capacity import read_limits_of
+from config.capacity import Capacity
 from config.load import ConfigError
-from config.reload import Reload
-from config.secret import SecretError, passphrase_in
+from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import NewerStateError, StateError, why
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS
 from streams.drivers.compile_ahead import prepare_process
+from streams.drivers.daemon import Daemon
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.line_inputs import Follow, StandardInput
 from streams.drivers.local.log_intake import LogIntake, LogSink
-from streams.drivers.local.log_judge import CHECKPOINT_SECONDS, RUN_RECORDS, LogJudge, UnfinishedBackfillError
+from streams.drivers.local.log_judge import RUN_RECORDS, LogJudge, UnfinishedBackfillError
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
 from streams.drivers.local.state_transfer import StateExport, drop_unfinished
 from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.limits.keeper import LimitsKeeper
 from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.receivers import Receivers
 from streams.ingest.receivers.sender_limits import SenderLimits
-from streams.ingest.registry.registry import Registry
 from streams.notify.interactions import slack_secrets
 from streams.notify.notification_service import NotificationService
 from streams.process.crash_points import CrashHook, no_crash
@@ -48,15 +46,11 @@ from streams.process.files.state_folder import (
 )
 from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import configure_logs
-from streams.process.metrics import Metrics
-from streams.process.part import Parts
-from streams.process.reloading import Reloading
 from streams.process.stop_requests import stop_daemon_on_signals
-from streams.process.watchdog import STUCK_SECONDS, Watchdog, guard
-from streams.process.web.http_server import HttpServer, ListenError
+from streams.process.watchdog import STUCK_SECONDS, Watchdog
+from streams.process.web.http_server import ListenError
 from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.sessions import SessionKeyError, session_key
-from streams.screens.openapi.document import openapi_route
 
 SEND_OUT_SECONDS: Final = 5.0  # a stop waits this long for unsent messages; the next start sends the rest
 STOP_SECONDS: Final = 60.0  # for a complete stop, if something hangs
@@ -70,21 +64,19 @@ class StartError(Exception):
     """The daemon cannot start; the message has the reason and the remedy."""
 
 
-class LocalDaemon:
+class LocalDaemon(Daemon):
     """The local driver: inputs, engine, delivery and web server in one event loop.
 
     Parameters
     ----------
     stdin
         A file descriptor to read to its end.
-    watchdog
-        Receives heartbeats of the event loop and reports of a stuck engine; the caller starts it.
+    watchdog, read
+        As for ``Daemon``.
     stuck, every, run_records, at
         As for ``LogJudge``.
     clock
         Epoch seconds; by default that of the host, guarded.
-    read
-        Returns the settings of its file now, for a reload.
     source
         The names of input and format of the lines of files and of standard input; by default, they are native
         records.
@@ -116,13 +108,8 @@ class LocalDaemon:
     ) -> None:
         from streams.drivers.local.history_service import HistoryService
 
-        self.settings = settings
-        self.metrics = Metrics()
         clock = clock or GuardedClock()
-        self._address = listen_address_of(settings)
-        self._limits = LimitsKeeper(settings, clock)
-        self._tokens = self._address.tokens  # as the newest reload read them
-        self._github_secret = ""
+        super().__init__(settings, watchdog or Watchdog(), clock=clock, read=read)
         self.port = 0
         self._stopping = asyncio.Event()
         state = Path(settings.local.state)
@@ -142,16 +129,8 @@ class LocalDaemon:
                 "have them back, stop this daemon and restore a backup of the folder",
                 folder=str(state),
             )
-        self._watchdog = watchdog or Watchdog()
         self.delivery = NotificationService(settings, self.metrics, clock)
-        self.reloading = Reloading(
-            settings,
-            read or (lambda: settings),
-            prepare=self._prepare,
-            apply=self._apply,
-            failed=self.metrics.reload_failed,
-        )
-        self._access = self._address.access(self.metrics.web_refused, _session_key(state))
+        self._access.sessions.use(_session_key(state))
         arrived = asyncio.Event()
         try:
             limits = SenderLimits(settings.dead_letters, self.metrics.dropped_letters)
@@ -161,7 +140,7 @@ class LocalDaemon:
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._history = HistoryService(
-            lambda: self.reloading.settings,
+            lambda: self.settings,
             self.delivery,
             self._access,
             self.metrics,
@@ -183,35 +162,21 @@ class LocalDaemon:
             recorded=self._history.judged.notify,
             now=clock,
         )
-        self._registry = Registry(settings.sources.registry) if settings.sources.registry else None
         inputs = Inputs(settings.sources, self._registry)
         sink = LogSink(self._intake)
         self._receivers = Receivers(sink, settings, inputs, self._address, self.metrics, clock=clock)
-        self._parts = Parts(
-            [
-                self._files,
-                sink,
-                self._receivers,
-                self._judge,
-                self._limits,
-                *([self._registry] if self._registry else []),
-                self._history,
-                self.delivery,
-                StateExport(state, self._store, self._rows, self._judge.by_clock),
-                BackfillRoutes(state, self._judge),
-                self.reloading,
-            ]
-        )
-        self._web = HttpServer(
-            settings.local.listen,
-            self.status,
-            self._parts.not_ready,
-            self.metrics.registry,
-            [*self._parts.routes(), openapi_route()],
-            unhealthy=self._watchdog.reason,
-            refresh=self._refresh,
-            access=self._access,
-            certificates=self._address.certificates,
+        self._serve(
+            self._files,
+            sink,
+            self._receivers,
+            self._judge,
+            self._limits,
+            self._registry,
+            self._history,
+            self.delivery,
+            StateExport(state, self._store, self._rows, self._judge.by_clock),
+            BackfillRoutes(state, self._judge),
+            self.reloading,
         )
         lines = line_reader(source and inputs.of(*source))
         self._sources: list[Coroutine[Any, Any, object]] = [
@@ -250,9 +215,7 @@ class LocalDaemon:
             asyncio.create_task(work)
             for work in (
                 self._judge.run(self.delivery.put),
-                guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe),
-                self._limits.run(self._judge.engine.limit),
-                *self._parts.work(),
+                *self._work(),
                 *self._sources,
             )
         ]
@@ -260,17 +223,6 @@ class LocalDaemon:
             await self._until_stopped(tasks)
         finally:
             await self._shut_down(tasks)
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """The pipeline of a daemon that runs."""
-        assert self.delivery.pipeline is not None  # noqa: S101 - it runs
-        return self.delivery.pipeline
-
-    @property
-    def tcp_port(self) -> int:
-        """The port of lines over TCP, 0 while it does not listen."""
-        return self._receivers.tcp_port
 
     def stop(self) -> None:
         """Request a clean shutdown."""
@@ -305,21 +257,11 @@ class LocalDaemon:
             "start over"
         )
 
-    def _prepare(self, settings: Settings) -> tuple[str, ...]:
-        self._tokens = listen_address_of(settings).tokens
-        self._github_secret = passphrase_in(settings.sources.github.secret)
-        slack_secrets(settings.slack)
-        read_limits_of(settings)
-        return ()
+    async def _switch_judge(self) -> None:
+        await self._judge.switch_settings(self.settings, self._limits.capacity)
 
-    async def _apply(self, reload: Reload) -> None:
-        self._limits.reload(reload.settings)  # as at a start: perhaps only their file has changed
-        if reload.judges_otherwise:
-            await self._judge.switch_settings(reload.settings, self._limits.capacity)
-        self._judge.engine.limit(self._limits.capacity)
-        await self.delivery.reload(reload.settings)
-        self._access.replace_tokens(self._tokens)
-        self._receivers.use(self._tokens, self._github_secret)
+    def _limit(self, capacity: Capacity) -> None:
+        self._judge.engine.limit(capacity)
 
     async def _shut_down(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Close the inputs, judge the rest of the log, write the last checkpoint, send unsent messages."""
@@ -344,29 +286,24 @@ class LocalDaemon:
         self._lock.release()
         log.info("stopped", offset=self._judge.offset, unsent=unsent)
 
-    # -- for the web server -----------------------------------------------------------------------
-
-    def status(self) -> dict[str, object]:
-        """Return the fields of ``uneri status``."""
-        return self._parts.status()
-
     async def _stuck(self) -> str | None:
         self._files.check()  # ends the daemon: all it writes is lost
         return self._judge.stuck()
 
+    def _ahead(self) -> str | None:
+        return self._judge.ahead()
+
     def _refresh(self) -> None:
+        super()._refresh()
         queues = {
             "request_bytes": self._receivers.handler.held,
             "log_records": self._judge.lag,
             "log_bytes": self._store.log_bytes,
         }
         self.metrics.update([self._judge.reading()], queues, time.time())
-        self.metrics.ready.set(self._parts.not_ready() is None)
-        self.metrics.clock_behind.set(self._judge.ahead() is not None)
         for file in (LOG_FILE, OUTBOX_FILE):
             self.metrics.state.labels(file).set(_bytes_with_journal(Path(self.settings.local.state) / file))
         self.metrics.state_free.set(self._store.free_bytes)
-        self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))
 
 
 def run_local(settings: Settings, follow: Sequence[Path], stdin: int | None, **options: Any) -> int:

@@ -15,16 +15,18 @@ from alerting.words.mrkdwn import clean
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import pack, unpack
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, Checkpointed
 from streams.drivers.compile_ahead import load_judgement
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import DamagedError
 from streams.drivers.local.takeover import LearntHistory, Takeover
+from streams.drivers.record_counts import RecordCounts
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
-from streams.engine.stages.dead_letter_limit import AHEAD, LateWatch
+from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
 from streams.notify.pipeline_status import first_of
@@ -41,7 +43,6 @@ from streams.record.history.segments import Segments
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
 HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
-CHECKPOINT_SECONDS: Final = 5.0
 RUN_RECORDS: Final = 50_000
 MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
@@ -54,7 +55,6 @@ SLOW_VERSION: Final = 1
 FEWEST: Final = 500  # records of a run, however often the engine was stuck
 MOST_ENDS: Final = 4  # that shrink a run to a quarter each, and double the patience
 
-PENDING: Final = "pending"  # the part with notices that were made because time passed
 PENDING_VERSION: Final = 1
 
 Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
@@ -76,7 +76,7 @@ class _Slow(msgspec.Struct):
     ends: int = 0  # processes that did so, one after the other
 
 
-class LogJudge(Part):
+class LogJudge(Checkpointed, Part):
     """The engine of the local driver, in a worker thread that gets one run of records at a time.
 
     A notice is durable in the outbox before the checkpoint that includes it is written, and its id is a
@@ -128,8 +128,8 @@ class LogJudge(Part):
         now: Callable[[], float] = time.time,
         can_judge: Callable[[], bool] = JUDGEMENT.ready,
     ) -> None:
-        self.offset = 0  # of the next record to judge
-        self.changed = False  # since the newest checkpoint
+        super().__init__(STAGE, SOURCE, every)
+        self.position = 0
         self._settings = settings
         self.by_clock = asyncio.Lock()  # held while time passes by the clock, and while the state is copied
         self._idle_after = float(settings.time.idle)
@@ -137,7 +137,6 @@ class LogJudge(Part):
         self._intake = intake
         self._arrived = arrived
         self._metrics = metrics
-        self._every = every
         self._run_records = run_records
         self._stuck = stuck
         self._at = at
@@ -150,22 +149,25 @@ class LogJudge(Part):
             settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
         )
         self._steps = 0
-        self._counted = self.engine.totals
-        self._unjoined = self.engine.unjoined
-        self._fed = self._saved = self._fetched = time.monotonic()
+        self._counts = RecordCounts(SOURCE, metrics, self.engine.totals)
+        self._fed = self._fetched = time.monotonic()
         self._quiet = 0.0  # seconds without a record
         self._pending: _Pending | None = None  # of the checkpoint restored
-        self._clock = ProcessorClock()
-        self._stall = StallDetector("the engine", self._clock())
+        self._processor = ProcessorClock()
+        self._stall = StallDetector("the engine", self._processor())
         self._slow = _Slow()
         self._dead: list[tuple[str, int, Rejected]] = []
         self._bad = bad or Recurring()
-        self.lateness = LateWatch(SOURCE)
         self._caught_up = asyncio.Event()
         self._closing = False
         self._switch: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by from now on
         self._blocks: list[Block] = []  # since the newest checkpoint
         self.takeover = Takeover(store, lambda: self.engine, on_takeover)
+
+    @property
+    def offset(self) -> int:
+        """Of the next record to judge."""
+        return self.position or 0
 
     @property
     def lag(self) -> int:
@@ -202,10 +204,9 @@ class LogJudge(Part):
         if self._history is not None:
             self._history.restore(parts_of(HISTORY, parts))
         self.engine.restore(parts)
-        self.offset = self._intake.judged = checkpoint.offsets[SOURCE]
+        self.position = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
-        self._counted = self.engine.totals
-        self._unjoined = self.engine.unjoined
+        self._counts.totals = self.engine.totals
         HEAP.give_back(at_once=True)
         log.info("continuing from the last checkpoint", offset=self.offset)
 
@@ -282,11 +283,11 @@ class LogJudge(Part):
         if not await self.takeover.advance():
             return self.takeover.waits
         if self._blocks:
-            await self._save()  # with the blocks, which the successor must judge too
+            await self.checkpoint()  # with the blocks, which the successor must judge too
             return True
         self._at(CrashPoint.JUDGED_ANEW, STAGE)
         await asyncio.to_thread(self.takeover.take_over)
-        await self._save()
+        await self.checkpoint()
         self._at(CrashPoint.TAKEN_OVER, STAGE)
         self.takeover.finish()
         return False
@@ -298,11 +299,7 @@ class LogJudge(Part):
             emitted = await asyncio.to_thread(self.engine.evaluate_early, SOURCE, self._now())
             if not emitted.findings:
                 return
-            # the clock decided when to evaluate early: after a crash it must not be decided anew
-            pending = _Pending(emitted.notices, None) if emitted.notices else None
-            await self._save(pending)
-            await self._emit(emitted, 0, deliver)
-            self.changed = pending is not None  # the next checkpoint is without it
+            await self._emit_decided(emitted, deliver)
 
     async def _pass_time(self, seconds: float, deliver: Deliver) -> None:
         if self._intake.clocks.behind():
@@ -312,9 +309,15 @@ class LogJudge(Part):
         emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
         self._blocks += emitted.blocks
         self._record(emitted)
-        # a decision of the clock is no function of the log: after a crash it must not be made anew
-        pending = _Pending(emitted.notices, emitted.watermark) if emitted.notices else None
-        await self._save(pending)
+        await self._emit_decided(emitted, deliver)
+
+    async def _emit_decided(self, emitted: Emitted, deliver: Deliver) -> None:
+        """Emit what the clock decided; it is no function of the log, and must not be decided anew."""
+        pending = None
+        if emitted.notices:
+            decided = _Pending(emitted.notices, emitted.watermark)
+            pending = pack(PENDING, PENDING_VERSION, decided, {})
+        await self.checkpoint(pending)
         await self._emit(emitted, 0, deliver)
         self.changed = pending is not None  # the next checkpoint is without it
 
@@ -347,7 +350,7 @@ class LogJudge(Part):
         self._arrived.set()
         (failed,) = await asyncio.gather(judging, return_exceptions=True)
         if self.changed and failed is None:  # the state of an engine that raised must not be kept
-            await self._save()
+            await self.checkpoint()
 
     def mark_changed(self) -> None:
         """Have a checkpoint written soon: its contents have changed without a record."""
@@ -362,7 +365,7 @@ class LogJudge(Part):
             "records": self.offset,
             "lag": self.lag,
             "watermark": self.engine.judged_until,
-            "not_judged": f"{self.lateness.share:.0%} of the last records",
+            "not_judged": f"{self._counts.lateness.share:.0%} of the last records",
             "series": self.engine.series,
             "baselines": baselines(self.engine.ages(), self._settings.judge),
             **self.takeover.status(),
@@ -375,7 +378,7 @@ class LogJudge(Part):
 
     def ahead(self) -> str | None:
         """Return that records come from the future, by this host's clock."""
-        return self._intake.clocks.behind() or (AHEAD if self.lateness.is_ahead else None)
+        return self._intake.clocks.behind() or (AHEAD if self._counts.lateness.is_ahead else None)
 
     def _judged_ahead(self) -> str | None:
         ahead = self._intake.reached - self._now()
@@ -388,9 +391,9 @@ class LogJudge(Part):
 
     def stuck(self) -> str | None:
         """Return how the engine is stuck while records or a checkpoint wait, None if it is not."""
-        now = self._clock()
+        now = self._processor()
         position = (self.offset, self._steps)
-        self._stall.observe(now, position, self._saved if self.changed else position)
+        self._stall.observe(now, position, self._saved_at if self.changed else position)
         if self._stall.moved_at == now:  # a long run is one piece, and saved at its end
             self._stall.saved_at = now
         if not self.lag or self._waits:
@@ -407,16 +410,16 @@ class LogJudge(Part):
             0,
             lag=self.lag,
             watermark=self.engine.judged_until,
-            checkpoint_age=now - self._saved if self.changed else 0.0,
+            checkpoint_age=self.checkpoint_age,
             fetch_age=now - self._fetched,
-            progress_age=self._clock() - self._stall.moved_at,
+            progress_age=self._processor() - self._stall.moved_at,
             series=self.engine.series,
         )
 
     async def _switch_settings(
         self, settings: Settings, capacity: Capacity, done: "asyncio.Future[None]"
     ) -> None:
-        await self._save()  # after a crash, nothing judged so far must be judged by the new ones
+        await self.checkpoint()  # after a crash, nothing judged so far must be judged by the new ones
         await asyncio.to_thread(self.engine.judge_by, settings, capacity)
         self.takeover.restart()
         self._switch = None
@@ -428,8 +431,8 @@ class LogJudge(Part):
         run = await asyncio.to_thread(self._store.read, self.offset, self._most)
         if not run.records:
             self._caught_up.set()
-            if self.changed and time.monotonic() - self._saved >= self._every:
-                await self._save()
+            if self.changed and self.is_due():
+                await self.checkpoint()
             return False
         self._fetched = time.monotonic()
         emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
@@ -437,8 +440,8 @@ class LogJudge(Part):
         self._record(emitted)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
         await self._emit(emitted, len(run.records), deliver)
-        if time.monotonic() - self._saved >= self._every or len(self._dead) >= MOST_DEAD:
-            await self._save()
+        if self.is_due() or len(self._dead) >= MOST_DEAD:
+            await self.checkpoint()
         return True
 
     def _record(self, emitted: Emitted) -> None:
@@ -451,7 +454,7 @@ class LogJudge(Part):
         self._at(CrashPoint.REPORTED, STAGE)
         if emitted.records:
             self._recorded()
-        self.offset += records
+        self.position = self.offset + records
         self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
         self.changed = True
         self._count(emitted, records)
@@ -459,29 +462,19 @@ class LogJudge(Part):
             log.warning("bad records were dead-lettered", count=count, detail=emitted.rejected[0].detail)
 
     def _count(self, emitted: Emitted, records: int) -> None:
-        metrics = self._metrics
-        metrics.records.inc(records)
-        for bad in emitted.rejected:
-            metrics.rejected.labels(bad.reason.value).inc()
+        metrics, watermark = self._metrics, self.engine.watermark(SOURCE)
+        self._counts.count(records, emitted.rejected, self.engine.totals, watermark)
         for notice in emitted.notices:
             metrics.notices.labels(notice.action.value).inc()
-        before, self._counted = self._counted, self.engine.totals
-        late = self._counted.late - before.late
-        self.lateness.feed(records, late, emitted.rejected, self.engine.watermark(SOURCE))
-        counters = (metrics.late, metrics.duplicates, metrics.folded, metrics.blocks, metrics.steps)
-        for counter, now, then in zip(counters, self._counted, before, strict=True):
-            counter.inc(now - then)
-        unjoined, self._unjoined = self._unjoined, self.engine.unjoined
-        for reason, count in (self._unjoined - unjoined).items():
-            metrics.unjoined.labels(reason).inc(count)
+        metrics.blocks.inc(len(emitted.blocks))
 
-    async def _save(self, pending: "_Pending | None" = None) -> None:
-        parts = self.engine.snapshot()
-        if self._history is not None:
-            parts |= parts_under(HISTORY, self._history.snapshot())
-        if pending is not None:
-            parts[PENDING] = pack(PENDING, PENDING_VERSION, pending, {})
-        checkpoint = Checkpoint({SOURCE: self.offset}, parts)
+    def parts(self) -> dict[str, bytes]:
+        """Return the state of the engine, and the steps that are in no file yet."""
+        held = {} if self._history is None else parts_under(HISTORY, self._history.snapshot())
+        return self.engine.snapshot() | held
+
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, dead letters and blocks in one transaction, which drops judged records."""
         dead, self._dead = self._dead, []
         blocks, self._blocks = self._blocks, []
         dropped = await asyncio.to_thread(
@@ -489,9 +482,7 @@ class LogJudge(Part):
         )
         for reason, count in dropped.items():
             self._metrics.dropped_letters.labels(reason).inc(count)
-        self._saved = time.monotonic()
-        self.changed = False
-        HEAP.give_back()
 
     def _step(self, _: int) -> None:
         self._steps += 1  # a long run of records progresses
+        self._metrics.steps.inc()

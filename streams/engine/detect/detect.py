@@ -151,9 +151,14 @@ class Detect:
         self._capacity = capacity
 
     def feed(self, blocks: Iterable[Block]) -> list[JudgedStep]:
-        """Add blocks; return the steps that they complete, with their findings."""
+        """Add blocks; return the steps that they complete, with their findings.
+
+        Then follows the evaluation of the minute that early blocks complete, if they complete one.
+        """
+        blocks = list(blocks)
         judged: list[JudgedStep] = []
-        for stretch in self._measuring.stretches(self._early.noted(blocks)):
+        whole = (block for block in blocks if not block.early)
+        for stretch in self._measuring.stretches(self._early.noted(whole)):
             first = 0
             while first < len(stretch.steps):
                 many = self._quiet(stretch.steps, first)
@@ -163,12 +168,8 @@ class Detect:
                     some = [self.judge(stretch.steps[first])]
                 judged += some
                 first += len(some)
-        return judged
-
-    def evaluate_early(self, blocks: Sequence[Block]) -> list[JudgedStep]:
-        """Add early blocks; return the evaluation of the minute that they complete, if they complete one."""
-        found = self._early.feed(blocks)
-        return [] if found is None else [found]
+        found = self._early.feed([block for block in blocks if block.early])
+        return judged if found is None else [*judged, found]
 
     def take_records(self) -> list[bytes]:
         """Return the records of the steps judged since the last call; none if none are kept."""

@@ -103,7 +103,7 @@ class Rollup:
         self.duplicates = 0  # records that were dropped because their id was known
         self.rejected = list[Rejected]()  # by ``finish``: leaps in time that nothing confirmed
         self._time = time
-        self._decoder = decoder
+        self.decoder = decoder
         self._duplicates = Duplicates()
         self._choice = ExampleChoice()
         self._redaction = redaction or Redaction()
@@ -143,7 +143,7 @@ class Rollup:
         self._idle_reported = False
         timing = timing_of(columns, self._watermark, self._time)
         # a sender that guesses ids of another service takes nothing from it
-        ids = owned(columns.key, self._decoder.value_ids.services(columns.path))
+        ids = owned(columns.key, self.decoder.value_ids.services(columns.path))
         counted = self._duplicates.first_seen(ids, timing.known_until, timing.watermark)
         self.duplicates += len(columns) - int(np.count_nonzero(counted))
         chosen = self._choice.choose(columns, counted, timing.bucket)
@@ -201,7 +201,7 @@ class Rollup:
 
     def finish(self) -> list[Block]:
         """End a finite source: close everything, and report it idle so that it no longer holds time back."""
-        columns, rejected = self._decoder.finish()
+        columns, rejected = self.decoder.finish()
         self.rejected += rejected
         blocks = self.feed(columns)
         ends = [end for buckets in self._opened if (end := buckets.end(self.watermark)) is not None]
@@ -215,22 +215,22 @@ class Rollup:
 
     def _end_of_time(self, unknown: int) -> int:
         """Return the end of the last bucket that is believed; what lies behind it is counted, not judged."""
-        end = self._decoder.time.end()
+        end = self.decoder.time.end()
         return unknown if end is None else (math.floor(end / self._time.bucket) + 1) * self._time.bucket
 
     @property
     def reached(self) -> float:
         """The event time that the records have reached, epoch seconds; minus infinity before any."""
-        return self._decoder.time.newest
+        return self.decoder.time.newest
 
-    def early(self) -> list[Block]:
-        """Return early blocks of the last step's open buckets, each once.
+    def early(self, now: float = -math.inf) -> list[Block]:
+        """Return early blocks of the last step's open buckets, each once; none if records are long over.
 
         Event time has passed them, but what trails it by up to ``time.lateness`` may still come. They change
         nothing here, and are gone after a restore.
         """
         width = self._time.bucket
-        hurried = self._time.step <= EARLY_SECONDS and not self.whole_steps
+        hurried = self._time.step <= EARLY_SECONDS and not self.whole_steps and now - self.reached < JUST_NOW
         if self._watermark is None or not math.isfinite(self.reached) or not hurried:
             return []
         until = math.floor((self.reached - SETTLED) / width) * width
@@ -254,8 +254,8 @@ class Rollup:
         since the last record and time has not gone on by a step since.
         """
         blocks: list[Block] = []
-        if self._watermark is None and self._decoder.held:
-            blocks = self.feed(self._decoder.start()[0])
+        if self._watermark is None and self.decoder.held:
+            blocks = self.feed(self.decoder.start()[0])
         level = self._by_the_clock(seconds)
         if self._idle_reported and level < self.watermark + self._time.step:
             return []
@@ -272,11 +272,11 @@ class Rollup:
 
         It is ``time.idle`` and a step behind that of a prompt record: senders pause, and send in batches.
         """
-        arrival = self._decoder.time.arrival
+        arrival = self.decoder.time.arrival
         if self._watermark is None or arrival is None:
             return self.watermark
         behind = self._time.lateness + self._time.idle + self._time.step
-        reached = self._decoder.time.reached_at(arrival + seconds) - behind
+        reached = self.decoder.time.reached_at(arrival + seconds) - behind
         return max(self.watermark, math.floor(reached / self._time.bucket) * self._time.bucket)
 
     def snapshot(self, *, whole_steps: bool | None = None) -> dict[str, bytes]:
@@ -300,7 +300,7 @@ class Rollup:
             **self._names.snapshot(),
             **self._joining.snapshot(),
             **self._choice.snapshot(),
-            **self._decoder.snapshot(),
+            **self.decoder.snapshot(),
         }
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -318,7 +318,7 @@ class Rollup:
         for buckets in self._opened:
             buckets.restore(parts, self.watermark)
         self._duplicates.restore(parts)
-        self._decoder.restore(parts)
+        self.decoder.restore(parts)
         self._names.restore(parts)
         self._joining.restore(parts)
         self._choice.restore(parts)

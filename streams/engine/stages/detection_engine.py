@@ -1,6 +1,7 @@
 """Blocks become findings, and findings become incidents: detection of all shards, assembled."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 from alerting.incidents.incidents import Incidents
@@ -60,60 +61,60 @@ class DetectionEngine:
         capacity: Capacity | None = None,
         records: bool = False,
     ) -> None:
-        self._another: Callable[[int], Detect] = lambda shard: Detect(
-            shard, sources, settings, capacity=capacity, records=records
-        )
-        self.detect = [
-            Detect(
-                shard,
-                sources,
-                settings,
-                None if shard else on_step,
-                on_judgement,
-                capacity=capacity,
-                records=records,
-            )
-            for shard in range(shards)
-        ]
-        self._gather = Gather(shards)
+        def make(shard: int, given: Settings, limits: Capacity | None, *, shown: bool) -> Detect:
+            watching = (None if shard else on_step, on_judgement) if shown else (None, None)
+            return Detect(shard, sources, given, *watching, capacity=limits, records=records)
+
+        self._make = make
+        self._shards = shards
+        self._remember_all = remember_all
+        self._assemble(settings, capacity)
+        self.steps = 0  # judged since the process started
+
+    def _assemble(self, settings: Settings, capacity: Capacity | None) -> None:
+        self._given = settings, capacity
+        self.detect = [self._make(shard, *self._given, shown=True) for shard in range(self._shards)]
+        self._gather = Gather(self._shards)
         self._step = settings.time.step
-        self.incidents = Incidents(settings, remember_all=remember_all)
-        self.blocks = self.steps = 0  # fed and judged since the process started
+        self.incidents = Incidents(settings, remember_all=self._remember_all)
+
+    def judge_by(self, settings: Settings, capacity: Capacity | None = None) -> None:
+        """Judge by other settings from here on, exactly as an engine restored with them would.
+
+        The settings in ``config.reload.RESTART`` must be the same. ``capacity`` are the known limits; by
+        default those of the settings.
+        """
+        other = copy(self)
+        other._assemble(settings, capacity)  # noqa: SLF001 - one of its kind
+        DetectionEngine.restore(other, DetectionEngine.snapshot(self))
+        vars(self).update(vars(other))
 
     def limit(self, capacity: Capacity) -> None:
-        """Go on with other limits, from the next step on."""
+        """Go on with other limits, from the next step on; any thread may call this."""
         for detect in self.detect:
             detect.limit(capacity)
 
-    def feed(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Emitted:
-        """Feed the blocks of one source; ``rejected`` is added to the output."""
-        emitted = Emitted(list(rejected))
-        self.blocks += len(blocks)
+    def judge(self, blocks: Sequence[Block], rejected: Iterable[Rejected] = ()) -> Emitted:
+        """Judge the blocks of one source; ``rejected`` is added to the output.
+
+        Early blocks give strong deviations in the minute that they complete.
+        """
+        emitted = Emitted(list(rejected), blocks=[block for block in blocks if not block.early])
         for shard, detect in enumerate(self.detect):
             judged = detect.feed(block for block in blocks if block.shard == shard)
-            self.steps += len(judged)
+            self.steps += sum(not step.early for step in judged)
             emitted.records += detect.take_records()
             for step in self._gather.feed(judged):
-                emitted.watermark = step.watermark
+                emitted.watermark = emitted.watermark if step.early else step.watermark
                 emitted.findings += step.findings
                 emitted.notices += step.to_notices(self.incidents)
         return emitted
 
-    def evaluate_early(self, blocks: Sequence[Block]) -> Emitted:
-        """Add early blocks of one source; return strong deviations in the minute that they complete."""
-        emitted = Emitted()
-        for shard, detect in enumerate(self.detect):
-            found = detect.evaluate_early([block for block in blocks if block.shard == shard])
-            for step in self._gather.feed(found):
-                emitted.findings += step.findings
-                emitted.notices += step.to_notices(self.incidents)
-        return emitted
-
-    def successor(self, shard: int, history: Mapping[str, bytes] | None, until: int) -> Successor:
+    def successor(self, history: Mapping[str, bytes] | None, until: int, shard: int = 0) -> Successor:
         """Return a detector that re-evaluates a shard's blocks with a different history."""
-        return Successor(self._another(shard), history, until)
+        return Successor(self._make(shard, *self._given, shown=False), history, until)
 
-    def succeed(self, shard: int, by: Successor) -> None:
+    def succeed(self, by: Successor, shard: int = 0) -> None:
         """Go on with a successor that has judged the same blocks of a shard."""
         self.detect[shard] = by.replace(self.detect[shard])
 
@@ -123,7 +124,7 @@ class DetectionEngine:
             detect.hand_over(sources)
 
     @property
-    def watermark(self) -> int | None:
+    def judged_until(self) -> int | None:
         """Event time up to which everything was judged, epoch seconds."""
         start = self._gather.complete
         return None if start is None else start + self._step

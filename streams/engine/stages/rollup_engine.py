@@ -1,7 +1,7 @@
 """Raw records of all source partitions become blocks of closed buckets: decoders and rollups, assembled."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from config.settings import Settings
@@ -11,7 +11,7 @@ from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.redaction import Redaction
-from streams.engine.rollup.rollup import JUST_NOW, Rollup
+from streams.engine.rollup.rollup import Rollup
 from streams.engine.stages.checkpoint import parts_of, parts_under
 
 SECTIONS: Final = ("time", "rollup", "redact", "money")
@@ -25,40 +25,61 @@ class RollupOutput(NamedTuple):
     rejected: list[Rejected]
 
 
+class RecordTotals(NamedTuple):
+    """What became of records, in running totals."""
+
+    late: int  # records that arrived after their bucket had closed
+    duplicates: int  # records dropped because their id was known
+    folded: int  # names counted as ``other``
+    unjoined: Counter[str]
+    """Records that count a part of their request and were not joined with another source's, by reason."""
+
+
+def totals_of(rollups: Collection[Rollup]) -> RecordTotals:
+    """Return the totals of all records that these were fed."""
+    return RecordTotals(
+        sum(rollup.late for rollup in rollups),
+        sum(rollup.duplicates for rollup in rollups),
+        sum(rollup.decoder.folded for rollup in rollups),
+        sum((Counter(rollup.unjoined) for rollup in rollups), Counter[str]()),
+    )
+
+
+def rollup_of(settings: Settings, source: str, shards: int, *, whole_steps: bool = False) -> Rollup:
+    """Return the rollup of one source partition, with its decoder: only ``SECTIONS`` matter."""
+    return Rollup(
+        source,
+        shards,
+        settings.time,
+        Decoder(settings),
+        redaction=Redaction(settings.redact),
+        money=settings.money,
+        whole_steps=whole_steps,
+    )
+
+
 class RollupEngine:
     """Decodes and rolls up a fixed set of sources.
 
-    Only ``SECTIONS`` of the settings matter. With ``whole_steps`` there is one block per step, for consumers
-    that are catching up.
+    With ``whole_steps`` there is one block per step, for consumers that are catching up.
     """
 
     def __init__(
         self, settings: Settings, sources: Sequence[str], shards: int = 1, *, whole_steps: bool = False
     ) -> None:
-        self._decoders = {source: Decoder(settings) for source in sources}
-        redaction = Redaction(settings.redact)
         self._rollups = {
-            source: Rollup(
-                source,
-                shards,
-                settings.time,
-                decoder,
-                redaction=redaction,
-                money=settings.money,
-                whole_steps=whole_steps,
-            )
-            for source, decoder in self._decoders.items()
+            source: rollup_of(settings, source, shards, whole_steps=whole_steps) for source in sources
         }
 
     def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> RollupOutput:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
-        columns, rejected = self._decoders[source].decode(records, arrived)
-        return RollupOutput(self._rollups[source].feed(columns), rejected)
+        rollup = self._rollups[source]
+        columns, rejected = rollup.decoder.decode(records, arrived)
+        return RollupOutput(rollup.feed(columns), rejected)
 
     def early(self, source: str, now: float) -> list[Block]:
         """Return early blocks of a source whose records have just happened; ``now`` in epoch seconds."""
-        rollup = self._rollups[source]
-        return rollup.early() if now - rollup.reached < JUST_NOW else []
+        return self._rollups[source].early(now)
 
     def idle(self, source: str, seconds: float = 0.0) -> RollupOutput:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""
@@ -75,29 +96,14 @@ class RollupEngine:
         return self._rollups[source].watermark
 
     @property
-    def late(self) -> int:
-        """Records that arrived after their bucket had closed."""
-        return sum(rollup.late for rollup in self._rollups.values())
-
-    @property
-    def duplicates(self) -> int:
-        """Records dropped because their id was known."""
-        return sum(rollup.duplicates for rollup in self._rollups.values())
-
-    @property
-    def unjoined(self) -> Counter[str]:
-        """Records that count a part of their request and were not joined with another source's, by reason."""
-        return sum((Counter(rollup.unjoined) for rollup in self._rollups.values()), Counter[str]())
-
-    @property
-    def folded(self) -> int:
-        """Names counted as ``other``."""
-        return sum(decoder.folded for decoder in self._decoders.values())
+    def totals(self) -> RecordTotals:
+        """Running totals over all sources."""
+        return totals_of(self._rollups.values())
 
     def services(self) -> dict[str, set[str]]:
         """Return the services whose requests reach each scope, written as in labels: ``table:items``."""
         found: dict[str, set[str]] = {}
-        for decoder in self._decoders.values():
+        for decoder in (rollup.decoder for rollup in self._rollups.values()):
             paths = decoder.paths.names
             for path in paths:
                 for kind in (ROUTE, FUNCTION):

@@ -22,15 +22,7 @@ log = structlog.get_logger("uneri.intake")
 
 
 class Receivers(Part):
-    """The receivers that listen at ``address``.
-
-    Raises
-    ------
-    config.secret.SecretError
-        When a secret cannot be read.
-    streams.process.extras.MissingExtraError
-        When an extra is missing that the settings need.
-    """
+    """The receivers that listen at ``address``; they raise what ``HttpReceivers`` does."""
 
     def __init__(
         self,
@@ -71,13 +63,7 @@ class Receivers(Part):
         self._http.use_secret(secret)
 
     async def start(self, port: int) -> None:
-        """Listen for lines; the web server listens on ``port`` already.
-
-        Raises
-        ------
-        streams.process.web.http_server.ListenError
-            When it cannot listen.
-        """
+        """Listen for lines, or raise a ``ListenError``; the web server listens on ``port`` already."""
         log.info("accepting events", url=f"{self._address.url.rpartition(':')[0]}:{port}/events")
         if self._tcp is not None:
             self.tcp_port = await self._tcp.start()

@@ -116,17 +116,17 @@ class Lesson:
 
         def show(read: Read) -> None:
             if progress:
-                progress(read.done, self._records, self._detection.watermark or 0)
+                progress(read.done, self._records, self._detection.judged_until or 0)
 
         if not reader_of(self._source, [self._rollup]).run(self._judge, show, save, stopping):
             return False
         self._check_order()
-        if self._filling is not None and self._detection.watermark:
+        if self._filling is not None and self._detection.judged_until:
             self._filling.finish()
         return True
 
     def _check_order(self) -> None:
-        late = self._rollup.late
+        late = self._rollup.totals.late
         if 2 * late > self._records:
             raise ReplayError(
                 f"{late:,} of {self._records:,} records came after their time and would teach nothing: each "
@@ -142,7 +142,7 @@ class Lesson:
                 "still to come: no live record would be judged until then; end it with --to, or correct its "
                 "times"
             )
-        emitted = self._detection.feed(rolled.blocks, rolled.rejected)
+        emitted = self._detection.judge(rolled.blocks, rolled.rejected)
         if self._filling is not None:
             self._filling.feed(emitted.records)
         self._bad.update(bad.reason.value for bad in emitted.rejected)
@@ -153,10 +153,10 @@ class Lesson:
 
     def learnt(self, sources: Sequence[str]) -> Learnt:
         """Return the initial state of a daemon that reads ``sources``; the lesson is over."""
-        until = self._detection.watermark or 0
+        until = self._detection.judged_until or 0
         self._detection.hand_over(sources)
         engine = RollupEngine(self._settings, sources, self._shards).snapshot() | self._detection.snapshot()
-        late = self._rollup.late
+        late = self._rollup.totals.late
         return Learnt(engine, self._pipeline.snapshot(), self._records, self._bad, late, until)
 
     def state(self) -> dict[str, bytes]:

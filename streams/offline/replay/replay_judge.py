@@ -119,7 +119,7 @@ class ReplayJudge:
 
     def judge(self, run: SourceRun, rolled: RollupOutput) -> None:
         """Judge the blocks of a run of records."""
-        emitted = self._detection.feed(rolled.blocks, rolled.rejected)
+        emitted = self._detection.judge(rolled.blocks, rolled.rejected)
         if self._filling is not None:
             self._filling.feed(emitted.records)
         self._keep_rejected(run, emitted.rejected)
@@ -167,7 +167,7 @@ class ReplayJudge:
             for offset, bad in sorted(dead, key=lambda letter: letter[0])
         ]
         found.stopped = next((self._stopped[name] for name in self._dead if name in self._stopped), "")
-        found.records, found.late, found.seconds = records, rollup.late, seconds
+        found.records, found.late, found.seconds = records, rollup.totals.late, seconds
         found.services = rollup.services()
         return found
 

@@ -32,9 +32,9 @@ class ListenAddress:
         """Return the address with its scheme."""
         return f"{'http' if self.certificates is None else 'https'}://{self.listen}"
 
-    def access(self, refused: Counter | None = None, session_key: bytes | None = None) -> Access:
-        """Return the access to this address; ``refused`` counts, ``session_key`` is for ``Sessions``."""
-        return Access(self.listen, self.hosts, self.tokens, refused, session_key)
+    def access(self, refused: Counter | None = None) -> Access:
+        """Return the access to this address; ``refused`` counts."""
+        return Access(self.listen, self.hosts, self.tokens, refused)
 
     def warning(self) -> str | None:
         """Return a warning for the operator about networks that reach the address."""

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from alerting.outbox import pictures
+from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
@@ -97,6 +98,12 @@ class World(Client):
     def metric(self, name: str, **labels: str) -> float | None:
         self.daemon._refresh()
         return self.daemon.metrics.registry.get_sample_value(name, labels)
+
+
+def pipeline_of(daemon: LocalDaemon) -> Pipeline:
+    """Return the pipeline of a daemon that runs."""
+    assert daemon.delivery.pipeline is not None
+    return daemon.delivery.pipeline
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from streams.drivers.local.daemon import LocalDaemon
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.slack_app import SlackApp
 from tests.alerting.slack_standin import Posted, texts
-from tests.streams.drivers.world import World, know_slack, local_settings, running
+from tests.streams.drivers.world import World, know_slack, local_settings, pipeline_of, running
 
 TRANSPORTS = ("socket", "http")
 
@@ -140,7 +140,7 @@ async def test_details_open_a_modal_and_a_pattern_asks_for_an_end(scenes: Scenes
         assert await there.slack.submit(there.slack.views[1], asked, over=over) < 3
         await there.until(lambda: "Snoozed" in there.shown)
         assert "we move house" in there.shown
-        (silence,) = there.daemon.pipeline.silences()
+        (silence,) = pipeline_of(there.daemon).silences()
         assert silence.matcher is not None
         assert silence.matcher.scopes == ["table:items"]
 
@@ -167,12 +167,12 @@ async def test_a_double_click_and_a_press_that_slack_sends_twice_count_once(
 async def test_after_ending_a_snooze_a_person_can_snooze_again_at_once(scenes: Scenes) -> None:
     async with scenes() as there:
         await there.slack.press(there.page, "snooze", choice="1h")
-        await there.until(there.daemon.pipeline.silences)
-        await there.slack.slash(f"unsilence {there.daemon.pipeline.silences()[0].id}")
+        await there.until(pipeline_of(there.daemon).silences)
+        await there.slack.slash(f"unsilence {pipeline_of(there.daemon).silences()[0].id}")
         assert "Done" in await there.answer()
-        assert there.daemon.pipeline.silences() == []
+        assert pipeline_of(there.daemon).silences() == []
         await there.slack.press(there.page, "snooze", choice="1h")
-        await there.until(there.daemon.pipeline.silences)
+        await there.until(pipeline_of(there.daemon).silences)
 
 
 async def test_a_press_over_both_transports_counts_once(scenes: Scenes) -> None:
@@ -206,7 +206,7 @@ async def test_only_operators_can_give_commands(scenes: Scenes) -> None:
         assert "You are not allowed to do this" in await there.answer()
         await there.slack.press(there.page, "snooze", choice="pattern", user="U0MIKA")
         assert "You are not allowed to do this" in await there.answer()
-        assert (there.slack.views, there.daemon.pipeline.silences()) == ([], [])
+        assert (there.slack.views, pipeline_of(there.daemon).silences()) == ([], [])
         assert "Acknowledged" not in there.shown
         await there.slack.press(there.page, "details", user="U0MIKA")
         await there.until(lambda: there.slack.views)  # anyone in the channel may read
@@ -219,7 +219,7 @@ async def test_only_operators_can_give_commands(scenes: Scenes) -> None:
         for user in ("U0OWNER", "U0KEN"):
             await there.slack.press(there.page, "acknowledge", user=user)
         await there.until(lambda: len(there.thread()) == 2)
-        assert there.daemon.pipeline.silences() == []
+        assert pipeline_of(there.daemon).silences() == []
 
 
 async def test_a_question_that_slack_sends_twice_is_answered_once(scenes: Scenes) -> None:
@@ -263,7 +263,7 @@ async def test_the_slash_command_answers_and_silences(scenes: Scenes, over: str)
         await there.until(lambda: "a load test" in there.shown)
         listed = await ask("silences")
         assert "a load test" in listed
-        (silence,) = there.daemon.pipeline.silences()
+        (silence,) = pipeline_of(there.daemon).silences()
         assert "Done" in await ask(f"unsilence {silence.id}")
         assert "No active silences" in await ask("silences")
         assert "/uneri" in await ask("help me")
@@ -289,11 +289,11 @@ async def test_a_memo_from_the_button_and_from_the_command_is_shown_in_the_page_
         await there.until(there.thread)
         (line,) = there.thread()
         assert line.startswith("*Noted* by <@U0MIKA> · ios 3.2.1 retried without")
-        incident = there.daemon.pipeline.memos[0].incident
+        incident = pipeline_of(there.daemon).memos[0].incident
         await there.slack.slash(f"note {incident[:6]} see https://wiki.example.com/ios", over=over)
         assert "Done" in await there.answer()
         await there.until(lambda: "<https://wiki.example.com/ios|wiki.example.com/ios>" in there.shown)
-        assert [(memo.by, memo.text) for memo in there.daemon.pipeline.memos] == [
+        assert [(memo.by, memo.text) for memo in pipeline_of(there.daemon).memos] == [
             ("U0MIKA", text),
             ("U0MIKA", "see https://wiki.example.com/ios"),
         ]
@@ -322,8 +322,8 @@ async def test_only_operators_write_memos(scenes: Scenes) -> None:
         await there.until(lambda: there.slack.views)
         await there.slack.submit(there.slack.views[0], {"note": "of another"}, user="U0MIKA")
         await there.slack.submit(there.slack.views[0], {"note": "so"}, user="U0OWNER")
-        await there.until(lambda: there.daemon.pipeline.memos)
-        assert [memo.text for memo in there.daemon.pipeline.memos] == ["so"]
+        await there.until(lambda: pipeline_of(there.daemon).memos)
+        assert [memo.text for memo in pipeline_of(there.daemon).memos] == ["so"]
 
 
 async def test_an_answer_about_hundreds_of_incidents_keeps_slacks_limits(scenes: Scenes) -> None:
@@ -397,7 +397,7 @@ async def test_an_action_on_the_board_shows_in_slack_as_a_press_does(
     async with scenes() as there, ClientSession(there.slack.daemon) as session:
         async with session.get("/board/session") as answer:
             headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
-        incident = there.daemon.pipeline.ongoing()[0].incident.id
+        incident = pipeline_of(there.daemon).ongoing()[0].incident.id
         sent = {**body, "by": "mika"}
         url = f"/board/incidents/{incident}/{path}"
         async with session.post(url, json=sent, headers=headers) as answer:
@@ -412,7 +412,7 @@ async def test_a_memo_of_the_board_is_in_the_message_and_every_open_board_gets_i
         async with session.get("/board/session") as answer:
             headers = {"X-Uneri-Proof": (await answer.json())["proof"]}
         reported = there.daemon._history._board.renewed.number
-        incident = there.daemon.pipeline.ongoing()[0].incident.id
+        incident = pipeline_of(there.daemon).ongoing()[0].incident.id
         memo = {"incident": incident, "text": "ios 3.2.1 retries", "by": "mika"}
         async with session.post("/board/memos", json=memo, headers=headers) as answer:
             assert answer.status == 200

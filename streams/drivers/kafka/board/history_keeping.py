@@ -12,7 +12,7 @@ import structlog
 
 from config.settings import HistorySettings
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.stage import Emission, StageRunner, UnfedError
+from streams.drivers.kafka.stage import Emission, Stage, StageRunner, UnfedError
 from streams.drivers.kafka.stage_host import Send, start_vital
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.metrics import Metrics
@@ -28,7 +28,7 @@ POLL_SECONDS: Final = 0.1  # between two checks whether the state of the stage i
 log = structlog.get_logger("uneri.history")
 
 
-class StepsStage:
+class StepsStage(Stage):
     """The one partition of the steps topic: the records of all shards, until a writer takes them out."""
 
     def __init__(self, shards: int) -> None:
@@ -55,10 +55,6 @@ class StepsStage:
         held = self.segments
         # an incomplete hour must be accepted whole, however large it is
         self.full = held.held_bytes >= ROOM and bool(held.complete())
-
-    def idle(self, _: float) -> Iterable[Emission]:
-        """Do nothing: steps advance time."""
-        return ()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the steps that are in no file yet."""

@@ -33,11 +33,11 @@ def test_a_topic_with_wrong_time_stamps_is_not_ready(arrived: float) -> None:
     runners = {TP("requests", 3): SimpleNamespace(stage=stage)}
     host: Any = SimpleNamespace(runners=runners, opening=[], waiting=[])
     daemon._stages.host, daemon._waits_for = host, ""
-    assert "their arrival" not in str(daemon._not_ready())
+    assert "their arrival" not in str(daemon.not_ready())
     list(stage.feed(chunk(0, arrived)))
-    reason = str(daemon._not_ready())
+    reason = str(daemon.not_ready())
     assert "requests/3: most records are not judged: they claim a time after their arrival" in reason
     assert "`uneri check`" in reason
     for first in range(400, 4000, 400):
         list(stage.feed(chunk(first, NOW + first + 400)))
-    assert "their arrival" not in str(daemon._not_ready())
+    assert "their arrival" not in str(daemon.not_ready())

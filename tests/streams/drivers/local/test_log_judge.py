@@ -191,7 +191,7 @@ async def test_what_the_engine_was_stuck_in_is_fed_in_smaller_runs_by_the_next_p
                 await judge._judge_run(nowhere)
             assert fed == runs
             fed.clear()
-            judge.offset = 0  # it was in the middle of the first run
+            judge.position = 0  # it was in the middle of the first run
             assert judge.stuck() is None
             assert judge.stuck() is not None
         judge = stuck_judge(store, fed)

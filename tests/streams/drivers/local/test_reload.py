@@ -15,7 +15,7 @@ from streams.drivers.local.daemon import LocalDaemon
 from streams.ingest.limits.reading import FoundLimit, PartReading, known_limits, merged, save_limits
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
 from tests.alerting.slack_standin import TOKEN, SlackStandin
-from tests.streams.drivers.world import World, hurry, running
+from tests.streams.drivers.world import World, hurry, pipeline_of, running
 
 BASE = """\
 local: {{listen: '127.0.0.1:0', state: '{folder}/state'}}
@@ -96,7 +96,7 @@ async def test_a_mute_that_was_removed_lets_go_of_what_it_held(tmp_path: Path) -
     held = "silences: [{match: {scopes: ['table:*']}, until: 2099-01-01, why: a test}]"
     async with scene(tmp_path, notify=held) as there:
         await there.daemon.delivery.put(notices_of(table_finding()), T0 + 60)
-        assert len(there.daemon.pipeline.held()) == 1
+        assert len(pipeline_of(there.daemon).held()) == 1
         there.write()
         assert (await there.reload()).output.startswith("changed: notify.silences; ")
         await there.daemon.delivery.put((), T0 + 120)
@@ -169,7 +169,7 @@ async def test_a_file_of_limits_that_was_written_again_is_taken_in_at_once(tmp_p
     async with scene(tmp_path, more=f"limits: {{file: '{limits}'}}\n") as there:
         read(80.0)
         assert (await there.reload()).exit_code == 0
-        (shard,) = there.daemon._judge.engine._detection.detect
+        (shard,) = there.daemon._judge.engine.detect
         assert shard._capacity.limit_of("table", "1", "items", "wcu", at=T0 + 600) == 80
 
 

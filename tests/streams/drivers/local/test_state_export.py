@@ -20,7 +20,7 @@ from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.process.files.state_archive import members_of
 from tests.streams.cli import forked
-from tests.streams.drivers.world import kept, local_settings, running
+from tests.streams.drivers.world import kept, local_settings, pipeline_of, running
 
 NOW = 1_800_000_000.0
 
@@ -80,7 +80,7 @@ def test_a_backup_goes_on_at_another_path_as_if_it_had_never_been_interrupted(
         async with daemon_at(state) as daemon:
             taken = daemon._store.end
             await daemon._intake.append(hours[taken:])
-            assert not daemon.pipeline.silences(), "what came after the backup is not in it"
+            assert not pipeline_of(daemon).silences(), "what came after the backup is not in it"
 
     asyncio.run(run(tmp_path / "whole"))
     assert import_state(settings(tmp_path / "elsewhere"), backup) == 0
@@ -118,9 +118,9 @@ async def test_silences_and_memos_come_back_with_a_backup(tmp_path: Path) -> Non
         assert await exported(daemon, tmp_path / "file") == 0
     assert import_state(settings(tmp_path / "two"), tmp_path / "file") == 0
     async with daemon_at(tmp_path / "two") as daemon:
-        (one,) = daemon.pipeline.silences()
+        (one,) = pipeline_of(daemon).silences()
         assert (one.what, one.by) == ("table:items", "ana")
-        assert [(memo.text, memo.by, memo.at) for memo in daemon.pipeline.memos] == [("so", "ana", 60)]
+        assert [(memo.text, memo.by, memo.at) for memo in pipeline_of(daemon).memos] == [("so", "ana", 60)]
 
 
 def test_a_state_is_never_replaced(tmp_path: Path, backup: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -254,7 +254,7 @@ def test_a_state_that_disappears_under_a_daemon_ends_it_with_one_line_and_nothin
             answers.append((await world.send([EVENT % 1_760_000_000]))[0])
             happens(tmp_path / "state")
             answers.append((await world.send([EVENT % 1_760_000_000]))[0])
-            not_ready.append(self._parts.not_ready())
+            not_ready.append(self.not_ready())
             await running
 
     monkeypatch.setattr(daemon, "LocalDaemon", Watched)

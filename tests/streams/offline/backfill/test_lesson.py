@@ -96,7 +96,7 @@ def test_the_time_between_a_history_and_the_first_live_record_is_not_known_and_m
     assert engine.judged_until is not None
     assert engine.judged_until > BEGIN + HOUR
     assert max(ages.max() for ages in engine.ages()) <= 600 + 2 * HOUR
-    (detect,) = engine._detection.detect
+    (detect,) = engine.detect
     rows = list(range(len(detect._judge.series)))
     between = detect._judge._values.measured(rows, int(old) // 60 + 1, int(BEGIN) // 60)
     assert np.isnan(between).all()

@@ -15,7 +15,7 @@ from streams.drivers.local.sqlite_store import SqliteStore
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch
 from streams.offline.backfill.local_backfill import into_local
 from streams.offline.sources.replay_error import ReplayError
-from tests.streams.drivers.world import local_settings, running
+from tests.streams.drivers.world import local_settings, pipeline_of, running
 from tests.streams.offline.sources.memory_source import MemorySource
 
 BEGIN = 1_756_684_800
@@ -43,7 +43,7 @@ async def test_the_daemon_starts_where_the_history_ends(tmp_path: Path) -> None:
     async with running(daemon):
         assert daemon._judge.engine.judged_until == learnt.until
         assert daemon._judge.engine.series > 3
-        assert daemon.pipeline.since == BEGIN + 10**6
+        assert pipeline_of(daemon).since == BEGIN + 10**6
 
 
 def test_a_stopped_backfill_goes_on_and_no_daemon_starts_from_its_half(tmp_path: Path) -> None:

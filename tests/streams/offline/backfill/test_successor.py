@@ -83,7 +83,7 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: i
     live.succeed(successor)
     there = engine(learn(BEGIN).engine)
     judge(there, BEGIN, moment)
-    (mine,), (theirs,) = live._detection.detect, there._detection.detect
+    (mine,), (theirs,) = live.detect, there.detect
     steps = (BEGIN // 60 - 60, int(moment) // 60 - 2)
     rows = range(len(mine._judge.series))
     assert mine._judge.series == theirs._judge.series
@@ -142,12 +142,12 @@ def test_a_source_of_which_no_block_is_kept_holds_nobody_back() -> None:
         some = records()[at(first) : at(last)]
         blocks = there.feed(source, some, prompt(some)).blocks  # those before are not kept
         there.idle(sources[1])
-    (present,) = there._detection.detect
+    (present,) = there.detect
     history = parts_of("detect/0", learn(BEGIN, sources=sources).engine)
     waiting = there.successor(history, int(BEGIN))
     waiting.feed(blocks)
     assert waiting.missed(present) == {sources[1]}
-    (new,) = Engine(SETTINGS, sources)._detection.detect
+    (new,) = Engine(SETTINGS, sources).detect
     successor = Successor(new, history, int(BEGIN), {sources[1]})
     successor.feed(blocks)
     assert successor.missed(present) == set()

@@ -71,11 +71,11 @@ class Backend:
 
     def feed(self, lines: Sequence[bytes]) -> list[bytes]:
         """Return the records of the steps that lines complete."""
-        return self.judging.feed(self._rolling.feed(SOURCE, lines, arrivals(lines)).blocks).records
+        return self.judging.judge(self._rolling.feed(SOURCE, lines, arrivals(lines)).blocks).records
 
     def finish(self) -> list[bytes]:
         """Return the records of what is left."""
-        return self.judging.feed(self._rolling.finish(SOURCE).blocks).records
+        return self.judging.judge(self._rolling.finish(SOURCE).blocks).records
 
     def snapshot(self) -> dict[str, bytes]:
         return self._rolling.snapshot() | self.judging.snapshot()
