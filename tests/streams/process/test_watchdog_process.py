@@ -229,6 +229,7 @@ import asyncio, os, signal, threading
 from config.settings import Settings
 from streams.drivers.kafka import daemon
 from streams.process.watchdog import Watchdog
+from streams.process.web import http_server
 
 def hangs_here(*_):
     threading.Event().wait()
@@ -271,7 +272,7 @@ daemon.run_kafka(Settings(kafka={"brokers": ["127.0.0.1:1"]}, web={"listen": "12
             "client_hangs_here",
         ),
         (
-            KAFKA % "daemon.KafkaDaemon._verified, daemon.HttpServer.stop = fails, cleans_up_for_ever",
+            KAFKA % "daemon.KafkaDaemon._verified, http_server.HttpServer.stop = fails, cleans_up_for_ever",
             "the stop took too long",
             "hangs_here",
         ),

@@ -33,7 +33,7 @@ _NAME: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_I
 _EARLY, _LATE = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
-class Part(StrEnum):
+class FaultyPart(StrEnum):
     """The part of a connection that fails."""
 
     ADDRESS = "address"
@@ -47,7 +47,7 @@ class ConnectionFault(Exception):  # noqa: N818 - a finding, not an error of thi
     ``address`` is ``host:port`` of the broker; empty if it plays no part.
     """
 
-    def __init__(self, part: Part, address: str, text: str) -> None:
+    def __init__(self, part: FaultyPart, address: str, text: str) -> None:
         super().__init__(f"{part}: {address} {text}" if address else f"{part}: {text}")
         self.part, self.text = part, text
 
@@ -75,7 +75,7 @@ async def reason_unusable(kafka: KafkaSettings) -> str | None:
         if not isinstance(result, ConnectionFault):
             raise result  # type: ignore[misc] # an exception: the lists are dealt with
     faults = [result for result in found if isinstance(result, ConnectionFault)]
-    precise = [fault for fault in faults if fault.part != Part.ADDRESS]
+    precise = [fault for fault in faults if fault.part != FaultyPart.ADDRESS]
     if precise:
         return f"Kafka cannot be used: {precise[0]}"
     return f"Kafka at {', '.join(kafka.brokers)} {faults[0].text}"
@@ -115,7 +115,7 @@ async def _connected(
         try:
             await connection.connect()
         except OauthTokenError as error:
-            raise ConnectionFault(Part.CREDENTIALS, "", str(error)) from error
+            raise ConnectionFault(FaultyPart.CREDENTIALS, "", str(error)) from error
         except SaslAuthenticationFailed as error:
             raise credentials_fault(kafka, address, str(error.args[0] if error.args else "")) from error
         except (OSError, KafkaError) as error:
@@ -183,7 +183,7 @@ class _OauthExchange:
 def address_fault(address: str, error: BaseException) -> ConnectionFault:
     """Describe an address where nobody answers."""
     text = f"does not answer ({no_answer(error)}); check kafka.brokers, and that this machine may reach it"
-    return ConnectionFault(Part.ADDRESS, address, text)
+    return ConnectionFault(FaultyPart.ADDRESS, address, text)
 
 
 def tls_fault(kafka: KafkaSettings, address: str, error: BaseException) -> ConnectionFault:
@@ -204,7 +204,7 @@ def tls_fault(kafka: KafkaSettings, address: str, error: BaseException) -> Conne
             "does not speak TLS at this port; correct the port in kafka.brokers, or set kafka.security to "
             f"{plain}"
         )
-    return ConnectionFault(Part.TLS, address, text)
+    return ConnectionFault(FaultyPart.TLS, address, text)
 
 
 def _distrusted(kafka: KafkaSettings, error: ssl.SSLCertVerificationError) -> str:
@@ -231,7 +231,7 @@ def silent_fault(kafka: KafkaSettings, address: str) -> ConnectionFault:
     text = "ends the connection; it may want TLS (set kafka.security to ssl or sasl_ssl) or not be a broker"
     if kafka.security.endswith("ssl"):
         text = "ends the connection; it may not be a Kafka broker: check kafka.brokers"
-    return ConnectionFault(Part.TLS, address, text)
+    return ConnectionFault(FaultyPart.TLS, address, text)
 
 
 def closed_fault(kafka: KafkaSettings, address: str) -> ConnectionFault:
@@ -242,7 +242,7 @@ def closed_fault(kafka: KafkaSettings, address: str) -> ConnectionFault:
         if kafka.sasl_mechanism
         else f"wants credentials; set kafka.security to {better}, and kafka.sasl_mechanism"
     )
-    return ConnectionFault(Part.CREDENTIALS, address, text)
+    return ConnectionFault(FaultyPart.CREDENTIALS, address, text)
 
 
 def mechanism_fault(kafka: KafkaSettings, address: str, enabled: Sequence[str]) -> ConnectionFault:
@@ -255,7 +255,7 @@ def mechanism_fault(kafka: KafkaSettings, address: str, enabled: Sequence[str]) 
             f"does not take {kafka.sasl_mechanism}; set kafka.sasl_mechanism to "
             f"{' or '.join(map(clean, sorted(enabled)))}"
         )
-    return ConnectionFault(Part.CREDENTIALS, address, text)
+    return ConnectionFault(FaultyPart.CREDENTIALS, address, text)
 
 
 def credentials_fault(kafka: KafkaSettings, address: str, words: str) -> ConnectionFault:
@@ -276,7 +276,7 @@ def credentials_fault(kafka: KafkaSettings, address: str, words: str) -> Connect
             f"refuses the user in {kafka.username.name()} with the password in {kafka.password.name()} "
             f"({kafka.sasl_mechanism}); correct them"
         )
-    return ConnectionFault(Part.CREDENTIALS, address, text)
+    return ConnectionFault(FaultyPart.CREDENTIALS, address, text)
 
 
 @contextlib.contextmanager
