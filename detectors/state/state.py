@@ -1,7 +1,8 @@
 """State as bytes: versioned, checksummed, no pickle.
 
-Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``; ``pack`` makes a part. Only
-parts whose bytes changed are written again, so finished data belongs in parts of its own.
+Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``. ``StatePart`` declares a
+part of one value, ``RowState`` one of arrays, and ``pack`` makes any other. Only parts whose bytes changed
+are written again, so finished data belongs in parts of its own.
 
 To change the layout of a part, raise its version and give ``unpack`` a migration from the version before:
 state is brought up as it is read, part by part, in memory. Nothing on disk changes until the next checkpoint,
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -163,6 +164,31 @@ def _read(part: bytes, kind: str, version: int, older: Older) -> _Part:
             f"this version of uneri reads {kind!r} version {version}"
         )
     return read
+
+
+class StatePart(Generic[T]):
+    """A declared part of state without arrays: its name, the type of its value, its version.
+
+    Examples
+    --------
+    >>> counts = StatePart("counts", dict[str, int])
+    >>> counts.unpack(counts.pack({"a": 2})), counts.unpack({}, {})
+    ({'a': 2}, {})
+    """
+
+    def __init__(self, name: str, of: type[T], version: int = 1, older: Older = _NONE) -> None:
+        self.name, self.version = name, version
+        self._of, self._older = of, older
+
+    def pack(self, value: T) -> dict[str, bytes]:
+        """Return the part under its name."""
+        return {self.name: pack(self.name, self.version, value, {})}
+
+    def unpack(self, parts: Mapping[str, bytes], otherwise: T | None = None) -> T:
+        """Return the value of the part; ``otherwise`` if it is missing, without which it must be there."""
+        if otherwise is not None and self.name not in parts:
+            return otherwise
+        return unpack(parts[self.name], self.name, self.version, self._of, self._older)[0]
 
 
 class Field(NamedTuple):

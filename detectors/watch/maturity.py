@@ -8,15 +8,13 @@ from typing import Final
 import msgspec
 
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 
 KINDS: Final = (SERVICE, TABLE, FUNCTION, ROUTE, CLIENT)
 """The scopes that are reported, in this order. An account consists of them, and tenants are not judged."""
 
 NAMED: Final = 5
 """Scopes reported by name; the others are counted."""
-
-_PART: Final = "maturity"
 
 
 class Maturity(msgspec.Struct, frozen=True):
@@ -61,13 +59,14 @@ def merged(given: Iterable[Maturity]) -> Maturity:
     )
 
 
+_STATE: Final = StatePart("maturity", list[Maturity])
+
+
 class Maturing:
     """The hours since the last digest in which anything became judgeable, and the newest one.
 
     There are no more than the hours of a day: each digest reports them.
     """
-
-    VERSION = 1
 
     def __init__(self) -> None:
         self._hours: list[Maturity] = []  # only the newest holds ``learning``
@@ -92,10 +91,8 @@ class Maturing:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state."""
-        return {_PART: pack("maturity", self.VERSION, self._hours, {})}
+        return _STATE.pack(self._hours)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, of which older ones have no such part; ``StateError`` if it is damaged."""
-        self._hours = []
-        if _PART in parts:
-            self._hours, _ = unpack(parts[_PART], "maturity", self.VERSION, list[Maturity])
+        self._hours = _STATE.unpack(parts, [])

@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 
 TOP: Final = 10
 """Entries of a ranking: what a person reads in the morning."""
@@ -71,6 +71,9 @@ class _Account(msgspec.Struct, array_like=True):
     ahead: int = 0  # consecutive hours in which the rival was clearly hotter
 
 
+_HOTTEST: Final = StatePart("hottest", tuple[list[_Series], list[tuple[tuple[str, str], _Account]]])
+
+
 class Hottest:
     """Ranks tables and concurrency by use of capacity, from the loads of all shards.
 
@@ -78,8 +81,6 @@ class Hottest:
     writes), and those without a limit are left out. Without any limit, a table is ranked by its part of the
     capacity units of the account. The first leader is found after a whole day and is not a change.
     """
-
-    VERSION = 1
 
     def __init__(self) -> None:
         self.took_the_lead: tuple[Hot, ...] = ()  # not yet reported; replaced, never changed
@@ -164,17 +165,11 @@ class Hottest:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state: loads of the last day and leaders."""
-        state = (list(self._series.values()), list(self._accounts.items()))
-        return {"hottest": pack("hottest", self.VERSION, state, {})}
+        return _HOTTEST.pack((list(self._series.values()), list(self._accounts.items())))
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; ``StateError`` if it is damaged or of another version."""
-        (series, accounts), _ = unpack(
-            parts["hottest"],
-            "hottest",
-            self.VERSION,
-            tuple[list[_Series], list[tuple[tuple[str, str], _Account]]],
-        )
+        series, accounts = _HOTTEST.unpack(parts)
         self._series = {(held.scope, held.measure): held for held in series}
         self._accounts = dict(accounts)
         self._note(self._ranked())
@@ -224,13 +219,14 @@ class Standings(msgspec.Struct, frozen=True):
         return bool(self.most_used or self.slowest or self.values or self.costs)
 
 
+_STANDINGS: Final = StatePart("standings", Standings)
+
+
 class Ranking:
     """The rankings as of the last full hour.
 
     The APIs of an account are its routes if its requests come through routes, otherwise its functions.
     """
-
-    VERSION = 1
 
     def __init__(self) -> None:
         self._standings = Standings()
@@ -256,11 +252,11 @@ class Ranking:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state."""
-        return {"standings": pack("standings", self.VERSION, self._standings, {})}
+        return _STANDINGS.pack(self._standings)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; ``StateError`` if it is damaged or of another version."""
-        self._standings, _ = unpack(parts["standings"], "standings", self.VERSION, Standings)
+        self._standings = _STANDINGS.unpack(parts)
 
 
 def _apis(uses: list[Use]) -> Iterable[Use]:

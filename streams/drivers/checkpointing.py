@@ -1,7 +1,8 @@
 """The steps of a checkpoint. The drivers differ in where emissions and state go, and in nothing else."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from streams.engine.stages.checkpoint import Checkpoint
@@ -9,6 +10,7 @@ from streams.process.machine import HEAP
 
 CHECKPOINT_SECONDS: Final = 5.0
 PENDING: Final = "pending"  # the part with what the clock decided, and what is emitted after the checkpoint
+NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class Checkpointed:
@@ -38,18 +40,16 @@ class Checkpointed:
         """Return whether the newest checkpoint is old enough for another one."""
         return self._clock() - self._saved_at >= self._every
 
-    async def checkpoint(self, pending: bytes | None = None) -> None:
+    async def checkpoint(self, pending: Mapping[str, bytes] = NOTHING) -> None:
         """Make durable what was processed up to ``position``.
 
-        ``pending`` is what the clock decided, and would decide otherwise after a crash: it is emitted when
-        this returns, or by the next process that restores the checkpoint.
+        ``pending`` is the part with what the clock decided, and would decide otherwise after a crash: it is
+        emitted when this returns, or by the next process that restores the checkpoint.
         """
         # 1. All that was emitted is durable: these records are never fed again, so it is never repeated.
         await self.acknowledged()
         # 2. The state is taken.
-        parts = self.parts()
-        if pending is not None:
-            parts[PENDING] = pending
+        parts = {**self.parts(), **pending}
         offsets = {} if self.position is None else {self.source: self.position}
         # 3. State, offset and what must be emitted exactly once become durable together, or not at all.
         await self.save(Checkpoint(offsets, parts))

@@ -150,7 +150,7 @@ async def test_a_running_daemon_goes_on_as_if_the_history_had_come_before_its_fi
     await running.start()
     async with asyncio.timeout(PATIENCE):  # until each has parts of the days before, not only been asked
         while not all(
-            REQUESTED not in parts and len(parts) > few
+            REQUESTED.name not in parts and len(parts) > few
             for parts, few in zip(await running.shards(), young, strict=True)
         ):
             await asyncio.sleep(0.5)

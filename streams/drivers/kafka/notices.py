@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.notice import Notice
 from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.rankings import Hot
 from streams.drivers.kafka.stage import Stage
 from streams.ingest.batch_consumer.chunk import Chunk
@@ -73,13 +73,14 @@ class _Meta(msgspec.Struct, array_like=True):
     looks: int = 0
 
 
+_STATE: Final = StatePart("notify", _Meta)
+
+
 class NotifyStage(Stage):
     """The one partition of the notices topic: passes complete steps on to delivery.
 
     Parts that the incidents stage emits again after a crash are recognised by step and number.
     """
-
-    VERSION = 1
 
     def __init__(self) -> None:
         self.watermark = 0
@@ -120,11 +121,11 @@ class NotifyStage(Stage):
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""
         meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._early)
-        return {"notify": pack("notify", self.VERSION, meta, {}), **self._recent.snapshot()}
+        return _STATE.pack(meta) | self._recent.snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        meta, _ = unpack(parts["notify"], "notify", self.VERSION, _Meta)
+        meta = _STATE.unpack(parts)
         self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
         self._held, self._parts, self._early = meta.held, meta.parts, meta.looks
         self._recent.restore(parts)

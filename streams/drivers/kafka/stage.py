@@ -471,7 +471,7 @@ class StageRunner(Checkpointed):
         switching = None if arrived is None else self._switchable()
         if switching is not None and arrived is not None:
             switching.prepare_switch(arrived)
-        await self.checkpoint(msgspec.msgpack.encode(pending) if pending else None)
+        await self.checkpoint({PENDING: msgspec.msgpack.encode(pending)} if pending else {})
         if switching is not None:
             switching.switch_mode()
 

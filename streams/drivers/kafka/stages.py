@@ -12,7 +12,7 @@ from msgspec.msgpack import Encoder as MessageEncoder
 from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
 from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt
@@ -32,18 +32,15 @@ from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input, converted
 from streams.process.metrics import Metrics
 
-HELD: Final = "held"  # the part with the offsets of records that are held back
-HELD_VERSION: Final = 1
-HELD_NUMBERS: Final = "held_numbers"  # the part with their numbers in payloads of several records
+_HELD: Final = StatePart("held", dict[int, int | None])  # the offsets of records that are held back
+_HELD_NUMBERS: Final = StatePart("held_numbers", dict[int, int])  # in payloads of several records
+_QUIET: Final = StatePart("quiet", tuple[float, float])  # the time since an input's payloads held records
+REQUESTED: Final = StatePart("asked", str)  # the backfill that is to be taken over
+
 FAR_SECONDS: Final = 600
 """Further behind the clock, a partition emits whole steps: nobody waits for its buckets."""
 NEAR_SECONDS: Final = 120
 """Less far behind it, a partition emits each bucket again."""
-
-QUIET: Final = "quiet"  # the part with the time since an input's payloads held records
-QUIET_VERSION: Final = 1
-REQUESTED: Final = "asked"  # the part with the backfill that is to be taken over
-REQUESTED_VERSION: Final = 1
 
 
 class RollupStage(Stage):
@@ -189,28 +186,24 @@ class RollupStage(Stage):
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
-        held = pack(HELD, HELD_VERSION, {back: place.offset for back, place in self._held.items()}, {})
-        parts = {**self.rollup.snapshot(whole_steps=self._whole_steps), **self._limit.snapshot(), HELD: held}
+        parts = self.rollup.snapshot(whole_steps=self._whole_steps) | self._limit.snapshot()
+        parts |= _HELD.pack({back: place.offset for back, place in self._held.items()})
         numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
         if numbers:
-            parts[HELD_NUMBERS] = pack(HELD_NUMBERS, HELD_VERSION, numbers, {})
+            parts |= _HELD_NUMBERS.pack(numbers)
         if (quiet := self._quiet.state()) is not None:
-            parts[QUIET] = pack(QUIET, QUIET_VERSION, quiet, {})
+            parts |= _QUIET.pack(quiet)
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         self.rollup.restore(parts)
         self._whole_steps = self.rollup.whole_steps
-        offsets: dict[int, int] = {}  # older checkpoints have none
-        numbers: dict[int, int] = {}
-        if HELD in parts:
-            offsets, _ = unpack(parts[HELD], HELD, HELD_VERSION, dict[int, int])
-        if HELD_NUMBERS in parts:
-            numbers, _ = unpack(parts[HELD_NUMBERS], HELD_NUMBERS, HELD_VERSION, dict[int, int])
+        offsets = _HELD.unpack(parts, {})  # older checkpoints have none
+        numbers = _HELD_NUMBERS.unpack(parts, {})
         self._held = {back: ReadAt(offset, numbers.get(back)) for back, offset in offsets.items()}
-        if QUIET in parts:
-            self._quiet.restore(unpack(parts[QUIET], QUIET, QUIET_VERSION, tuple[float, float])[0])
+        if _QUIET.name in parts:
+            self._quiet.restore(_QUIET.unpack(parts))
         self._limit.restore(parts)
         self.counts.totals = totals_of([self.rollup])
 
@@ -295,16 +288,11 @@ class DetectStage(Stage):
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of the shard."""
-        requested = (
-            {REQUESTED: pack(REQUESTED, REQUESTED_VERSION, self.requested, {})} if self.requested else {}
-        )
-        return {**self.detect.snapshot(), **requested}
+        return self.detect.snapshot() | (REQUESTED.pack(self.requested) if self.requested else {})
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
-        self.requested = (
-            unpack(parts[REQUESTED], REQUESTED, REQUESTED_VERSION, str)[0] if REQUESTED in parts else ""
-        )
+        self.requested = REQUESTED.unpack(parts, "")
         self.detect.restore(parts)
 
 

@@ -14,7 +14,7 @@ from alerting.incidents.notice import Notice
 from alerting.words.mrkdwn import clean
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, Checkpointed
 from streams.drivers.compile_ahead import load_judgement
 from streams.drivers.local.log_intake import LogIntake
@@ -51,11 +51,9 @@ BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is sti
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges the rest of the log for this long; the next start goes on
 
 SLOW: Final = "slow"  # the key of where the engine was when the process ended as stuck
-SLOW_VERSION: Final = 1
+_SLOW: Final = StatePart(SLOW, int)
 FEWEST: Final = 500  # records of a run, however often the engine was stuck
 MOST_ENDS: Final = 4  # that shrink a run to a quarter each, and double the patience
-
-PENDING_VERSION: Final = 1
 
 Deliver = Callable[[Sequence[Notice], int | None], Awaitable[None]]
 
@@ -69,6 +67,9 @@ class UnfinishedBackfillError(Exception):
 class _Pending(msgspec.Struct):
     notices: list[Notice]
     watermark: int | None
+
+
+_PENDING: Final = StatePart(PENDING, _Pending)
 
 
 class _Slow(msgspec.Struct):
@@ -198,9 +199,9 @@ class LogJudge(Checkpointed, Part):
                 f"the checkpoint includes the log to offset {checkpoint.offsets[SOURCE]}, but it ends at "
                 f"{self._store.end}"
             )
-        parts = dict(checkpoint.parts)
-        if (pending := parts.pop(PENDING, None)) is not None:
-            self._pending, _ = unpack(pending, PENDING, PENDING_VERSION, _Pending)
+        parts = checkpoint.parts
+        if PENDING in parts:
+            self._pending = _PENDING.unpack(parts)
         if self._history is not None:
             self._history.restore(parts_of(HISTORY, parts))
         self.engine.restore(parts)
@@ -213,8 +214,7 @@ class LogJudge(Checkpointed, Part):
     def _restore_slow(self) -> None:
         if (slow := self._store.load(SLOW)) is None:
             return
-        ends, _ = unpack(slow.parts[SLOW], SLOW, SLOW_VERSION, int)
-        self._slow = _Slow(slow.offsets[SOURCE], ends)
+        self._slow = _Slow(slow.offsets[SOURCE], _SLOW.unpack(slow.parts))
 
     def _ends(self) -> int:
         """Return how many processes ended as stuck in the records that come next."""
@@ -228,9 +228,8 @@ class LogJudge(Checkpointed, Part):
     def _note_slow(self) -> None:
         """Remember that the process ends here: the same run would only end the next one, too."""
         slow = _Slow(max(self.offset + self._most, self._slow.until), self._ends() + 1)
-        ends = pack(SLOW, SLOW_VERSION, slow.ends, {})
         with contextlib.suppress(sqlite3.Error):  # it ends in any case
-            self._store.save(SLOW, Checkpoint({SOURCE: slow.until}, {SLOW: ends}))
+            self._store.save(SLOW, Checkpoint({SOURCE: slow.until}, _SLOW.pack(slow.ends)))
 
     async def run(self, deliver: Deliver) -> None:
         """Judge until ``finish``; ``deliver`` receives notices and the watermark, and makes them durable."""
@@ -313,13 +312,10 @@ class LogJudge(Checkpointed, Part):
 
     async def _emit_decided(self, emitted: Emitted, deliver: Deliver) -> None:
         """Emit what the clock decided; it is no function of the log, and must not be decided anew."""
-        pending = None
-        if emitted.notices:
-            decided = _Pending(emitted.notices, emitted.watermark)
-            pending = pack(PENDING, PENDING_VERSION, decided, {})
-        await self.checkpoint(pending)
+        decided = _Pending(emitted.notices, emitted.watermark)
+        await self.checkpoint(_PENDING.pack(decided) if emitted.notices else {})
         await self._emit(emitted, 0, deliver)
-        self.changed = pending is not None  # the next checkpoint is without it
+        self.changed = bool(emitted.notices)  # the next checkpoint is without them
 
     def first_bucket(self) -> int | None:
         """Return the first bucket that can be judged anew, epoch seconds; None if none has closed."""

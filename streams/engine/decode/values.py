@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.model.array_types import Floats, Ints
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from streams.engine.decode.event import MAX_NAME_BYTES
 from streams.engine.decode.paths import OTHER, Path, PathIds, cut, sender_of
 from streams.engine.decode.returning_names import Places
@@ -61,14 +61,15 @@ def parts_of(amounts: Floats) -> Floats:
     return np.stack((whole, np.rint((amounts - whole) / REST) * REST), axis=1)
 
 
+_STATE: Final = StatePart("values", list[str])
+
+
 class ValueKeys(dict[str, int]):
     """Key as it is in an event -> number, for one source partition. Look-up interns.
 
     At most ``most`` keys are kept apart, with ``Places`` that services share; others share the key ``OTHER``.
     One of them is ``GB_SECONDS``, early or late: without it, functions would cost nothing.
     """
-
-    VERSION = 1
 
     def __init__(self, most: int, paths: PathIds) -> None:
         super().__init__()
@@ -109,12 +110,12 @@ class ValueKeys(dict[str, int]):
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the keys."""
-        return {"values": pack("values", self.VERSION, self.names, {}), **self._places.snapshot("values")}
+        return {**_STATE.pack(self.names), **self._places.snapshot("values")}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Replace the keys by those of a snapshot."""
         self.clear()
-        self.names, _ = unpack(parts["values"], "values", self.VERSION, list[str])
+        self.names = _STATE.unpack(parts)
         self._places.restore("values", parts)
 
 

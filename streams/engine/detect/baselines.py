@@ -11,7 +11,7 @@ from config.settings import JudgeSettings
 from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import JUDGED, Series
 from detectors.model.scope import Scope
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.maturity import KINDS, Maturity, first_named
 from streams.engine.decode.paths import OTHER
 
@@ -68,13 +68,13 @@ def _name(weeks: int, day: int, days: int) -> str:
     return f"with {weeks} week{'s' * (weeks > 1)}"
 
 
-_PART: Final = "judgeable"
-
-
 class _Reported(msgspec.Struct, array_like=True):
     at: int  # epoch seconds
     young: int  # ``judge.young`` at that time
     waiting: list[Scope] = []  # reported with the next hour: a judge that took over can judge them
+
+
+_STATE: Final = StatePart("judgeable", _Reported)
 
 
 class HourlyMaturity:
@@ -84,8 +84,6 @@ class HourlyMaturity:
     scopes already reported follow from ages and two numbers, so that a change of ``judge.young`` reports the
     difference.
     """
-
-    VERSION = 1
 
     def __init__(self, young: int) -> None:
         self._young = young  # seconds for which a series is learnt before it is reported
@@ -140,10 +138,8 @@ class HourlyMaturity:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; ``add`` the series again before ``restore``."""
-        return {_PART: pack("judgeable", self.VERSION, self._reported, {})}
+        return _STATE.pack(self._reported)
 
     def restore(self, parts: Mapping[str, bytes], at: int) -> None:
         """Restore a snapshot; an older one has no such part: go on from epoch second ``at``."""
-        self._reported = _Reported(at, self._young)
-        if _PART in parts:
-            self._reported, _ = unpack(parts[_PART], "judgeable", self.VERSION, _Reported)
+        self._reported = _STATE.unpack(parts, _Reported(at, self._young))

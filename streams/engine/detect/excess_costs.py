@@ -14,7 +14,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
 from detectors.state.past_values import DAY
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 
 _HOUR: Final = 3600
 _DEVIATES: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
@@ -62,12 +62,13 @@ class ExcessCosts:
 HOLD: Final = DAY
 """Seconds after a change: the daily range of costs follows the new level by then."""
 
-_PART: Final = "prices"
-
 
 class _Held(msgspec.Struct):
     pricing: str  # what costs were made of
     until: int  # epoch seconds, of a change in the settings; 0 without one
+
+
+_STATE: Final = StatePart("prices", _Held)
 
 
 class PriceHold:
@@ -76,8 +77,6 @@ class PriceHold:
     Prices that change move every cost at once, though no request moved. So costs are not judged on the first
     day of a price, nor after other settings of ``money`` or other shipped prices.
     """
-
-    VERSION = 1
 
     def __init__(self, money: MoneySettings) -> None:
         self._prices = PriceList(money)
@@ -95,12 +94,12 @@ class PriceHold:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state."""
-        return {_PART: pack(_PART, self.VERSION, self._held, {})}
+        return _STATE.pack(self._held)
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; state of versions before 0.3 knew no prices."""
-        if _PART not in parts:
+        if _STATE.name not in parts:
             return
-        before, _ = unpack(parts[_PART], _PART, self.VERSION, _Held)
+        before = _STATE.unpack(parts)
         self._changed = before.pricing != self._prices.pricing
         self._held.until = before.until

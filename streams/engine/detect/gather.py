@@ -1,7 +1,7 @@
 """Merges the findings of all shards into one order, step by step."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -10,7 +10,7 @@ from alerting.incidents.notice import Notice
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange, in_order
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Load, Use
 
@@ -68,14 +68,15 @@ class _Meta(msgspec.Struct, array_like=True):
     found: list[JudgedStep] = []
 
 
+_STATE: Final = StatePart("gather", _Meta, 3)
+
+
 class Gather:
     """Holds each step until every shard has judged it, so that incidents do not depend on shard speed.
 
     Early findings are held likewise, so that a page is about the deepest of them; but a shard is not waited
     for when another is ahead.
     """
-
-    VERSION = 3
 
     def __init__(self, shards: int) -> None:
         self._newest: dict[int, int] = dict.fromkeys(range(shards), -1)  # start of a step, by shard
@@ -137,12 +138,11 @@ class Gather:
         """Return the waiting steps and the newest step of each shard."""
         waiting = [step for start in sorted(self._waiting) for step in self._waiting[start]]
         found = [step for end in sorted(self._early) for step in self._early[end]]
-        meta = _Meta(self._newest, waiting, self._newest_early, found)
-        return {"gather": pack("gather", self.VERSION, meta, {})}
+        return _STATE.pack(_Meta(self._newest, waiting, self._newest_early, found))
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot."""
-        meta, _ = unpack(parts["gather"], "gather", self.VERSION, _Meta)
+        meta = _STATE.unpack(parts)
         self._newest = meta.newest
         self._newest_early = {**dict.fromkeys(meta.newest, -1), **meta.looked}
         self._waiting, self._early = {}, {}

@@ -13,7 +13,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope, ScopeOrEdge
 from detectors.model.sentence import explain_limit
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
@@ -40,10 +40,11 @@ class _Open(msgspec.Struct, array_like=True):
     worst: float  # largest share of the limit over five minutes
 
 
+_STATE: Final = StatePart("limit-findings", dict[str, _Open], 2)
+
+
 class LimitFindings:
     """The limits of one shard that are near, until they no longer are."""
-
-    VERSION: Final = 2
 
     def __init__(
         self, settings: config.settings.JudgeSettings, step: int, judge: Judge, explainer: Explainer
@@ -188,13 +189,10 @@ class LimitFindings:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
-        return {
-            "limits": self._watch.snapshot(),
-            "limit-findings": pack("limit-findings", self.VERSION, self._open, {}),
-        }
+        return {"limits": self._watch.snapshot(), **_STATE.pack(self._open)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
         self._watch.restore(parts["limits"], len(self._series))
         self._idle = None
-        self._open, _ = unpack(parts["limit-findings"], "limit-findings", self.VERSION, dict[str, _Open])
+        self._open = _STATE.unpack(parts)

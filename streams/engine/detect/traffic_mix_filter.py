@@ -7,10 +7,9 @@ import numpy as np
 
 from detectors.judge.judge import Judgement
 from detectors.model.array_types import Floats
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 
-_KIND: Final = "findings/mixes"
-_VERSION: Final = 1
+_STATE: Final = StatePart("findings/mixes", dict[int, int])
 
 
 class TrafficMixFilter:
@@ -69,15 +68,11 @@ class TrafficMixFilter:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state; none if no verdict is explained."""
-        if not self._unexplained:
-            return {}
-        return {_KIND: pack(_KIND, _VERSION, self._unexplained, {})}
+        return _STATE.pack(self._unexplained) if self._unexplained else {}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot."""
-        self._unexplained = {}
-        if _KIND in parts:
-            self._unexplained, _ = unpack(parts[_KIND], _KIND, _VERSION, dict[int, int])
+        self._unexplained = _STATE.unpack(parts, {})
 
 
 def explained(observed: float, expected: float, upper: float, by_mix: float) -> bool:
