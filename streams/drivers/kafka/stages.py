@@ -32,7 +32,7 @@ from streams.ingest.formats.envelopes.confluent import SchemasNeededError
 from streams.ingest.formats.inputs import Input, converted
 from streams.process.metrics import Metrics
 
-_HELD: Final = StatePart("held", dict[int, int | None])  # the offsets of records that are held back
+_HELD: Final = StatePart("held", dict[int, int])  # the offsets of records that are held back
 _HELD_NUMBERS: Final = StatePart("held_numbers", dict[int, int])  # in payloads of several records
 _QUIET: Final = StatePart("quiet", tuple[float, float])  # the time since an input's payloads held records
 REQUESTED: Final = StatePart("asked", str)  # the backfill that is to be taken over
@@ -187,8 +187,9 @@ class RollupStage(Stage):
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""
         parts = self.rollup.snapshot(whole_steps=self._whole_steps) | self._limit.snapshot()
-        parts |= _HELD.pack({back: place.offset for back, place in self._held.items()})
-        numbers = {back: place.number for back, place in self._held.items() if place.number is not None}
+        held = self._held.items()
+        parts |= _HELD.pack({back: place.offset for back, place in held if place.offset is not None})
+        numbers = {back: place.number for back, place in held if place.number is not None}
         if numbers:
             parts |= _HELD_NUMBERS.pack(numbers)
         if (quiet := self._quiet.state()) is not None:

@@ -11,13 +11,13 @@ from detectors.judge.kernel.arrays import YESTERDAY, Output
 from detectors.model.array_types import Bools, Floats, Places
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.absence import LEAST_GAPS, AbsenceWatch, GapSteps
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""
 
-_ARRIVED: Final = "arrived"
+_ARRIVED: Final = StatePart("arrived", int)
 
 HOLE_SECONDS: Final = 600
 """A shorter gap in the whole input is due to the pipeline: a restart, a rebalance, a late batch."""
@@ -183,10 +183,9 @@ class Absences:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
-        return {"absence": self._watch.snapshot(), _ARRIVED: pack(_ARRIVED, 1, self._arrived, {})}
+        return {"absence": self._watch.snapshot(), **_ARRIVED.pack(self._arrived)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
         self._watch.restore(parts["absence"], len(self._rows))
-        if _ARRIVED in parts:  # versions before 0.2 had none
-            self._arrived, _ = unpack(parts[_ARRIVED], _ARRIVED, 1, int)
+        self._arrived = _ARRIVED.unpack(parts, self._arrived)  # versions before 0.2 had none

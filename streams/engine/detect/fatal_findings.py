@@ -13,7 +13,7 @@ from detectors.model.finding import Failures, Finding, Share, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import explain_fatal_error
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences, signature
 from streams.engine.decode.columns import ERROR_TYPE
 from streams.engine.decode.paths import OTHER
@@ -44,6 +44,9 @@ class _Open(msgspec.Struct):
     among: float = 0.0  # requests up to ``last``
 
 
+_STATE: Final = StatePart("fatal", list[tuple[int, str, _Open]], 2)
+
+
 class FatalFindings:
     """The new signatures of one shard, from the first occurrence until they cease.
 
@@ -56,8 +59,6 @@ class FatalFindings:
     update_every
         Seconds between two updates of an open finding.
     """
-
-    VERSION: Final = 2
 
     def __init__(self, learns: int, step: int, update_every: int, explainer: Explainer) -> None:
         self._signatures = FatalSignatures(learns)
@@ -188,13 +189,12 @@ class FatalFindings:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
         opened = [(place, text, known) for (place, text), known in self._open.items()]
-        return {"signatures": self._signatures.snapshot(), "fatal": pack("fatal", self.VERSION, opened, {})}
+        return {"signatures": self._signatures.snapshot(), **_STATE.pack(opened)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same scopes in the same order."""
         self._signatures.restore(parts["signatures"])
-        opened, _ = unpack(parts["fatal"], "fatal", self.VERSION, list[tuple[int, str, _Open]])
-        self._open = {(place, text): known for place, text, known in opened}
+        self._open = {(place, text): known for place, text, known in _STATE.unpack(parts)}
 
 
 def _failures(known: _Open) -> Failures | None:

@@ -19,7 +19,7 @@ from detectors.model.finding import AddedUp, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import explain_absence, explain_change, explain_retirement
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.absences import Absences
@@ -31,7 +31,6 @@ from streams.engine.measure.step import MeasuredStep
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
 LOST_SECONDS: Final = 1800
 """A deviation of which nothing was measured for this long ends: its course is unknown."""
-_LOST: Final = "findings/lost"
 
 
 class _Open(msgspec.Struct):
@@ -53,6 +52,10 @@ class _Open(msgspec.Struct):
     opened: int | None = None  # start of the step at which it was first reported; None in old states
 
 
+_STATE: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
+_LOST: Final = StatePart("findings/lost", dict[int, _Open])
+
+
 @dataclass(frozen=True, slots=True)
 class _Moment:
     """The context that all findings of one step share."""
@@ -69,8 +72,6 @@ class Findings:
     The id of a finding is a function of its series, its verdict at onset and its start, so judging the same
     records again gives the same findings.
     """
-
-    VERSION = 3
 
     def __init__(
         self,
@@ -436,21 +437,14 @@ class Findings:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the open findings, and those that late records may still change."""
-        state = self._open, self._growing, self._ended
-        lost = {_LOST: pack(_LOST, 1, self._lost, {})} if self._lost else {}
-        parts = {"findings": pack("findings", self.VERSION, state, {})}
+        parts = _STATE.pack((self._open, self._growing, self._ended))
+        lost = _LOST.pack(self._lost) if self._lost else {}
         return {**parts, **lost, **self._mix_filter.snapshot()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same series in the same order."""
-        (self._open, self._growing, self._ended), _ = unpack(
-            parts["findings"],
-            "findings",
-            self.VERSION,
-            tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]],
-        )
-        if _LOST in parts:
-            self._lost, _ = unpack(parts[_LOST], _LOST, 1, dict[int, _Open])
+        self._open, self._growing, self._ended = _STATE.unpack(parts)
+        self._lost = _LOST.unpack(parts, self._lost)
         self._mix_filter.restore(parts)
 
 

@@ -42,14 +42,14 @@ class Engine(DetectionEngine):
 
     def idle(self, source: str, seconds: float = 0.0) -> Emitted:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""
-        return self.judge(*self._rollup.idle(source, seconds))
+        return self.judge(self._rollup.rollups[source].idle(seconds))
 
     def evaluate_early(self, source: str, now: float) -> Emitted:
         """Evaluate the last minute of a source whose records are recent; ``now`` in epoch seconds.
 
         The findings are no function of the records: make them durable before they are reported.
         """
-        blocks = self._rollup.early(source, now)
+        blocks = self._rollup.rollups[source].early(now)
         return self.judge(blocks) if blocks else Emitted()
 
     def finish(self, source: str) -> Emitted:

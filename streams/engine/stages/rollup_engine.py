@@ -67,43 +67,35 @@ class RollupEngine:
     def __init__(
         self, settings: Settings, sources: Sequence[str], shards: int = 1, *, whole_steps: bool = False
     ) -> None:
-        self._rollups = {
+        self.rollups = {
             source: rollup_of(settings, source, shards, whole_steps=whole_steps) for source in sources
         }
 
     def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> RollupOutput:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
-        rollup = self._rollups[source]
+        rollup = self.rollups[source]
         columns, rejected = rollup.decoder.decode(records, arrived)
         return RollupOutput(rollup.feed(columns), rejected)
 
-    def early(self, source: str, now: float) -> list[Block]:
-        """Return early blocks of a source whose records have just happened; ``now`` in epoch seconds."""
-        return self._rollups[source].early(now)
-
-    def idle(self, source: str, seconds: float = 0.0) -> RollupOutput:
-        """Mark the source as idle for ``seconds``: time goes on by the clock."""
-        return RollupOutput(self._rollups[source].idle(seconds), [])
-
     def finish(self, source: str) -> RollupOutput:
         """Mark the source as ended, and close everything it holds."""
-        rollup = self._rollups[source]
+        rollup = self.rollups[source]
         blocks = rollup.finish()
         return RollupOutput(blocks, rollup.rejected)
 
     def watermark(self, source: str) -> int:
         """Return the event time up to which this source is complete."""
-        return self._rollups[source].watermark
+        return self.rollups[source].watermark
 
     @property
     def totals(self) -> RecordTotals:
         """Running totals over all sources."""
-        return totals_of(self._rollups.values())
+        return totals_of(self.rollups.values())
 
     def services(self) -> dict[str, set[str]]:
         """Return the services whose requests reach each scope, written as in labels: ``table:items``."""
         found: dict[str, set[str]] = {}
-        for decoder in (rollup.decoder for rollup in self._rollups.values()):
+        for decoder in (rollup.decoder for rollup in self.rollups.values()):
             paths = decoder.paths.names
             for path in paths:
                 for kind in (ROUTE, FUNCTION):
@@ -116,11 +108,11 @@ class RollupEngine:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of every source, with parts named ``rollup/source|part``."""
         parts: dict[str, bytes] = {}
-        for source, rollup in self._rollups.items():
+        for source, rollup in self.rollups.items():
             parts |= parts_under(f"rollup/{source}", rollup.snapshot())
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot of the same sources and shards."""
-        for source, rollup in self._rollups.items():
+        for source, rollup in self.rollups.items():
             rollup.restore(parts_of(f"rollup/{source}", parts))

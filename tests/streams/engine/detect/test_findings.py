@@ -67,7 +67,7 @@ def test_a_finding_of_a_state_without_failures_and_peaks_is_readable() -> None:
 
 def test_the_open_findings_of_an_older_state_are_readable() -> None:
     old = {"id": "a", "verdict": "spike", "start": 60, "reported": 120, "revision": 0, "worst": None}
-    part = pack("findings", Findings.VERSION, ({3: old}, {}, []), {})
+    part = pack("findings", 3, ({3: old}, {}, []), {})
     settings = Settings().judge
     judge = Judge(settings, 60)
     absences = Absences(settings, 60)
@@ -80,6 +80,6 @@ def test_the_open_findings_of_an_older_state_are_readable() -> None:
 def test_the_open_exceptions_of_an_older_state_are_readable() -> None:
     old = {"id": "a", "start": 60, "reported": 120, "last": 120, "count": 3.0, "revision": 0}
     fatal = FatalFindings(3600, 60, 300, Explainer(EdgeTotals(60, 4), 60))
-    parts = fatal.snapshot() | {"fatal": pack("fatal", FatalFindings.VERSION, [(0, "KeyError", old)], {})}
+    parts = fatal.snapshot() | {"fatal": pack("fatal", 2, [(0, "KeyError", old)], {})}
     fatal.restore(parts)
     assert fatal.snapshot()["fatal"] != parts["fatal"], "written with what is new"
