@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,17 +119,13 @@ MODULES = [path for folder in (LANE, KAFKA) for path in sorted(folder.rglob("*.p
 
 
 def private_names(path: Path) -> set[str]:
-    """Return the private names that a module uses and does not define: of other objects, or inherited."""
+    """Return the private names that a module uses and no class of ours defines: those of libraries."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     ours: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
-            of_self = [inner for inner in ast.walk(node) if is_of_self(inner)]
-            defined = {attribute.attr for attribute in of_self if isinstance(attribute.ctx, ast.Store)}
-            defined |= {
-                stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-            ours |= {attribute for attribute in of_self if attribute.attr in defined}
+            defined = defined_in(node) | inherited(path, node.name)
+            ours |= {inner for inner in ast.walk(node) if is_of_self(inner) and inner.attr in defined}
     return {
         node.attr
         for node in ast.walk(tree)
@@ -136,8 +133,28 @@ def private_names(path: Path) -> set[str]:
     } - {"_exit", "_replace"}  # of the standard library
 
 
+def defined_in(node: ast.ClassDef) -> set[str]:
+    """Return the methods of a class, and the attributes that it sets of itself."""
+    set_ = {inner.attr for inner in ast.walk(node) if is_of_self(inner) and isinstance(inner.ctx, ast.Store)}
+    return set_ | {
+        stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def inherited(path: Path, name: str) -> set[str]:
+    """Return what a class of a module inherits from classes of the project."""
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    found = set[str]()
+    for base in getattr(module, name, object).__mro__[1:]:
+        if base.__module__.startswith("streams."):
+            [node] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            assert isinstance(node, ast.ClassDef)
+            found |= defined_in(node)
+    return found
+
+
 def is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    return isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("self", "super()")
 
 
 def overridden(path: Path) -> set[tuple[type, str]]:
