@@ -175,12 +175,15 @@ def _read(path: str) -> list[KnownToken]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise AccessTokenError(f"tokens.file {path}: cannot be read ({reason}); correct the path") from None
-    return [
+    known = [
         _line(words, comment, f"tokens.file {path}, line {number}")
         for number, line in enumerate(lines, 1)
         for given, _, comment in (line.partition("#"),)
         if (words := given.split())
     ]
+    if not known:  # else everybody would be let in
+        raise AccessTokenError(f"tokens.file {path}: holds no token; {_REMEDY}, or remove the setting")
+    return known
 
 
 def _line(words: Sequence[str], comment: str, where: str) -> KnownToken:

@@ -291,6 +291,13 @@ def test_several_tokens_of_a_scope_are_accepted_so_that_one_can_be_replaced(tmp_
     assert tokens.allowed("") == tokens.allowed(hash_of(new)) == frozenset()
 
 
+def test_a_file_without_any_token_is_refused_and_opens_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("# intake sha256:…\n")
+    with pytest.raises(AccessTokenError, match="holds no token; make one with `uneri token`, or remove"):
+        load_tokens(TokensSettings(file=str(file)), {})
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
