@@ -138,6 +138,7 @@ def test_long_names_that_never_come_back_fit_into_memory(broker: str | None, tmp
     """What is counted is cut at 256 bytes; what is remembered of each record was not."""
     with Attacked(tmp_path, broker) as daemon:
         with HonestSender(daemon) as honest:
+            daemon.wait_for_judgement()
             now = time.time()
             for first in range(0, 30_000, 500):
                 assert daemon.send(*[long_named(now, n) for n in range(first, first + 500)]).status == 202

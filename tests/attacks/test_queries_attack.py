@@ -147,6 +147,7 @@ def test_queries_of_a_month_over_all_series_at_once_fit_into_memory(
     queries = ('{__name__=~".+"}', f"count({everything})", f"{everything} > uneri_upper", deep)
     with Attacked(tmp_path, broker) as daemon:
         with HonestSender(daemon) as honest:
+            daemon.wait_for_judgement()  # its names have their places before those of a flood
             now = time.time()
             for first in range(0, 60_000, 20_000):
                 flood = [
