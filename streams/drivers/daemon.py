@@ -36,6 +36,7 @@ class Daemon:
     """
 
     delivery: NotificationService
+    receivers: Receivers | None = None
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Daemon:
         self._watchdog = watchdog
         self._address = listen_address_of(settings, intake=receives)
         self._access = self._address.access(self.metrics.web_refused)
-        self._limits = LimitsKeeper(settings, clock)
+        self._limits = LimitsKeeper(settings, self._limit, clock)
         given = settings.sources.registry
         self._registry = Registry(given) if given is not None and decodes else None
         self._tokens, self._github_secret = self._address.tokens, ""  # as the newest reload read them
@@ -82,8 +83,7 @@ class Daemon:
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what runs as long as the daemon does, the watchdog's guard first."""
         guarding = guard(self._watchdog, self._stuck, self.metrics.loop_delay.observe)
-        limits = [self._limits.run(self._limit)] if self._limits in self._parts else []
-        return [guarding, *limits, *(work for part in self._parts for work in part.work())]
+        return [guarding, *(work for part in self._parts for work in part.work())]
 
     async def _stuck(self) -> str | None:
         """Return what is stuck, None if nothing is."""
@@ -122,9 +122,8 @@ class Daemon:
         self._limit(self._limits.capacity)
         await self.delivery.reload(reload.settings)
         self._access.replace_tokens(self._tokens)
-        for part in self._parts:
-            if isinstance(part, Receivers):
-                part.use(self._tokens, self._github_secret)
+        if self.receivers is not None:
+            self.receivers.use(self._tokens, self._github_secret)
 
     async def _switch_judge(self) -> None:
         """Judge by the settings that are now in force."""

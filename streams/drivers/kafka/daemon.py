@@ -93,6 +93,9 @@ class KafkaDaemon(Daemon):
         As for ``Daemon``.
     """
 
+    delivery: Delivery
+    receivers: KafkaIntake | None = None
+
     def __init__(
         self,
         settings: Settings,
@@ -112,25 +115,24 @@ class KafkaDaemon(Daemon):
         self._roles = sorted(roles)
         self._stages = HostedStages(lambda: self.settings, self._registry)
         self._takeovers: Takeovers | None = None
-        self.delivery = self._delivery = Delivery(settings, self.metrics)
+        self.delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
         self._board: KafkaBoard | None = None
         if BOARD in roles:
             self._board, self._keeping = self._board_role()
         self._credentials = _credentials(kafka)
-        self._intake: KafkaIntake | None = None
         if INTAKE in roles:
-            self._intake = KafkaIntake(settings, kafka, self.metrics, self._address, schemas=self._registry)
+            self.receivers = KafkaIntake(settings, kafka, self.metrics, self._address, schemas=self._registry)
         self._waits_for = f"Kafka at {', '.join(kafka.brokers)} has not answered yet"
         self._serve(
             self.reloading,
             self._limits if "detect" in roles else None,
             self._registry,
-            self._intake,
+            self.receivers,
             self._keeping,
             self._board,
             self._stages,
-            self._delivery,
+            self.delivery,
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -139,8 +141,8 @@ class KafkaDaemon(Daemon):
         Health is served from the start: the daemon waits for a broker that does not answer.
         """
         port = await self._web.start()
-        if self._intake is not None:
-            await self._intake.start(port)
+        if self.receivers is not None:
+            await self.receivers.start(port)
         if note := self._address.warning():
             log.warning(note)
         working = [start_vital(work) for work in self._work()]
@@ -162,11 +164,11 @@ class KafkaDaemon(Daemon):
             self._watchdog.stop_within()  # cleaning up may wait for the part that failed
             raise
         finally:
-            if self._intake is not None:
-                await self._intake.stop_accepting()
+            if self.receivers is not None:
+                await self.receivers.stop_accepting()
             await self._web.stop()
-            if self._intake is not None:
-                await self._intake.stop()
+            if self.receivers is not None:
+                await self.receivers.stop()
             for task in working:
                 task.cancel()
 
@@ -195,9 +197,9 @@ class KafkaDaemon(Daemon):
         from streams.drivers.kafka.board.board_service import KafkaBoard
 
         board = KafkaBoard(
-            self._kafka, lambda: self.settings, self._delivery, self._access, self.metrics.commands
+            self._kafka, lambda: self.settings, self.delivery, self._access, self.metrics.commands
         )
-        self._delivery.board = board
+        self.delivery.board = board
         steps = TP(self._topics.steps, 0)
         keeping = HistoryKeeping(
             self.settings.history, self._kafka.shards, self.metrics, lambda: self._stages.runner(steps)
@@ -212,7 +214,7 @@ class KafkaDaemon(Daemon):
             commands = await asyncio.to_thread(has_commands, self._kafka)
         options = aiokafka_options(self._kafka)
         if commands:
-            self._delivery.receive_commands(self._topics.commands, options)
+            self.delivery.receive_commands(self._topics.commands, options)
         if self._board is None:
             yield
             return
@@ -224,8 +226,8 @@ class KafkaDaemon(Daemon):
             yield
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:
-        if self._intake is not None:
-            self._intake.start_producing().add_done_callback(fatal_when_failed)
+        if self.receivers is not None:
+            self.receivers.start_producing().add_done_callback(fatal_when_failed)
         if self._has_stages:
             await self._run_stages(present, stopping)
         else:
@@ -255,7 +257,7 @@ class KafkaDaemon(Daemon):
         self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
-        refusing = [] if self._intake is None else [self._intake.stop_accepting()]
+        refusing = [] if self.receivers is None else [self.receivers.stop_accepting()]
         await asyncio.gather(host.stop(), *refusing)
 
     def _hosting(self, present: dict[str, Topic]) -> StageHost:
@@ -321,8 +323,8 @@ class KafkaDaemon(Daemon):
             Hosted(
                 topics.notices,
                 "notify",
-                lambda _: self._delivery.new_stage(),
-                around=lambda _: self._delivery.run(records),
+                lambda _: self.delivery.new_stage(),
+                around=lambda _: self.delivery.run(records),
             ),
         ]
         if (keeping := self._keeping) is not None:
@@ -374,11 +376,11 @@ class KafkaDaemon(Daemon):
 
     def _refresh(self) -> None:
         super()._refresh()
-        waiting = {} if self._intake is None else self._intake.queues()
+        waiting = {} if self.receivers is None else self.receivers.queues()
         self.metrics.update(self._stages.readings(), self._stages.queues() | waiting, time.time())
 
     def _ahead(self) -> str | None:
-        return (self._intake and self._intake.sink.clocks.behind()) or self._stages.ahead()
+        return (self.receivers and self.receivers.sink.clocks.behind()) or self._stages.ahead()
 
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``."""

@@ -91,6 +91,8 @@ class LocalDaemon(Daemon):
         When it would listen in an unsafe way.
     """
 
+    receivers: Receivers
+
     def __init__(
         self,
         settings: Settings,
@@ -164,11 +166,11 @@ class LocalDaemon(Daemon):
         )
         inputs = Inputs(settings.sources, self._registry)
         sink = LogSink(self._intake)
-        self._receivers = Receivers(sink, settings, inputs, self._address, self.metrics, clock=clock)
+        self.receivers = Receivers(sink, settings, inputs, self._address, self.metrics, clock=clock)
         self._serve(
             self._files,
             sink,
-            self._receivers,
+            self.receivers,
             self._judge,
             self._limits,
             self._registry,
@@ -208,7 +210,7 @@ class LocalDaemon(Daemon):
                 self._other_version(f"the state of messages cannot be read: {why(error)}")
             ) from error
         self.port = await self._web.start()
-        await self._receivers.start(self.port)
+        await self.receivers.start(self.port)
         if note := self._address.warning():
             log.warning(note)
         tasks = [
@@ -268,7 +270,7 @@ class LocalDaemon(Daemon):
         judging, guarding, *inputs = tasks
         self._watchdog.stop_within(STOP_SECONDS)
         await self._web.stop()
-        await self._receivers.stop_accepting()
+        await self.receivers.stop_accepting()
         for task in inputs:
             task.cancel()
         await asyncio.gather(*inputs, return_exceptions=True)
@@ -296,7 +298,7 @@ class LocalDaemon(Daemon):
     def _refresh(self) -> None:
         super()._refresh()
         queues = {
-            "request_bytes": self._receivers.handler.held,
+            "request_bytes": self.receivers.handler.held,
             "log_records": self._judge.lag,
             "log_bytes": self._store.log_bytes,
         }

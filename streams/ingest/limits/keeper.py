@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -40,6 +40,8 @@ class LimitsKeeper(Part):
 
     Parameters
     ----------
+    apply
+        Receives changed limits.
     read
         Reads AWS; called in a thread of its own, which a stop does not wait for.
 
@@ -50,14 +52,19 @@ class LimitsKeeper(Part):
     """
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.time, read: ReadCloud = read_cloud
+        self,
+        settings: Settings,
+        apply: Callable[[Capacity], None],
+        clock: Callable[[], float] = time.time,
+        read: ReadCloud = read_cloud,
     ) -> None:
+        self._apply = apply
         self._clock = clock
         self._read = read
         self.reload(settings)
 
     def reload(self, settings: Settings) -> Capacity:
-        """Switch to other settings; return their limits, which ``run`` does not apply.
+        """Switch to other settings; return their limits, which are not applied.
 
         Raises
         ------
@@ -74,19 +81,22 @@ class LimitsKeeper(Part):
         self._fault = ""  # of the file
         return self.capacity
 
-    async def run(self, apply: Callable[[Capacity], None]) -> None:
-        """Keep the limits new until cancelled; ``apply`` receives changed ones."""
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what keeps the limits new."""
+        return [self._run()]
+
+    async def _run(self) -> None:
         while True:
-            await self.update(apply)
+            await self.update()
             await asyncio.sleep(CHECK_EVERY)
 
-    async def update(self, apply: Callable[[Capacity], None]) -> None:
+    async def update(self) -> None:
         """Load the file if it changed, and read AWS if it is time to."""
-        self._load_changed(apply)  # first: another process may have read for this one
+        self._load_changed()  # first: another process may have read for this one
         aws = self._settings.limits.aws
         if self._file is not None and aws is not None and aws.daily and self._due():
             await self._refresh(self._file, aws)
-            self._load_changed(apply)
+            self._load_changed()
 
     def status(self) -> dict[str, object]:
         """Return its part of ``uneri status``: the known limits with their age, then the errors."""
@@ -126,7 +136,7 @@ class LimitsKeeper(Part):
         if self._failure:
             log.warning("the last limits stay in use", reason=self._failure)
 
-    def _load_changed(self, apply: Callable[[Capacity], None]) -> None:
+    def _load_changed(self) -> None:
         if (signature := self._signed()) == self._signature:
             return
         self._signature = signature
@@ -138,7 +148,7 @@ class LimitsKeeper(Part):
             return
         self._fault = ""
         self.capacity = Capacity(self._settings.limits, self._known)
-        apply(self.capacity)
+        self._apply(self.capacity)
 
     def _loaded(self) -> ReadLimits:
         if self._signature is None:  # the daemon may be about to write it, and knows its contents

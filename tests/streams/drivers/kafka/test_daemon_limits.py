@@ -57,7 +57,7 @@ async def test_a_reload_takes_in_a_file_of_limits_that_was_written_again(
 ) -> None:
     daemon = worker(tmp_path, "detect")
     shards = with_two_shards(daemon)
-    monkeypatch.setattr(daemon._delivery, "reload", AsyncMock())
+    monkeypatch.setattr(daemon.delivery, "reload", AsyncMock())
     read(tmp_path / "limits.json", 80.0)
     await daemon._apply(Reload(daemon.settings, (), ()))
     assert [shard.detect._capacity.limit_of("table", "1", "items", "wcu", at=600) for shard in shards] == [

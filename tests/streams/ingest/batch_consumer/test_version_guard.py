@@ -32,6 +32,10 @@ ROOT = Path(__file__).parents[4]
 READ = {
     driver.Consumer.getmany: "4b168d84882a70d6",
     driver.Consumer._wait_next_records: "6218e1969a636b3f",
+    driver.Consumer._get_active_partitions: "b24897f3c7afdb5d",
+    driver.Consumer.on_buffer_full: "c8961679e0bcdce5",
+    driver.Consumer.on_buffer_drop: "4b57e8a418d5ad9c",
+    driver.Consumer.resume_partitions: "afe6b7c02a41d63c",
     driver.Consumer._commit_tps: "a20e230b05ae8b15",
     driver.Consumer._filter_committable_offsets: "dc5e9baf5d994485",
     driver.Consumer._filter_tps_with_pending_acks: "f6f9239774234e7e",

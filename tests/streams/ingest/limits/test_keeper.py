@@ -43,11 +43,11 @@ class KeeperWorld:
         self.settings = Settings(limits=LimitsSettings(file=str(file), aws=aws))
         self.now, self.cloud = NOW, cloud
         self.applied: list[Capacity] = []
-        self.keeper = LimitsKeeper(self.settings, lambda: self.now, cloud.read)
+        self.keeper = LimitsKeeper(self.settings, self.applied.append, lambda: self.now, cloud.read)
 
     def update(self, later: float = 0.0) -> None:
         self.now += later
-        asyncio.run(self.keeper.update(self.applied.append))
+        asyncio.run(self.keeper.update())
 
     def lines(self) -> list[str]:
         lines = self.keeper.status()["limits"]
@@ -232,8 +232,8 @@ def test_a_stop_does_not_wait_for_aws(file: Path) -> None:
 
     async def main() -> None:
         world = KeeperWorld(file, Cloud())
-        keeper = LimitsKeeper(world.settings, lambda: NOW, read)
-        task = asyncio.create_task(keeper.run(world.applied.append))
+        keeper = LimitsKeeper(world.settings, world.applied.append, lambda: NOW, read)
+        task = asyncio.create_task(keeper.work()[0])
         await asyncio.to_thread(entered.wait)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -257,4 +257,4 @@ def test_other_settings_are_taken_up_while_it_runs_and_bad_ones_change_nothing(f
 
 
 def test_without_limits_the_status_says_nothing_of_them() -> None:
-    assert LimitsKeeper(Settings()).status() == {}
+    assert LimitsKeeper(Settings(), lambda _: None).status() == {}

@@ -258,8 +258,8 @@ def test_a_network_reaches_it_only_with_a_lock() -> None:
 async def test_a_daemon_takes_lines_over_tcp_and_over_http(tmp_path: Any) -> None:
     daemon = LocalDaemon(local_settings(tmp_path / "state", local={"tcp": "127.0.0.1:0"}))
     async with running(daemon) as world:
-        await world.until(lambda: daemon._receivers.tcp_port)
-        assert await send(daemon._receivers.tcp_port, line(0), b"\n", line(1)) == {"accepted": 2}
+        await world.until(lambda: daemon.receivers.tcp_port)
+        assert await send(daemon.receivers.tcp_port, line(0), b"\n", line(1)) == {"accepted": 2}
         change = b'{"kind": "change", "ts": 1760000000, "of": {"kind": "service", "name": "shop"}}'
         assert (await world.send([change], "/changes"))[0] == 202
     with SqliteStore(tmp_path / "state" / "uneri.db") as store:
@@ -310,6 +310,6 @@ async def test_a_daemon_with_tls_has_it_for_lines_too(tmp_path: Path) -> None:
     local = {"tcp": "127.0.0.1:0", "tls": tls}
     daemon = LocalDaemon(local_settings(tmp_path / "state", local=local))
     async with running(daemon) as world:
-        await world.until(lambda: daemon._receivers.tcp_port)
-        await asyncio.to_thread(send_by_tls, daemon._receivers.tcp_port, tls, line(0) + b"\n" + line(1))
+        await world.until(lambda: daemon.receivers.tcp_port)
+        await asyncio.to_thread(send_by_tls, daemon.receivers.tcp_port, tls, line(0) + b"\n" + line(1))
         await world.until(lambda: daemon.status()["records"] == 2)
