@@ -470,6 +470,7 @@ class StageRunner(Checkpointed):
     ) -> None:
         switching = None if arrived is None else self._switchable()
         if switching is not None and arrived is not None:
+            await self.acknowledged()  # nothing may come between the decision and the state
             switching.prepare_switch(arrived)
         await self.checkpoint({PENDING: msgspec.msgpack.encode(pending)} if pending else {})
         if switching is not None:
