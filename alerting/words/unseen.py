@@ -17,6 +17,8 @@ def escape_unseen(text: str) -> str:
     >>> print(escape_unseen("put\x1b[2J\u202e"))
     put\x1b[2J\u202e
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if is_seen(character) else character.encode("unicode_escape").decode() for character in text
     )

@@ -7,7 +7,6 @@ Both forms have the same keys: ``timestamp``, ``level``, ``logger``, ``event``, 
 import io
 import json
 import logging
-import re
 import sys
 import time
 from collections import defaultdict
@@ -18,7 +17,7 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
-from alerting.words.unseen import escape_unseen_json
+from alerting.words.unseen import escape_unseen, escape_unseen_json
 from config.settings import LogSettings
 
 NOISY = (
@@ -36,8 +35,6 @@ NOISY = (
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 
-# Characters that a terminal obeys instead of showing (C0, DEL, C1), and those that turn or break a line.
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 EVERY_SECONDS: Final = 60.0
 REMEMBERED: Final = 1000  # texts of libraries; some fill in their values first
 
@@ -50,7 +47,6 @@ def configure_logs(settings: LogSettings | None = None, *, level: str | None = N
     given = settings or LogSettings()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        _with_more,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -64,7 +60,7 @@ def configure_logs(settings: LogSettings | None = None, *, level: str | None = N
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_with_more, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_for_programs() if given.format == "json" else _for_people()),
@@ -125,17 +121,13 @@ def _ordered(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 def _escaped(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Escape control characters of senders in strings; lists are shown escaped anyway."""
-    return {key: _shown(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def _shown(text: str) -> str:
-    return _UNSEEN.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+    return {key: escape_unseen(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _traceback(out: TextIO, error: ExcInfo) -> None:
     plain = io.StringIO()
     structlog.dev.plain_traceback(plain, error)
-    out.write("\n".join(_shown(line) for line in plain.getvalue().split("\n")))
+    out.write("\n".join(escape_unseen(line) for line in plain.getvalue().split("\n")))
 
 
 def _json(value: object, **options: Any) -> str:
