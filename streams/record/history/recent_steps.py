@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from streams.engine.detect.step_record import Layer, StepRecord, decode_step, head_of
+from streams.engine.detect.step_record import Layer, StepRecord, decode_step
 from streams.record.history.history_rows import HistoryRows
 from streams.record.history.series_names import SeriesNames
 from streams.record.history.step_rows import StepRows
@@ -24,7 +24,7 @@ class StepsRead(NamedTuple):
     """Recent steps at one moment. Their amounts stay encoded until rows are needed."""
 
     given: Sequence[bytes]
-    bodies: Sequence[bytes]  # by start and shard; without those of hours that are damaged
+    bodies: Sequence[tuple[int, int, bytes]]  # with start and shard, in order; none of damaged hours
     layers: Sequence[tuple[int, Sequence[Layer]]]  # with the start of their step
     newest: Sequence[NewestStep]  # of each shard
 
@@ -50,16 +50,15 @@ class RecentSteps:
             return self._read
 
     def _decoded(self, given: Sequence[bytes]) -> StepsRead:
-        bodies: list[bytes] = []
+        bodies: list[tuple[int, int, bytes]] = []
         layers: list[tuple[int, Sequence[Layer]]] = []
         newest: dict[int, NewestStep] = {}
         for hour, steps in self._rows.read_hours(given):
-            bodies += hour
+            bodies += [(step.start, step.shard, body) for step, body in zip(steps, hour, strict=True)]
             layers += [(record.start, record.layers) for record in steps]
             shard = steps[-1].shard
             newest[shard] = NewestStep(steps[-1], self._rows.ids_of(shard))
-        bodies.sort(key=lambda body: (head_of(body).start, head_of(body).shard))
-        return StepsRead(given, bodies, layers, list(newest.values()))
+        return StepsRead(given, sorted(bodies), layers, list(newest.values()))
 
     def beyond(self, read: StepsRead, written: int) -> HistoryRows:
         """Return the rows of the steps that start at ``written`` or later."""
@@ -67,7 +66,7 @@ class RecentSteps:
             known = self._beyond
             if known is None or known[0] is not read or known[1] != written:
                 self._beyond = None  # both at once would take twice the memory
-                steps = (decode_step(body) for body in read.bodies if head_of(body).start >= written)
+                steps = (decode_step(body) for start, _, body in read.bodies if start >= written)
                 known = self._beyond = read, written, self._rows.rows(steps)
             return known[2]
 
