@@ -122,6 +122,7 @@ class LogIntake:
         """
         if why := self.clocks.behind():
             raise LogFullError(why)
+        lines = Records.of(lines)
         bad, arrived, sender = list[Rejected](), self._clock(), followed[0] if followed else ""
         if self._stop:
             limit = self._limit.copy()
@@ -163,10 +164,11 @@ class LogIntake:
             When the log cannot be written.
         """
         self._require_room(sender)  # before the check counts
+        lines = Records.of(lines)
         found, arrived = CheckedLines([]), self._clock()
         if self._stop or waits:
             found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
-        kept = Records.of(lines).without(found.beyond) if found.beyond else lines
+        kept = lines.without(found.beyond) if found.beyond else lines
         if kept:
             weight = self._weight_of(kept)
             async with self._appending:
@@ -187,8 +189,7 @@ class LogIntake:
             self._arrived()
             raise LogFullError(why)
 
-    def _weight_of(self, lines: Sequence[bytes]) -> int:
-        records = Records.of(lines)
+    def _weight_of(self, records: Records) -> int:
         return self._weight(len(records), int((records.ends - records.starts).sum()))
 
     def _append(self, *record: Any) -> None:
