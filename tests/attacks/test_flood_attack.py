@@ -80,6 +80,13 @@ def test_guessed_ids_take_no_record_of_another_sender(broker: str | None, tmp_pa
         honest.is_counted()
 
 
+def of_names(begun: float, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """Return a request of each of some services, functions and routes, all within a second."""
+    return [
+        {"ts": begun + n / NAMES, "service": f"s{n}", "function": f"f{n}", "route": f"r{n}"} for n in numbers
+    ]
+
+
 def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
     broker: str | None, tmp_path: Path
 ) -> None:
@@ -88,11 +95,7 @@ def test_a_flood_of_names_takes_neither_memory_nor_the_place_of_a_new_function(
         honest = HonestSender(daemon, "new")
         begun = int(time.time()) // 60 * 60 - 1200
         for first in range(0, NAMES, 50_000):
-            flood = [
-                {"ts": begun + n / NAMES, "service": f"s{n}", "function": f"f{n}", "route": f"r{n}"}
-                for n in range(first, first + 50_000)
-            ]
-            assert post(daemon, flood).status == 202
+            assert post(daemon, of_names(begun, range(first, first + 50_000))).status == 202
             assert daemon.get("/board/map").status == 200
         is_judged_within_minutes(daemon, honest, begun, range(1, 19))
 
@@ -105,16 +108,7 @@ def test_names_that_come_back_for_minutes_take_no_place_of_a_new_function(
         honest = HonestSender(daemon, "new")
         begun = int(time.time()) // 60 * 60 - 1200
         for minute in range(8):
-            flood = [
-                {
-                    "ts": begun + 60 * minute + n / NAMES,
-                    "service": f"s{n}",
-                    "function": f"f{n}",
-                    "route": f"r{n}",
-                }
-                for n in range(RETURNING)
-            ]
-            assert post(daemon, flood).status == 202
+            assert post(daemon, of_names(begun + 60 * minute, range(RETURNING))).status == 202
         is_judged_within_minutes(daemon, honest, begun, range(8, 19))
 
 
