@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -141,6 +141,7 @@ Roles = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.", parser=_folder)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Url = Annotated[
     str | None,
     typer.Option(
@@ -634,14 +635,14 @@ def setup(
 
 
 @app.command()
-def status(config: Config = None, url: Url = None) -> None:
+def status(config: Config = None, url: Url = None, as_json: AsJson = False) -> None:
     """Show the state of a running daemon.
 
     Its state includes its roles, lag, watermark, open incidents and last message.
     """
     from streams.cli.daemon_call import STATUS, run_daemon_command
 
-    _exit_with(lambda: run_daemon_command(STATUS, _daemon(config, url)))
+    _exit_with(lambda: run_daemon_command(STATUS, _daemon(config, url), as_json=as_json))
 
 
 @app.command()
@@ -846,11 +847,41 @@ def unsilence(
 
 
 @app.command()
+def incidents(
+    state: Annotated[Literal["open", "ended", "all"], typer.Option(help="Whether they have ended.")] = "open",
+    range_: Annotated[
+        Literal["1d", "1w", "5w"], typer.Option("--range", help="How far back those reach that have ended.")
+    ] = "1w",
+    verdict: Annotated[str, typer.Option(metavar="VERDICT", help="Only spike, or another verdict.")] = "",
+    account: Annotated[str, typer.Option(metavar="ID", help="Only those of this account.")] = "",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="Only those of tables, or of another kind.")] = "",
+    as_json: AsJson = False,
+    config: Config = None,
+    url: Url = None,
+) -> None:
+    """List incidents in a line each, the newest first.
+
+    Severity, what, where, how much over how long, since when, and who deals with it. Those that have ended
+    are known for 30 days.
+    """
+    from streams.cli.incidents import list_incidents
+
+    asked = {
+        "state": "" if state == "all" else state,
+        "range": range_,
+        "verdict": verdict,
+        "account": account,
+        "kind": kind,
+    }
+    _exit_with(lambda: list_incidents(_daemon(config, url), asked, as_json=as_json))
+
+
+@app.command()
 def incident(
     name: Annotated[
         str, typer.Argument(metavar="ID", help="ID of the incident; its first characters suffice.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
     to: Annotated[
         str | None,
         typer.Option(

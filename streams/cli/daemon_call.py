@@ -16,6 +16,7 @@ import msgspec
 import typer
 
 from alerting.words.mrkdwn import clean
+from alerting.words.unseen import escape_unseen_json
 from streams.process.web.tokens import own_authorization
 
 _WIDTH: Final = 18
@@ -114,11 +115,17 @@ class DaemonCommand(NamedTuple):
 
 
 def run_daemon_command(
-    command: DaemonCommand, url: str, name: str | None = None, body: msgspec.Struct | None = None
+    command: DaemonCommand,
+    url: str,
+    name: str | None = None,
+    body: msgspec.Struct | None = None,
+    *,
+    as_json: bool = False,
 ) -> int:
-    """Ask the daemon at ``url``; print the lines of its answer, or why there is none. Return the exit code.
+    """Ask the daemon at ``url``; print its answer, or why there is none. Return the exit code.
 
-    ``name`` is that of what a command removes, or shows something of.
+    ``name`` is that of what a command removes, or shows something of. The answer is printed as lines, or as
+    JSON.
     """
     if command.nameless and not (name or "").strip():
         typer.echo(f"uneri: {command.nameless}", err=True)
@@ -136,9 +143,14 @@ def run_daemon_command(
     except msgspec.ValidationError as error:
         typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
         return 1
-    for line in command.lines(answer):
+    for line in [json_text(found)] if as_json else command.lines(answer):
         typer.echo(line)
     return 0
+
+
+def json_text(answer: Any) -> str:
+    """Return an answer as JSON in which nothing is an order to a terminal."""
+    return escape_unseen_json(json.dumps(answer, ensure_ascii=False, indent=2))
 
 
 def reload_daemon(url: str) -> int:

@@ -35,7 +35,7 @@ _OF_SILENCES: Final = {
 
 _OF_INCIDENTS: Final = {
     CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it; it is in the last line "
-    "of its message, and `uneri status` lists open ones",
+    "of its message, and `uneri incidents` lists open ones",
 }
 _NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos --ids` lists them"
 _REMOVED: Final = 60  # characters of a memo that was removed

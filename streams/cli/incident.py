@@ -1,7 +1,6 @@
 """``uneri incident``: one incident of a running daemon, printed, sent to a webhook, or opened as an issue."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -12,17 +11,16 @@ import typer
 from alerting.commands.dispatch import WEBHOOK, CommandResult
 from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
 from alerting.sinks.http_sink import host_of
-from alerting.words.unseen import escape_unseen_json
 from config.secret import SecretError, token_in
 from config.sections.values import meant, web_address
 from config.settings import Settings
-from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
+from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon, json_text
 from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
 
 GITHUB: Final = "github"
 _REFUSALS: Final = {
     CommandResult.UNKNOWN.value: "no incident has this ID, or several begin with it, or it ended more than "
-    "30 days ago; `uneri status` lists open ones",
+    "30 days ago; `uneri incidents` lists open ones",
 }
 _FORMS: Final = "write webhook:NAME, webhook:https://… or github:OWNER/REPO"
 
@@ -47,8 +45,7 @@ def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as
     try:
         answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
         if export is None:
-            written = json.dumps(answer, ensure_ascii=False, indent=2)
-            typer.echo(escape_unseen_json(written) if as_json else answer["markdown"].rstrip())
+            typer.echo(json_text(answer) if as_json else answer["markdown"].rstrip())
         else:
             typer.echo(asyncio.run(export(answer)))
     except (RefusedError, NoDaemonError, ExportError, IssueError) as error:
