@@ -135,6 +135,10 @@ _LONGEST_NUMERAL: Final = 64
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
+REQUEST_LINE: Final = ("method", "path")
+"""What a mapping may name in the place of a ``route``: its method, and its path or address."""
+
+
 def field_type(kind: str, name: str) -> FieldType | None:
     """Return the type of a field of a kind of record; None if there is no such field.
 
@@ -143,6 +147,8 @@ def field_type(kind: str, name: str) -> FieldType | None:
     >>> str(field_type("request", "ms.total")), str(field_type("request", "values.sales"))
     ('milliseconds', 'number')
     """
+    if kind in ("request", "call") and name in REQUEST_LINE:
+        return FieldType.TEXT
     if kind in ("request", "call") and name.startswith(VALUES) and name != VALUES:
         return FieldType.NUMBER
     return FIELDS[kind].get(name)

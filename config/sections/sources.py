@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.access_log_keys import target_of
 from config.json_path import json_path
 from config.native_fields import (
     CALL_FIELDS,
@@ -33,9 +34,18 @@ from config.sections.values import (
 FORMAT_NAMES = (
     "auto", "uneri", "otlp_proto", "otlp_json", "cloudwatch_logs", "emf", "lambda_report", "powertools",
     "apigateway", "alb", "clf", "xray", "gcp_log_entry", "pubsub", "firehose", "metric_stream", "cloudevents",
-    "changes", "eventbridge", "cloudtrail", "github", "confluent", "avro",
+    "changes", "eventbridge", "cloudtrail", "github", "confluent", "avro", "lambda_event",
 )  # fmt: skip
 """Names that a mapping cannot have: those of streams/ingest/formats, and ``auto``; a test compares them."""
+
+WITHOUT_ROUTES = ("lambda_report", "metric_stream", "changes", "eventbridge", "cloudtrail", "github")
+"""Formats whose records name no route."""
+
+KEYED = (
+    "auto", "apigateway", "cloudwatch_logs", "pubsub", "firehose", "cloudevents", "otlp_proto", "otlp_json",
+    "lambda_event",
+)  # fmt: skip
+"""The format whose keys their owner chooses, and those that hold it."""
 
 MOST_FIELDS = 200
 
@@ -171,8 +181,8 @@ class MappingSettings(Section):
         default_factory=list, description="which records are read; all if absent"
     )
     fields: Annotated[dict[str, FieldSettings], Field(max_length=MOST_FIELDS)] = Field(
-        description="by field of docs/event.md, such as ts, route, client.name, ms.total, values.sales; ts "
-        "is needed"
+        description="by field of docs/event.md, such as ts, route, client.name, ms.total, values.sales; in "
+        "the place of a route, method and path; ts is needed"
     )
     tables: Annotated[list[CallsSettings], Field(max_length=20)] = Field(
         default_factory=list, description="the table calls of a request"
@@ -195,6 +205,9 @@ class MappingSettings(Section):
                 f"a {self.kind}",
             ),
         )
+        if "method" in self.fields and not {"path", "route"} & self.fields.keys():
+            wrong = "a method names no route alone; add path: the path or the address of the request"
+            refuse(self, [(("fields", "method", "[key]"), "method", wrong)])
         if self.tables and self.kind not in ("request", "call"):
             refuse(self, [(("tables",), {}, f"a {self.kind} has no table calls; remove them")])
         return self
@@ -232,6 +245,22 @@ class InputSettings(Section):
     keys: dict[str, str] = Field(
         default_factory=dict, description="what the keys of an access log mean, if they are its owner's own"
     )
+
+    @model_validator(mode="after")
+    def _settings_mean_something(self) -> Self:
+        if self.keys and self.format not in KEYED:
+            wrong = f"{self.format} has no keys of its owner; write a mapping (docs/formats.md)"
+            refuse(self, [(("keys",), dict(self.keys), wrong)])
+        if self.templates and self.format in WITHOUT_ROUTES:
+            wrong = f"{self.format} has no routes; remove them, or give them to the input that has"
+            refuse(self, [(("templates",), list(self.templates), wrong)])
+        unknown = [key for key, of in self.keys.items() if target_of(of) is None]
+        if unknown:
+            known = (
+                "a variable, such as $context.responseLatency, or a field of docs/event.md, such as ms.total"
+            )
+            refuse(self, [(("keys", key), self.keys[key], f"no meaning; write {known}") for key in unknown])
+        return self
 
 
 class PubsubSettings(Section):

@@ -9,11 +9,21 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from config.json_path import ABSENT, JsonPath, json_path
-from config.native_fields import CALL_FIELDS, UNITS, FieldType, Ratio, converted, field_type, text_of
+from config.native_fields import (
+    CALL_FIELDS,
+    REQUEST_LINE,
+    UNITS,
+    FieldType,
+    Ratio,
+    converted,
+    field_type,
+    text_of,
+)
 from config.sections.sources import CallsSettings, ConditionSettings, FieldSettings, MappingSettings
 from streams.engine.decode.event import ChangeRecord, Event, SampleRecord
 from streams.engine.decode.parse import problem_of_value
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
+from streams.ingest.formats.access_logs.routes import PathTemplates, method_of, named_route, path_templates
 from streams.ingest.formats.format import (
     MOST_RECORDS,
     Format,
@@ -28,6 +38,7 @@ from streams.ingest.formats.json_payload import documents
 
 _HEAD: Final = 64 * 1024
 _TYPES: Final = {"request": Event, "call": Event, "sample": SampleRecord, "change": ChangeRecord}
+_PATHS: Final = ("/", "http://", "https://")
 _NOTHING: Final = (None, "", "-")
 """Absent values, as many logs write them."""
 
@@ -208,7 +219,8 @@ class _Mapped:
         try:
             why = self._why_skipped(found)
             if why is None:
-                reading.records.append(validated(with_defaults(self._record(found), around)))
+                record = self._record(found, path_templates(around.templates))
+                reading.records.append(validated(with_defaults(record, around)))
             else:
                 reading.skipped[why] += 1
         except RefusalError as error:
@@ -219,10 +231,15 @@ class _Mapped:
             raise RefusalError(RejectReason.NOT_OBJECT, "a record is neither an object nor a list")
         return next((condition.why for condition in self._when if condition.skips(found)), None)
 
-    def _record(self, found: _Around) -> Record:
+    def _record(self, found: _Around, paths: PathTemplates) -> Record:
         built: dict[str, Any] = {} if self._kind == "request" else {"kind": self._kind}
         for field in self._fields:
             field.put(found, built)
+        method, path = (built.pop(name, None) for name in REQUEST_LINE)
+        route = built.get("route") or path
+        if route is not None:
+            named = method and route.startswith(_PATHS)
+            built["route"] = f"{method_of(method)} {route}" if named else route
         if self._tables:
             calls = [call for table in self._tables for call in table.of(found)]
             if calls:
@@ -231,6 +248,8 @@ class _Mapped:
             record: Record = msgspec.convert(built, _TYPES[self._kind])
         except msgspec.ValidationError as error:
             raise RefusalError(*problem_of_value(str(error), b"{}")) from None
+        if isinstance(record, Event) and record.route is not None:
+            record.route = named_route(record.route, paths, record.status)
         return record
 
 

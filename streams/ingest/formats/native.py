@@ -5,9 +5,10 @@ from io import BytesIO
 from itertools import islice
 from typing import Final
 
-from streams.engine.decode.event import MAX_BYTES, Stated
+from streams.engine.decode.event import MAX_BYTES, Event, Stated
 from streams.engine.decode.parse import parse
 from streams.engine.decode.rejected import RejectReason
+from streams.ingest.formats.access_logs.routes import named_route, path_templates
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
 from streams.ingest.formats.json_payload import is_json
@@ -63,6 +64,8 @@ def _read(lines: list[bytes], around: Surroundings) -> Reading:
             continue
         event = found[row]
         record = event.record if isinstance(event, Stated) and event.record else event
+        if around.templates and isinstance(record, Event) and record.route is not None:
+            record.route = named_route(record.route, path_templates(around.templates), record.status)
         try:
             reading.records.append(validated(with_defaults(record, around)))
         except RefusalError as error:

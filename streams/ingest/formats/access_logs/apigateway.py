@@ -21,11 +21,12 @@ meaning, by the variable or by a field of docs/event.md; the log format of the s
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from config.access_log_keys import meaning_of, target_of
+from config.native_fields import VALUES
 from streams.engine.decode.event import ErrorClass, Event, EventClient, Layers
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.clf import ClfLine, clf_line
@@ -43,6 +44,7 @@ from streams.ingest.formats.access_logs.routes import (
     PathTemplates,
     RequestLine,
     method_of,
+    named_route,
     path_templates,
     route_of,
 )
@@ -234,7 +236,7 @@ def _route(
         return f"{method_of(method)} {given}" if method else given
     name = key or (f"{method_of(method)} {resource}" if method and resource else resource)
     if name is not None and (path is None or not (name == _DEFAULT or _CATCH_ALL.fullmatch(name))):
-        return _bounded(name)
+        return named_route(name, PathTemplates())
     if name is None and ("route_key" in found or "resource" in found):
         return f"{method_of(method)} {UNMATCHED}" if method else UNMATCHED
     return route_of(RequestLine(method, path), paths, status) if method and path else name
@@ -247,15 +249,6 @@ def _path(texts: Mapping[str, str]) -> str | None:
         return path
     below = path.removeprefix(f"/{stage}")
     return path if below == path or not below.startswith("/") else below
-
-
-def _bounded(name: str) -> str:
-    """Return the name of a route, by rules where a log has a raw path in its place."""
-    found = _ROUTE_KEY.fullmatch(name)
-    if found is None:
-        return name
-    ruled = PathTemplates().of(found[2])
-    return name if ruled == found[2].rstrip("/").lower() or "{" in found[2] else f"{found[1]} {ruled}"
 
 
 def _client(texts: Mapping[str, str]) -> EventClient | None:
@@ -325,132 +318,8 @@ def _joins(texts: Mapping[str, str], trace: str | None) -> str | None:
     return " ".join(keys) or None
 
 
-VALUES: Final = "values."
-"""Before the name of a measure: ``values.bytes``."""
-
-_FIELDS: Final = (
-    *("ts", "id", "account", "region", "service", "route", "function", "status", "error_type", "throttled"),
-    *("client.name", "client.version", "client.tenant", "trace"),
-    *("ms.total", "ms.function", "ms.code", "ms.auth"),
-)
-
-_VARIABLES: Final[Mapping[str, str]] = {
-    "requestTimeEpoch": "epoch",
-    "requestTime": "time",
-    "requestId": "request_id",
-    "extendedRequestId": "extended_id",
-    "accountId": "account",
-    "apiId": "api",
-    "stage": "stage",
-    "domainName": "domain",
-    "httpMethod": "method",
-    "routeKey": "route_key",
-    "resourcePath": "resource",
-    "path": "path",
-    "status": "status",
-    "responseLatency": "ms.total",
-    "integrationLatency": "ms.function",
-    "integration.latency": "ms.function",
-    "authorizer.latency": "ms.auth",
-    "authorize.latency": "ms.auth",
-    "integrationStatus": "integration_status",
-    "integration.status": "integration_status",
-    "integration.integrationStatus": "integration_status",
-    "integrationErrorMessage": "integration_error",
-    "integration.error": "integration_error",
-    "integration.requestId": "integration_request",
-    "awsEndpointRequestId": "integration_request",
-    "authorizer.error": "authorizer_error",
-    "error.responseType": "response_type",
-    "xrayTraceId": "trace",
-    "identity.userAgent": "agent",
-    "identity.apiKeyId": "api_key_id",
-}
-"""Without ``identity.apiKey``, a secret, and without callers, users and addresses, which are people."""
-
-_OTHER_KEYS: Final[Mapping[str, str]] = {
-    "method": "method",
-    "resource": "resource",
-    "route": "route_key",
-    "statusCode": "status",
-    "time": "time",
-    "timestamp": "time",
-    "userAgent": "agent",
-    "apiKeyId": "api_key_id",
-    "traceId": "trace",
-    "errorResponseType": "response_type",
-    "functionResponseStatus": "integration_status",
-    "lambdaRequestId": "integration_request",
-    "integrationRequestId": "integration_request",
-    "clientId": "client.name",
-    "tenant": "client.tenant",
-    "tenantId": "client.tenant",
-}
-
-_CLAIMS: Final[Mapping[str, str]] = {
-    "clientId": "client.name",
-    "azp": "client.name",
-    "tenant": "client.tenant",
-    "tenantId": "client.tenant",
-    "orgId": "client.tenant",
-}
-"""Claims of authorizers and tokens about applications and customers, never about people."""
-
-_NO_LETTERS: Final = re.compile(r"[^a-z0-9]")
-_CLAIM: Final = re.compile(r"authorizer(?:jwt)?(?:claims)?(?:custom)?")
 _MOST_DEEP: Final = 3
 _LONGEST: Final = 128  # a longer key is of no use, and looked-up keys are kept
-
-
-def _bare(key: str) -> str:
-    return _NO_LETTERS.sub("", key.removeprefix("$").removeprefix("context.").lower())
-
-
-_KNOWN: Final[Mapping[str, str]] = {
-    _bare(key): meaning for known in (_OTHER_KEYS, _VARIABLES) for key, meaning in known.items()
-}
-_SHORT: Final = 256  # characters of a key that is remembered
-_BARE_CLAIMS: Final = {_bare(key): meaning for key, meaning in _CLAIMS.items()}
-
-
-def meaning_of(key: str) -> str | None:
-    """Return the meaning of a key that is named after a variable, None if it has no use.
-
-    Examples
-    --------
-    >>> meaning_of("integration_latency"), meaning_of("$context.authorizer.claims.custom:tenant_id")
-    ('ms.function', 'client.tenant')
-    >>> meaning_of("identity.accountId") is None
-    True
-    """
-    return _remembered(key) if len(key) <= _SHORT else _found(key)
-
-
-def _found(key: str) -> str | None:
-    bare = _bare(key)
-    found = _KNOWN.get(bare)
-    if found is None and (claim := _CLAIM.match(bare)):
-        found = _BARE_CLAIMS.get(bare[claim.end() :])
-    return found
-
-
-_remembered: Final = lru_cache(4096)(_found)
-
-
-def target_of(value: str) -> str | None:
-    """Return the meaning of a mapping's value: a variable or a field of docs/event.md; None if neither.
-
-    Examples
-    --------
-    >>> target_of("$context.responseLatency"), target_of("ms.total"), target_of("values.bytes")
-    ('ms.total', 'ms.total', 'values.bytes')
-    >>> target_of("$context.wafLatency") is None
-    True
-    """
-    name = value.strip()
-    if name in _FIELDS or (name.startswith(VALUES) and name != VALUES):
-        return name
-    return meaning_of(name)
 
 
 def meanings(record: Mapping[str, object], mapping: Mapping[str, str] | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ _METHODS: Final = frozenset(
         *("PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "PURGE"),
     ]
 )
+_ROUTE: Final = re.compile(r"(?:([A-Za-z]{3,12}) )?((?:[A-Za-z][A-Za-z0-9+.-]*://|/)\S*)")
 _NOT_FOUND: Final = 404
 
 MOST_SEGMENTS: Final = 8
@@ -180,6 +181,34 @@ def route_of(line: RequestLine | None, paths: PathTemplates, status: int | None)
     if given is None and status == _NOT_FOUND and not paths.empty:
         return f"{method} {UNMATCHED}"
     return f"{method} {given or paths.of(line.target)}"
+
+
+def named_route(name: str, paths: PathTemplates, status: int | None = None) -> str:
+    """Return the route that a source names by a method, a path, an address, or all of them.
+
+    A name without a path, a path with places, and one that would only change its case, stay.
+
+    Examples
+    --------
+    >>> named_route("GET /items/123?x=1", PathTemplates()), named_route("/Items/{key}", PathTemplates())
+    ('GET /items/{id}', '/Items/{key}')
+    >>> named_route("https://api.example.com/users/bob", PathTemplates(["/users/{name}"]), 404)
+    '/users/{name}'
+    >>> named_route("ListItems", PathTemplates())
+    'ListItems'
+    """
+    found = _ROUTE.fullmatch(name.strip())
+    if found is None:
+        return name
+    method, target = found[1], found[2]
+    given = paths.given(target)
+    if given is None:
+        if target.startswith("/") and "{" in target:
+            return name
+        given = UNMATCHED if status == _NOT_FOUND and not paths.empty else by_rules(target)
+        if given == target.rstrip("/").lower():
+            return name
+    return f"{method_of(method)} {given}" if method else given
 
 
 def by_rules(target: str) -> str:

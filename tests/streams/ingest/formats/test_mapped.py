@@ -277,3 +277,67 @@ def test_the_limits_of_numbers_are_those_of_the_records() -> None:
     fields = {**FIELDS["request"], **CALL_FIELDS}
     numbers = {name for name, to in fields.items() if to in NUMBERS}
     assert numbers == set(LIMITS)
+
+
+ROUTED = "fields: {ts: $.t, status: $.code, method: $.verb, path: $.url}"
+
+
+@pytest.mark.parametrize(
+    ("url", "route"),
+    [
+        ("/items/42?x=1", "GET /items/{id}"),
+        (
+            "https://api.example.com:443/Items/550e8400-e29b-41d4-a716-446655440000/notes",
+            "GET /items/{id}/notes",
+        ),
+        ("/users/bob@example.com", "GET /users/{email}"),
+        ("/items/{key}", "GET /items/{key}"),
+        ("/Items", "GET /Items"),
+        ("listItems", "listItems"),
+    ],
+)
+def test_a_method_and_an_address_become_a_route(url: str, route: str) -> None:
+    (found,) = records(ROUTED, {"t": T, "verb": "get", "url": url, "code": 200})
+    assert found["route"] == route
+    (alone,) = records("fields: {ts: $.t, route: $.r}", {"t": T, "r": f"GET {url}"})
+    assert alone["route"] == (f"GET {url}" if route == url else route)
+
+
+def test_templates_of_the_input_name_the_routes_of_a_mapping() -> None:
+    given = {"templates": ("/shows/{show}/seats/{seat}/hold",)}
+    (found,) = records(ROUTED, {"t": T, "verb": "POST", "url": "/shows/a/seats/b/hold", "code": 200}, **given)
+    assert found["route"] == "POST /shows/{show}/seats/{seat}/hold"
+    (found,) = records(ROUTED, {"t": T, "verb": "GET", "url": "/wp-login.php", "code": 404}, **given)
+    assert found["route"] == "GET {unmatched}"
+
+
+def test_a_route_of_the_framework_gets_the_method_beside_it() -> None:
+    text = "fields: {ts: $.t, method: $.verb, route: $.r}"
+    (found,) = records(text, {"t": T, "verb": "PUT", "r": "/orders/:id"})
+    assert found["route"] == "PUT /orders/:id"
+
+
+def test_a_method_without_a_path_is_a_mistake_with_its_line() -> None:
+    with pytest.raises(ConfigError, match=r"settings:4:.*a method names no route alone; add path"):
+        mapping("fields: {ts: $.t, method: $.verb}")
+
+
+def test_templates_of_an_input_name_the_routes_of_native_records_too() -> None:
+    line = {"ts": T, "service": "a", "route": "GET /users/bob"}
+    sent = json.dumps(line).encode()
+    (kept,) = FORMATS["uneri"].read(sent, Surroundings()).records
+    (named,) = FORMATS["uneri"].read(sent, Surroundings(templates=("/users/{name}",))).records
+    assert (kept.route, named.route) == ("GET /users/bob", "GET /users/{name}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("format: lambda_report, templates: [/items]", "lambda_report has no routes; remove them"),
+        ("format: alb, keys: {took: ms.total}", "alb has no keys of its owner; write a mapping"),
+        ("format: apigateway, keys: {reqTime: reqestTime}", "no meaning; write a variable"),
+    ],
+)
+def test_a_setting_that_does_nothing_where_it_stands_is_a_mistake(given: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"settings:3:.*{said}"):
+        load_settings(None, f"sources:\n  inputs:\n    - {{name: own, {given}}}\n")
