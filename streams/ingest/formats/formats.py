@@ -19,6 +19,7 @@ from streams.ingest.formats.envelopes.cloudevents import CLOUDEVENTS
 from streams.ingest.formats.envelopes.confluent import Confluent, Schemas
 from streams.ingest.formats.envelopes.envelope import Enveloped
 from streams.ingest.formats.envelopes.firehose import FIREHOSE
+from streams.ingest.formats.envelopes.lambda_event import LAMBDA_EVENT
 from streams.ingest.formats.envelopes.pubsub import PUBSUB
 from streams.ingest.formats.format import Format, Formats
 from streams.ingest.formats.mapped import mapped
@@ -76,6 +77,7 @@ def _in_order(payload_of: Recognised, record_of: Recognised, schemas: Schemas | 
         Enveloped(CLOUDEVENTS, payload_of),
         Enveloped(PUBSUB, payload_of),
         Enveloped(FIREHOSE, payload_of),
+        Enveloped(LAMBDA_EVENT, payload_of),
         CLOUDWATCH_LOGS,
         METRIC_STREAM,
         XRAY,

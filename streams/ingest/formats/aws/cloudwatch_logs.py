@@ -28,7 +28,7 @@ from streams.ingest.formats.access_logs.apigateway import APIGATEWAY
 from streams.ingest.formats.access_logs.clf import CLF
 from streams.ingest.formats.aws.emf import EMF
 from streams.ingest.formats.aws.lambda_names import function_of_log
-from streams.ingest.formats.aws.lambda_report import APPLICATION, LAMBDA_REPORT
+from streams.ingest.formats.aws.lambda_report import APPLICATION, LAMBDA_REPORT, STOPPED, mark_timed_out
 from streams.ingest.formats.aws.powertools import POWERTOOLS
 from streams.ingest.formats.envelopes.gzipped import (
     MAGIC,
@@ -146,6 +146,7 @@ class CloudwatchLogs:
             account=head.owner or around.account,
             function=function or around.function,
         )
+        found = Reading()
         for event in events:
             if event.id:
                 if event.id in seen:
@@ -154,7 +155,11 @@ class CloudwatchLogs:
                 seen.add(event.id)
             at = None if event.timestamp is None else event.timestamp / 1000
             of_message = msgspec.structs.replace(of_all, at=at)
-            reading.add(self._read(event, of_message, of_function=function is not None))
+            found.add(self._read(event, of_message, of_function=function is not None))
+        if function is not None:
+            stopped = [event.message for event in events if event.message and STOPPED in event.message]
+            mark_timed_out(found.records, "\n".join(stopped).encode())
+        reading.add(found)
 
     def _read(self, event: _LogEvent, around: Surroundings, *, of_function: bool) -> Reading:
         if event.message is None:

@@ -10,6 +10,7 @@ keeps its request id and is an invocation each time.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -38,6 +39,11 @@ DROPPED: Final = "dropped logs"
 _HEAD: Final = 64 * 1024
 _TIMED_OUT: Final = {"timeout", "Sandbox.Timedout"}
 _FAILED: Final = {"error", "failure"}
+STOPPED: Final = " Task timed out after "
+"""What Lambda logs of an invocation that it stopped, behind its request id."""
+
+_STOPPED_LINE: Final = re.compile(rb"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})" + STOPPED.encode())
+_ID: Final = "lambda:"
 
 # A line of a log stream, or of an export, which puts the time before it, and `aws logs tail` the stream too.
 _PREFIX: Final = rb"(?:(\d{4}-\d\d-\d\d[T ]\S{8,24})[ \t]+)?(?:\d{4}/\d\d/\d\d/\S+[ \t]+)?"
@@ -110,7 +116,19 @@ class _LambdaReport:
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
         if b"\0" in payload:
             raise RefusalError(RejectReason.BINARY, "not the text of a log; unpack it, or name its envelope")
-        return read_parts(_parts(payload), lambda part: Reading([_read(part, around)]))
+        reading = read_parts(_parts(payload), lambda part: Reading([_read(part, around)]))
+        mark_timed_out(reading.records, payload)
+        return reading
+
+
+def mark_timed_out(records: Iterable[Record], log: bytes) -> None:
+    """Let reports be of timeouts where a line of their log says so: an older report has no status."""
+    stopped = {found.decode() for found in _STOPPED_LINE.findall(log)}
+    for record in records if stopped else ():
+        if isinstance(record, Event) and not isinstance(record.error, str):
+            request = (record.id or "").removeprefix(_ID).rpartition("/")[0]
+            if request in stopped:
+                record.error, record.error_type = "backend", "timeout"
 
 
 def _has_report(head: bytes) -> bool:
@@ -208,7 +226,7 @@ def _event(report: _Report, time: str | float | None, around: Surroundings) -> E
     initialised = metrics.init_duration_ms is not None or metrics.restore_duration_ms is not None
     event = Event(
         ts=start_time(ended, metrics.duration_ms),
-        id=f"lambda:{report.request_id}/{ended * 1000:.0f}",
+        id=f"{_ID}{report.request_id}/{ended * 1000:.0f}",
         cloud="aws",
         ms=Layers(function=metrics.duration_ms),
         cold_start=initialised or None,

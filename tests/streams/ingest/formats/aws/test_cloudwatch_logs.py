@@ -171,3 +171,24 @@ def test_many_small_bombs_are_one_large_one() -> None:
     with pytest.raises(RefusalError) as caught:
         CLOUDWATCH_LOGS.read(b"\n".join([line] * 5), Surroundings())
     assert caught.value.reason is RejectReason.TOO_LARGE
+
+
+@pytest.mark.parametrize("behind", [True, False], ids=["before its report", "behind it"])
+def test_a_line_that_says_so_makes_a_timeout_of_a_report_without_a_status(*, behind: bool) -> None:
+    ids = ["0d6f8f3c-6bd2-4a0e-9a53-0d6f8f3c6bd2", "5f2f8f3c-6bd2-4a0e-9a53-0d6f8f3c6bd2"]
+    stopped = f"2026-01-01T00:00:16.511Z {ids[0]} Task timed out after 6.00 seconds\n\n"
+    reports = [REPORT.format(name) for name in ids]
+    messages = [stopped, *reports] if behind else [*reports, stopped]
+    events = [
+        {"id": str(at), "timestamp": 1767225610500, "message": text} for at, text in enumerate(messages)
+    ]
+    exported = "".join(f"2026-01-01T00:00:16.511Z {text}" for text in messages).encode()
+    around = Surroundings(function="put-item")
+    for found in (
+        CLOUDWATCH_LOGS.read(envelope(events), Surroundings()),
+        FORMATS["lambda_report"].read(exported, around),
+    ):
+        assert not found.refused
+        said = [json.loads(to_json_line(record)) for record in found.records]
+        assert [record.get("error") for record in said] == ["backend", None]
+        assert said[0]["error_type"] == "timeout"
