@@ -208,6 +208,9 @@ class MappingSettings(Section):
         if "method" in self.fields and not {"path", "route"} & self.fields.keys():
             wrong = "a method names no route alone; add path: the path or the address of the request"
             refuse(self, [(("fields", "method", "[key]"), "method", wrong)])
+        if {"client.version", "client.name"} & self.fields.keys() == {"client.version"}:
+            wrong = "a version belongs to a client; add client.name"
+            refuse(self, [(("fields", "client.version", "[key]"), "client.version", wrong)])
         if self.tables and self.kind not in ("request", "call"):
             refuse(self, [(("tables",), {}, f"a {self.kind} has no table calls; remove them")])
         return self

@@ -6,6 +6,8 @@ nginx's ``$request_time``, in seconds. Its line carries the time of the response
 much earlier. Apache writes when the request came; without a duration, the time is used as it stands. Apache's
 variant that begins with ``name:port`` of the virtual host names the service.
 
+ingress-nginx writes more, at known places: the time, the upstream, which names the service, and an id.
+
 Nothing else is guessed: microseconds look like a size. Two equal lines are two requests, for the
 log names none; so records have no id. A client is a product token of the user agent (``user_agents``). The
 address and the authenticated user are people, and no clients.
@@ -37,6 +39,9 @@ _FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
 _MOST_FIELDS: Final = 64
 _SECONDS: Final = re.compile(r"\d{1,9}\.\d{3}", re.ASCII)
 _HOST: Final = re.compile(r"([A-Za-z0-9_.-]{1,253}):\d{1,5}", re.ASCII)
+_UPSTREAM: Final = re.compile(r"\[[A-Za-z0-9._-]{0,253}\]")
+_REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
+_INGRESS: Final = 8  # fields after the size that ingress-nginx writes at least
 _FIELDS_BEFORE: Final = 3  # host, ident, user
 _AGENT: Final = 1
 
@@ -81,8 +86,10 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
         raise RefusalError(RejectReason.BAD_TS, f"no time of the common log format: {found.time!r}")
     status = status_of(found.status)
     took = _milliseconds(found)
+    ingress = _ingress(found)
     record = Event(
         ts=at if took is None else round(at - took / 1000, 3),
+        id=ingress and ingress.request,
         route=route_of(request_line(unescaped(found.request)), paths, status),
         client=_client(found),
         status=status,
@@ -90,11 +97,33 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
     )
     with_defaults(record, around)
     if record.service is None:
-        record.service = _virtual_host(found)
+        record.service = ingress.upstream if ingress else _virtual_host(found)
     return record
 
 
+class _Ingress(NamedTuple):
+    """What ingress-nginx adds to the combined format."""
+
+    seconds: str
+    upstream: str | None  # namespace-service-port
+    request: str | None  # its id
+
+
+def _ingress(line: ClfLine) -> _Ingress | None:
+    """Return what ingress-nginx adds: behind the length of a request its time and upstream; last, its id."""
+    length, seconds, upstream = (
+        field.text
+        for field in (line.fields[2:5] if len(line.fields) > _INGRESS else [LogField("", quoted=True)] * 3)
+    )
+    if not (length.isdecimal() and _SECONDS.fullmatch(seconds) and _UPSTREAM.fullmatch(upstream)):
+        return None
+    request = _REQUEST_ID.fullmatch(line.fields[-1].text)
+    return _Ingress(seconds, upstream[1:-1] or None, request and f"nginx:{request[0]}")
+
+
 def _milliseconds(line: ClfLine) -> float | None:
+    if (ingress := _ingress(line)) is not None:
+        return milliseconds(ingress.seconds, "request_time", per=1000)
     numbers = [field.text for field in line.fields if not field.quoted and _SECONDS.fullmatch(field.text)]
     last = line.fields[-1] if line.fields else None
     if last is None or last.quoted or numbers != [last.text]:

@@ -168,12 +168,12 @@ def _sort(metric: _Metric, path: str, root: dict[str, Any], amounts: _Amounts, r
     layer = layer_of(name) if per is not None else None
     if plain(name) == _COLD_START:
         amounts.cold_start = amount > 0
-    elif per is not None and len(several) > 1:
-        reading.skipped["several durations"] += 1  # no layer took their sum
-    elif layer is not None and layer not in amounts.layers:
+    elif layer is not None and layer not in amounts.layers and len(several) == 1:
         if not 0 <= amount <= LARGEST:
             raise RefusalError(RejectReason.OUT_OF_RANGE, f"{name[:80]}: no duration takes {amount:g} ms")
         amounts.layers[layer] = amount
+    elif per is not None:  # times do not add up to anything
+        amounts.levels.append((path, "ms", amount / len(several)))
     elif is_level(metric.unit):
         amounts.levels.append((path, metric.unit, amount / len(several)))
     else:

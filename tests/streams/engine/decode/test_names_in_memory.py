@@ -2,6 +2,7 @@
 
 import pytest
 
+from config import access_log_keys
 from detectors.state.compiled import COMPILES
 from streams.engine.decode.event import MAX_NAME_BYTES, EventClient
 from streams.engine.decode.operations import WRITES, Kinds
@@ -9,7 +10,6 @@ from streams.engine.decode.paths import MEAN_LENGTH, CallIds, PathIds, RawPath, 
 from streams.engine.decode.returning_names import open_places
 from streams.engine.decode.scan.name_table import LONGEST, MEAN_BYTES, NameTable
 from streams.engine.decode.values import ValueKeys
-from streams.ingest.formats.access_logs import apigateway
 
 MOST = 50
 LONG = "x" * 5000
@@ -68,9 +68,9 @@ def test_long_operations_and_keys_are_understood_and_not_remembered() -> None:
     assert keys["sales" + LONG] == keys["sales" + LONG + "y"] == 0
     assert not kinds
     assert not keys
-    before = apigateway._remembered.cache_info().currsize
-    assert apigateway.meaning_of("integration" + "_" * 5000 + "latency") == "ms.function"
-    assert apigateway._remembered.cache_info().currsize == before
+    before = access_log_keys._remembered.cache_info().currsize
+    assert access_log_keys.meaning_of("integration" + "_" * 5000 + "latency") == "ms.function"
+    assert access_log_keys._remembered.cache_info().currsize == before
 
 
 def test_a_name_that_needs_no_cut_is_not_copied() -> None:

@@ -322,12 +322,20 @@ def test_a_method_without_a_path_is_a_mistake_with_its_line() -> None:
         mapping("fields: {ts: $.t, method: $.verb}")
 
 
+def test_a_version_without_a_client_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"a version belongs to a client; add client.name"):
+        mapping("fields: {ts: $.t, service: $.s, client.version: $.v}")
+
+
 def test_templates_of_an_input_name_the_routes_of_native_records_too() -> None:
     line = {"ts": T, "service": "a", "route": "GET /users/bob"}
     sent = json.dumps(line).encode()
-    (kept,) = FORMATS["uneri"].read(sent, Surroundings()).records
-    (named,) = FORMATS["uneri"].read(sent, Surroundings(templates=("/users/{name}",))).records
-    assert (kept.route, named.route) == ("GET /users/bob", "GET /users/{name}")
+    routes = []
+    for given in ((), ("/users/{name}",)):
+        (found,) = FORMATS["uneri"].read(sent, Surroundings(templates=given)).records
+        assert isinstance(found, Event)
+        routes.append(found.route)
+    assert routes == ["GET /users/bob", "GET /users/{name}"]
 
 
 @pytest.mark.parametrize(

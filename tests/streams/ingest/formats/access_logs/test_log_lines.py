@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.access_log_keys import meaning_of, target_of
 from streams.engine.decode.event import Event
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.access_logs.apigateway import meaning_of, target_of
 from streams.ingest.formats.access_logs.log_lines import first_line, read_lines
 from streams.ingest.formats.access_logs.user_agents import client_of
 from streams.ingest.formats.format import MOST_RECORDS, RefusalError, Surroundings
