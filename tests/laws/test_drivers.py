@@ -16,6 +16,7 @@ from detectors.watch.maturity import merged
 from streams.drivers.kafka.notices import NotifyStage
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.drivers.kafka.topics import Topics
+from streams.engine.detect import gather
 from streams.engine.detect.gather import JudgedStep
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
@@ -41,6 +42,12 @@ class Topic(list[bytes]):
         offsets = range(start, start + len(values))
         arrived = None if self.arrived is None else self.arrived[start : offsets.stop]
         return Chunk("a topic", 0, start, offsets.stop, offsets, values, arrived=arrived)
+
+
+@pytest.fixture(params=[gather.PART_BYTES, 3000], ids=["whole", "in parts"])
+def _steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that fit into a record, and steps that need several."""
+    monkeypatch.setattr(gather, "PART_BYTES", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,7 @@ def crashing(
                 stage.restore(parts)
 
 
+@pytest.mark.usefixtures("_steps")
 def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_each_crashes(
     direct: Emitted,
 ) -> None:
@@ -84,9 +92,11 @@ def test_the_stages_of_the_kafka_driver_find_what_the_engine_finds_even_when_eac
 
         crashing(make, topic, random, [findings])
     steps = [msgspec.msgpack.decode(value, type=JudgedStep) for value in findings]
-    by_step = {(step.shard, step.start): step.findings for step in steps}
+    by_step = {(step.shard, step.start, step.part): step.findings for step in steps}
     assert len(by_step) < len(steps), "some were emitted twice"
-    assert all(by_step[step.shard, step.start] == step.findings for step in steps), "and both times alike"
+    assert all(by_step[step.shard, step.start, step.part] == step.findings for step in steps), (
+        "and both times alike"
+    )
     every = [
         msgspec.msgpack.decode(msgspec.msgpack.encode(finding), type=Finding) for finding in direct.findings
     ]
@@ -129,6 +139,7 @@ def test_a_replayed_file_gives_the_findings_of_the_engine(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.usefixtures("_steps")
 def test_with_early_evaluation_the_steps_are_the_same_and_early_findings_are_confirmed_or_taken_back(
     direct: Emitted,
 ) -> None:
@@ -148,7 +159,7 @@ def test_with_early_evaluation_the_steps_are_the_same_and_early_findings_are_con
 
         crashing(make, topic, random, [findings], LIVE)
     every = [msgspec.msgpack.decode(value, type=JudgedStep) for value in findings]
-    steps = {(step.shard, step.start): step.findings for step in every if not step.early}
+    steps = {(step.shard, step.start, step.part): step.findings for step in every if not step.early}
     looked = [step for step in every if step.early]
     assert looked
     expected = [

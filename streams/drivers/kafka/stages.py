@@ -21,7 +21,7 @@ from streams.drivers.kafka.topics import Topics
 from streams.drivers.record_counts import RecordCounts
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import Detect
-from streams.engine.detect.gather import Gather, JudgedStep
+from streams.engine.detect.gather import Gather, JudgedStep, in_parts
 from streams.engine.detect.successor import Successor
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
@@ -268,7 +268,11 @@ class DetectStage(Stage):
         judged = self.detect.feed(self._blocks(chunk))
         findings, steps = self._topics.findings, self._topics.steps
         return [
-            *(Emission(findings, 0, self._key, self._encode(step)) for step in judged),
+            *(
+                Emission(findings, 0, self._key, self._encode(part))
+                for step in judged
+                for part in in_parts(step)
+            ),
             *(Emission(steps, 0, self._key, record) for record in self.detect.take_records()),
         ]
 

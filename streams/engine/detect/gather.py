@@ -14,6 +14,12 @@ from detectors.state.state import StatePart
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Load, Use
 
+PART_BYTES: Final = 1024 * 1024
+"""Of a record of the findings topic, which takes twice as much."""
+
+_LISTS: Final = ("findings", "loads", "uses", "changes", "illustrations")
+_encode: Final = msgspec.msgpack.Encoder().encode
+
 
 class JudgedStep(msgspec.Struct, frozen=True):
     """The findings of one shard in one step, for the incident stage.
@@ -32,6 +38,33 @@ class JudgedStep(msgspec.Struct, frozen=True):
     changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
     illustrations: list[Illustration] = []  # of open findings
     early: bool = False  # found before the step that ends at ``watermark`` was judged
+    part: int = 0  # a step that is too large for one record has several, numbered
+    more: bool = False  # whether another one follows
+
+
+def in_parts(judged: JudgedStep) -> Iterator[JudgedStep]:
+    """Yield a step in parts that a topic takes: an incident of many scopes has thousands of findings."""
+    if len(_encode(judged)) <= PART_BYTES:
+        yield judged
+        return
+    parts: list[dict[str, list[object]]] = [{}]
+    room = PART_BYTES
+    for name in _LISTS:
+        for item in getattr(judged, name):
+            size = len(_encode(item))
+            if size > room and parts[-1]:
+                parts.append({})
+                room = PART_BYTES
+            parts[-1].setdefault(name, []).append(item)
+            room -= size
+    for number, lists in enumerate(parts):
+        yield msgspec.structs.replace(
+            judged,
+            **{name: lists.get(name, []) for name in _LISTS},
+            maturity=None if number else judged.maturity,
+            part=number,
+            more=number + 1 < len(parts),
+        )
 
 
 class GatheredStep(NamedTuple):
@@ -101,10 +134,9 @@ class Gather:
             if added.early:
                 yield from self._add_early(added)
                 continue
-            if added.start <= self._newest[added.shard]:
-                continue  # sent again after a crash
+            if added.start <= self._newest[added.shard] or not _add(added, self._waiting, added.start):
+                continue  # sent again after a crash, or not all of it is there
             self._newest[added.shard] = added.start
-            self._waiting.setdefault(added.start, []).append(added)
             complete = min(self._newest.values())
             for start in sorted(start for start in self._waiting if start <= complete):
                 of_step = self._waiting.pop(start)
@@ -126,9 +158,9 @@ class Gather:
         """Add early findings; yield those of minutes that all shards have reached, or not within the next."""
         if added.watermark <= self._newest_early[added.shard]:
             return  # sent again after a crash
+        if added.findings and not _add(added, self._early, added.watermark):
+            return
         self._newest_early[added.shard] = added.watermark
-        if added.findings:
-            self._early.setdefault(added.watermark, []).append(added)
         complete, newest = min(self._newest_early.values()), max(self._newest_early.values())
         for end in sorted(end for end in self._early if end <= complete or end < newest):
             findings = [finding for step in self._early.pop(end) for finding in step.findings]
@@ -150,3 +182,12 @@ class Gather:
             self._early.setdefault(step.watermark, []).append(step)
         for step in meta.waiting:
             self._waiting.setdefault(step.start, []).append(step)
+
+
+def _add(added: JudgedStep, to: dict[int, list[JudgedStep]], at: int) -> bool:
+    """Add a part of a step to the others; return whether it is the last one, and was not there."""
+    parts = to.setdefault(at, [])
+    if added.part < sum(step.shard == added.shard for step in parts):
+        return False
+    parts.append(added)
+    return not added.more

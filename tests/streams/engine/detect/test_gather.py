@@ -1,9 +1,12 @@
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.scope import Scope
-from detectors.model.stated import StatedChange
-from streams.engine.detect.gather import Gather, JudgedStep
+from detectors.model.stated import StatedChange, in_order
+from streams.engine.detect.gather import Gather, JudgedStep, in_parts
+from tests.alerting.given import finding
 
 
 def judged(shard: int, start: int) -> JudgedStep:
@@ -53,3 +56,31 @@ def test_the_changes_of_all_shards_are_one_list_in_order_each_once() -> None:
     ]
     [step] = gather.feed(parts)
     assert step.changes == [first, second, third]
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_step_of_thousands_of_findings_has_records_that_a_topic_takes_and_is_one_again(early: bool) -> None:
+    of_incident = [
+        finding(Scope("function", "aws", "1", "eu", str(n)), str(n), sentence="x" * 2000) for n in range(2000)
+    ]
+    changes = [
+        StatedChange(float(n), Scope("function", "aws", "1", "eu", "put"), "deploy", "x" * 250)
+        for n in range(2000)
+    ]
+    step = JudgedStep(0, 0, 60, of_incident, changes=[] if early else changes, early=early)
+    parts = list(in_parts(step))
+    assert len(parts) > 3
+    assert max(len(msgspec.msgpack.encode(part)) for part in parts) < 2 << 20
+    for sent in range(len(parts)):
+        gather = Gather(1)
+        assert list(gather.feed(parts[:sent])) == []
+        restored = Gather(1)
+        restored.restore(gather.snapshot())
+        [gathered] = restored.feed([*parts, *parts])
+        assert sorted(found.id for found in gathered.findings) == sorted(found.id for found in of_incident)
+        assert gathered.changes == in_order(step.changes)
+        assert list(restored.feed([*parts, judged(0, 60)]))[-1].watermark == 120
+
+
+def test_a_step_that_fits_into_a_record_is_sent_as_it_is() -> None:
+    assert list(in_parts(judged(0, 60))) == [judged(0, 60)]
