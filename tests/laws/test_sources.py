@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from random import Random
 
+import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ from streams.engine.measure.step import Step
 from streams.engine.measure.steps import Steps
 from streams.engine.rollup.blocks.block import Block
 from tests.laws.events import PLAIN, T0, Sent, fields_of, record, seeds, steady, streams
-from tests.laws.partition import Partition
+from tests.laws.partition import TIME, Partition
 
 WIDTH = 60
 numbers = st.integers(0, 2**16)
@@ -183,3 +185,25 @@ def test_an_idle_partition_holds_nothing_back_and_loses_nothing_when_it_returns(
     assert steps.late == sum(corrected(step.late) for step in closed) > 0
     assert sum(step.records for step in closed) + steps.late == len(steady_one) + len(pause)
     assert [step.start for step in closed] == list(range(closed[0].start, closed[-1].start + 1, WIDTH))
+
+
+@pytest.mark.parametrize("every", [(1, 45), (1, 100), (45, 45), (35, 700)])
+@pytest.mark.parametrize("delays", [(0.5, 0.5), (0.5, 20)])
+def test_what_a_partition_has_counted_before_a_pause_is_judged_in_time(
+    every: tuple[int, int], delays: tuple[float, float]
+) -> None:
+    """Each has a record every so many seconds until traffic ends, and says when it has had none for long."""
+    partitions = [Partition(source=f"requests/{number}") for number in range(2)]
+    steps, newest, judged = Steps(["requests/0", "requests/1"], WIDTH), [0, 0], 0
+    for second in range(2400):
+        for number, partition in enumerate(partitions):
+            at, begun = T0 + second, len(partition.blocks)
+            if second % every[number] == 0 and second < 2000:
+                body = record(9, at - delays[number], None)
+                partition.feed([body], arrived=np.array([float(at)]))
+                newest[number] = second
+            elif second - newest[number] >= TIME.idle:
+                partition.blocks += partition.rollup.idle(second - newest[number])
+            judged += sum(step.records for step in steps.feed(partition.blocks[begun:]))
+    assert steps.late == 0
+    assert judged == sum(len(range(0, 2000, pause)) for pause in every)

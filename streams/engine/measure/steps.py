@@ -45,15 +45,13 @@ LEAP_SECONDS: Final = 35 * 86400
 """A longer stretch without a record is not judged step by step: no baseline reaches beyond it, and the years
 behind stamps of a clock that was never set would keep a daemon busy for hours.
 """
-WAITED_FOR_SECONDS: Final = 3600
-"""While every source is idle, one that has got no further behind the others is waited for."""
 
 
 class _Source(msgspec.Struct, array_like=True):
     sequence: int = -1  # of the newest block merged
     watermark: int | None = None
     idle: bool = False
-    waiting: int = 0  # records of an idle source in buckets that have not closed
+    waiting: int = 0  # of versions in which an idle source kept records in open buckets
 
 
 class _OpenState(msgspec.Struct, array_like=True):
@@ -165,25 +163,15 @@ class Steps:
 
     @property
     def watermark(self) -> int | None:
-        """The event time up to which every source is complete; None until each has sent a block."""
+        """The event time up to which every source is complete; None until each has sent a block.
+
+        While every source is idle, the furthest decides.
+        """
         reported = [source.watermark for source in self._sources.values() if not source.idle]
         if not reported:
-            return self._while_idle()
+            return max((s.watermark for s in self._sources.values() if s.watermark is not None), default=None)
         known = [watermark for watermark in reported if watermark is not None]
         return min(known) if len(known) == len(reported) else None
-
-    def _while_idle(self) -> int | None:
-        """Return the event time while every source is idle: the furthest decides.
-
-        It does not pass the records that another still keeps in an open bucket: no other source closes them,
-        and without them traffic that ends looks like a drop. A source that reads old records is far behind.
-        """
-        levels = [(s.watermark, s.waiting) for s in self._sources.values() if s.watermark is not None]
-        furthest = max((level for level, _ in levels), default=None)
-        if furthest is None:
-            return None
-        kept = [level for level, waiting in levels if waiting and furthest - level <= WAITED_FOR_SECONDS]
-        return min(kept, default=furthest)
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[Step]:
         """Merge blocks; yield the steps that they complete, in order; as ``runs`` does."""
@@ -221,7 +209,7 @@ class Steps:
         source = self._sources.setdefault(block.source, _Source())
         if block.idle:  # it repeats the last number: idleness is not a function of the records
             if block.sequence >= source.sequence:
-                source.idle, source.waiting = True, block.records
+                source.idle = True
                 yield from self._close()
             return
         if block.sequence <= source.sequence:

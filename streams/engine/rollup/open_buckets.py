@@ -191,11 +191,6 @@ class OpenBuckets:
             if begin < end:
                 summary.values.add(ids[begin:end], sums[begin:end])
 
-    @property
-    def waiting(self) -> int:
-        """The number of records in buckets that have not closed."""
-        return sum(summary.records for summary in self._open.values())
-
     def has_due(self, watermark: float) -> bool:
         """Return whether anything closes at this watermark, or there are corrections."""
         return bool(self._late) or bool(self._starts and self._starts[0] + self.span <= watermark)

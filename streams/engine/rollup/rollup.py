@@ -208,10 +208,16 @@ class Rollup:
         if ends:
             end = max(ends)
             blocks += self._advance(max(self.watermark, min(end, self._end_of_time(end))))
-            # a step that is not over, and what only wrong clocks have reached
-            for end, start, summary in chain(*(buckets.pop_closed() for buckets in self._opened)):
-                blocks += self._maker.blocks(start, summary, self.watermark, width=end - start)
+            blocks += self._open_blocks()  # a step that is not over, and what only wrong clocks have reached
         return blocks + self.idle()
+
+    def _open_blocks(self) -> list[Block]:
+        """Remove all that is open; return its blocks, which leave the watermark where it is."""
+        return [
+            block
+            for end, start, summary in chain(*(buckets.pop_closed() for buckets in self._opened))
+            for block in self._maker.blocks(start, summary, self.watermark, width=end - start)
+        ]
 
     def _end_of_time(self, unknown: int) -> int:
         """Return the end of the last bucket that is believed; what lies behind it is counted, not judged."""
@@ -260,12 +266,11 @@ class Rollup:
         if self._idle_reported and level < self.watermark + self._time.step:
             return []
         self._idle_reported = True
-        if level > self.watermark:
-            closed = self._advance(level)
-            for block in closed:
-                block.by_clock = True
-            blocks += closed
-        return blocks + self._maker.idle(self.watermark, sum(buckets.waiting for buckets in self._opened))
+        closed = self._advance(level) if level > self.watermark else []
+        closed += self._open_blocks()  # nobody waits for an idle source: what it has must be there
+        for block in closed:
+            block.by_clock = True
+        return blocks + closed + self._maker.idle(self.watermark)
 
     def _by_the_clock(self, seconds: float) -> int:
         """Return the watermark after ``seconds`` without a record.

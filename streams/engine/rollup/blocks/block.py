@@ -22,8 +22,8 @@ class Block:
     again after a crash are recognised and dropped.
 
     Every closing bucket emits a block for every shard, even without records: this is how a shard learns the
-    watermark. A block whose ``bucket`` precedes a closed bucket is a correction made of late records; it is
-    merged, it replaces nothing.
+    watermark. A bucket has several if its source falls idle before it closes. A block whose ``bucket`` precedes a closed bucket is a correction made of late records. Blocks are
+    merged, they replace nothing.
 
     While catching up, a block stands for a whole step: its ``bucket`` is the first of the step, its ``width``
     that of the step. What is bounded by bucket keeps blocks of buckets (``Rollup``, ``whole_steps``).
@@ -41,8 +41,7 @@ class Block:
     bucket: int  # epoch seconds at which the bucket starts
     width: int  # seconds
     watermark: int  # every bucket that ends at or before this is complete for this source
-    # counted in this bucket of the source partition, the same for every shard; if ``idle``, in open buckets
-    records: int = 0
+    records: int = 0  # counted in this bucket of the source partition, the same for every shard
     idle: bool = False  # only reports that the source is idle: it holds no time back until its next block
     by_clock: bool = False  # made because time passed without a record: an idle source stays idle
     late: int = 0  # of the records, those that arrived after the bucket had closed

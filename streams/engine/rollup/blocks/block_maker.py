@@ -206,15 +206,12 @@ class BlockMaker:
         tags = counted.tags
         block.tags = [(int(rows[at]), key, text, count) for at, key, text, count in tags if rows[at] >= 0]
 
-    def idle(self, watermark: int, waiting: int) -> list[Block]:
-        """Return blocks that report an idle source, under the number of the last blocks.
-
-        ``waiting`` is the number of records in buckets that have not closed.
-        """
+    def idle(self, watermark: int) -> list[Block]:
+        """Return blocks that report an idle source, under the number of the last blocks."""
         bucket = max(0, watermark - self._width)
         made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
         for block in made:
-            block.idle, block.records = True, waiting
+            block.idle = True
         return made
 
     def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:

@@ -80,32 +80,6 @@ def test_an_idle_source_holds_nothing_back_until_its_next_block() -> None:
     assert steps.watermark == 130
 
 
-def report(source: str, sequence: int, watermark: int, waiting: int = 0) -> Block:
-    """A report that a source is idle."""
-    return Block(source, 0, 1, sequence, watermark - 10, 10, watermark, idle=True, records=waiting)
-
-
-def by_clock(source: str, sequence: int, watermark: int) -> Block:
-    """An empty block because time passed."""
-    return Block(source, 0, 1, sequence, watermark - 10, 10, watermark, by_clock=True)
-
-
-def test_while_all_are_idle_the_records_that_one_still_keeps_are_waited_for() -> None:
-    steps = Steps(["a", "b"], 60)
-    list(steps.feed([block("a", 0, 40), block("b", 0, 40), report("a", 0, 50), report("b", 0, 50, 7)]))
-    assert list(steps.feed([by_clock("a", 1, 130), report("a", 1, 130)])) == []
-    closed = list(steps.feed([block("b", 1, 50, calls=7), report("b", 1, 60)]))
-    assert [(step.start, step.records, len(step.late)) for step in closed] == [(0, 9, 0), (60, 0, 0)]
-
-
-def test_a_source_that_keeps_records_of_long_ago_is_not_waited_for() -> None:
-    steps = Steps(["a", "b"], 60)
-    list(steps.feed([block("a", 0, 4000), block("b", 0, 40), report("b", 0, 50, 7)]))
-    assert steps.watermark == 4010
-    list(steps.feed([report("a", 0, 4010)]))
-    assert steps.watermark == 4010
-
-
 def test_a_source_that_never_sent_a_block_holds_time_back() -> None:
     steps = Steps(["a", "b"], 60)
     assert list(steps.feed([block("a", 0, 0), block("a", 1, 600)])) == []

@@ -284,12 +284,25 @@ def test_an_idle_source_is_reported_once_and_without_a_number_of_its_own() -> No
     decoder, rollup = start()
     assert [(block.idle, block.sequence) for block in rollup.idle()] == [(True, -1)] * SHARDS
     assert rollup.idle() == []
-    blocks = rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
-    said = rollup.idle()
-    assert {block.sequence for block in said} == {blocks[-1].sequence}
+    rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
+    *counted, newest, second, first = rollup.idle()
+    said = [first, second, newest]
+    assert not any(block.idle for block in counted)
+    assert {(block.idle, block.sequence) for block in said} == {(True, counted[-1].sequence)}
     assert {block.watermark for block in said} == {rollup.watermark}
     after = rollup.feed(decoded(decoder, [event(ts=T0 + 70)]))
-    assert after[0].sequence == blocks[-1].sequence + 1
+    assert after[0].sequence == counted[-1].sequence + 1
+
+
+def test_a_source_that_falls_idle_reports_what_it_has_counted_and_goes_on_in_the_same_buckets() -> None:
+    decoder, rollup = start(shards=1)
+    blocks = rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
+    blocks += rollup.idle()
+    assert sum(block.records for block in blocks) == 60
+    blocks += rollup.feed(decoded(decoder, [event(ts=T0 + 45), event(ts=T0 + 200)]))
+    assert sum(block.records for block in blocks) == 61
+    assert not any(block.late for block in blocks)
+    assert rollup.late == 0
 
 
 def test_too_many_names_are_folded_without_losing_a_count() -> None:
