@@ -62,7 +62,7 @@ class PartialStep:
         """Add the block of a bucket that has closed; it is not needed before the first early block."""
         if block.width > self._bucket and not block.corrects:
             self._unknown = max(self._unknown, block.bucket + block.width)
-        if self._early and block.records and not block.idle:
+        if self._early and block.paths and not block.idle:
             self._closed.setdefault(block.bucket, {}).setdefault(block.source, []).append(block)
 
     @property

@@ -305,7 +305,7 @@ class Steps:
 
     def _merge(self, block: Block) -> None:
         start = block.bucket - block.bucket % self.width
-        if not block.records and not block.paths:
+        if not (block.records or block.paths or block.values):
             return
         steps = self._open
         reported_with = self._reported_with(block, start)

@@ -22,7 +22,8 @@ class Block:
     again after a crash are recognised and dropped.
 
     Every closing bucket emits a block for every shard, even without records: this is how a shard learns the
-    watermark. A bucket has several if its source falls idle before it closes. A block whose ``bucket`` precedes a closed bucket is a correction made of late records. Blocks are
+    watermark. A bucket has several if its names are too many for one, or if its source falls idle before it
+    closes. A block whose ``bucket`` precedes a closed bucket is a correction made of late records. Blocks are
     merged, they replace nothing.
 
     While catching up, a block stands for a whole step: its ``bucket`` is the first of the step, its ``width``

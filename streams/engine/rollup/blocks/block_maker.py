@@ -1,8 +1,8 @@
 """Makes the blocks of a bucket: one per shard, numbered without gaps."""
 
-from collections.abc import Sequence
-from itertools import compress
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import chain, compress
+from typing import Final
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from detectors.model.scope import TABLE, Scope
 from detectors.model.stated import kept, kept_levels
 from streams.engine.decode.counted import counted
 from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
-from streams.engine.decode.values import COLUMNS, Value, scopes_of
+from streams.engine.decode.values import COLUMNS, scopes_of
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, NameBook
 from streams.engine.rollup.blocks.block_rows import placed, rows_in, rows_of
+from streams.engine.rollup.blocks.bucket_counts import BucketCounts, Tag, in_halves
 from streams.engine.rollup.blocks.counts import Counts, Summary, add_rows
 from streams.engine.rollup.blocks.names import RollupNames
 
@@ -67,24 +68,10 @@ class BilledUnits:
         return with_units
 
 
-Tag = tuple[int, str, str, float]
-Cells = tuple[Ints, Floats]
-"""Cells of ids, ascending, and the count of each."""
-
-
-class _Counted(NamedTuple):
-    """The counts of a bucket: rows are paths, and calls."""
-
-    path_ids: Ints
-    call_ids: Ints
-    callers: Ints  # the row of each call's path
-    sums: tuple[Floats, Floats]
-    gb_seconds: tuple[Floats, Floats]
-    path_cells: Cells  # of ids
-    call_cells: Cells
-    tags: list[Tag]
-    values: list[Value]
-    amounts: Floats
+FEW: Final = 4096
+"""Names that are short enough for one block, however long they are."""
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of the names of one block of more: it has as much of numbers, and a broker takes 16 MiB."""
 
 
 class BlockMaker:
@@ -114,27 +101,42 @@ class BlockMaker:
     def blocks(
         self, bucket: int, summary: Summary, watermark: int, *, width: int | None = None, late: bool = False
     ) -> list[Block]:
-        """Return the blocks of a bucket, or of a span of this width, under the next number."""
-        made = self._named(self.sequence, bucket, summary, watermark)
-        self.sequence += 1
+        """Return the blocks of a bucket, or of a span of this width, under the next number.
+
+        What is too large for one has several, with a number each; the last of them ends it.
+        """
+        pieces = self._pieces(summary)
+        made: list[Block] = []
+        for number, piece in enumerate(pieces, 1):
+            complete = watermark if late or number == len(pieces) else min(watermark, bucket)
+            made += self._named(self.sequence, bucket, piece, complete)
+            self.sequence += 1
+        self._state(made[: self._shards], summary)
         for block in made:
             block.width = width or self._width
             block.late, block.corrects = block.records if late else 0, late
         return made
 
     def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
-        """Return the counts of a bucket so far, under the number of the last blocks: sums and times."""
+        """Return the counts of a bucket so far, under the number of the last blocks: sums and times.
+
+        None of one that is too large for a block.
+        """
         paths, calls = (Counts(counts.sums, counts.latency) for counts in (summary.paths, summary.calls))
         counted = Summary(summary.records, paths, calls)
-        made = self._named(self.sequence - 1, bucket, counted, watermark)
+        pieces = self._pieces(counted)
+        if len(pieces) > 1:
+            return []
+        made = self._named(self.sequence - 1, bucket, pieces[0], watermark)
+        self._state(made, counted)
         for block in made:
             block.early = True
         return made
 
-    def _named(self, sequence: int, bucket: int, summary: Summary, watermark: int) -> list[Block]:
-        made = [self._block(shard, sequence, bucket, watermark) for shard in range(self._shards)]
+    def _state(self, made: Sequence[Block], summary: Summary) -> None:
+        """Give the first block of each shard what a bucket has once."""
         if summary.empty:
-            return made
+            return
         for block in made:
             block.records = summary.records
         for name, level in kept_levels(summary.levels).items():
@@ -144,7 +146,29 @@ class BlockMaker:
         for example in summary.examples:
             for shard in shards_of(list(example.scopes), self._shards):
                 made[shard].examples.append(example)
-        counted = self._counted(summary)
+
+    def _pieces(self, summary: Summary) -> list[BucketCounts | None]:
+        """Return the counts of a bucket in as many pieces as they need blocks; None if there are none."""
+        return [None] if summary.empty else [*self._small_enough(self._counted(summary))]
+
+    def _small_enough(self, counted: BucketCounts) -> Iterator[BucketCounts]:
+        if counted.size <= FEW or self._bytes_of(counted) <= MOST_BYTES:
+            yield counted
+        else:
+            for half in in_halves(counted):
+                yield from self._small_enough(half)
+
+    def _bytes_of(self, counted: BucketCounts) -> int:
+        """Return about how many bytes the names of a block have; names are cut, so halves have fewer."""
+        columns = self._book.path_columns(self._names.paths, counted.path_ids)
+        columns.append(self._book.table_column(self._names.calls, counted.call_ids))
+        texts = chain(*(column.texts for column in columns), *counted.values)
+        return sum(len(text.encode()) for text in texts)
+
+    def _named(self, sequence: int, bucket: int, counted: BucketCounts | None, watermark: int) -> list[Block]:
+        made = [self._block(shard, sequence, bucket, watermark) for shard in range(self._shards)]
+        if counted is None:
+            return made
         if self._shards > 1:
             self._learn_shards()
             homes = [shards_of(scopes_of(value), self._shards) for value in counted.values]
@@ -161,7 +185,7 @@ class BlockMaker:
             self._give(block, counted, rows)
         return made
 
-    def _counted(self, summary: Summary) -> _Counted:
+    def _counted(self, summary: Summary) -> BucketCounts:
         self._learn_calls()
         path_ids, sums = summary.paths.sums.merged()
         call_ids, call_sums = summary.calls.sums.merged()
@@ -175,7 +199,7 @@ class BlockMaker:
         if len(call_ids):
             sums = self._units.added(sums, callers, call_ids, call_sums)
         value_ids, amounts = summary.values.merged()
-        return _Counted(
+        return BucketCounts(
             path_ids,
             call_ids,
             callers,
@@ -191,7 +215,7 @@ class BlockMaker:
             amounts,
         )
 
-    def _give(self, block: Block, counted: _Counted, rows: Ints) -> None:
+    def _give(self, block: Block, counted: BucketCounts, rows: Ints) -> None:
         """Give a block the rows that are its own; ``rows`` are their numbers in it."""
         path_ids, call_ids = counted[:2]
         paths, calls = rows[: len(path_ids)], rows[len(path_ids) :]
@@ -238,7 +262,7 @@ class BlockMaker:
         return np.concatenate((known, more))
 
 
-def _tags_of_rows(counts: Counts, ids: Ints, first: int) -> list[tuple[int, str, str, float]]:
+def _tags_of_rows(counts: Counts, ids: Ints, first: int) -> list[Tag]:
     return [
         (int(np.searchsorted(ids, number)) + first, key, text, counts.tags[number, key, text])
         for number, key, text in sorted(counts.tags)
