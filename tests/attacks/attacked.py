@@ -26,6 +26,7 @@ from kafka.admin import NewTopic
 
 from config.yaml_tree import to_yaml
 from tests.alerting.slack_standin import TOKEN, SlackStandin
+from tests.attacks.host_clock import HostClock
 from tests.free_port import free_port
 from tests.kafka.topic import create, unique
 
@@ -60,6 +61,8 @@ class Attacked:
         Of the configuration, over those that the daemon has anyway.
     environment
         Variables for the process.
+    clock
+        That of the host, for the daemon; other commands have the right one, and may sleep.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Attacked:
         kafka: str | None = None,
         slack: SlackStandin | None = None,
         environment: Mapping[str, str] | None = None,
+        clock: HostClock | None = None,
         **sections: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +81,7 @@ class Attacked:
         self.config = folder / "uneri.yaml"
         self.port, self.tcp = free_port(), free_port()
         self.environment = dict(environment or {})
+        self.clock = clock
         self.headers: dict[str, str] = {}  # of every request, such as a token
         web = {"listen": f"127.0.0.1:{self.port}", "tcp": f"127.0.0.1:{self.tcp}"}
         settings: dict[str, Any] = {"notify": {"since": "2025-01-01"}, "time": {"lateness": 10}}
@@ -135,7 +140,8 @@ class Attacked:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [UNERI, *self.command, "--config", self.config],
-                env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**self._environment(), **(self.clock.environment if self.clock else {})},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         if wait:
             self.wait(self._is_up, "a start")

@@ -13,6 +13,8 @@ CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so
 class HostClock:
     """The clock of a host; a daemon with its ``environment`` reads it. Monotonic time is always right.
 
+    ``time.sleep`` fails under libfaketime 0.9.10, which moves its deadline as if that were of this clock.
+
     Parameters
     ----------
     file

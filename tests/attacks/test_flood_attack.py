@@ -158,6 +158,35 @@ def long_named(at: float, number: int) -> dict[str, Any]:
     }
 
 
+def test_an_incident_of_a_thousand_functions_at_once_costs_nobody_a_record(
+    broker: str | None, tmp_path: Path
+) -> None:
+    """Each has a finding in the same step: some megabytes of them."""
+    with Attacked(tmp_path, broker, judge={"young": 0}) as daemon:
+        with HonestSender(daemon) as honest:
+            daemon.wait_for_judgement()
+            now = time.time()
+            for first in range(0, 2000, 500):
+                assert daemon.send(*[failed(now, n) for n in range(first, first + 500)]).status == 202
+            daemon.wait(lambda: fatal_findings(daemon) >= 1000, "findings")
+            honest.fills_a_minute()
+        honest.is_counted()
+
+
+def fatal_findings(daemon: Attacked) -> int:
+    """Return how many findings of a new fatal error are open."""
+    answer = daemon.get("/api/v1/query", query='count(uneri_state{verdict="fatal"})')
+    found = json.loads(answer.body)["data"]["result"] if answer.status == 200 else []
+    return int(found[0]["value"][1]) if found else 0
+
+
+def failed(at: float, number: int) -> dict[str, Any]:
+    """Return ten requests that end with a fatal error that is new, of a function of their own."""
+    name = f"{number}".ljust(250, "x")
+    of = {"service": name, "route": name, "function": name, "client": {"name": name, "tenant": name}}
+    return {"ts": at, "weight": 10, "error": "fatal", "error_type": "OutOfMemory", "status": 500} | of
+
+
 def test_short_of_processor_time_it_is_slow_and_not_stuck(broker: str | None, tmp_path: Path) -> None:
     with Attacked(tmp_path, broker) as daemon:
         with HonestSender(daemon) as honest, repeated(lambda _: slow(daemon.process), 0.05):

@@ -14,7 +14,7 @@ from tests.attacks.learnt import HOUR, learn, pages_of
 
 def test_a_host_ten_minutes_behind_loses_nothing_and_says_so(broker: str | None, tmp_path: Path) -> None:
     clock = HostClock(tmp_path / "clock", ahead=-600)
-    with Attacked(tmp_path, broker, environment=clock.environment) as daemon:
+    with Attacked(tmp_path, broker, clock=clock) as daemon:
         with HonestSender(daemon) as honest:
             daemon.wait(lambda: daemon.metric("uneri_clock_behind"), "doubt of this host's clock")
             ready = daemon.get("/readyz")
@@ -34,10 +34,9 @@ def test_a_clock_that_steps_by_an_hour_pages_nobody_and_costs_nobody_a_record(
     slack: SlackStandin, tmp_path: Path, steps: tuple[int, ...]
 ) -> None:
     clock = HostClock(tmp_path / "clock")
-    attacked = Attacked(tmp_path, None, slack, judge={"young": 2 * HOUR})
+    attacked = Attacked(tmp_path, None, slack, clock=clock, judge={"young": 2 * HOUR})
     honest, other = HonestSender(attacked, rate=2), HonestSender(attacked, "other", rate=2)
     learn(attacked, honest, other)
-    attacked.environment |= clock.environment  # which would slow the lesson down
     with attacked as daemon:
         with honest, other:
             time.sleep(15)

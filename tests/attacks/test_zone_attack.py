@@ -51,8 +51,7 @@ def test_what_happens_daily_at_a_local_time_is_usual_when_clocks_change(
     past = tmp_path / "past.ndjson"
     past.write_bytes(b"\n".join(happened(at + BEGIN - DAYS * 24 * HOUR, at + BEGIN, zone)))
     assert attacked.uneri("backfill", past).returncode == 0
-    clock = HostClock(tmp_path / "clock", at + BEGIN - time.time())
-    attacked.environment |= clock.environment
+    attacked.clock = clock = HostClock(tmp_path / "clock", at + BEGIN - time.time())
     with attacked as daemon:
         sent = 0
         for begin in range(at + BEGIN, at + END, STEP):
