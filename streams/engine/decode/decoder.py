@@ -208,7 +208,7 @@ class Decoder:
             if raw not in taught:
                 taught.add(raw)
                 scanner.learn_path(event, path)
-            for call in event.tables or ():
+            for call in (event.tables or ())[:MOST_TABLES]:  # the scanner leaves records with more
                 if (path, call.name, call.op) in taught:
                     continue
                 taught.add((path, call.name, call.op))
@@ -259,7 +259,7 @@ class Decoder:
             strict=True,
         )
         minutes = (ts // 60).astype(np.int64)
-        path = np.fromiter(self.paths.look_up(raw_paths, minutes.tolist()), np.int64, n)
+        path = np.array(self.paths.look_up(raw_paths, minutes.tolist()), np.int64)
         throttled = [event.throttled for event in events]
         is_throttled = _has_reason(throttled)
         classes = _classes(
@@ -344,7 +344,7 @@ class Decoder:
         columns = {
             "call_event": event,
             "call_weight": of_calls,
-            "call": np.fromiter(self.calls.look_up(raw_calls, minutes[event].tolist()), np.int64, m),
+            "call": np.array(self.calls.look_up(raw_calls, minutes[event].tolist()), np.int64),
             "call_rcu": _whole(_whole(np.array([call.rcu for call in calls], np.float64)) * of_calls),
             "call_wcu": _whole(_whole(np.array([call.wcu for call in calls], np.float64)) * of_calls),
             "call_kind": np.fromiter(map(self._kinds.__getitem__, [call.op for call in calls]), np.int8, m),

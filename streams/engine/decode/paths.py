@@ -4,7 +4,8 @@ Where half of the numbers are given away, a name gets one only when it comes bac
 services share these; until then it is folded.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from detectors.state.state import pack, unpack
@@ -111,10 +112,14 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
             self[raw] = found
         return found
 
-    def look_up(self, raw: Iterable[Raw], minutes: Iterable[int]) -> Iterator[int]:
-        """Yield the ids of names, each of a record of a minute of event time."""
-        for self.minute, key in zip(minutes, raw, strict=True):
-            yield self[key]
+    def look_up(self, raw: Iterable[Raw], minutes: Sequence[int]) -> list[int]:
+        """Return the ids of names, each of a record of a minute of event time."""
+        keys = list(raw)
+        found = list(map(self.get, keys, repeat(-1)))
+        for at in [at for at, number in enumerate(found) if number < 0]:
+            self.minute = minutes[at]
+            found[at] = self[keys[at]]
+        return found
 
     def _name_of(self, raw: Raw) -> Name:
         raise NotImplementedError
@@ -157,8 +162,11 @@ class Interning(dict[Raw, int], Generic[Raw, Name]):
 
     def _made(self, name: Name) -> int:
         """Return the id of a name that others are folded into."""
-        self._folds += name not in self._ids
-        return self.add(name)
+        found = self._ids.get(name)
+        if found is None:
+            self._folds += 1
+            found = self.add(name)
+        return found
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the names in parts, which no longer change once they are full."""
@@ -262,18 +270,16 @@ class CallIds(Interning[RawCall, Call]):
     def kept_apart(self, tables: Sequence[str]) -> list[str]:
         """Return the tables of one request with those after the first ``MOST_TABLES`` folded."""
         kept = set(list(dict.fromkeys(tables))[:MOST_TABLES])
-        folded = [table if table in kept else OTHER for table in tables]
-        self.folded += sum(table not in kept for table in tables)
-        return folded
+        self.folded += len(tables) - sum(map(kept.__contains__, tables))
+        return [table if table in kept else OTHER for table in tables]
 
 
 def _folded(path: Path, step: int) -> Path:
     """Replace the names that vary most by ``OTHER``; absent names stay absent."""
-
-    def other(name: str) -> str:
-        return OTHER if name else ""
-
-    path = path._replace(client=other(path.client), version="", tenant=other(path.tenant))
+    cloud, account, region, service, route, function, client, _, tenant, counts = path
     if step > 0:
-        path = path._replace(route=other(path.route), function=other(path.function))
-    return path._replace(region="", service=OTHER) if step > 1 else path
+        route, function = route and OTHER, function and OTHER
+    if step > 1:
+        region, service = "", OTHER
+    names = cloud, account, region, service, route, function, client and OTHER, "", tenant and OTHER
+    return Path(*names, counts)

@@ -34,40 +34,58 @@ def open_places(most: int) -> int:
 
 
 class ReturningNames:
-    """The names of the last minutes: a Bloom filter for each."""
+    """The names of the last minutes: a Bloom filter for each, side by side in the bits of each byte."""
 
     def __init__(self) -> None:
-        self._minutes: dict[int, bytearray] = {}  # bits
+        self._minutes: dict[int, int] = {}  # and the bit of each
+        self._filters = bytearray()
 
     def add(self, name: str, minute: int) -> bool:
         """Note that a name had a record in a minute of event time; return whether it has come back by now."""
-        if minute not in self._minutes:
-            if len(self._minutes) == _KEPT:
-                oldest = min(self._minutes)
-                if minute < oldest:
-                    return False
-                del self._minutes[oldest]
-            self._minutes[minute] = bytearray(_BITS // 8)
-        first, second = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=8).digest(), "<u4").tolist()
-        places = [(bit % _BITS >> 3, 1 << (bit & 7)) for bit in (first, second)]
-        for place, mask in places:
-            self._minutes[minute][place] |= mask
-        times = sum(all(bits[place] & mask for place, mask in places) for bits in self._minutes.values())
-        return times >= RETURNS
+        bit = self._minutes.get(minute) or self._begin(minute)
+        digest = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+        first, second = digest % _BITS, (digest >> 32) % _BITS
+        filters = self._filters
+        filters[first] |= bit
+        filters[second] |= bit
+        return bit > 0 and (filters[first] & filters[second]).bit_count() >= RETURNS
+
+    def _begin(self, minute: int) -> int:
+        """Return the bit of a minute that has none, 0 if it is older than all of them."""
+        self._filters = self._filters or bytearray(_BITS)
+        taken = sum(self._minutes.values())
+        bit = ~taken & (taken + 1)
+        if len(self._minutes) == _KEPT:
+            oldest = min(self._minutes)
+            if minute < oldest:
+                return 0
+            bit = self._minutes.pop(oldest)
+            np.frombuffer(self._filters, np.uint8)[:] &= 0xFF ^ bit
+        self._minutes[minute] = bit
+        return bit
 
     def snapshot(self, kind: str) -> dict[str, bytes]:
         """Return the minutes as one part; none where nothing had to come back yet."""
         if not self._minutes:
             return {}
-        minutes = [(minute, zlib.compress(bits, 1)) for minute, bits in sorted(self._minutes.items())]
+        filters = np.frombuffer(self._filters, np.uint8)
+        minutes = [
+            (minute, zlib.compress(np.packbits(filters & bit, bitorder="little").tobytes(), 1))
+            for minute, bit in sorted(self._minutes.items())
+        ]
         return {kind: pack(kind, _VERSION, minutes, {})}
 
     def restore(self, kind: str, parts: Mapping[str, bytes]) -> None:
         """Replace what is remembered by a snapshot."""
-        self._minutes = {}
+        self._minutes, self._filters = {}, bytearray()
         if kind in parts:
             minutes, _ = unpack(parts[kind], kind, _VERSION, list[tuple[int, bytes]])
-            self._minutes = {minute: bytearray(zlib.decompress(bits)) for minute, bits in minutes}
+            for minute, packed in minutes:
+                bit = self._begin(minute)
+                bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+                np.frombuffer(self._filters, np.uint8)[:] |= np.unpackbits(
+                    bits, bitorder="little"
+                ) * np.uint8(bit)
 
 
 class PlaceShares(dict[str, int]):

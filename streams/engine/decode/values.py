@@ -64,8 +64,12 @@ def parts_of(amounts: Floats) -> Floats:
 _STATE: Final = StatePart("values", list[str])
 
 
+_PLACED: Final = frozenset((GB_SECONDS, OTHER))
+"""Keys that need no place."""
+
+
 class ValueKeys(dict[str, int]):
-    """Key as it is in an event -> number, for one source partition. Look-up interns.
+    """Key as it is in an event -> number, for one source partition.
 
     At most ``most`` keys are kept apart, with ``Places`` that services share; others share the key ``OTHER``.
     One of them is ``GB_SECONDS``, early or late: without it, functions would cost nothing.
@@ -75,38 +79,37 @@ class ValueKeys(dict[str, int]):
         super().__init__()
         self.names: list[str] = []
         self.most = most
+        self._numbers: dict[str, int] = {}  # of the names
         self._paths = paths
         self._places = Places(most)
-        self._of = 0, 0  # the path and the minute of the record whose keys are looked up
 
     def look_up(self, raw: Sequence[str], paths: Ints, minutes: Ints) -> list[int]:
-        """Return the numbers of keys, each of a record on a path in a minute of event time."""
+        """Return the numbers of keys, each of a record on a path in a minute of event time; intern them."""
         found = list(map(self.get, raw, repeat(-1)))
-        if -1 in found:
-            for at in np.flatnonzero(np.array(found) < 0).tolist():
-                self._of = int(paths[at]), int(minutes[at])
-                found[at] = self[raw[at]]
+        new = [at for at, number in enumerate(found) if number < 0]
+        former, sender = -1, ""
+        for at, path, minute in zip(new, paths[new].tolist(), minutes[new].tolist(), strict=True):
+            if path != former:
+                former, sender = path, sender_of(self._paths.names[path])
+            found[at] = self._intern(raw[at], sender, minute)
         return found
 
-    def __missing__(self, raw: str) -> int:
+    def _intern(self, raw: str, sender: str, minute: int) -> int:
         """Intern a key in a form not seen before."""
         key = cut(raw) or OTHER
+        number = self._numbers.get(key)
         waits = False
-        if key not in self.names:
-            kept = len(self.names) - (OTHER in self.names) + (GB_SECONDS not in self.names)
-            if not (key in {GB_SECONDS, OTHER} or self._has_room(key, kept)):
+        if number is None:
+            kept = len(self.names) - (OTHER in self._numbers) + (GB_SECONDS not in self._numbers)
+            if key not in _PLACED and not self._places.take(kept, key, sender, minute):
                 key, waits = OTHER, kept < self.most
-            if key not in self.names:
+            number = self._numbers.setdefault(key, len(self.names))
+            if number == len(self.names):
                 self.names.append(key)
-        found = self.names.index(key)
         # a cache: neither a flood of keys nor long ones must fill memory
         if not waits and len(self) < 2 * self.most and len(raw) <= MAX_NAME_BYTES:
-            self[raw] = found
-        return found
-
-    def _has_room(self, key: str, kept: int) -> bool:
-        path, minute = self._of
-        return self._places.take(kept, key, sender_of(self._paths.names[path]), minute)
+            self[raw] = number
+        return number
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the keys."""
@@ -116,6 +119,7 @@ class ValueKeys(dict[str, int]):
         """Replace the keys by those of a snapshot."""
         self.clear()
         self.names = _STATE.unpack(parts)
+        self._numbers = {name: number for number, name in enumerate(self.names)}
         self._places.restore("values", parts)
 
 
