@@ -47,6 +47,7 @@ RUN_RECORDS: Final = 50_000
 MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
+CODE_SECONDS: Final = 120.0  # for which it may be made unsaid: twice what it takes on a machine with room
 BACKUP_POLL: Final = 0.25  # seconds between two checks whether the state is still being copied
 CATCH_UP_SECONDS: Final = 15.0  # a stop judges the rest of the log for this long; the next start goes on
 
@@ -369,8 +370,17 @@ class LogJudge(Checkpointed, Part):
         }
 
     def not_ready(self) -> str | None:
-        """Return that records, or event time, are ahead of this host's clock; None if neither is."""
-        return "; ".join(filter(None, (self.ahead(), self._judged_ahead()))) or None
+        """Return that nothing is judged yet, or that records or event time are ahead of this host's clock."""
+        return "; ".join(filter(None, (self.ahead(), self._judged_ahead(), self._waits_long()))) or None
+
+    def _waits_long(self) -> str | None:
+        seconds = time.monotonic() - self._fed
+        if not self._waits or seconds < CODE_SECONDS:
+            return None
+        return (
+            f"machine code has been made for {seconds:,.0f} s: records are stored, and none is judged until "
+            "that is done. Wait, or give the daemon more of a processor"
+        )
 
     def ahead(self) -> str | None:
         """Return that records come from the future, by this host's clock."""

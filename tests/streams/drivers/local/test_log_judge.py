@@ -12,7 +12,7 @@ from alerting.incidents.notice import Notice
 from alerting.messages.examples import SPIKE, incident, notice
 from config.settings import Settings, TimeSettings
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_judge import CODE_POLL, LogJudge
+from streams.drivers.local.log_judge import CODE_POLL, CODE_SECONDS, LogJudge
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.detection_engine import Emitted
 from streams.process.logs import Recurring
@@ -142,6 +142,19 @@ async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(t
             while judge.lag:
                 await asyncio.sleep(0.01)
         await judge.finish(running)
+
+
+def test_it_is_not_ready_while_machine_code_takes_long_and_says_why(tmp_path: Path) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        arrived = asyncio.Event()
+        intake = LogIntake(store, Settings(), arrived.set)
+        judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
+        assert judge.not_ready() is None, "a first start makes it in less than a minute"
+        judge._fed -= CODE_SECONDS
+        assert (judge.not_ready() or "").startswith("machine code has been made for 120 s: records are stored")
+        assert judge.stuck() is None, "a restart would not help"
+        judge._waits = False
+        assert judge.not_ready() is None
 
 
 async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_the_next_start(
