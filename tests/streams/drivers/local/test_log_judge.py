@@ -151,7 +151,7 @@ def test_it_is_not_ready_while_machine_code_takes_long_and_says_why(tmp_path: Pa
         judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
         assert judge.not_ready() is None, "a first start makes it in less than a minute"
         judge._fed -= CODE_SECONDS
-        assert (judge.not_ready() or "").startswith("machine code has been made for 120 s: records are stored")
+        assert (judge.not_ready() or "").startswith("machine code has been made for 120 s: records")
         assert judge.stuck() is None, "a restart would not help"
         judge._waits = False
         assert judge.not_ready() is None
