@@ -222,6 +222,10 @@ JOINS_SECONDS: Final = 2 * 3600
 """A finding that begins longer after every finding of an incident has a cause of its own: a level that stayed
 for days, or a function that is gone, must not hide what happens to the same scopes later."""
 
+RISES_WITH_SECONDS: Final = 120
+"""A whole account that rises connects only what begins with it: a flood in it carries no part of what
+follows, and must not hide that. A fall may take minutes to be certain at one scope after the other."""
+
 _Starts = dict[str, Counter[int]]  # incident → start times of its findings under this key
 _Key = tuple[object, ...]
 
@@ -231,7 +235,7 @@ class _Index(StrEnum):
     SUBJECT = "subject"  # scopes that a finding is about
     PART = "part"  # scopes that carry any part of it
     CARRIER = "carrier"  # scopes that carry a large part of it
-    BROAD_PART = "part of a broad finding"  # as PART, of a finding about broad scopes only
+    BROAD_PART = "part of a broad finding"  # a small PART, or one of a finding about broad scopes only
     BROAD_CARRIER = "carrier of a broad finding"
     FAILING_PART = "part of a failing service"  # with the measure
     FAILING_CARRIER = "carrier of a failing service"
@@ -243,6 +247,8 @@ class _Index(StrEnum):
 
 _BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
 """Connects only findings that begin together."""
+
+_OF_ACCOUNT: Final = (_Index.ACCOUNT, _Index.WIDE)
 
 _INDIRECT: Final = (
     _Index.CARRIER,
@@ -263,10 +269,10 @@ class CorrelationIndex:
     something that carries a part of the other, or when the same caller or suspect carries a large part of
     both. Broad scopes (account, service, a client in all its versions) connect only findings that begin
     together: hours later, coincidence is likelier than a common cause, and hiding a new cause in an old
-    message costs more than a second message. The same holds for the parts of an earlier broad finding:
-    everything below a slow service carries a part of it, whatever fails there later, for whatever reason. But
-    where a service fails, what carries a part of the same failure belongs to it at any time: with few calls,
-    certainty takes longer.
+    message costs more than a second message. The same holds for small parts, and for all of an
+    earlier broad finding: everything below a slow service carries a part of it, whatever fails there later.
+    But where a service fails, what carries a part of the same failure belongs to it at any time: with few
+    calls, certainty takes longer.
 
     The index answers this for all incidents at once, so that the cost of a flood stays linear in its
     findings, whether they form ten thousand incidents or one. An updated finding replaces its former
@@ -310,6 +316,8 @@ class CorrelationIndex:
         found: set[str] = set()
         for key, together in _lookups(finding):
             within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
+            if key[0] in _OF_ACCOUNT and direction(finding) == UP:
+                within = min(within, RISES_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
                 if any(abs(start - finding.start) <= within for start in starts):
                     found.add(incident)
@@ -337,14 +345,14 @@ def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
     way, account, measure = direction(finding), finding.about.account, finding.measure
     for scopes, indices, failing in (
         (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART), _Index.FAILING_PART),
-        (parts(finding), (_Index.SUBJECT,), None),
-        (carriers(finding), (_Index.CARRIER, _Index.BROAD_CARRIER), _Index.FAILING_CARRIER),
+        (carriers(finding), (_Index.SUBJECT, _Index.CARRIER, _Index.BROAD_CARRIER), _Index.FAILING_CARRIER),
     ):
         for scope in scopes:
             for index in indices:
                 yield (index, way, scope), is_broad(scope) or index in _BROAD
-            if failing is not None:
-                yield (failing, way, scope, measure), is_broad(scope)
+            yield (failing, way, scope, measure), is_broad(scope)
+    for scope in parts(finding) - carriers(finding):
+        yield (_Index.SUBJECT, way, scope), True
     yield (_Index.WIDE, way, account), True
     if finding.about.kind == ACCOUNT:
         yield (_Index.ACCOUNT, way, account), True
@@ -361,8 +369,9 @@ def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
     if way != GROWTH:  # growth is reported series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
         part, carrier = _BROAD if is_about_broad(finding) else (_Index.PART, _Index.CARRIER)
-        found += [(part, way, scope) for scope in parts(finding)]
-        found += [(carrier, way, scope) for scope in carriers(finding)]
+        carrying = carriers(finding)
+        found += [(part if scope in carrying else _Index.BROAD_PART, way, scope) for scope in parts(finding)]
+        found += [(carrier, way, scope) for scope in carrying]
         if is_service_failure(finding):
             found += [(_Index.FAILING_PART, way, scope, finding.measure) for scope in parts(finding)]
             found += [(_Index.FAILING_CARRIER, way, scope, finding.measure) for scope in carriers(finding)]

@@ -1,6 +1,7 @@
 """The flood stage: combines new incidents into one message when they are too many to read singly."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -12,7 +13,8 @@ WINDOW: Final = 60
 """Seconds over which new incidents are counted: ``notify.flood`` is per minute."""
 
 LASTS: Final = 300
-"""Seconds for which a flood stays open after it last overflowed: what trickles in shares its cause."""
+"""Seconds for which a flood stays open after it last overflowed: what trickles in and is like its members
+shares their cause."""
 
 FILE_EVERY: Final = 60
 """Seconds from the first file of a growing flood to its second; each further wait is twice as long."""
@@ -30,6 +32,7 @@ class Flood(msgspec.Struct, kw_only=True):
     filed: int = 0  # members in its newest file
     files: int = 0
     next_file: int = 0  # when it may have another
+    kinds: list[str] = []  # of its members
 
     def wants_file(self, at: int) -> bool:
         """Return whether its newest file lacks members and the next may be made."""
@@ -47,6 +50,7 @@ class FloodState(msgspec.Struct, kw_only=True):
 
     recent: dict[str, list[int]]  # destination → when messages left in the last minute
     floods: list[Flood]  # that have not ended, oldest first
+    alone: dict[str, list[int]] = {}  # destination → when those of one incident left
 
 
 class Floods:
@@ -62,17 +66,39 @@ class Floods:
         self.state = FloodState(recent={}, floods=[])
         self._changed: set[str] = set()
 
-    def combine(self, destination: str, incidents: list[str], mention: str, at: int) -> Flood | None:
+    def combine(self, destination: str, incidents: Mapping[str, str], mention: str, at: int) -> Flood | None:
         """Count new messages; return the flood that combines them, None if each is sent on its own.
 
-        ``incidents`` are all that are new at this destination at this time.
+        ``incidents`` are all that are new at this destination at this time, with their kinds. Those of a kind
+        of their own are no members of the flood, as long as they are few: it would hide them.
         """
         if Destination.of(destination).sink == ALERTMANAGER:
             return None
-        known = self.state.recent
-        recent = [then for then in known.get(destination, []) if then > at - WINDOW]
-        known[destination] = (recent + [at] * len(incidents))[-self._most - 1 :]
-        overflows = len(recent) + len(incidents) > self._most
+        recent = self._count(self.state.recent, destination, len(incidents), at)
+        overflows = recent > self._most
+        flood = self._flood(destination, mention, overflows, at)
+        if flood is None:
+            self._count(self.state.alone, destination, len(incidents), at)
+            return None
+        common = {*flood.kinds, *(kind for kind, times in Counter(incidents.values()).items() if times > 1)}
+        apart = [incident for incident, kind in incidents.items() if common and kind not in common]
+        if apart and self._count(self.state.alone, destination, len(apart), at) > self._most:
+            apart = []
+        members = [incident for incident in incidents if incident not in apart]
+        flood.members += members
+        flood.kinds = sorted({*flood.kinds, *(incidents[member] for member in members)})
+        if members:
+            self.touch(flood.subject)
+        return flood
+
+    def _count(self, known: dict[str, list[int]], destination: str, new: int, at: int) -> int:
+        """Count new messages at a destination; return how many there were in the last minute."""
+        recent = [then for then in known.get(destination, []) if then > at - WINDOW] + [at] * new
+        known[destination] = recent[-self._most - 1 :]
+        return len(recent)
+
+    def _flood(self, destination: str, mention: str, overflows: bool, at: int) -> Flood | None:
+        """Return the open flood of a destination, a new one if it overflows."""
         here = (flood for flood in self.state.floods if flood.destination == destination)
         flood = next((flood for flood in here if at < flood.until), None)
         if flood is None and not overflows:
@@ -83,9 +109,7 @@ class Floods:
             self.state.floods.append(flood)
         if overflows:
             flood.until = at + LASTS
-        flood.members += incidents
         flood.mention = flood.mention or mention
-        self.touch(flood.subject)
         return flood
 
     def touch(self, subject: str) -> None:

@@ -78,14 +78,19 @@ class FirstDelivery:
     def deliver(self, incidents: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Yield the messages of all incidents to report at one time."""
         routes = [self._routing.route(tracked.incident) for tracked in incidents]
-        together: dict[str, list[str]] = {}
+        together: dict[str, dict[str, str]] = {}
         mentions: dict[str, str] = {}
         for tracked, route in zip(incidents, routes, strict=True):
             for to in route.destinations:
-                together.setdefault(to, []).append(tracked.incident.id)
+                together.setdefault(to, {})[tracked.incident.id] = _kind(tracked.incident)
                 mentions[to] = mentions.get(to) or route.mention
-        floods = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
+        combined = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
+        members = {to: {*flood.members} for to, flood in combined.items() if flood is not None}
         for tracked, route in zip(incidents, routes, strict=True):
+            floods = {
+                to: flood if tracked.incident.id in members.get(to, ()) else None
+                for to, flood in combined.items()
+            }
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
             tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
@@ -127,6 +132,12 @@ class FirstDelivery:
             tracked.reason = "flood: one message reports it with others"
             self._ledger.note(self._floods.name, "gathered", tracked, tracked.reason, at)
         tracked.alerted = at if tracked.alerted is None else tracked.alerted
+
+
+def _kind(incident: Incident) -> str:
+    """Return what a flood of such incidents is of: another kind has another cause."""
+    primary = incident.primary
+    return f"{primary.verdict} {primary.about.kind} {primary.measure}"
 
 
 def _message(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:

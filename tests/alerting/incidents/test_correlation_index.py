@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from alerting.incidents.correlation import (
     GROWTH,
     JOINS_SECONDS,
+    RISES_WITH_SECONDS,
+    UP,
     CorrelationIndex,
     carriers,
     direction,
@@ -40,7 +42,8 @@ def findings(draw: st.DrawFn) -> Finding:
         about,
         identity=f"f{draw(st.integers(0, 11))}",
         verdict=verdict,
-        start=T0 + draw(st.sampled_from([0, 60, GATHER, GATHER + 60, JOINS_SECONDS, JOINS_SECONDS + 60])),
+        start=T0
+        + draw(st.sampled_from([0, 60, 180, GATHER, GATHER + 60, JOINS_SECONDS, JOINS_SECONDS + 60])),
         measure=draw(st.sampled_from([Measure.REQUESTS, Measure.WCU])),
         callers=[share(caller, draw(st.sampled_from([0.05, 0.3, 0.9]))) for caller in callers],
         touches=draw(st.lists(st.sampled_from(PLACES), max_size=3, unique=True)),
@@ -48,19 +51,21 @@ def findings(draw: st.DrawFn) -> Finding:
     )
 
 
-def connected(new: Finding, held: Finding, *, together: bool) -> bool:
+def connected(new: Finding, held: Finding, apart: int) -> bool:
     """Return whether a new finding has the cause of an earlier one of its account and direction: the oracle.
 
-    ``together`` says that they began at about the same time. The rules are those of ``CorrelationIndex``.
+    They began ``apart`` seconds from each other. The rules are those of ``CorrelationIndex``.
     """
-    if together and ACCOUNT_KIND in (new.about.kind, held.about.kind):
+    together = apart <= GATHER
+    with_account = RISES_WITH_SECONDS if direction(new) == UP else GATHER
+    if apart <= with_account and ACCOUNT_KIND in (new.about.kind, held.about.kind):
         return True
     if together and new.verdict is held.verdict is Verdict.ABSENCE:
         return True
     mine, theirs = subjects(new), subjects(held)
-    found = (mine & theirs) | (theirs & parts(new))
+    found = (mine & theirs) | (theirs & (parts(new) if together else carriers(new)))
     if together or not is_about_broad(held) or (is_service_failure(held) and new.measure is held.measure):
-        found |= (mine & parts(held)) | (carriers(new) & carriers(held))
+        found |= (mine & (parts(held) if together else carriers(held))) | (carriers(new) & carriers(held))
     return bool(found) if together else any(not is_broad(scope) for scope in found)
 
 
@@ -71,7 +76,7 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
         same_way = [finding for finding in held.values() if direction(finding) == direction(new) != GROWTH]
         for item in same_way:
             apart = abs(item.start - new.start)
-            if apart <= JOINS_SECONDS and connected(new, item, together=apart <= GATHER):
+            if apart <= JOINS_SECONDS and connected(new, item, apart):
                 found.add(incident)
     return found
 

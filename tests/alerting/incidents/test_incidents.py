@@ -176,6 +176,24 @@ def test_hours_later_a_shared_service_does_not_hide_a_new_table_in_an_old_messag
     assert actions(incidents.feed([users], later)) == [Action.OPEN, Action.OPEN]
 
 
+def test_what_follows_a_rise_of_the_whole_account_is_a_page_of_its_own() -> None:
+    incidents = Incidents(Settings())
+    [flood] = incidents.feed([finding(scope("account", "123456789012"))], T0)
+    [page] = incidents.feed([table_finding(start=T0 + 120, seen=T0 + 180)], T0 + 180)
+    assert actions([flood, page]) == [Action.OPEN, Action.OPEN]
+    assert page.incident.primary.about == TABLE
+
+
+def test_what_carries_little_of_a_rise_hides_it_no_longer_than_they_began_together() -> None:
+    incidents = Incidents(Settings())
+    other = scope("function", "other")
+    incidents.feed([finding(other)], T0)
+    callers = [share(PUT, 0.93), share(other, 0.07)]
+    later = table_finding(start=T0 + 540, seen=T0 + 600, callers=callers, touches=[PUT, other])
+    [page] = incidents.feed([later], T0 + 600)
+    assert (page.action, page.incident.primary.about) == (Action.OPEN, TABLE)
+
+
 def test_a_function_that_falls_while_its_routes_are_served_is_not_reported() -> None:
     fallen: dict[str, Any] = {"verdict": Verdict.DROP, "observed": 0.0, "expected": 8.2}
     replaced = finding(PUT, callers=[share(ROUTE, 1.0)], touches=[ROUTE], **fallen)

@@ -52,6 +52,26 @@ def test_a_flood_takes_what_follows_within_five_minutes_and_then_no_more() -> No
     assert said(one.feed([opened("later", at=T0 + 300)], T0 + 300)) == ["parent later open"]
 
 
+def test_what_is_unlike_a_flood_has_a_message_of_its_own_beside_it_and_soon_after() -> None:
+    one = pipeline(flood=5)
+    failing = [opened(f"i{number}", scope("function", f"f{number}")) for number in range(8)]
+    reported = said(one.feed([*failing, opened("beside", scope("table", "items"))], T0))
+    assert "parent beside open" in reported
+    assert len(reported) == 3
+    assert said(one.feed([opened("late", scope("table", "users"), T0 + 240)], T0 + 240)) == [
+        "parent late open"
+    ]
+
+
+def test_more_than_the_limit_that_are_unlike_a_flood_join_it() -> None:
+    one = pipeline(flood=2)
+    one.feed(_many(3), T0)
+    kinds = ("function", "route", "service")
+    unlike = [opened(f"u{kind}", scope(kind, "a"), T0 + 30) for kind in kinds]
+    [message] = one.feed(unlike, T0 + 30)
+    assert (message.form, len(message.of_flood)) == (Form.FLOOD, 6)
+
+
 def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last() -> None:
     one = pipeline(flood=2)
     many = _many(3)
