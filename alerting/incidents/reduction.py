@@ -8,7 +8,7 @@ from alerting.incidents.notice import NoticeReason
 from alerting.incidents.timing import quiet_period
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
-from detectors.model.scope import TABLE
+from detectors.model.scope import ACCOUNT, TABLE
 
 
 def reduce(record: IncidentRecord, finding: Finding, at: int, settings: Settings) -> IncidentRecord:
@@ -49,7 +49,7 @@ def _plan(record: IncidentRecord, at: int, settings: Settings) -> None:
         # A verdict ends some minutes after its deviation, and those minutes were quiet, too. But what flaps
         # has to be quiet from the moment on in which that is certain.
         record.calm_at = at
-        quiet = quiet_period(settings.incidents.quiet, record.flaps)
+        quiet = 0 if _is_over(record) else quiet_period(settings.incidents.quiet, record.flaps)
         record.resolve_due = max(at, (at if record.flaps else record.last_end) + quiet)
     if record.all_withdrawn:
         record.withdraw(at)
@@ -57,6 +57,12 @@ def _plan(record: IncidentRecord, at: int, settings: Settings) -> None:
         record.sent, record.reason = "digest", NoticeReason.GROWTH
     elif record.alerted is None:
         _plan_page(record, at, settings)
+
+
+def _is_over(record: IncidentRecord) -> bool:
+    """Return whether nothing came at all, for the first time, and everything is back: no noise looks so."""
+    primary = record.primary
+    return primary.verdict is Verdict.ABSENCE and primary.about.kind == ACCOUNT and not record.flaps
 
 
 def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:

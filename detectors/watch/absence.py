@@ -33,6 +33,9 @@ PRIOR_REQUESTS: Final = 50.0
 REACH_SECONDS: Final = 6 * 3600
 """A scope whose last request is longer ago does not always have traffic, and is not missing any."""
 
+FULL: Final = 0.5
+"""Part of the expected requests from which on they are all back, as far as an absence goes."""
+
 RETIRED_SECONDS: Final = 7 * 86400
 """After an absence this long a scope is considered retired."""
 
@@ -57,7 +60,7 @@ class Gaps(NamedTuple):
     came: Floats  # decaying sum of all requests
     foreseen: Floats  # the same of those expected
     since: Ints  # start of the open absence, epoch seconds; -1 for none
-    back: Ints  # steps since requests returned
+    back: Ints  # steps since requests returned; a step of full traffic counts for several
 
 
 class GapSteps(NamedTuple):
@@ -82,7 +85,7 @@ class AbsenceWatch(RowState):
     persist
         Steps without a request before anything is reported.
     recover
-        Steps from the first request on until an absence ends.
+        Steps from the first request on until an absence ends; ``persist`` of full traffic end it as well.
     """
 
     KIND = "absence"
@@ -226,7 +229,7 @@ def expected_at(higher: float, expected: float) -> float:
 
 
 @inlined
-def _take_in_step(  # noqa: C901, PLR0912  # the life of a gap, in order
+def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in order
     at: int,
     start: int,
     step: int,
@@ -277,7 +280,11 @@ def _take_in_step(  # noqa: C901, PLR0912  # the life of a gap, in order
             state.unseen_steps[row] += 1
         usual = max((state.squares[row] + 2 * PRIOR_GAPS) / (2 * (state.gaps[row] + PRIOR_GAPS)), 1.0)
         heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
-        state.back[row] = state.back[row] + 1 if absent and (some or state.back[row] > 0) and not heavy else 0
+        # full traffic is certain as soon as its absence was
+        counts = -(-recover // persist) if some and observed >= FULL * missed * more else 1
+        state.back[row] = (
+            state.back[row] + counts if absent and (some or state.back[row] > 0) and not heavy else 0
+        )
         ended[row] = absent and (state.back[row] >= recover or end - state.since[row] >= RETIRED_SECONDS)
         if heavy and given.may_open[at, row] and not absent and none:
             state.since[row] = last

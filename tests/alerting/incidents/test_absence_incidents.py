@@ -168,6 +168,14 @@ def test_absences_of_different_times_are_different_pages() -> None:
     assert [notice.action for notice in told_of] == [Action.OPEN, Action.OPEN]
 
 
+def test_an_account_without_anything_is_resolved_as_soon_as_everything_is_back() -> None:
+    incidents = Incidents(Settings())
+    gone = absence(scope("account", ACCOUNT), gap=True)
+    [page] = incidents.feed([gone], T0)
+    [over] = incidents.feed([ended(gone, T0 + 600)], T0 + 600)
+    assert (page.action, over.action, over.at) == (Action.OPEN, Action.RESOLVE, T0 + 600)
+
+
 def test_an_exception_never_seen_before_is_reported_at_once() -> None:
     incidents = Incidents(Settings())
     [notice] = incidents.feed([fatal()], T0)

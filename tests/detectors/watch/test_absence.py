@@ -178,11 +178,19 @@ def test_a_scope_without_steady_traffic_is_never_absent() -> None:
     assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: at most a drop
 
 
-def test_an_absence_ends_some_steps_after_traffic_returned() -> None:
+def test_an_absence_ends_after_two_steps_of_full_traffic() -> None:
     series = Watched()
     series.see(20, 0, 0, 0, expected=20)
     back = series.at
-    assert series.see(*[20] * 6, expected=20) == [True] * (RECOVER - 1) + [False] * 2
+    assert series.see(*[20] * 6, expected=20) == [True] * (PERSIST - 1) + [False] * 5
+    assert series.ended == [back + (PERSIST - 1) * STEP]
+
+
+def test_an_absence_ends_some_steps_after_a_part_of_the_traffic_returned() -> None:
+    series = Watched()
+    series.see(20, 0, 0, 0, expected=20)
+    back = series.at
+    assert series.see(*[8] * 6, expected=20) == [True] * (RECOVER - 1) + [False] * 2
     assert series.ended == [back + (RECOVER - 1) * STEP]
 
 
