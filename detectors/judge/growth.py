@@ -34,11 +34,17 @@ CONFIDENCE: Final = 2.5758
 LEAST_RISE: Final = 0.08
 """Rise (logarithm) over the window below which a level merely wanders."""
 
+MOST_DAYS: Final = 0.7
+"""Part of the days that must be known: five in a week."""
+
 WHOLE: Final = 0.6
 """Part of a day that must be measured for its level to count."""
 
 LEAST_LEVEL: Final = 0.02
 """Part of the usual level that a day counts at least: nothing has no logarithm."""
+
+CLOSED: Final = 0.2
+"""Part of the days around it below which a day was closed: what it has says nothing about a trend."""
 
 LARGEST_JUMP: Final = 0.5
 """Largest part of the whole rise that a single day may contribute."""
@@ -77,17 +83,30 @@ class Slope(NamedTuple):
     rise: Floats  # over the window
 
 
-def without_weekdays(levels: Floats) -> Floats:
-    """Adjust log levels (days, n), newest last, for the day of the week; NaN where missing.
+def closed_days(levels: Floats) -> Bools:
+    """Return on which days, (days, n) newest last, next to nothing came: far less than around them."""
+    padded = np.pad(levels, ((3, 3), (0, 0)), constant_values=np.nan)
+    around = np.sort(sliding_window_view(padded, 7, axis=0), axis=-1)
+    known = 7 - np.isnan(around).sum(axis=-1)
+    usual = np.take_along_axis(around, (known // 2)[..., None], axis=-1)[..., 0]
+    closed: Bools = levels < CLOSED * usual
+    return closed
 
-    Subtracts, for each weekday, the median of its difference to the mean of the seven days around it. Less
-    than two whole weeks are returned unchanged.
+
+def without_weekdays(levels: Floats, closed: Bools | None = None) -> Floats:
+    """Adjust log levels (days, n), newest last, for the day of the week; NaN where missing or closed.
+
+    Subtracts, for each weekday, the median of its difference to the mean of the seven days around it, without
+    those of them that were ``closed``. Less than two whole weeks are returned unchanged.
     """
     days = len(levels)
     if days < TWO_WEEKS:
         return levels
     centred = np.full_like(levels, np.nan)
-    centred[3:-3] = levels[3:-3] - sliding_window_view(levels, 7, axis=0).mean(axis=-1)
+    shut = np.zeros(levels.shape, bool) if closed is None else closed
+    around = sliding_window_view(np.where(shut, 0.0, levels), 7, axis=0)
+    weeks = around.sum(axis=-1) / np.maximum(7 - sliding_window_view(shut, 7, axis=0).sum(axis=-1), 1)
+    centred[3:-3] = levels[3:-3] - weeks
     adjusted = levels.copy()
     for weekday in range(7):
         same = centred[weekday::7]
@@ -98,7 +117,7 @@ def without_weekdays(levels: Floats) -> Floats:
             known[np.maximum(count - 1, 0) // 2, columns]
             + known[np.minimum(count // 2, len(known) - 1), columns]
         )
-        enough = (~np.isnan(centred)).sum(axis=0) > TWO_WEEKS - 7
+        enough = (~np.isnan(weeks)).sum(axis=0) > TWO_WEEKS - 7
         adjusted[weekday::7] -= np.where(enough & (count > 0), usual, 0.0)
     return adjusted
 
@@ -112,7 +131,7 @@ def _pairs(days: int) -> tuple[Places, Places]:
 def slope(levels: Floats) -> Slope:
     """Return the slope of each column of log levels (days, n), newest last.
 
-    A column with a missing last day, or less than four fifths of the days, has no slope.
+    A column with a missing last day, or less than seven tenths of the days, has no slope.
     """
     days, rows = levels.shape
     early, late = _pairs(days)
@@ -129,7 +148,7 @@ def slope(levels: Floats) -> Slope:
 
     middle = 0.5 * (at(np.floor((count - 1) / 2)) + at(np.floor(count / 2)))
     lower, upper = at(np.floor((count - reach) / 2)), at(np.ceil((count + reach) / 2))
-    enough = (known >= 0.8 * days) & ~np.isnan(levels[-1])
+    enough = (known >= MOST_DAYS * days) & ~np.isnan(levels[-1])
     for values in (middle, lower, upper):
         values[~enough] = np.nan
     return Slope(middle, lower, upper, middle * (days - 1))
@@ -327,8 +346,10 @@ class GrowthWatch(RowState):
         levels = self.levels[:, rows]
         known = ~np.isnan(levels)
         usual = np.where(known, levels, 0.0).sum(axis=0) / known.sum(axis=0)
+        closed = closed_days(levels)
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = without_weekdays(np.log(np.maximum(levels, LEAST_LEVEL * usual + 1e-300)))
+            logs = np.log(np.maximum(levels, LEAST_LEVEL * usual + 1e-300))
+            logs = without_weekdays(np.where(closed, np.nan, logs), closed)
             weekly = logs[-7:] - logs[-14:-7]  # NaN where both weeks are zero
         young = known.sum(axis=0) < TWO_WEEKS
         best = np.full(len(rows), -np.inf)
@@ -349,7 +370,7 @@ class GrowthWatch(RowState):
             sure |= holds
         still = best >= 0.25 * self._least
         found: list[Growing] = []
-        for at in np.flatnonzero(sure | (self.since[rows] >= 0)):
+        for at in np.flatnonzero((sure | (self.since[rows] >= 0)) & ~closed[-1]):
             row = int(rows[at])
             room = self._room(row, float(limit[row]))
             if room > 0 and estimates[1, at] > 0:

@@ -50,6 +50,29 @@ def test_a_steady_rise_is_reported_with_an_interval_around_the_true_rate(per_day
         assert last.per_day == pytest.approx(per_day, abs=0.006)
 
 
+def closed_on(weekdays: tuple[int, ...], seed: int, count: int) -> np.ndarray:
+    """Return levels of which nearly nothing is left on some weekdays, some requests more or less."""
+    rng, at = np.random.default_rng(seed), np.arange(count)
+    return np.where(np.isin(at % 7, weekdays), rng.uniform(0.1, 3, count), noisy(seed, count))
+
+
+@pytest.mark.parametrize(("weekdays", "within"), [((6,), 15), ((5, 6), 17)], ids=["Sundays", "weekends"])
+def test_growth_with_closed_days_is_reported_once_in_about_a_fortnight(
+    weekdays: tuple[int, ...], within: int
+) -> None:
+    for seed in range(5):
+        reported = days(closed_on(weekdays, seed, 35) * 1.025 ** np.arange(35))
+        opened = [day for day, results in enumerate(reported, 1) for item in results if item.state == "open"]
+        assert len(opened) == 1
+        assert opened[0] <= within
+        assert not any(item.state == "end" for results in reported for item in results)
+
+
+@pytest.mark.parametrize("weekdays", [(6,), (5, 6)], ids=["Sundays", "weekends"])
+def test_closed_days_alone_are_not_growth(weekdays: tuple[int, ...]) -> None:
+    assert not any(results for seed in range(30) for results in days(closed_on(weekdays, seed, 35)))
+
+
 def test_a_weekly_shape_alone_is_not_growth() -> None:
     assert not any(results for seed in range(30) for results in days(noisy(seed, 35)))
 
