@@ -5,7 +5,19 @@ from typing import Final
 import numpy as np
 
 from detectors.judge.kernel import cumulative
-from detectors.judge.kernel.arrays import DOWN, DROP, SHIFT, SPIKE, UP, WEEKS, Memory, Output, Rows, Scratch
+from detectors.judge.kernel.arrays import (
+    DOWN,
+    DROP,
+    FAR_BACK,
+    SHIFT,
+    SPIKE,
+    UP,
+    WEEKS,
+    Memory,
+    Output,
+    Rows,
+    Scratch,
+)
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import LEAST_DEVIATION
 from detectors.judge.kernel.size import POISSON
@@ -20,6 +32,9 @@ CLEAR_PART: Final = 1.0
 
 ONSET_STEPS: Final = 5
 """Steps in which the deviation at onset is measured."""
+
+AGAIN: Final = 2.0
+"""Times the deviation at onset from which on an open verdict hides another one."""
 
 UNSEEN: Final = 3
 """A verdict ends when nothing was measured for this many times its calm steps."""
@@ -58,11 +73,17 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
 @part
 def _restart_sums(row: int, memory: Memory) -> None:
     """Restart the sums: the end must not look like something new."""
+    restart_minutes(row, memory)
+    cumulative.restart(row, memory)
+
+
+@part
+def restart_minutes(row: int, memory: Memory) -> None:
+    """Restart the sums over minutes: those before say nothing about those that follow."""
     memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
     memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
     memory.beyond[0, row], memory.beyond[1, row] = 0.0, 0.0
     memory.failed[0, row] = memory.failed[1, row]
-    cumulative.restart(row, memory)
 
 
 @part
@@ -96,8 +117,42 @@ def _adopt(index: int, row: int, memory: Memory, scratch: Scratch) -> None:
     memory.base[row] = memory.lasting[1, row] = memory.near[1, row]
 
 
+@part
+def _begins_anew(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> bool:
+    """Return whether an open verdict ends because a step shows another onset, on its own.
+
+    That is one in the other direction or, of a count, one in the same that is much larger.
+    """
+    alone = scratch.alone[row]
+    side = 1 if alone > 0 else -1
+    peak = memory.peak[row]
+    larger = memory.open[row] >= ONSET_STEPS and scratch.off[row] * side >= AGAIN * abs(peak)
+    if not (abs(alone) >= 1 and (peak * side < 0 or (larger and rows.counted[row] > 0))):
+        memory.anew[row] = 0
+        return False
+    memory.anew[row] = memory.anew[row] + side if memory.anew[row] * side > 0 else side
+    return bool(abs(memory.anew[row]) >= pace.persist or _is_sure(alone, row, rows, pace))
+
+
+@part
+def _begin_anew(row: int, rows: Rows, memory: Memory, open_places: Ints, scratch: Scratch) -> float:
+    """End the open verdict; return the size of the step that shows the next onset."""
+    _restart_sums(row, memory)
+    _end(row, rows, memory, open_places)
+    size = scratch.alone[row]
+    memory.run[row], memory.side[row] = abs(memory.anew[row]), 1 if size > 0 else -1
+    scratch.summed[row] = scratch.before[row] = np.nan
+    return float(size)
+
+
 @inlined
-def decide(
+def _is_sure(size: float, row: int, rows: Rows, pace: Pace) -> bool:
+    """Return whether a step opens a verdict alone; a single minute without calls is not a drop."""
+    return abs(size) >= pace.extraordinary and (size > 0 or rows.counted[row] == 0)
+
+
+@inlined
+def decide(  # noqa: C901  # the life of a verdict, in order
     index: int,
     step: int,
     row: int,
@@ -119,24 +174,28 @@ def decide(
     else:
         memory.run[row] = 0
     out.spoilt[step, row] = memory.code[row] != 0
+    if memory.code[row] != 0 and _begins_anew(row, rows, memory, pace, scratch):
+        out.ended[step, row] = True
+        size = out.size[step, row] = _begin_anew(row, rows, memory, open_places, scratch)
+        side = 1 if size > 0 else -1
     if memory.code[row] == 0:
         if abs(size) >= 1 and _is_return(index, row, side, memory, pace, scratch):
             size = out.size[step, row] = 0.0
-        # a single minute without calls is not a drop
-        at_once = abs(size) >= pace.extraordinary and (side > 0 or rows.counted[row] == 0)
-        opens = abs(size) >= 1 and (memory.run[row] >= pace.persist or at_once)
+        opens = abs(size) >= 1 and (memory.run[row] >= pace.persist or _is_sure(size, row, rows, pace))
         if not (opens and rows.judged[row] and index - memory.first[row] >= pace.young):
             out.code[step, row] = 0
             return
         memory.code[row] = SPIKE if side > 0 else DROP
         memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
         off = _as_before(row, side, memory, scratch)
-        memory.calm[row] = 0
-        memory.open[row] = 0
+        memory.calm[row] = memory.open[row] = memory.anew[row] = 0
         memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict
+        # what is reported is no habit yet, neither tomorrow nor in ten minutes
+        memory.above_now[row] = memory.below_now[row] = 0.0
         open_places[rows.place[row]] += 1
         out.opened[step, row] = True
         out.spoilt[step, row] = True
+    memory.open_at[row] = index
     if not planned:  # a planned rise that fails to come is not a new level, however long it lasts
         memory.open[row] += 1
     side = 1 if memory.peak[row] > 0 else -1
@@ -152,6 +211,7 @@ def decide(
     if memory.calm[row] >= pace.recover or settled:
         if settled:  # it was reported; now it is the level
             _adopt(index, row, memory, scratch)
+            memory.open_at[row] = FAR_BACK  # the last minutes are of the new level
             out.spoilt[step, row] = False
         _restart_sums(row, memory)
         _end(row, rows, memory, open_places)
@@ -162,6 +222,8 @@ def decide(
 @inlined
 def miss(step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: Ints, out: Output) -> None:
     """Keep an open verdict for a while when nothing was measured, then end it."""
+    if rows.counted[row] > 0:
+        memory.run[row] = 0  # nothing is missing of a count but by a gap, and what ends before one is cut off
     if memory.code[row] != 0:
         memory.unseen[row] += 1
         memory.open[row] += 1

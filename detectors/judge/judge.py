@@ -140,7 +140,9 @@ class Judge:
         """Most steps that ``judge_steps`` accepts: their baselines must be known beforehand."""
         return max(1, self._day - self._pace.beside)
 
-    def judge(self, start: int, values: Floats, completeness: float = 1.0) -> Judgement:
+    def judge(
+        self, start: int, values: Floats, completeness: float = 1.0, *, partial: bool = False
+    ) -> Judgement:
         """Judge one step.
 
         Parameters
@@ -152,6 +154,8 @@ class Judge:
             finite are missing; negative counts and latencies count as zero.
         completeness : float
             Share of the data that had arrived, in (0, 1]: counts and amounts are extrapolated to the whole.
+        partial : bool
+            Whether the step follows a gap, and may have begun in it: values that are low are missing.
 
         Raises
         ------
@@ -166,7 +170,7 @@ class Judge:
         if completeness < 1:
             value[self._sums] /= max(completeness, 1e-3)
         begun = self._begin(start, value[None])
-        self._advance(begun, 1, stops=False)
+        self._advance(begun, 1, stops=False, partial=partial)
         growth = self._remember(begun)
         return self.judgement(begun, 0, growth)
 
@@ -274,7 +278,7 @@ class Judge:
         factor, slots = self._factor(start), self._slots_of(of_day)
         return BatchEvaluation(index, value, same, factor, slots, empty_output(value.shape), 0)
 
-    def _advance(self, begun: BatchEvaluation, steps: int, *, stops: bool) -> None:
+    def _advance(self, begun: BatchEvaluation, steps: int, *, stops: bool, partial: bool = False) -> None:
         """Judge the first ``steps`` of a batch, or up to the first in which a verdict opens."""
         beside, short = self._pace.beside, self._pace.short
         with np.errstate(all="ignore"):  # without the compiler, numpy would warn of infinities
@@ -288,7 +292,7 @@ class Judge:
                 begun.slots,
                 self._rows,
                 self._memory.arrays(),
-                self._pace._replace(aligned=not begun.same.holiday),
+                self._pace._replace(aligned=not begun.same.holiday, partial=partial),
                 self._open_places,
                 empty_scratch(beside, short, self.baseline.lags, len(self.series)),
                 begun.out,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.judge.calendar import SameTimes
-from detectors.judge.kernel.arrays import HALF_HOUR_SLOTS, KEPT_DAYS, VIEWS, Memory, Output
+from detectors.judge.kernel.arrays import FAR_BACK, HALF_HOUR_SLOTS, KEPT_DAYS, VIEWS, Memory, Output
 from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints
 from detectors.state.compress import compress, decompress
 from detectors.state.state import Arrays, Field, Older, RowState, StateError, pack, unpack
@@ -68,6 +68,8 @@ class MemoryState(RowState):
             "cusum_since": Field(-1, (2,), np.int32, later=True),
             "daily": Field(later=True),
             "daily_at": Field(-1, dtype=np.int32, later=True),
+            "open_at": Field(FAR_BACK, dtype=np.int32, later=True),
+            "anew": Field(dtype=np.int32, later=True),
         }
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})

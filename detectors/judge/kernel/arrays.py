@@ -20,6 +20,9 @@ KEPT_DAYS: Final = 3
 HALF_HOUR_SLOTS: Final = 3
 """Slots of the day before the present one in which a deviation of half an hour may have begun."""
 
+FAR_BACK: Final = -(1 << 30)
+"""A step before all others."""
+
 CODES: Final[tuple[Verdict | None, ...]] = (None, *Verdict)
 """The verdict of each code; 0 is none."""
 
@@ -104,6 +107,8 @@ class Memory(NamedTuple):
     cusum_since: Int32s  # (2, n) the step that began it
     daily: Floats  # the daily jump that began what lasts, on the scale; 0 without one
     daily_at: Int32s  # the newest step that showed it
+    open_at: Int32s  # the newest step with an open verdict, far back without one
+    anew: Int32s  # consecutive steps that show another onset while a verdict is open, negative for a fall
 
 
 class Output(NamedTuple):
@@ -142,6 +147,7 @@ class Scratch(NamedTuple):
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
     summed: Floats  # (n,) the deviation of sums over minutes, where they are reported; else NaN
     before: Floats  # (n,) the level before, where evidence over hours is reported; else NaN
+    alone: Floats  # (n,) the size of the step without sums
 
 
 def empty_output(shape: tuple[int, int]) -> Output:
@@ -157,7 +163,7 @@ def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:
     around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((4, lags))
     place, off = np.empty(n), np.empty(n)
     deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
-    basis, known, over_hours = np.empty(n, np.int8), np.zeros(n, np.int64), np.full((4, n), np.nan)
+    basis, known, others = np.empty(n, np.int8), np.zeros(n, np.int64), np.full((5, n), np.nan)
     return Scratch(
-        around, weeks[0], weeks[1], weeks[2], weeks[3], place, off, deviation, same, basis, known, *over_hours
+        around, weeks[0], weeks[1], weeks[2], weeks[3], place, off, deviation, same, basis, known, *others
     )

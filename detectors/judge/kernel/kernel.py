@@ -29,7 +29,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.decide import decide, miss
+from detectors.judge.decide import decide, miss, restart_minutes
 from detectors.judge.kernel.arrays import (
     DOWN,
     NOTHING,
@@ -97,7 +97,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     out.ended[step, row] = False
     out.size[step, row] = 0.0
     scratch.place[row] = np.nan
-    scratch.events[row] = scratch.summed[row] = scratch.before[row] = np.nan
+    scratch.events[row] = scratch.summed[row] = scratch.before[row] = scratch.alone[row] = np.nan
     value = values[step, row] / factor
     grain, offset = grain_and_offset(row, value, rows, memory)
     counted = grain > 0
@@ -110,6 +110,10 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
     unit = max(memory.unit[1, row], POISSON[1] * poisson)
     _interval(step, row, place, unit, offset, counted, factor, out)
+    if pace.partial:
+        restart_minutes(row, memory)
+        if value < usual:
+            value = np.nan
     if np.isnan(value):
         miss(step, row, rows, memory, pace, open_places, out)
         return
@@ -129,8 +133,6 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         part = size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
     lately = scratch.deviation[0, row]
     size = size_of_step(row, poisson, memory, scratch)
-    memory.rose_now[row] = max(memory.rose_now[row], lately)
-    memory.fell_now[row] = min(memory.fell_now[row], lately)
     if size > 0:
         size *= max(0.0, 1 - habit / abs(lately))
     size = min(size, part) / pace.threshold
@@ -139,6 +141,9 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     if scratch.deviation[0, row] < 0:
         size *= -falling(value / usual) if counted and usual > 0 else -1.0
     apart = abs(value - usual)
+    matters = max(rows.floor[row], rows.relative[row] * usual * factor)
+    if apart * factor >= matters and not (rows.rises[row] and size < 0):
+        scratch.alone[row] = size
     if counted:
         of = values[step, whole] / factor if whole >= 0 else np.nan
         many, more = size_of_sums(
@@ -274,6 +279,7 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
         # learn once all are judged, where no verdict is open at the place
         for row in range(n):
             if np.isnan(scratch.place[row]):
+                values[step, row] = np.nan
                 continue
             value, whole = values[step, row], rows.whole[row]
             memory.seen[row] += 1

@@ -89,6 +89,7 @@ class Pace(NamedTuple):
     level_of_hours: float  # gain of the level that it is measured against
     aligned: bool  # lags are weeks: their levels are learnt
     wide: bool  # the last steps are compared without the shape of the weeks
+    partial: bool  # of the step, only the end has come: what is low says nothing
 
 
 def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
@@ -123,4 +124,5 @@ def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
         level_of_hours=gain(HOURS_LEVEL_SECONDS, 1),
         aligned=True,
         wide=step >= WIDE,
+        partial=False,
     )

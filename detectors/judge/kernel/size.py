@@ -72,7 +72,8 @@ def deviate(
     memory.near[1, row] += pace.middle * (y - memory.near[1, row])
     deviation = scratch.deviation
     lately = y - expected.lately
-    deviation[0, row] = lately
+    memory.rose_now[row] = max(memory.rose_now[row], lately)
+    memory.fell_now[row] = min(memory.fell_now[row], lately)
     deviation[1, row] = _beyond(off, expected, chance)
     deviation[2, row] = memory.fast[0, row] - memory.level[row]
     deviation[3, row] = memory.fast[1, row] - memory.lasting[0, row]
@@ -81,6 +82,9 @@ def deviate(
     if not memory.code[row]:
         memory.above_now[row] = max(memory.above_now[row], lately)
         memory.below_now[row] = min(memory.below_now[row], lately)
+    if index - memory.open_at[row] <= pace.short and scratch.basis[row] >= YESTERDAY:
+        lately = off  # the last minutes are those of an incident
+    deviation[0, row] = lately
     held = memory.above.shape[0]  # divides the slots of a day, so that neighbouring slots never share a place
     at, before, after = slot % held, (slot - 1) % held, (slot + 1) % held
     if lately > 0:

@@ -181,7 +181,7 @@ class Detect:
         Until they begin, it is unknown whether anything is absent.
         """
         self._settled = None
-        self.steps.hand_over(sources)
+        self._measuring.hand_over(sources)
         self._absences.begin_anew()
         if self._recorder is not None:
             self._recorder.name_anew()  # the new sources have no record before their own
@@ -216,11 +216,12 @@ class Detect:
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
         measured = values.copy()
         self._absences.mask(values, nothing=step.records == 0)
-        judgement = self._judge.judge(step.start, values, completeness)
+        judgement = self._judge.judge(step.start, values, completeness, partial=step.partial)
         # a step without any record is evidence about the pipeline, even if it may be chance
         nothing = step.records == 0
         self._early.learn(step)
-        self._absences.feed(judgement, measured, known=not nothing and completeness >= 1, nothing=nothing)
+        known = not nothing and completeness >= 1 and not step.partial
+        self._absences.feed(judgement, measured, known=known, nothing=nothing)
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)
@@ -296,7 +297,7 @@ class Detect:
     def _is_plain(self, step: MeasuredStep) -> bool:
         """Return whether nothing is known of a step but its values, and these are all there."""
         return (
-            not (step.fresh or step.late or step.between or step.limits)
+            not (step.fresh or step.late or step.between or step.partial or step.limits)
             and step.completeness == 1
             and (step.records > 0 or not self._absences.hole(step.start))
             and (self._capacity, self._capacity.era(step.start)) == self._limited

@@ -56,6 +56,7 @@ class _Meta(msgspec.Struct, array_like=True):
     pulse: float
     empty: int = 0
     levels: list[LevelState] = []
+    gap: bool = False
 
 
 class Measuring:
@@ -83,6 +84,7 @@ class Measuring:
         self._parts = {measure: PartTimes(measure, settings.time.step) for measure in MIXED}
         self._pulse = 0.0  # records in a usual step
         self._empty = 0  # steps without a record, up to now
+        self._gap = False  # whether these are a gap, or were at first
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -102,6 +104,11 @@ class Measuring:
     def series(self) -> int:
         """The number of series."""
         return len(self._of_scopes) + len(self._of_edges)
+
+    def hand_over(self, sources: Sequence[str]) -> None:
+        """Go on with the blocks of other sources, which may begin within a step."""
+        self.steps.hand_over(sources)
+        self._gap = True
 
     def feed(self, blocks: Iterable[Block]) -> Iterator[MeasuredStep]:
         """Merge blocks; yield every step that they complete."""
@@ -180,6 +187,7 @@ class Measuring:
                     tags=step.tags,
                     late=() if at else late,
                     between=step.between,
+                    partial=self._is_partial(step),
                     limits=self._levels.restate(stated[at]),
                     hourly=(step, p95[first + at, _LATENCY]),
                     changes=in_order(
@@ -252,7 +260,15 @@ class Measuring:
         pulse = self._pulse  # decays in a gap, too: no quiet night is a gap for ever
         self._pulse += PULSE_MEMORY * (step.records - pulse)
         self._empty = 0 if step.records else self._empty + 1
-        return 0.0 if pulse * self._empty >= CERTAIN_RECORDS else step.completeness
+        if pulse * self._empty < CERTAIN_RECORDS:
+            return step.completeness
+        self._gap = True
+        return 0.0
+
+    def _is_partial(self, step: Step) -> bool:
+        """Return whether a gap before a step may have ended within it."""
+        was, self._gap = self._gap, self._gap and not step.records
+        return was and step.records > 0
 
     def _new(self, step: Step) -> list[Fresh]:
         """Return the new series of this step, in an order independent of the order of sources."""
@@ -319,7 +335,7 @@ class Measuring:
     def settled(self) -> dict[str, bytes]:
         """Return the parts of a snapshot that change only when a step closes."""
         levels = self._levels.state(self._added_before)
-        meta = _Meta(self._added, self._pulse, self._empty, levels)
+        meta = _Meta(self._added, self._pulse, self._empty, levels, self._gap)
         parts = {"detect": pack("detect", self.VERSION, meta, {})}
         for window in self._latency:
             parts |= window.snapshot()
@@ -340,7 +356,7 @@ class Measuring:
             begin = state.after
         fresh += self._fresh(meta.added[begin:])
         self._add(fresh)
-        self._pulse, self._empty = meta.pulse, meta.empty
+        self._pulse, self._empty, self._gap = meta.pulse, meta.empty, meta.gap
         for window in self._latency:
             window.restore(parts)
         for times in self._parts.values():

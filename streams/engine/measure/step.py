@@ -102,6 +102,7 @@ class MeasuredStep:
     tags: Mapping[tuple[int, str, str], float]  # row, key, text -> how often
     late: Sequence[LateStep] = ()
     between: bool = False  # after a history and before the live sources begin: nothing is known of it
+    partial: bool = False  # the first one with records after a gap, which may have ended within it
     limits: Sequence[LevelLimit] = ()  # of levels: in force from this step on
     hourly: tuple[Step, Floats] | None = (
         None  # the step and its (scopes,) p95; None when no digest needs them

@@ -1,0 +1,56 @@
+"""What follows a gap: its first minute may have begun within it, and hides nothing that comes later."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pytest
+
+from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
+from streams.engine.rollup.blocks.block import Block
+from tests.streams.engine.detect.test_detect import DAY, calls, found, minute
+
+GONE = DAY + 2 * 60  # an absence needs a day
+GAP, LATER = 35, 11  # minutes
+BACK = GONE + GAP
+RATE = 600.0
+
+
+def blocks(part: float) -> Iterator[Block]:
+    """Yield usual traffic that ends within a minute and comes back in ``part`` of one; then a hammer."""
+    draw = np.random.default_rng(3)
+    for number in range(BACK + LATER + 20):
+        here = 0.5 if number == GONE - 1 else part if number == BACK else 1.0
+        times = 14.0 if number >= BACK + LATER else 1.0
+        if GONE <= number < BACK:
+            yield Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
+            continue
+        requests, writes = (float(draw.poisson(RATE * here * more)) for more in (1.0, times))
+        yield minute(number, {Measure.REQUESTS: requests}, calls(0, writes, writes))
+
+
+@cache
+def findings(part: float) -> list[Finding]:
+    return found(blocks(part))
+
+
+back = pytest.mark.parametrize("part", [1.0, 4 / 60], ids=["second 0", "second 56"])
+
+
+@back
+def test_the_minute_in_which_traffic_comes_back_is_no_drop(part: float) -> None:
+    assert [finding for finding in findings(part) if finding.verdict is Verdict.DROP] == []
+
+
+@back
+def test_what_begins_some_minutes_later_is_found_in_its_minute(part: float) -> None:
+    hammered = [finding for finding in findings(part) if finding.verdict is Verdict.SPIKE]
+    assert {finding.measure for finding in hammered} == {Measure.REQUESTS, Measure.WCU}
+    assert {finding.seen for finding in hammered if finding.state == "open"} == {(BACK + LATER + 1) * 60}
+
+
+@back
+def test_an_absence_has_ended_after_two_minutes_of_full_traffic(part: float) -> None:
+    [end] = [item for item in findings(part) if item.verdict is Verdict.ABSENCE and item.state == "end"]
+    assert end.seen <= (BACK + (part < 1) + 2) * 60
