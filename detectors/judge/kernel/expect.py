@@ -27,6 +27,7 @@ class Expected(NamedTuple):
     high: float  # the largest around the same time
     low: float
     lately: float  # median of the last minutes
+    least: float  # the smallest around the same time in all weeks, NaN where fewer than two days are known
 
 
 @inlined
@@ -119,6 +120,17 @@ def _keep_like(y: float, row: int, used: int, scratch: Scratch) -> int:
 
 
 @inlined
+def _least_of(lows: Floats, used: int, yesterday: float) -> float:
+    """Return the smallest value around the same time in all weeks, NaN if fewer than two days are known."""
+    least = float(lows[0])
+    if used < SEVERAL:
+        return np.nan if np.isnan(yesterday) else min(least, yesterday)
+    for week in range(1, used):
+        least = min(least, lows[week])
+    return least
+
+
+@inlined
 def expect(
     past: Float32s,
     often: Bools,
@@ -134,7 +146,7 @@ def expect(
     """Return the expectation, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
     means = scratch.means
-    used = 0
+    used, least, yesterday = 0, np.nan, np.nan
     for lag in range(past.shape[1]):
         scratch.lags[lag, row] = np.nan
         count = _values_around(past, at, lag, row, pace.beside, counted, around)
@@ -148,13 +160,17 @@ def expect(
         weeks[to] = middle + moved
         highs[to] = to_scale(around[count - 1], offset, counted) + moved
         lows[to] = to_scale(around[0], offset, counted) + moved
-        if lag > 0:
+        if lag == 0:
+            yesterday = lows[0]
+        else:
             means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
-    if used > 1 and not pace.wide and _is_often(often, at, row, pace.beside):
+    may_come = used > 1 and not pace.wide and _is_often(often, at, row, pace.beside)
+    if may_come:
         used = _keep_like(y - memory.level[row], row, used, scratch)
     scratch.known[row] = used
     if used > 0:
+        least = _least_of(lows, used, yesterday)
         shape, high, low = median(weeks, used), median(highs, used), median(lows, used)
         scratch.by_weeks[row] = median(means, used)
         scratch.basis[row] = WEEKS
@@ -170,4 +186,4 @@ def expect(
         freed = _median_of(memory.residual, row, around)
         if not np.isnan(freed):
             lately = shape + freed
-    return Expected(shape, high, low, lately)
+    return Expected(shape, high, low, lately, np.nan if may_come else least)

@@ -41,6 +41,7 @@ from detectors.judge.kernel.arrays import (
     Rows,
     Scratch,
 )
+from detectors.judge.kernel.awaited import expects_jump, size_of_awaited
 from detectors.judge.kernel.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.kernel.expect import Expected, expect
 from detectors.judge.kernel.learn import close_slot, learn, learn_units
@@ -110,6 +111,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
     unit = max(memory.unit[1, row], POISSON[1] * poisson)
     _interval(step, row, place, unit, offset, counted, factor, out)
+    jumps = expects_jump(row, expected.shape, offset, counted, memory, pace, scratch)
     if pace.partial:
         restart_minutes(row, memory)
         if value < usual:
@@ -126,7 +128,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         memory.near[0, row] = y
         memory.near[1, row] = y
     if scratch.basis[row] == NOTHING:
-        expected = Expected(y, y, y, y)
+        expected = Expected(y, y, y, y, np.nan)
     habit = deviate(index, slot, row, y, poisson, expected, memory, pace, scratch)
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
@@ -157,6 +159,11 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         if abs(many) > abs(size):
             size, apart = many, more
             scratch.summed[row] = by
+        if factor == 1.0:
+            awaited = size_of_awaited(row, value, grain, offset, expected, jumps, rows, memory, pace)
+            if awaited < -abs(size):
+                size, apart = awaited, abs(value - usual)
+                scratch.summed[row] = np.nan
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     size = 0.0 if falls or small else size
@@ -291,7 +298,7 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
             if not frozen or out.opened[step, row]:
                 # onsets too: rare ones hardly count, and some series consist of them
                 learn_units(row, rows, memory, pace, scratch)
-            if not frozen:
+            if not frozen and memory.awaited[row] == 0:
                 of = values[step, whole] if whole >= 0 else np.nan
                 learn(row, value, of, rows, memory, pace, scratch)
                 learn_over_hours(row, memory, pace, scratch)

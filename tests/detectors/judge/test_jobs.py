@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from detectors.judge.kernel.arrays import CODES
+from detectors.model.finding import Verdict
 from tests.detectors.judge.judged_counts import DAY, WEEK, a_judge, openings
 
 WEEKS, ROWS = 6, 4
@@ -68,6 +70,21 @@ def test_a_weekly_job_that_once_does_not_come_after_it_was_reported_twice_is_no_
     values, planned = with_jobs(60, 5, 30, WEEK, FIRST, without=2)
     found, _ = reported(values, planned, 30)
     assert not found[2:].any()
+
+
+@pytest.mark.parametrize(("level", "times", "minutes"), [(3, 20, 30), (0.1, 300, 20)])
+def test_a_nightly_job_that_once_does_not_come_is_a_drop_and_no_rise_follows_it(
+    level: float, times: float, minutes: int
+) -> None:
+    values, planned = with_jobs(level, times, minutes, DAY, DAY // 8, without=24)
+    opened = [
+        (step - planned[24], row, CODES[code])
+        for step, row, code in openings(a_judge(ROWS), values)
+        if 0 <= step - planned[24] < DAY
+    ]
+    assert sorted(row for _, row, _ in opened) == [*range(ROWS)]
+    assert {verdict for _, _, verdict in opened} == {Verdict.DROP}
+    assert max(step for step, _, _ in opened) < 10
 
 
 def test_more_than_the_job_at_its_time_is_reported_all_the_same() -> None:
