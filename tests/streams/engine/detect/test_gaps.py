@@ -8,8 +8,9 @@ import pytest
 
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
+from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
-from tests.streams.engine.detect.test_detect import DAY, calls, found, minute
+from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, found, minute
 
 GONE = DAY + 2 * 60  # an absence needs a day
 GAP, LATER = 35, 11  # minutes
@@ -54,3 +55,16 @@ def test_what_begins_some_minutes_later_is_found_in_its_minute(part: float) -> N
 def test_an_absence_has_ended_after_two_minutes_of_full_traffic(part: float) -> None:
     [end] = [item for item in findings(part) if item.verdict is Verdict.ABSENCE and item.state == "end"]
     assert end.seen <= (BACK + (part < 1) + 2) * 60
+
+
+def test_the_minute_in_which_live_records_follow_a_history_is_no_drop() -> None:
+    draw, detect, findings = np.random.default_rng(3), Detect(0, ["one/0"], SETTINGS), list[Finding]()
+    for number in range(GONE + 20):
+        if number == GONE:
+            detect.hand_over(["two/0"])
+        part = 0.1 if GONE - 1 <= number <= GONE else 1.0  # the history ends within a minute
+        requests = float(draw.poisson(RATE * part))
+        sent = minute(number, {Measure.REQUESTS: requests}, calls(0, requests, requests))
+        sent.source = "two/0" if number >= GONE else "one/0"
+        findings += [finding for judged in detect.feed([sent]) for finding in judged.findings]
+    assert [finding for finding in findings if finding.verdict is Verdict.DROP] == []
