@@ -36,6 +36,9 @@ ONSET_STEPS: Final = 5
 AGAIN: Final = 2.0
 """Times the deviation at onset from which on an open verdict hides another one."""
 
+STRONG: Final = 2.0
+"""Size of a step that ends an open verdict alone: what rebounds after an incident is smaller."""
+
 UNSEEN: Final = 3
 """A verdict ends when nothing was measured for this many times its calm steps."""
 
@@ -127,11 +130,11 @@ def _begins_anew(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scra
     side = 1 if alone > 0 else -1
     peak = memory.peak[row]
     larger = memory.open[row] >= ONSET_STEPS and scratch.off[row] * side >= AGAIN * abs(peak)
-    if not (abs(alone) >= 1 and (peak * side < 0 or (larger and rows.counted[row] > 0))):
+    if not (abs(alone) >= pace.extraordinary and (peak * side < 0 or (larger and rows.counted[row] > 0))):
         memory.anew[row] = 0
         return False
     memory.anew[row] = memory.anew[row] + side if memory.anew[row] * side > 0 else side
-    return bool(abs(memory.anew[row]) >= pace.persist or _is_sure(alone, row, rows, pace))
+    return abs(memory.anew[row]) >= pace.persist or (abs(alone) >= STRONG and _may_be_short(alone, row, rows))
 
 
 @part
@@ -146,13 +149,13 @@ def _begin_anew(row: int, rows: Rows, memory: Memory, open_places: Ints, scratch
 
 
 @inlined
-def _is_sure(size: float, row: int, rows: Rows, pace: Pace) -> bool:
-    """Return whether a step opens a verdict alone; a single minute without calls is not a drop."""
-    return abs(size) >= pace.extraordinary and (size > 0 or rows.counted[row] == 0)
+def _may_be_short(size: float, row: int, rows: Rows) -> bool:
+    """Return whether one step may open a verdict; a single minute without calls is not a drop."""
+    return bool(size > 0 or rows.counted[row] == 0)
 
 
 @inlined
-def decide(  # noqa: C901  # the life of a verdict, in order
+def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
     index: int,
     step: int,
     row: int,
@@ -181,7 +184,8 @@ def decide(  # noqa: C901  # the life of a verdict, in order
     if memory.code[row] == 0:
         if abs(size) >= 1 and _is_return(index, row, side, memory, pace, scratch):
             size = out.size[step, row] = 0.0
-        opens = abs(size) >= 1 and (memory.run[row] >= pace.persist or _is_sure(size, row, rows, pace))
+        at_once = abs(size) >= pace.extraordinary and _may_be_short(size, row, rows)
+        opens = abs(size) >= 1 and (memory.run[row] >= pace.persist or at_once)
         if not (opens and rows.judged[row] and index - memory.first[row] >= pace.young):
             out.code[step, row] = 0
             return

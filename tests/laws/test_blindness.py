@@ -80,11 +80,11 @@ PASTS: Final = st.lists(
         st.integers(1, 45),
         st.sampled_from((0.05, 0.5, 1.0)),
     ),
-    max_size=6,
+    max_size=4,  # what lasts for three hours is the usual level
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(past=PASTS, seed=st.integers(0, 2**16))
 @example(past=[(GAP, 35, 1.0), (1.0, 11, 0.05)], seed=1)
 @example(past=[(0.0, 30, 1.0)], seed=1)
@@ -98,7 +98,7 @@ def test_ten_times_the_usual_is_found_in_its_minute_whatever_came_before(past: P
     assert (known | (found == SPIKE)).all()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(past=PASTS, seed=st.integers(0, 2**16))
 @example(past=[(30.0, 60, 1.0)], seed=1)
 @example(past=[(GAP, 35, 1.0), (30.0, 30, 0.05)], seed=1)

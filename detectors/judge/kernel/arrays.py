@@ -150,7 +150,7 @@ class Scratch(NamedTuple):
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
     summed: Floats  # (n,) the deviation of sums over minutes, where they are reported; else NaN
     before: Floats  # (n,) the level before, where evidence over hours is reported; else NaN
-    alone: Floats  # (n,) the size of the step without sums
+    alone: Floats  # (n,) the size of the step by itself, where a verdict is open; else NaN
 
 
 def empty_output(shape: tuple[int, int]) -> Output:

@@ -134,18 +134,20 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     if whole >= 0:
         part = size_as_part(row, values[step, whole], y, grain, offset, memory, pace)
     lately = scratch.deviation[0, row]
-    size = size_of_step(row, poisson, memory, scratch)
+    size = size_of_step(row, lately, poisson, memory, scratch)
     if size > 0:
         size *= max(0.0, 1 - habit / abs(lately))
     size = min(size, part) / pace.threshold
     least = POISSON[0] * poisson
-    size = without_daily(size, lately, slot, row, least, memory, pace)
-    if scratch.deviation[0, row] < 0:
-        size *= -falling(value / usual) if counted and usual > 0 else -1.0
+    size = _signed(without_daily(size, lately, slot, row, least, memory, pace), lately, value, usual, counted)
     apart = abs(value - usual)
-    matters = max(rows.floor[row], rows.relative[row] * usual * factor)
-    if apart * factor >= matters and not (rows.rises[row] and size < 0):
-        scratch.alone[row] = size
+    if memory.code[row] != 0:  # its last minutes are those of an incident: the weeks alone know better
+        off = scratch.off[row]
+        alone = min(size_of_step(row, off, poisson, memory, scratch), part) / pace.threshold
+        alone = without_daily(alone, off, slot, row, least, memory, pace)
+        matters = max(rows.floor[row], rows.relative[row] * usual * factor)
+        if apart * factor >= matters and (off > 0 or not rows.rises[row]):
+            scratch.alone[row] = _signed(alone, off, value, usual, counted)
     if counted:
         of = values[step, whole] / factor if whole >= 0 else np.nan
         many, more = size_of_sums(
@@ -176,6 +178,14 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
     if out.opened[step, row] and not np.isnan(scratch.before[row]):  # the level had followed
         _interval(step, row, expected.shape + scratch.before[row], unit, offset, counted, factor, out)
+
+
+@inlined
+def _signed(size: float, by: float, value: float, usual: float, counted: bool) -> float:
+    """Return the size of a step with its sign; that of a fall as its deviance."""
+    if by >= 0:
+        return size
+    return size * (-falling(value / usual) if counted and usual > 0 else -1.0)
 
 
 @part

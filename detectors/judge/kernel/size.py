@@ -82,7 +82,8 @@ def deviate(
     if not memory.code[row]:
         memory.above_now[row] = max(memory.above_now[row], lately)
         memory.below_now[row] = min(memory.below_now[row], lately)
-    if index - memory.open_at[row] <= pace.short and scratch.basis[row] >= YESTERDAY:
+    after = memory.code[row] == 0 and index - memory.open_at[row] <= pace.short
+    if after and scratch.basis[row] >= YESTERDAY:
         lately = off  # the last minutes are those of an incident
     deviation[0, row] = lately
     held = memory.above.shape[0]  # divides the slots of a day, so that neighbouring slots never share a place
@@ -152,9 +153,9 @@ def without_daily(
 
 
 @inlined
-def size_of_step(row: int, poisson: float, memory: Memory, scratch: Scratch) -> float:
+def size_of_step(row: int, by_minutes: float, poisson: float, memory: Memory, scratch: Scratch) -> float:
     """Return the unsigned size on which the last weeks and the last minutes agree, in units."""
-    by_minutes, by_weeks = scratch.deviation[0, row], scratch.deviation[1, row]
+    by_weeks = scratch.deviation[1, row]
     if by_minutes * by_weeks <= 0:
         return 0.0
     size = min(

@@ -213,7 +213,9 @@ class Findings:
         known = self._open[row] = _Open(name, verdict, start, moment.seen)
         known.rises, known.opened = verdict is Verdict.SPIKE, judgement.start
         if not is_absence:
-            known.began = self._deviations.onset(row, start, moment.seen, rises=known.rises)
+            onset = self._deviations.onset(row, start, moment.seen, rises=known.rises)
+            before = (item.end or 0 for at, item in self._ended if at == row)  # another deviation's minutes
+            known.began = min(start, max((onset, *before)))
         return known
 
     def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:

@@ -39,6 +39,9 @@ PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of record
 CERTAIN_RECORDS = 20.0
 """Steps without records in which this many are usual are a gap: the chance is e^-20, e^-10 in pairs."""
 
+LONG_GAP: Final = 5
+"""Steps of a gap after which the next one begins anew: what is left in an outage has shorter ones."""
+
 BESIDE: Final = (0.5, 0.99)
 """Quantiles of a latency that are kept beside its p95."""
 
@@ -84,7 +87,7 @@ class Measuring:
         self._parts = {measure: PartTimes(measure, settings.time.step) for measure in MIXED}
         self._pulse = 0.0  # records in a usual step
         self._empty = 0  # steps without a record, up to now
-        self._gap = False  # whether these are a gap, or were at first
+        self._gap = False  # whether these are a long gap, or were at first
         self._forget_rows()
 
     def _forget_rows(self) -> None:
@@ -262,7 +265,7 @@ class Measuring:
         self._empty = 0 if step.records else self._empty + 1
         if pulse * self._empty < CERTAIN_RECORDS:
             return step.completeness
-        self._gap = True
+        self._gap |= self._empty >= LONG_GAP
         return 0.0
 
     def _is_partial(self, step: Step) -> bool:
