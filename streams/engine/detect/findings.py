@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.judge.evidence import CORRECTED_SECONDS, Extent, corrected
+from detectors.judge.evidence import CORRECTED_SECONDS, REACH_SECONDS, Extent, corrected
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import CODES
@@ -213,9 +213,10 @@ class Findings:
         known = self._open[row] = _Open(name, verdict, start, moment.seen)
         known.rises, known.opened = verdict is Verdict.SPIKE, judgement.start
         if not is_absence:
-            onset = self._deviations.onset(row, start, moment.seen, rises=known.rises)
-            before = (item.end or 0 for at, item in self._ended if at == row)  # another deviation's minutes
-            known.began = min(start, max((onset, *before)))
+            known.began = start
+            # what came shortly before is another deviation, if there was one
+            if not any(at == row and start - (item.end or 0) < REACH_SECONDS for at, item in self._ended):
+                known.began = self._deviations.onset(row, start, moment.seen, rises=known.rises)
         return known
 
     def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
