@@ -1,7 +1,7 @@
 """Pages about incidents of known cause: backends, replayed at the shipped defaults.
 
-python benchmarks/incidents.py [shop b2b game partner growing] [--quiet | --troubled] [--live] [--rate X]
-                               [--keep DIR]
+python benchmarks/incidents.py [shop b2b game partner growing | news depot clearing sprout meters]
+                               [--quiet | --troubled] [--live] [--rate X] [--keep DIR]
 
 Every backend is drawn twice (``benchmarks/backends``, a generator of its own that shares nothing with
 ``uneri simulate``): once as it is on quiet days, where every page is a false one, and once with incidents
@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from backends import b2b, game, growing, partner, shop
+from backends import b2b, clearing, depot, game, growing, meters, news, partner, shop, sprout
 from backends.backend import DAY, HOUR, START, Backend
 from backends.faults import Incident
 from backends.live import lived
@@ -34,8 +34,10 @@ from backends.ndjson import write
 from backends.requests import draw_log
 
 BACKENDS: dict[str, ModuleType] = {
-    generator.__name__.split(".")[-1]: generator for generator in (shop, b2b, game, partner, growing)
+    generator.__name__.split(".")[-1]: generator
+    for generator in (shop, b2b, game, partner, growing, news, depot, clearing, sprout, meters)
 }
+"""The last five prove what the others promise: no constant is chosen on them."""
 AFTER = HOUR / 2  # a page that leaves so long after the end still is about it
 WAKE = HOUR  # pages of its aftermath are counted as its own, not as false ones
 LATEST = 8 * HOUR  # of an incident that goes on for days

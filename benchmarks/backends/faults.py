@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from backends.arrivals import Arrivals, Names, joined
-from backends.backend import DAY, Floats
+from backends.backend import DAY, Floats, Path
 
 from detectors.model.array_types import Bools
 
@@ -20,6 +20,11 @@ class Where:
     table: str = ""  # only for what is done to table calls
     client: str = ""  # name and version, as in ``ios 3.2.0``
     tenant: int = -1
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """Return what of an account is struck: all of it, if nothing is true."""
+        return self.function, self.route, self.service, self.table, self.client, self.tenant >= 0
 
     def rows(self, events: Arrivals, names: Names) -> Bools:
         """Return which requests these are."""
@@ -89,6 +94,19 @@ class Incident:
     small: bool = False  # so small or short that a miss is no shame
     extra: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def cause(self) -> str:
+        """``demand`` if everything is called more, ``defect`` if a part or a call is; else empty."""
+        loads = [fault for fault in self.faults if fault.effect in LOADS and not fault.grow]
+        if not loads or any(fault.effect == "fewer" for fault in self.faults):
+            return ""
+        shared = all(fault.effect == "more" and not any(fault.where.parts) for fault in loads)
+        return "demand" if shared else "defect"
+
+
+LOADS = ("more", "calls", "dear")
+"""Effects by which something is used more."""
+
 
 Struck = tuple[str, Where, float, dict[str, object]]
 """Effect, where, size, and what else a ``Fault`` has."""
@@ -99,6 +117,15 @@ def incident(kind: str, start: float, minutes: float, faults: list[Struck], **mo
     end = start + 60 * minutes
     made = tuple(Fault(effect, where, start, end, size, **more) for effect, where, size, more in faults)  # type: ignore[arg-type]
     return Incident(kind, start, end, made, **more)  # type: ignore[arg-type]
+
+
+def scopes_of(*paths: Path) -> tuple[tuple[str, str], ...]:
+    """Return (kind, name) of all that these paths touch: what a page about them may be about."""
+    named: list[tuple[str, str]] = []
+    for path in paths:
+        named += [("account", path.account), ("service", path.service), ("function", path.function)]
+        named += [("route", path.route)] * bool(path.route) + [("table", call.table) for call in path.calls]
+    return tuple(dict.fromkeys(named))
 
 
 def struck_traffic(

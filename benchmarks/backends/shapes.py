@@ -42,6 +42,19 @@ def office(shift: float = 0.0, night: float = 0.0, weekend: float = 0.0) -> Shap
     return shape
 
 
+def by_hour(hours: tuple[float, ...], days: tuple[float, ...] = (1.0,) * 7, shift: float = 0.0) -> Shape:
+    """Traffic by the 24 hours of a day, as it changes from one to the next, times a factor by weekday."""
+    mean = sum(hours) / len(hours) * sum(days) / len(days)
+
+    def shape(seconds: Floats) -> Floats:
+        at = seconds / HOUR + shift
+        level = np.interp(at % 24, np.arange(len(hours) + 1), (*hours, hours[0]))
+        found: Floats = level * np.array(days)[(at // 24).astype(int) % 7] / mean
+        return found
+
+    return shape
+
+
 def flat(seconds: Floats) -> Floats:
     """Machines do not sleep."""
     return np.ones_like(seconds)
