@@ -190,11 +190,8 @@ def failures(failed: Course, requests: Course, step: int, *, ended: bool) -> Fai
     )
 
 
-def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
-    """Return the mean of a deviation, None if its steps show it themselves.
-
-    Where few calls show a deviation only in the sum of many minutes, most of them lie within the interval:
-    the newest minute may be at the expected value, or on the other side of it.
+def means(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
+    """Return the mean of a deviation so far; None of a single step.
 
     The course (``step`` in seconds) runs from the beginning of the deviation up to now. ``reported`` is the
     place of the step at which it was reported; negative if that was before the course.
@@ -203,12 +200,21 @@ def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedU
     known = ~(np.isnan(observed) | np.isnan(expected))
     if np.count_nonzero(known) < 2:  # noqa: PLR2004  one step adds nothing up
         return None
-    by = np.where(known, observed - expected if rises else expected - observed, 0.0)
-    beyond = observed > course.upper if rises else observed < course.lower
-    if by.sum() <= 0 or by[beyond].sum() >= MINUTES_SHOW * by.sum():
-        return None
     mean, usual = float(observed[known].mean()), float(expected[known].mean())
     return AddedUp(observed=mean, expected=usual, seconds=len(observed) * step)
+
+
+def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
+    """Return the ``means`` of a deviation, None if its steps show it themselves.
+
+    Where few calls show a deviation only in the sum of many minutes, most of them lie within the interval:
+    the newest minute may be at the expected value, or on the other side of it.
+    """
+    found = means(course, reported, step, rises=rises)
+    observed, expected = course.observed, _as_before(course.expected, reported, rises=rises)
+    by = np.nan_to_num(observed - expected if rises else expected - observed)
+    beyond = observed > course.upper if rises else observed < course.lower
+    return None if by.sum() <= 0 or by[beyond].sum() >= MINUTES_SHOW * by.sum() else found
 
 
 def _as_before(expected: Floats, reported: int, *, rises: bool) -> Floats:

@@ -132,6 +132,30 @@ class AddedUp(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
 
 
+class RiseCause(StrEnum):
+    """Why more is used."""
+
+    DEMAND = "demand"  # all sources call more, as they share the traffic
+    DEFECT = "defect"  # a few carry it, or calls use more
+
+
+class Concentration(msgspec.Struct, frozen=True, kw_only=True):
+    """How the sources of a rise share it."""
+
+    cause: RiseCause
+    share: float  # of demand, what is spread as usual; of a defect, what its carriers have or calls use more
+    kind: str = ""  # of the carriers; of demand, of the sources that tell
+    carriers: int = 0  # the fewest that carry most of it
+    per_call: bool = False  # calls use more
+
+
+class AccountTraffic(NamedTuple):
+    """Requests of an account a second."""
+
+    observed: float
+    expected: float
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One verdict about one series over one interval.
 
@@ -186,6 +210,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
     early: bool = False  # found before its step was judged, which confirms it or takes it back
     added_up: AddedUp | None = None  # of counts: where ``observed``, a minute's, does not show the deviation
+    concentration: Concentration | None = None  # of a rise of counts and amounts; None if sources do not tell
+    means: AddedUp | None = None  # of counts, since it began, also where its minutes show it
+    account: AccountTraffic | None = None  # meanwhile, half an hour at most; None if unknown
 
     @property
     def about(self) -> ScopeOrEdge:

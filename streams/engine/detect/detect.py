@@ -1,6 +1,7 @@
 """Judges all series of a shard, one closed step after another."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -14,9 +15,9 @@ from detectors.judge.calendar import Calendar
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import Output
 from detectors.model.array_types import Floats
-from detectors.model.finding import Finding
+from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure, Series
-from detectors.model.scope import Edge, Scope, ScopeOrEdge
+from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.absences import Absences
@@ -27,7 +28,7 @@ from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
 from streams.engine.detect.explainer import AffectedScopes, Explainer
 from streams.engine.detect.fatal_findings import FatalFindings
 from streams.engine.detect.findings import UPDATE_EVERY, Findings
-from streams.engine.detect.gather import JudgedStep
+from streams.engine.detect.gather import AccountRequests, JudgedStep
 from streams.engine.detect.limit_findings import LimitFindings, can_be_limited
 from streams.engine.detect.open_findings import OpenFindings
 from streams.engine.detect.step_recorder import StepRecorder
@@ -105,6 +106,7 @@ class Detect:
         self._loads = HourlyLoads(self._capacity, step)
         self._use = HourlyUse(step)
         self._totals = CostTotals(step)
+        self._account_rows: dict[str, int] = {}  # of their requests, by account
         self._maturity = HourlyMaturity(settings.judge.young)
         self.open_findings = OpenFindings()
         self._early = EarlyDetection(
@@ -248,9 +250,11 @@ class Detect:
         if self._recorder:
             ages = self._judge.ages()
             self._recorder.feed(step, step.values, judgement, self._findings.reported(judgement), ages)
-        return self._judged_step(step, findings)
+        return self._judged_step(step, findings, self._accounts(judgement.observed, judgement.expected))
 
-    def _judged_step(self, step: MeasuredStep, findings: list[Finding]) -> JudgedStep:
+    def _judged_step(
+        self, step: MeasuredStep, findings: list[Finding], accounts: AccountRequests
+    ) -> JudgedStep:
         """Return a judged step, with the totals of the hour that it ends."""
         if self._on_step:
             self._on_step(step.start)
@@ -263,6 +267,7 @@ class Detect:
             completeness=step.completeness,
             changes=list(step.changes),
             illustrations=illustrated(self.open_findings.open.values(), step.examples),
+            accounts=accounts,
         )
         if step.hourly is None:
             return judged
@@ -274,6 +279,15 @@ class Detect:
         if ends_hour(step.start, self._settings.time.step):
             maturity = self._maturity.feed(end, self._judge.ages(end))
         return msgspec.structs.replace(judged, loads=loads, uses=uses, maturity=maturity)
+
+    def _accounts(self, observed: Floats, expected: Floats) -> AccountRequests:
+        """Return the requests a second of the accounts of this shard in one step, of (n,) of all series."""
+        step = self._settings.time.step
+        known = {
+            name: AccountTraffic(float(observed[row]) / step, float(expected[row]) / step)
+            for name, row in self._account_rows.items()
+        }
+        return {name: of for name, of in known.items() if not math.isnan(of.observed + of.expected)}
 
     def _quiet(self, steps: Sequence[MeasuredStep], first: int) -> int:
         """Return how many steps from ``first`` on may be judged together, one if it must be judged alone.
@@ -340,7 +354,8 @@ class Detect:
                 judgement = self._judge.judgement(attempt, at)
                 ages = self._judge.ages(judgement.start + width)
                 self._recorder.feed(step, step.values, judgement, judgement.verdict, ages)
-            judged.append(self._judged_step(step, []))
+            accounts = self._accounts(attempt.values[at], attempt.out.expected[at])
+            judged.append(self._judged_step(step, [], accounts))
         if not ends_quiet:
             step = steps[quiet]
             spoilt = self._explainer.leading_to(self._findings.struck(last))
@@ -420,6 +435,11 @@ class Detect:
             if series.measure.level
         }
         self._levels |= levels
+        self._account_rows |= {
+            series.about.account: row
+            for row, series in enumerate(of_scopes, first)
+            if series.about.kind == ACCOUNT and series.measure is Measure.REQUESTS
+        }
         if self._recorder:
             self._recorder.add(of_scopes, of_edges)
         self._edges.grow(len(of_edges))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, onset
+from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, means, onset
 from detectors.judge.judge import Judge
 from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import LATENCIES
@@ -52,14 +52,17 @@ class DeviationExtent:
         first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
 
-    def added_up(self, row: int, start: int, until: int, *, reported: int, rises: bool) -> AddedUp | None:
-        """Return the sum of a deviation, if its steps do not show it themselves.
+    def means(
+        self, span: tuple[int, int], row: int, *, reported: int, rises: bool, hidden: bool
+    ) -> AddedUp | None:
+        """Return the means of a deviation; if ``hidden``, only where its steps do not show it themselves.
 
         Times are in epoch seconds; ``reported`` is the start of the step at which it was reported.
         """
+        start, until = span
         course = self._judge.evidence.course(row, start, until)
         at = len(course.observed) - (until - reported) // self._step
-        return added_up(course, at, self._step, rises=rises)
+        return (added_up if hidden else means)(course, at, self._step, rises=rises)
 
     def failures(self, row: int, start: int, until: int, *, ended: bool = False) -> Failures | None:
         """Return how many requests failed, if that is what a series counts."""

@@ -363,6 +363,7 @@ class EarlyDetection:
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
+            concentration=why.concentration,
             missed=0.0 if rises else missed,
             sentence="",
             trace=self._judge.evidence.trace(of.row, end),

@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 
 from detectors.explain.attribution import attribute, level_for, suspects
+from detectors.explain.concentration import Mixture, concentration
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
 from detectors.model.array_types import Bools, Floats
-from detectors.model.finding import Affected, CallRate, Finding, Share
+from detectors.model.finding import Affected, CallRate, Concentration, Finding, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure, Series
 from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
 from detectors.state.past_values import DAY
@@ -30,6 +31,7 @@ class Explanation(NamedTuple):
     touches: list[Scope]
     traffic: list[CallRate]  # of a latency
     calls: list[float]  # of a latency: per second, by kind of caller
+    concentration: Concentration | None = None  # of a rise
 
     @property
     def most_calls(self) -> float:
@@ -99,6 +101,8 @@ class Explainer:
         found = Explanation([], [], [], [], [])
         if isinstance(series.about, Edge) or series.measure.level:  # a level has no callers
             return found
+        mixtures: dict[str, Mixture] = {}
+        parts: list[Share] = []
         for kind in SOURCES_INTO.get(series.about.kind, ()):
             edges = self._edges_into(series.about, kind, series.measure)
             seconds = self._step if growth else max(until - since, 1)
@@ -122,12 +126,15 @@ class Explainer:
                 excess = self._excess(series.measure, rows, span, ratio, of_users=of_users)
             shares = attribute(*excess.amount, *excess.calls, sources, seconds=seconds)
             _add_callers(found, shares)
+            mixtures[kind], parts = Mixture(*excess.amount, *excess.calls), parts or shares
             if kind == TENANT or (kind == CLIENT and not growth):  # over weeks, builds come and go
                 usual = dict(zip(sources, excess.usual.tolist(), strict=True))
                 found.suspects.extend(suspects(shares, usual, excess.events))
         if series.about.kind == CLIENT and not growth:
             found.suspects.append(_itself(series.about))
-        return found
+        if growth or ratio <= 1 or series.measure in RATIO_OF:
+            return found
+        return found._replace(concentration=concentration(mixtures, parts))
 
     def routes_into(self, scope: Scope, since: int, until: int) -> list[Scope]:
         """Return the routes whose requests reached a scope, those with the most first."""

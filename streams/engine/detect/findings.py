@@ -296,7 +296,7 @@ class Findings:
                 end=known.end if not known.withdrawn else seen,
                 peak=known.peak,
                 failures=self._deviations.failures(row, _began(known), judged, ended=bool(known.end)),
-                added_up=None if finding.added_up is None else self._added_up(row, known, judged),
+                added_up=None if finding.added_up is None else self._means(row, known, judged),
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
@@ -338,24 +338,26 @@ class Findings:
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
+            concentration=why.concentration or worst.concentration,
             trace=self._judge.evidence.trace(row, moment.seen),
         )
         if retired:
             return msgspec.structs.replace(ended, sentence=explain_retirement(worst.about))
         if worst.added_up is not None:
-            whole = self._added_up(row, known, known.end)
+            whole = self._means(row, known, known.end)
             ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
         is_counted = ended.failures or ended.added_up
         return msgspec.structs.replace(ended, sentence=explain_change(ended)) if is_counted else ended
 
-    def _added_up(self, row: int, known: _Open, until: int) -> AddedUp | None:
-        """Return the sum of a deviation in counts, of which a single minute may show nothing."""
+    def _means(self, row: int, known: _Open, until: int, *, hidden: bool = True) -> AddedUp | None:
+        """Return the means of a deviation in counts; if ``hidden``, only where no minute alone shows it."""
         measure = self._series[row].measure
         if NATURE[measure] is Nature.LATENCY or measure.level or known.verdict is Verdict.ABSENCE:
             return None
         if known.rises is None or known.opened is None or self._judge.whole(row) is not None:
             return None  # of parts of the requests, the newest minutes are counted (``failures``)
-        return self._deviations.added_up(row, _began(known), until, reported=known.opened, rises=known.rises)
+        span = _began(known), until
+        return self._deviations.means(span, row, reported=known.opened, rises=known.rises, hidden=hidden)
 
     def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
         absent = known.verdict is Verdict.ABSENCE
@@ -403,7 +405,9 @@ class Findings:
             calls=why.most_calls,
             traffic=why.traffic,
             sentence="",
-            added_up=None if growth else self._added_up(row, known, moment.seen),
+            added_up=None if growth else self._means(row, known, moment.seen),
+            means=None if growth else self._means(row, known, moment.seen, hidden=False),
+            concentration=why.concentration,
         )
         if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
             missed = self._absences.missed(row)

@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from detectors.explain.examples import Illustration
-from detectors.model.finding import Finding
+from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.stated import StatedChange, in_order
 from detectors.state.state import StatePart
 from detectors.watch.maturity import Maturity
@@ -19,6 +19,12 @@ PART_BYTES: Final = 1024 * 1024
 
 _LISTS: Final = ("findings", "loads", "uses", "changes", "illustrations")
 _encode: Final = msgspec.msgpack.Encoder().encode
+
+AccountRequests = dict[str, AccountTraffic]
+"""By account, its requests a second in one step."""
+
+REMEMBERED: Final = 30
+"""Steps of which the requests of accounts are remembered."""
 
 
 class JudgedStep(msgspec.Struct, frozen=True):
@@ -38,6 +44,7 @@ class JudgedStep(msgspec.Struct, frozen=True):
     changes: list[StatedChange] = []  # that were stated about scopes of this shard, in order
     illustrations: list[Illustration] = []  # of open findings
     early: bool = False  # found before the step that ends at ``watermark`` was judged
+    accounts: AccountRequests = {}  # those of this shard
     part: int = 0  # a step that is too large for one record has several, numbered
     more: bool = False  # whether another one follows
 
@@ -62,6 +69,7 @@ def in_parts(judged: JudgedStep) -> Iterator[JudgedStep]:
             judged,
             **{name: lists.get(name, []) for name in _LISTS},
             maturity=None if number else judged.maturity,
+            accounts={} if number else judged.accounts,
             part=number,
             more=number + 1 < len(parts),
         )
@@ -99,6 +107,7 @@ class _Meta(msgspec.Struct, array_like=True):
     waiting: list[JudgedStep]
     looked: dict[int, int] = {}
     found: list[JudgedStep] = []
+    accounts: dict[int, AccountRequests] = {}
 
 
 _STATE: Final = StatePart("gather", _Meta, 3)
@@ -115,6 +124,7 @@ class Gather:
         self._newest: dict[int, int] = dict.fromkeys(range(shards), -1)  # start of a step, by shard
         self._waiting: dict[int, list[JudgedStep]] = {}
         self._newest_early: dict[int, int] = dict.fromkeys(range(shards), -1)  # end of the minute, by shard
+        self._accounts: dict[int, AccountRequests] = {}  # by start of the last steps
         self._early: dict[int, list[JudgedStep]] = {}  # that another shard has still to reach, by end
 
     @property
@@ -140,7 +150,10 @@ class Gather:
             complete = min(self._newest.values())
             for start in sorted(start for start in self._waiting if start <= complete):
                 of_step = self._waiting.pop(start)
-                findings = [finding for step in of_step for finding in step.findings]
+                self._accounts[start] = {name: of for step in of_step for name, of in step.accounts.items()}
+                if len(self._accounts) > REMEMBERED:
+                    del self._accounts[next(iter(self._accounts))]
+                findings = [self._with_account(finding) for step in of_step for finding in step.findings]
                 findings.sort(key=lambda finding: (finding.start, finding.id, finding.revision))
                 loads = [load for step in of_step for load in step.loads]
                 uses = [use for step in of_step for use in step.uses]
@@ -153,6 +166,15 @@ class Gather:
                 yield GatheredStep(
                     of_step[0].watermark, findings, loads, uses, maturity, changes, illustrations
                 )
+
+    def _with_account(self, finding: Finding) -> Finding:
+        """Return a finding with the requests of its account since it began."""
+        name = finding.about.account
+        known = [of[name] for start, of in self._accounts.items() if start >= finding.start and name in of]
+        if not known or finding.growth is not None or finding.state not in ("open", "update"):
+            return finding
+        whole = AccountTraffic(*(sum(column) / len(known) for column in zip(*known, strict=True)))
+        return msgspec.structs.replace(finding, account=whole)
 
     def _add_early(self, added: JudgedStep) -> Iterator[GatheredStep]:
         """Add early findings; yield those of minutes that all shards have reached, or not within the next."""
@@ -170,14 +192,14 @@ class Gather:
         """Return the waiting steps and the newest step of each shard."""
         waiting = [step for start in sorted(self._waiting) for step in self._waiting[start]]
         found = [step for end in sorted(self._early) for step in self._early[end]]
-        return _STATE.pack(_Meta(self._newest, waiting, self._newest_early, found))
+        return _STATE.pack(_Meta(self._newest, waiting, self._newest_early, found, self._accounts))
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot."""
         meta = _STATE.unpack(parts)
         self._newest = meta.newest
         self._newest_early = {**dict.fromkeys(meta.newest, -1), **meta.looked}
-        self._waiting, self._early = {}, {}
+        self._waiting, self._early, self._accounts = {}, {}, meta.accounts
         for step in meta.found:
             self._early.setdefault(step.watermark, []).append(step)
         for step in meta.waiting:

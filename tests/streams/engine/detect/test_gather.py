@@ -2,11 +2,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from detectors.model.finding import AccountTraffic
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange, in_order
 from streams.engine.detect.gather import Gather, JudgedStep, in_parts
-from tests.alerting.given import finding
+from tests.alerting.given import ACCOUNT, finding, scope
 
 
 def judged(shard: int, start: int) -> JudgedStep:
@@ -84,3 +86,22 @@ def test_a_step_of_thousands_of_findings_has_records_that_a_topic_takes_and_is_o
 
 def test_a_step_that_fits_into_a_record_is_sent_as_it_is() -> None:
     assert list(in_parts(judged(0, 60))) == [judged(0, 60)]
+
+
+def test_a_finding_has_the_requests_of_its_account_since_it_began_whichever_shard_counts_them() -> None:
+    gather = Gather(2)
+    rises = finding(scope("table", "carts"), start=60, seen=180)
+    for start in (0, 60):
+        list(gather.feed([judged(0, start), of_account(start, 10.0 + start)]))
+    restarted = Gather(2)
+    restarted.restore(gather.snapshot())
+    last = JudgedStep(0, 120, 180, [rises, replace(rises, id="over", state="end")])
+    [step] = restarted.feed([last, of_account(120, 90.0)])
+    assert {found.state: found.account for found in step.findings} == {
+        "open": AccountTraffic(80.0, 10.0),
+        "end": None,
+    }
+
+
+def of_account(start: int, requests: float) -> JudgedStep:
+    return JudgedStep(1, start, start + 60, [], accounts={ACCOUNT: AccountTraffic(requests, 10.0)})
