@@ -16,6 +16,7 @@ from detectors.model.finding import (
     AddedUp,
     Cause,
     ComparedWith,
+    Concentration,
     Failures,
     Finding,
     Growth,
@@ -129,6 +130,7 @@ class EvidenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     failures: Failures | UnsetType = UNSET
     added_up: AddedUp | UnsetType = UNSET
     costs: float | UnsetType = UNSET  # US dollars an hour more than expected
+    concentration: Concentration | UnsetType = UNSET
     throttle_reasons: dict[str, float] | UnsetType = UNSET
     error_type: str | UnsetType = UNSET
     times: int | UnsetType = UNSET
@@ -171,6 +173,7 @@ def incident_entry(incident: Incident) -> IncidentEntry:
         incident,
         _evidence(primary),
         costs=UNSET if incident.costs is None else round(incident.costs, 4),
+        concentration=UNSET if incident.concentration is None else incident.concentration,
         members=[_member(member) for member in incident.members],
         sentence=primary.sentence,
         severity=severity_answer(incident.severity),

@@ -74,12 +74,15 @@ class DigestReporter:
         """Return the time of the next digest after ``at``, both in epoch seconds."""
         return next_digest(at, self._settings, self._zone)
 
-    def digest(self, growing: list[IncidentRecord], at: int) -> Iterator[Notice]:
-        """Make the digest, if there is anything to report; ``growing`` counts as reported from now on."""
+    def digest(self, growing: list[IncidentRecord], small: list[Incident], at: int) -> Iterator[Notice]:
+        """Make the digest, if there is anything to report; ``growing`` counts as reported from now on.
+
+        ``small`` is what was too small to page.
+        """
         for record in growing:
             record.alerted = at if record.alerted is None else record.alerted
         standings = self._ranking.report()
-        if growing or self._hottest.changed or standings or self._maturing.changed:
+        if growing or small or self._hottest.changed or standings or self._maturing.changed:
             yield Notice(
                 id=identify("digest", at),
                 action=Action.DIGEST,
@@ -89,6 +92,7 @@ class DigestReporter:
                 hottest=self._hottest.report(),
                 standings=standings,
                 maturity=self._maturing.report(),
+                small=small,
             )
 
     def snapshot(self) -> dict[str, bytes]:

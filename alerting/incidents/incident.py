@@ -7,8 +7,9 @@ import msgspec
 
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
+from alerting.incidents.worth import concentration
 from detectors.explain.examples import EACH, Why, weight, why
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Concentration, Finding, Verdict
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
 
@@ -90,6 +91,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def severity(self) -> Severity:
         """The worst of its findings."""
         return severity([self.primary, *self.members])
+
+    @property
+    def concentration(self) -> Concentration | None:
+        """What its rise is due to; None while that is unknown, and of anything else."""
+        return concentration(self.primary)
 
     @property
     def reached(self) -> Reached:

@@ -21,8 +21,9 @@ from alerting.incidents.incident import Incident, IncidentExample, Sent, State, 
 from alerting.incidents.notice import Milestone, NoticeReason, identify
 from alerting.incidents.preceding import Carrying, PrecedingChange, RecentChanges, may_precede, preceding
 from alerting.incidents.reported_state import ReportedState, name_of
+from alerting.incidents.worth import concentration
 from detectors.explain.causes import causes, is_walked
-from detectors.model.finding import Finding
+from detectors.model.finding import Concentration, Finding, RiseCause
 from detectors.model.measures import Measure
 from detectors.model.request_example import RequestExample
 from detectors.model.scope import ScopeOrEdge
@@ -65,6 +66,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
     carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
     examples: list[IncidentExample] = []  # the worst requests of its findings
+    sizes: dict[RiseCause, float] = {}  # the largest so far, in times of what pages, by what it may be due to
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -85,6 +87,11 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     def primary(self) -> Finding:
         """The finding that explains the others."""
         return self.findings[self.primary_id]
+
+    @property
+    def concentration(self) -> Concentration | None:
+        """What its rise is due to; None while that is unknown."""
+        return concentration(self.primary)
 
     @cached_property
     def open_ids(self) -> set[str]:
@@ -252,6 +259,8 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             if key not in self.carrying or carrying.excess > self.carrying[key].excess:
                 self.carrying[key] = carrying
         self.examples = worst([*self.examples, *other.examples])
+        for cause, size in other.sizes.items():
+            self.sizes[cause] = max(size, self.sizes.get(cause, 0.0))
 
     def name_preceding(self, recent: RecentChanges, step: int) -> bool:
         """Name the changes before its findings; return whether its message gets another one."""
@@ -375,6 +384,8 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
         traffic=newer.traffic or former.traffic,
         throttle_reasons=newer.throttle_reasons or former.throttle_reasons,
         trace=newer.trace or former.trace,
+        concentration=newer.concentration or former.concentration,
+        account=newer.account or former.account,
     )
 
 

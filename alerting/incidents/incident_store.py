@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alerting.incidents.correlation import CorrelationIndex, is_about_broad
+from alerting.incidents.correlation import GROWTH, CorrelationIndex, is_about_broad
 from alerting.incidents.incident import Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import identify
@@ -64,6 +64,18 @@ class IncidentStore:
         """Return all incidents that are remembered, in no order."""
         records = (*self._closed.values(), *self)
         return [*(self._forgotten or ()), *(record.to_incident() for record in records)]
+
+    def small(self, since: int) -> list[Incident]:
+        """Return what was open after ``since`` and too small to page, what began first before others."""
+        found = [
+            record
+            for record in (*self._closed.values(), *self)
+            if record.sent == "digest"
+            and record.direction != GROWTH
+            and not record.withdrawn
+            and (record.resolved_at is None or record.resolved_at > since)
+        ]
+        return [record.to_incident() for record in sorted(found, key=lambda held: (held.started, held.id))]
 
     def live(self, incident: str) -> IncidentRecord | None:
         """Return the live record with this id."""

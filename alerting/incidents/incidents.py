@@ -20,6 +20,7 @@ from config.settings import Settings
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
+from detectors.state.past_values import DAY
 from detectors.state.state import pack, unpack
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Load, Use
@@ -265,7 +266,7 @@ class Incidents:
                 growing = [
                     live for live in self._store if live.direction == GROWTH and live.resolved_at is None
                 ]
-                yield from self._digests.digest(growing, due.at)
+                yield from self._digests.digest(growing, self._store.small(due.at - DAY), due.at)
                 continue
             match due.kind:
                 case DueKind.PAGE:

@@ -59,6 +59,7 @@ class NoticeReason(StrEnum):
     ENDED = "it ended before it was reported"
     TAKEN_OVER = "its routes are still served: another function took over"
     WAITING = "waiting for a deeper finding"
+    SMALL = "certain, but too small to page (incidents.page): in the digest"
     GROWTH = "growth is reported in the digest"
     FLOOD = "many incidents at once share one message"
     DAILY = "the daily digest"
@@ -80,6 +81,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     milestones: list[Milestone] = []  # the lines for its thread
     names: dict[Milestone, list[str]] = {}  # of new members, primaries and callers: never trusted
     maturity: list[Maturity] = []  # of a digest: what became judgeable, by hour, the newest last
+    small: list[Incident] = []  # of a digest: what was open since the last one and too small to page
 
     @property
     def incident(self) -> Incident:

@@ -6,8 +6,9 @@ from alerting.incidents.correlation import GROWTH, taken_over
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import NoticeReason
 from alerting.incidents.timing import quiet_period
+from alerting.incidents.worth import size
 from config.settings import Settings
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Finding, RiseCause, Verdict
 from detectors.model.scope import ACCOUNT, TABLE
 
 
@@ -19,6 +20,10 @@ def reduce(record: IncidentRecord, finding: Finding, at: int, settings: Settings
     """
     if record.findings.get(finding.id) is not finding:  # else the record began with it
         record.put(finding)
+    if finding.state in ("open", "update"):
+        for cause in RiseCause:
+            known = record.sizes.get(cause, 0.0)
+            record.sizes[cause] = max(known, size(finding, cause, settings.incidents.page))
     if record.withdrawn and not record.all_withdrawn:  # a part of the incident was real after all
         record.withdrawn = False
         if record.sent != "page":
@@ -55,7 +60,7 @@ def _plan(record: IncidentRecord, at: int, settings: Settings) -> None:
         record.withdraw(at)
     elif record.direction == GROWTH:
         record.sent, record.reason = "digest", NoticeReason.GROWTH
-    elif record.alerted is None:
+    elif record.sent != "page":
         _plan_page(record, at, settings)
 
 
@@ -70,13 +75,25 @@ def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
     if taken_over(record.findings.values()):
         record.page_due, record.reason = None, NoticeReason.TAKEN_OVER
     elif not record.open_ids:
-        record.page_due, record.reason = None, NoticeReason.ENDED
+        record.page_due = None
+        record.reason = NoticeReason.ENDED if record.sent == "none" else NoticeReason.SMALL
+    elif not is_worth_a_page(record):
+        record.page_due, record.sent, record.reason = None, "digest", NoticeReason.SMALL
     elif immediate_reason(record) is not None:
         record.page_due = at
     else:
         due = at + _patience(record, settings)
         record.page_due = due if record.page_due is None else min(due, record.page_due)
         record.reason = NoticeReason.WAITING
+
+
+def is_worth_a_page(record: IncidentRecord) -> bool:
+    """Return whether an incident is, or was, large enough to page."""
+    demand, defect = (record.sizes.get(cause, 0.0) for cause in (RiseCause.DEMAND, RiseCause.DEFECT))
+    if min(demand, defect) >= 1 or max(demand, defect) < 1:
+        return demand >= 1
+    found = record.concentration  # unknown at first: an update tells
+    return found is not None and record.sizes[found.cause] >= 1
 
 
 def immediate_reason(record: IncidentRecord) -> NoticeReason | None:

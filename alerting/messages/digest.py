@@ -98,6 +98,22 @@ def growing(day: Day) -> list[Block]:
     return [section(row) for row in _rows(day)]
 
 
+def small(day: Day) -> list[Block]:
+    """Return what was certain and too small to page, the newest first."""
+    lines = [_small_line(incident, day) for incident in reversed(day.notice.small)]
+    return listing(day.words.labels.digest_small, lines, day.words.figures.and_more, most=LINES)
+
+
+def _small_line(incident: Incident, day: Day) -> str:
+    finding, words = incident.primary, day.words
+    console = ConsoleLinks(day.links, words, start=incident.start, end=day.notice.at)
+    begun, ended = incident.primary_span
+    value = finding.observed if ended is None else incident.peak
+    size = escape(words.incident.size(finding, value), 2 * NAME)
+    until = "" if ended is None else day.when(ended)
+    return f"{_named(finding, console, words)} · {size} · {words.digest.lasting(day.when(begun), until)}"
+
+
 def hottest(day: Day) -> list[Block]:
     """Return the hottest table of each account, and how near concurrency is to its limit."""
     return listing(day.words.labels.digest_hottest, _heat_lines(day), _no_count)
@@ -166,7 +182,17 @@ def baselines(day: Day) -> list[Block]:
     return listing(day.words.labels.digest_baselines, _baseline_lines(day), _no_count)
 
 
-SECTIONS: Final[Sequence[Section]] = (growing, hottest, rankings, costs, precision, snoozes, held, baselines)
+SECTIONS: Final[Sequence[Section]] = (
+    growing,
+    small,
+    hottest,
+    rankings,
+    costs,
+    precision,
+    snoozes,
+    held,
+    baselines,
+)
 """The sections of a digest, in this order."""
 
 

@@ -95,7 +95,11 @@ def page(
     ]
     left = TOTAL - length([*before, *after])
     between: list[Block] = []
-    for lines in (caller_lines(incident.primary, console, words), console.lines(incident)):
+    for lines in (
+        _cause_lines(incident, words),
+        caller_lines(incident.primary, console, words),
+        console.lines(incident),
+    ):
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
@@ -108,6 +112,12 @@ def page(
     text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters
     frame: Frame = "over" if incident.ended else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=frame)
+
+
+def _cause_lines(incident: Incident, words: Phrases) -> list[str]:
+    """Return in a short phrase whether a rise is demand or a defect, if that is known."""
+    found = incident.concentration
+    return [] if found is None else [words.incident.concentration(found)]
 
 
 def page_why(incident: Incident, words: Phrases) -> str:

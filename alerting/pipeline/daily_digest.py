@@ -61,12 +61,13 @@ class DailyDigest:
         for destination, incidents in found.items():
             if destination != digests:
                 part = structs.replace(
-                    notice, incidents=incidents, hottest=[], standings=Standings(), maturity=[]
+                    notice, incidents=incidents, hottest=[], standings=Standings(), maturity=[], small=[]
                 )
                 yield _dispatch(part, destination)
                 continue
             judgeable = self.learnt or merged(notice.maturity).judgeable
-            if incidents or notice.hottest or notice.standings or judgeable or self._held or expiring:
+            told = incidents or notice.small or notice.hottest or notice.standings or judgeable
+            if told or self._held or expiring:
                 yield structs.replace(
                     _dispatch(structs.replace(notice, incidents=incidents), destination),
                     expiring=expiring,

@@ -226,7 +226,9 @@ def figures(about: ReportHead, incidents: Sequence[Incident], span: tuple[int, i
     if weeks >= 1:
         shown.append(Fact("pages per week", f"{sent['page'] / weeks:.1f}", f"over {weeks:.1f} weeks"))
     shown += [
-        Fact("in the digest", f"{sent['digest']:,}", "growing series" if sent["digest"] else ""),
+        Fact(
+            "in the digest", f"{sent['digest']:,}", "growing, or too small to page" if sent["digest"] else ""
+        ),
         Fact("not sent", f"{sent['none']:,}", "each with its reason" if sent["none"] else ""),
     ]
     if about.records:

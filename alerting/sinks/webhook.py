@@ -98,6 +98,8 @@ class WebhookSink(HttpSink):
                 data["incidents"] = [_short(incident_entry(incident)) for incident in dispatch.of_flood]
             case Form.DIGEST:
                 data["incidents"] = [incident_entry(incident) for incident in notice.incidents]
+                if notice.small:
+                    data["small"] = [incident_entry(incident) for incident in notice.small]
             case _:
                 incident = notice.incident
                 at = dispatch.at or notice.at

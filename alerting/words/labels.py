@@ -96,6 +96,7 @@ class Labels(NamedTuple):
     chart_limit: str
     chart_caption: str
     # the digest and the flood
+    digest_small: str  # certain, and too small to page
     digest_hottest: str
     digest_used: str
     digest_slowest: str

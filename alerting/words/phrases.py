@@ -24,7 +24,7 @@ from alerting.incidents.severity import Grade, Severity, of_finding
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import AddedUp, Failures, Finding, Growth, Share, Verdict
+from detectors.model.finding import AddedUp, Concentration, Failures, Finding, Growth, Share, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
 from detectors.watch.rankings import Hot, Use
@@ -156,6 +156,9 @@ class IncidentPhrases(Protocol):
     def because(self, share: Share, finding: Finding) -> str:
         """Return whether a caller calls more often or uses more per call, in words; may be empty."""
 
+    def concentration(self, of: Concentration) -> str:
+        """Return in a short phrase how the sources of a rise share it."""
+
     def stands_out(self, kind: str, label: str, part: str) -> str:
         """Return the line about a client or tenant that stands out."""
 
@@ -255,6 +258,9 @@ class DigestPhrases(Protocol):
 
     def footer(self, when: str, more: int) -> str:
         """Return the last line."""
+
+    def lasting(self, since: str, until: str) -> str:
+        """Return the span of a small change; ``until`` is empty while it lasts."""
 
     def hottest(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
         """Return the table that leads its account and its predecessor, or the concurrency near a limit."""

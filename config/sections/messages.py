@@ -6,6 +6,7 @@ from config.secret import SecretPlace
 from config.sections.section import Section
 from config.sections.values import (
     AccountName,
+    Amount,
     Delay,
     HttpUrl,
     LinkKind,
@@ -14,9 +15,11 @@ from config.sections.values import (
     RunbookTemplate,
     Seconds,
     SecretFile,
+    Share,
     SlackChannel,
     SlackMember,
     TimeOfDay,
+    Times,
     TimeZone,
     VariableName,
 )
@@ -100,6 +103,27 @@ class DigestSettings(Section):
     timezone: TimeZone = Field("UTC", description="IANA time zone, such as Asia/Tokyo")
 
 
+class PageSettings(Section):
+    """Sizes from which on somebody acts; what is certain and smaller is in the digest and on the board."""
+
+    defect: Times = Field(
+        1.5,
+        description="times the expected value from which on a rise pages that few sources carry, or of which "
+        "calls use more; also of latency",
+    )
+    demand: Times = Field(
+        2.0, description="times the expected value from which on a rise pages that all share as usual"
+    )
+    fall: Share = Field(0.67, description="fraction of the expected value up to which a fall pages")
+    limit: Share = Field(0.8, description="used fraction of a known limit from which on any rise pages")
+    cost: Amount = Field(
+        20.0, description="US dollars an hour more than expected from which on any rise pages"
+    )
+    errors: Share = Field(0.01, description="fraction of the requests that fails in the backend")
+    errors_user: Share = Field(0.05, description="fraction of the requests that ends in errors of users")
+    throttles: Share = Field(0.01, description="fraction of the calls that is throttled")
+
+
 class IncidentsSettings(Section):
     """How findings become incidents."""
 
@@ -107,3 +131,4 @@ class IncidentsSettings(Section):
         300, description="related findings that begin within this many seconds form one incident"
     )
     quiet: Seconds = Field(600, description="seconds since the last deviation before an incident is resolved")
+    page: PageSettings = PageSettings()

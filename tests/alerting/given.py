@@ -116,8 +116,12 @@ def notices_of(*findings: Finding, settings: Settings | None = None) -> list[Not
     return [*incidents.feed(findings, T0), *incidents.feed([], T0 + 60)]
 
 
+ANY_SIZE = Settings.model_validate({"incidents": {"page": {"defect": 1, "demand": 1, "fall": 1}}})
+"""Settings with which every incident pages, however small."""
+
+
 def incident(*findings: Finding) -> Incident:
-    return notices_of(*(findings or (table_finding(),)))[0].incident
+    return notices_of(*(findings or (table_finding(),)), settings=ANY_SIZE)[0].incident
 
 
 def written(answer: msgspec.Struct) -> dict[str, Any]:

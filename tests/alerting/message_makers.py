@@ -57,6 +57,7 @@ def digest(
     hottest: Sequence[Hot] = (),
     standings: Standings | None = None,
     maturity: Sequence[Maturity] = (),
+    small: Sequence[Incident] = (),
     words: Phrases = ENGLISH,
     **more: Any,
 ) -> Message:
@@ -64,6 +65,7 @@ def digest(
         "hottest": list(hottest),
         "standings": standings or Standings(),
         "maturity": list(maturity),
+        "small": list(small),
     }
     reported = notice(*growing, action=Action.DIGEST, at=at, **known)
     return render_digest(Day(dispatch(reported, Form.DIGEST, **more), LINKS, ZONE, words))

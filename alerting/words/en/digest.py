@@ -41,6 +41,10 @@ def footer(when: str, more: int) -> str:
     return f"{rest}For capacity planning; no immediate action needed · as of {when}"
 
 
+def lasting(since: str, until: str) -> str:
+    return f"{since} – {until}" if until else f"since {since}"
+
+
 def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
     part = figures.percent(hot.share)
     if hot.scope.kind != TABLE:

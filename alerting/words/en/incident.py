@@ -11,7 +11,7 @@ from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Finding, Growth, Share, Verdict, notable
+from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.watch.absence import RETIRED_SECONDS
@@ -21,6 +21,8 @@ _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is shown of it
 
 _ERRORS: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
+_NUMBERS: Final = {1: "one", 2: "two", 3: "three"}
 
 _ACTIONS: Final = {
     CommandKind.ACKNOWLEDGE: "*Acknowledged*",
@@ -156,6 +158,17 @@ def because(share: Share, finding: Finding) -> str:
     if share.more_per_call >= _MOSTLY * share.share:
         return f"{more}{capacity} per call"
     return f"{calls} calls and {more}{capacity} per call"
+
+
+def concentration(of: Concentration) -> str:
+    if of.cause is RiseCause.DEMAND:
+        return "Spread as usual: demand"
+    if of.per_call:
+        return "More per call, not more calls"
+    if not of.carriers:
+        return f"This {figures.kind(of.kind)} alone; the rest is as usual"
+    many = f"{_NUMBERS.get(of.carriers, of.carriers)} {figures.kind(of.kind)}{'s' * (of.carriers != 1)}"
+    return f"{figures.percent(of.share)} from {many}"
 
 
 def stands_out(kind: str, label: str, part: str) -> str:

@@ -91,6 +91,7 @@ LABELS: Final = Labels(
     chart_expected="expected",
     chart_limit="limit",
     chart_caption="Last 4 hours",
+    digest_small="Certain, and too small to page",
     digest_hottest="Hottest tables",
     digest_used="Most used APIs, last 24 hours vs. last week",
     digest_slowest="Slowest APIs (worst p95) vs. last week",

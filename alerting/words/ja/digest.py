@@ -44,6 +44,10 @@ def footer(when: str, more: int) -> str:
     return f"{rest}容量計画のための情報です（緊急対応は不要） · {when} 時点"
 
 
+def lasting(since: str, until: str) -> str:
+    return f"{since} – {until}" if until else f"{since} から継続中"
+
+
 def hottest(hot: Hot, account: str, label: str, former: str, measure: str) -> str:
     part = figures.percent(hot.share)
     if hot.scope.kind != TABLE:

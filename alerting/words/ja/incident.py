@@ -15,7 +15,7 @@ from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Finding, Growth, Share, Verdict, notable
+from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, TABLE
 
@@ -168,6 +168,16 @@ def because(share: Share, finding: Finding) -> str:
     if share.more_per_call >= _MOSTLY * share.share:
         return f"{per_call}の{change}"
     return f"呼び出し回数と{per_call}の{change}"
+
+
+def concentration(of: Concentration) -> str:
+    if of.cause is RiseCause.DEMAND:
+        return "内訳は通常どおり（需要の増加）"
+    if of.per_call:
+        return "回数ではなく、呼び出し1回あたりの量が増加"
+    if not of.carriers:
+        return f"この{figures.kind(of.kind)}だけが増加し、ほかは通常どおり"
+    return f"増加分の {figures.percent(of.share)} が{of.carriers:,}件の{figures.kind(of.kind)}に集中"
 
 
 def stands_out(kind: str, label: str, part: str) -> str:

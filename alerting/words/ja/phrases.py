@@ -91,6 +91,7 @@ LABELS: Final = Labels(
     chart_expected="想定範囲",
     chart_limit="上限",
     chart_caption="直近4時間",
+    digest_small="確実だが、通知するほど大きくない変化",
     digest_hottest="負荷の高いテーブル",
     digest_used="利用の多い API（直近24時間、先週比）",
     digest_slowest="応答の遅い API（p95 の最大値、先週比）",

@@ -25,7 +25,16 @@ from alerting.words.locales import phrases_of
 from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
-from detectors.model.finding import Affected, Failures, Finding, Growth, Plan, Verdict
+from detectors.model.finding import (
+    Affected,
+    Concentration,
+    Failures,
+    Finding,
+    Growth,
+    Plan,
+    RiseCause,
+    Verdict,
+)
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
@@ -116,10 +125,23 @@ def _pages(words: Phrases) -> dict[str, Shown]:
     return pages | _rendered(words)
 
 
+_CONCENTRATIONS = {
+    "demand": Concentration(cause=RiseCause.DEMAND, share=0.9, kind="function"),
+    "a defect of one function": Concentration(
+        cause=RiseCause.DEFECT, share=0.97, kind="function", carriers=1
+    ),
+    "a defect of two builds": Concentration(cause=RiseCause.DEFECT, share=0.8, kind="client", carriers=2),
+    "more per call": Concentration(cause=RiseCause.DEFECT, share=1.0, per_call=True),
+    "alone": Concentration(cause=RiseCause.DEFECT, share=1.0, kind="table"),
+}
+
+
 def _incidents() -> Iterator[tuple[str, Incident]]:
     for name, of in _findings().items():
         yield name, about(of)
     yield "spike with its route", OPEN
+    for name, found in _CONCENTRATIONS.items():
+        yield f"spike, {name}", incident(table_finding(concentration=found))
     yield (
         "spike, resolved after all that followed",
         over(table_finding(), finding(GET, "tail", measure=Measure.LATENCY, touches=[TABLE], end=T0 + 3600)),
@@ -337,6 +359,7 @@ def _digests(words: Phrases) -> dict[str, Shown]:
     days: dict[str, tuple[list[Incident], dict[str, Any]]] = {
         "nothing": ([], {}),
         "people": ([], people),
+        "too small to page": ([], {"small": [incident(lasting()), over(fewer_calls())]}),
         "rankings": ([], {"standings": STANDINGS}),
         "rankings of two accounts": (
             [],

@@ -20,6 +20,7 @@ from detectors.model.sentence import explain_change, explain_deviation, explain_
 from detectors.model.stated import StatedChange
 from tests.alerting.given import (
     ACCOUNT,
+    ANY_SIZE,
     PUT,
     ROUTE,
     SERVICE,
@@ -152,7 +153,7 @@ def about(of: Finding, **changes: Any) -> Incident:
 
 def over(*findings: Finding, **changes: Any) -> Incident:
     """Return the incident of findings that all end, by default 22 minutes after they began."""
-    incidents = Incidents(Settings())
+    incidents = Incidents(ANY_SIZE)
     incidents.feed(findings, T0)
     incidents.feed([], T0 + 300)
     for of in findings:

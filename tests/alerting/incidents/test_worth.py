@@ -1,0 +1,153 @@
+"""A page is worth waking for: it has a size, and what a rise is due to decides about it."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from alerting.incidents.incident import Incident
+from alerting.incidents.incidents import Incidents
+from alerting.incidents.notice import Action, Notice, NoticeReason
+from config.settings import DigestSettings, Settings
+from detectors.model.finding import (
+    AccountTraffic,
+    AddedUp,
+    Concentration,
+    Failures,
+    Finding,
+    Plan,
+    RiseCause,
+    Verdict,
+)
+from detectors.model.measures import Measure
+from tests.alerting.given import PUT, T0, TABLE, finding, scope, table_finding
+
+DEFECT = Concentration(cause=RiseCause.DEFECT, share=0.97, kind="function", carriers=1)
+DEMAND = Concentration(cause=RiseCause.DEMAND, share=0.9, kind="function")
+
+
+def of(*findings: Finding, settings: Settings | None = None) -> tuple[Incident, list[Notice]]:
+    incidents = Incidents(settings or Settings())
+    notices = [*incidents.feed(findings, T0), *incidents.feed([], T0 + 120)]
+    return incidents.all()[0], notices
+
+
+def rise(times: float, cause: Concentration | None = DEFECT, **changes: Any) -> Finding:
+    return finding(PUT, observed=8.0 * times, expected=8.0, concentration=cause, **changes)
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        (rise(1.4), rise(1.6)),
+        (rise(1.9, DEMAND), rise(2.1, DEMAND)),
+        (rise(1.1, added_up=AddedUp(observed=9.0, expected=8.0, seconds=1320)), rise(3.0, None)),
+        (
+            finding(PUT, verdict=Verdict.DROP, observed=7.3, expected=8.0),
+            finding(PUT, verdict=Verdict.DROP, observed=4.0, expected=8.0),
+        ),
+        *(
+            [
+                finding(PUT, measure=measure, failures=Failures(failed=failed, requests=1000, seconds=600))
+                for failed in (least - 1, least)
+            ]
+            for measure, least in (
+                (Measure.ERRORS_BACKEND, 10),
+                (Measure.ERRORS_USER, 50),
+                (Measure.THROTTLES, 10),
+            )
+        ),
+    ],
+)
+def test_what_is_smaller_than_somebody_acts_upon_is_in_the_digest(small: Finding, large: Finding) -> None:
+    assert of(large)[0].sent == "page"
+    incident, notices = of(small)
+    assert (incident.sent, incident.reason, notices) == ("digest", NoticeReason.SMALL.value, [])
+
+
+def test_a_small_rise_pages_when_it_becomes_large() -> None:
+    incidents = Incidents(Settings())
+    assert incidents.feed([rise(1.2)], T0) == []
+    later = rise(2.5, state="update", revision=1, seen=T0 + 300)
+    [notice] = [*incidents.feed([later], T0 + 300), *incidents.feed([], T0 + 420)]
+    assert (notice.action, notice.incident.sent) == (Action.OPEN, "page")
+
+
+def test_what_was_large_once_pages_though_it_is_small_again_when_its_page_is_due() -> None:
+    incidents = Incidents(Settings())
+    large = rise(2.5, score=0.6)
+    waned = replace(large, observed=9.0, state="update", revision=1, seen=T0 + 30)
+    incidents.feed([large], T0)
+    assert [notice.action for notice in incidents.feed([waned], T0 + 120)] == [Action.OPEN]
+
+
+def test_demand_pages_earlier_when_a_limit_is_near() -> None:
+    near = finding(TABLE, observed=85.0, expected=60.0, limit=100.0, concentration=DEMAND)
+    assert of(near)[0].sent == "page"
+    assert of(replace(near, limit=200.0))[0].sent == "digest"
+
+
+def test_any_rise_pages_that_costs_much() -> None:
+    assert of(rise(1.2, DEMAND, costs=25.0))[0].sent == "page"
+    assert of(rise(1.2, DEMAND, costs=15.0))[0].sent == "digest"
+
+
+def test_more_than_was_planned_has_a_size_and_a_planned_rise_that_does_not_come_pages() -> None:
+    plan = Plan(name="sale", factor=2.0)
+    assert of(rise(1.2, planned=plan))[0].sent == "digest"
+    missed = finding(PUT, verdict=Verdict.DROP, observed=7.0, expected=8.0, planned=plan)
+    assert of(missed)[0].sent == "page"
+
+
+@pytest.mark.parametrize(
+    ("account", "cause"),
+    [
+        (AccountTraffic(200.0, 100.0), RiseCause.DEMAND),
+        (AccountTraffic(108.0, 100.0), RiseCause.DEFECT),
+        (AccountTraffic(16.0, 8.0), None),  # there is nothing else in it
+        (None, None),
+    ],
+)
+def test_what_its_clients_share_is_demand_if_the_rest_of_the_account_rises(
+    account: AccountTraffic | None, cause: RiseCause | None
+) -> None:
+    found = of(rise(2.0, replace(DEMAND, kind="client"), account=account))[0].concentration
+    assert (None if found is None else found.cause) == cause
+
+
+@pytest.mark.parametrize("measure", [Measure.LATENCY, Measure.ERRORS_BACKEND])
+def test_slowness_and_errors_are_neither_demand_nor_a_defect_of_load(measure: Measure) -> None:
+    assert of(finding(PUT, measure=measure, account=AccountTraffic(8.0, 8.0)))[0].concentration is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ABSENCE, Verdict.FATAL])
+def test_an_absence_and_a_new_exception_page_whatever_their_size(verdict: Verdict) -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([finding(PUT, verdict=verdict, observed=8.0, expected=8.0, times=1)], T0)
+    incidents.feed([], T0 + 600)
+    assert incidents.all()[0].sent == "page"
+
+
+def test_sizes_are_settings() -> None:
+    settings = Settings.model_validate({"incidents": {"page": {"defect": 1.1, "fall": 0.95}}})
+    assert of(rise(1.2), settings=settings)[0].sent == "page"
+    fall = finding(PUT, verdict=Verdict.DROP, observed=7.3, expected=8.0)
+    assert of(fall, settings=settings)[0].sent == "page"
+
+
+def test_a_digest_names_once_what_ended_too_small_to_page_and_daily_what_lasts() -> None:
+    incidents = Incidents(Settings(digest=DigestSettings(at="09:00")))
+    ending, lasting = rise(1.2), finding(scope("table", "carts"), observed=9.0, expected=8.0)
+    over = replace(ending, state="end", revision=1, seen=T0 + 600, end=T0 + 540)
+    incidents.feed([ending, lasting], T0)
+    notices = incidents.feed([over], T0 + 600)
+    notices += [*incidents.feed([], T0 + 86_400), *incidents.feed([], T0 + 2 * 86_400)]
+    assert [notice.action for notice in notices] == [Action.DIGEST, Action.DIGEST]
+    named = [{small.primary.about.name for small in notice.small} for notice in notices]
+    assert named == [{PUT.name, "carts"}, {"carts"}]
+    assert all(not notice.incidents for notice in notices)
+
+
+def test_the_cause_of_a_table_is_that_of_its_callers() -> None:
+    incident, _ = of(table_finding(concentration=DEFECT, account=AccountTraffic(200.0, 100.0)))
+    assert incident.concentration == DEFECT
