@@ -45,7 +45,8 @@ EARLY = 60  # a step that had begun before it
 EARLY_FROM = 20 * DAY  # before the first incident
 
 HEAD = (
-    f"{'incident':36}{'paged':>7}{'delay':>9}{'scope':>7}{'verdict':>9}{'caller':>8}{'suspect':>9}{'more':>6}"
+    f"{'incident':36}{'paged':>7}{'delay':>9}{'scope':>7}{'verdict':>9}{'caller':>8}{'suspect':>9}{'cause':>7}"
+    f"{'more':>6}"
 )
 
 Page = dict[str, Any]
@@ -62,6 +63,7 @@ class Outcome:
     verdict: bool = False
     caller: bool | None = None
     suspect: bool | None = None
+    cause: bool | None = None  # whether demand and defect were told apart; None where neither is meant
 
     @property
     def delay(self) -> float:
@@ -186,6 +188,8 @@ def _judged(incident: Incident, page: Page | None, more: list[Page]) -> Outcome:
     if incident.suspect:
         labels = {" ".join(filter(None, (who["name"], who.get("version")))) for who in page["suspects"]}
         outcome.suspect = incident.suspect in labels
+    if incident.cause and outcome.verdict:
+        outcome.cause = page.get("concentration", {}).get("cause") == incident.cause
     return outcome
 
 
@@ -225,14 +229,16 @@ def show(result: Result, *, troubled: bool) -> None:
     for outcome in result.outcomes:
         name = outcome.incident.kind + (" *" if outcome.incident.small else "")
         if outcome.page is None:
-            print(f"{name:36}{'NO':>7}{'':48}{len(outcome.more):>6}")
+            print(f"{name:36}{'NO':>7}{'':49}{len(outcome.more):>6}")
         else:
             print(
                 f"{name:36}{'yes':>7}{outcome.delay:>8.0f}s{_mark(outcome.scope):>7}{_mark(outcome.verdict):>9}"
-                f"{_mark(outcome.caller):>8}{_mark(outcome.suspect):>9}{len(outcome.more):>6}"
+                f"{_mark(outcome.caller):>8}{_mark(outcome.suspect):>9}{_mark(outcome.cause):>7}{len(outcome.more):>6}"
             )
-            wrong = (
-                not (outcome.scope and outcome.verdict) or outcome.caller is False or outcome.suspect is False
+            wrong = not (outcome.scope and outcome.verdict) or False in (
+                outcome.caller,
+                outcome.suspect,
+                outcome.cause,
             )
             if wrong:
                 callers = ", ".join(f"{c['name']} {c['share']:.2f}" for c in outcome.page["callers"][:3])
@@ -273,6 +279,7 @@ def summary(results: list[tuple[bool, Result]]) -> dict[str, float]:
         "right verdict": share([outcome.verdict for outcome in paged]),
         "right caller": share([bool(outcome.caller) for outcome in paged if outcome.caller is not None]),
         "right suspect": share([bool(outcome.suspect) for outcome in paged if outcome.suspect is not None]),
+        "right cause": share([bool(outcome.cause) for outcome in paged if outcome.cause is not None]),
         "median delay, s": delays[len(delays) // 2] if delays else float("nan"),
         "further pages an incident": sum(len(outcome.more) for outcome in outcomes) / max(len(outcomes), 1),
         "false pages a quiet month": sum(len(r.false) for r in quiet)

@@ -97,10 +97,9 @@ class Incident:
     @property
     def cause(self) -> str:
         """``demand`` if everything is called more, ``defect`` if a part or a call is; else empty."""
-        loads = [fault for fault in self.faults if fault.effect in LOADS and not fault.grow]
-        if not loads or any(fault.effect == "fewer" for fault in self.faults):
+        if not self.faults or any(fault.effect not in LOADS or fault.grow for fault in self.faults):
             return ""
-        shared = all(fault.effect == "more" and not any(fault.where.parts) for fault in loads)
+        shared = all(fault.effect == "more" and not any(fault.where.parts) for fault in self.faults)
         return "demand" if shared else "defect"
 
 
