@@ -114,7 +114,7 @@ def wider_fall(absence: Finding, findings: Iterable[Finding]) -> Finding | None:
 
 def _includes(fall: Finding, scope: Scope) -> bool:
     about = fall.about
-    fell = fall.verdict in (Verdict.DROP, Verdict.SHIFT) and fall.observed < fall.expected
+    fell = fall.verdict in (Verdict.DROP, Verdict.SHIFT) and not fall.rises
     return fell and about != scope and (about.kind in (ACCOUNT, SERVICE) or scope in parts(fall))
 
 
@@ -147,12 +147,8 @@ def direction(finding: Finding) -> str:
             return GROWTH
         case Verdict.LIMIT:
             return UP if finding.near else GROWTH
-        case Verdict.DROP | Verdict.ABSENCE:
-            return DOWN
-        case Verdict.SHIFT:
-            return DOWN if finding.observed < finding.expected else UP
         case _:
-            return UP
+            return UP if finding.rises else DOWN
 
 
 def taken_over(findings: Iterable[Finding]) -> bool:

@@ -33,9 +33,9 @@ class Harm(StrEnum):
     ERRORS = "errors"  # of the backend; ``share`` of the requests, 0 if unknown
     NO_REQUESTS = "no_requests"
     THROTTLED = "throttled"  # ``share`` of the calls, 0 if unknown
-    LIMIT = "limit"  # ``share`` of it that is used
+    LIMIT = "limit"  # ``share`` of it that is used at its peak
     FEWER_REQUESTS = "fewer_requests"  # ``share`` of the expected that is missing
-    SLOW = "slow"  # ``share``: times the expected latency, 0 where that is nearly nothing
+    SLOW = "slow"  # ``share``: times the expected latency in its span, 0 where that is nearly nothing
     USER_ERRORS = "user_errors"  # ``share`` of the requests, 0 if unknown
     GROWTH = "growth"
     LOAD = "load"  # a change without any of the above
@@ -85,9 +85,10 @@ def severity(findings: Sequence[Finding]) -> Severity:
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each
     """Return the severity of a finding."""
-    observed, expected = finding.figures  # the newest minute may be on the other side
-    measure, rises = finding.measure, observed >= expected
-    used = finding.observed / finding.limit if finding.limit else 0.0
+    observed, expected = finding.figures
+    measure, rises = finding.measure, finding.rises
+    most = finding.observed if finding.peak is None else finding.peak
+    used = most / finding.limit if finding.limit else 0.0
     share = 0.0 if finding.failures is None else finding.failures.share
     if finding.verdict is Verdict.ABSENCE:
         wide = finding.about.kind in _WIDE
@@ -105,8 +106,7 @@ def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the ta
         missing = 1 - observed / expected if expected > 0 else 0.0
         return Severity(Grade.HIGH if missing >= MOST_MISSING else Grade.MEDIUM, Harm.FEWER_REQUESTS, missing)
     if measure in LATENCIES and rises:
-        known = has_multiple(measure, finding.observed, finding.expected)
-        times = finding.observed / finding.expected if known else 0.0
+        times = observed / expected if has_multiple(measure, observed, expected) else 0.0
         return Severity(Grade.MEDIUM, Harm.SLOW, times)
     if measure is Measure.ERRORS_USER and rises:
         return Severity(Grade.MEDIUM if share >= USER_ERRORS else Grade.LOW, Harm.USER_ERRORS, share)

@@ -62,7 +62,7 @@ def concentration(finding: Finding) -> Concentration | None:
         return own
     if own is not None and (own.cause is RiseCause.DEFECT or own.kind in _PARTS):
         return own
-    mean = finding.means
+    mean = finding.added_up
     rest = None if finding.account is None else _rest(finding, finding.account)
     if rest is None or mean is None:
         return None
@@ -74,7 +74,7 @@ def concentration(finding: Finding) -> Concentration | None:
 
 def _rest(finding: Finding, whole: AccountTraffic) -> AccountTraffic | None:
     """Return the requests of the account without those to the scope of a finding; None if few are left."""
-    affected, mean = finding.affected, finding.means
+    affected, mean = finding.affected, finding.added_up
     if affected is None or mean is None or not affected.seconds or mean.observed <= 0:
         return None
     own = affected.requests / affected.seconds

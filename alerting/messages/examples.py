@@ -198,7 +198,7 @@ def explained(of: Finding) -> Finding:
         case Verdict.LIMIT:
             sentence = explain_limit(of, minutes=of.minutes, throttled=of.throttled)
         case Verdict.ABSENCE:
-            sentence = explain_absence(of, of.missed)
+            sentence = explain_absence(of)
         case Verdict.FATAL:
             sentence = explain_fatal_error(of)
         case _:

@@ -60,7 +60,7 @@ class IncidentMarkdown:
         incident, words = known.incident, self.words
         title = cut(clean(words.incident.title(words.named(incident))), TITLE)
         parts = [markdown_line(markdown_text(page_why(incident, words) or words.labels.no_reason))]
-        fields = page_fields(incident, self._zone, words)
+        fields = page_fields(incident, self._zone, words, known.at)
         parts.append("\n".join(f"- {self._field(field)}" for field in fields))
         for name, lines in self._sections(known):
             if lines:
@@ -84,7 +84,7 @@ class IncidentMarkdown:
         yield labels.examples, self._listed(example_lines(incident, words, self._zone, self.links))
         yield others[-1][0], self._listed(others[-1][1])
         yield labels.links, self._listed(console.lines(incident))
-        shown = {*page_fields(incident, self._zone, words), labelled(labels.weeks_left_out, "")}
+        shown = {*page_fields(incident, self._zone, words, known.at), labelled(labels.weeks_left_out, "")}
         basis = [field for field in basis_fields(incident.primary, words) if field not in shown]
         yield labels.basis, [f"- {self._field(field)}" for field in basis]
 

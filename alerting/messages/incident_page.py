@@ -44,6 +44,7 @@ from config.links import Links
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 
+_MINUTE: Final = 60  # after which a newer one is complete
 _NAMED = 3
 CHANGES = 1500  # characters of earlier changes: enough for the longest line, or several usual ones
 LEAST_MONEY = 0.01
@@ -79,7 +80,7 @@ def page(
     why = escape(page_why(incident, words), SENTENCE) or words.labels.no_reason
     before: list[Block] = [
         header(words.incident.title(words.named(incident))),
-        fields(page_fields(incident, zone, words), fit(change_lines(incident, words), CHANGES)),
+        fields(page_fields(incident, zone, words, at), fit(change_lines(incident, words), CHANGES)),
         section(f"{called} {why}".strip()),
     ]
     notes = action_lines(dispatch.commands, incident, words, zone, at=at)
@@ -129,55 +130,67 @@ def page_why(incident: Incident, words: Phrases) -> str:
     return words.incident.why(incident.primary)
 
 
-def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
-    """Return severity and affected requests side by side, and then the figures in pairs: ten at most."""
-    labels, figures = words.labels, _figures(incident, zone, words)
+def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases, at: int) -> list[str]:
+    """Return severity and affected requests side by side, and then the figures in pairs: ten at most.
+
+    ``at`` is the time of the message, in epoch seconds of event time.
+    """
+    labels, figures = words.labels, _figures(incident, zone, words, at)
     if incident.state == "withdrawn":  # it hurt nobody
         return figures
     how_bad = labelled(labels.severity, words.severity_of(incident), 3 * NAME)
     return [how_bad, labelled(labels.affected, words.affected_by(incident), 4 * NAME), *figures]
 
 
-def _figures(incident: Incident, zone: ZoneInfo, words: Phrases) -> list[str]:
+def _figures(incident: Incident, zone: ZoneInfo, words: Phrases, at: int) -> list[str]:
     primary, labels = incident.primary, words.labels
-    over = incident.end is not None
-    fell = incident.peak < primary.expected
-    if incident.end is not None:
-        peak = labels.lowest if fell else labels.peak
-        shown = [labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about))]
-        since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
-    else:
-        now = words.figures.quantity(primary.observed, primary.measure, primary.about)
-        if primary.added_up is not None:  # the newest minute shows nothing
-            now = words.figures.added_up(primary.added_up, primary)
-        shown = [labelled(labels.now, now)]
+    is_now = _is_now(incident, at)
+    if incident.end is None:
         since = f"*{labels.since}*\n{words.when(incident.start, zone)}"
-    if (failures := primary.failures) is not None:
-        counted = words.figures.failures(failures, primary.about)
-        part = f"{words.figures.percent(failures.share)} · {counted}"
-        failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
-        shown = [labelled(failed if over else labels.now, part)]
-    if primary.verdict is Verdict.FATAL:
-        shown = [
-            labelled(labels.error, primary.error_type),
-            labelled(labels.occurred, _often(primary, words)),
-        ]
-    elif failures is not None:
-        shown.append(labelled(labels.expected, words.figures.usually(failures)))
-    elif primary.added_up is not None and not over:
-        mean = words.figures.quantity(primary.added_up.expected, primary.measure, primary.about)
-        shown.append(labelled(labels.expected, mean))
-    elif primary.verdict is not Verdict.LIMIT:  # a limit shows its headroom instead
-        shown.append(labelled(labels.expected, words.figures.interval(primary)))
-    shown += [since, labelled(labels.where, words.place(primary.about))]
-    if primary.limit is not None and primary.limit > 0 and not (over and fell):
-        most = incident.peak if over else primary.observed
-        headroom = labels.headroom_then if over else labels.headroom  # what is left now no longer matters
+    else:
+        since = f"*{labels.lasted}*\n{_lasted(incident, incident.end, zone, words)}"
+    shown = [*_observed(incident, words, is_now=is_now), since]
+    shown.append(labelled(labels.where, words.place(primary.about)))
+    if primary.limit is not None and primary.limit > 0 and (is_now or primary.rises):
+        most = primary.observed if is_now else incident.peak
+        headroom = labels.headroom if is_now else labels.headroom_then
         shown.append(labelled(headroom, words.figures.headroom(most, primary)))
-    if (costs := incident.costs) is not None and not over and abs(costs) >= LEAST_MONEY:
+    if (costs := incident.costs) is not None and incident.end is None and abs(costs) >= LEAST_MONEY:
         shown.append(labelled(labels.costs, words.figures.costs(costs)))
     shown.append(labelled(labels.data, words.figures.completeness(primary.completeness)))
     return shown
+
+
+def _is_now(incident: Incident, at: int) -> bool:
+    """Return whether the newest minute of its primary is still the newest one at ``at``."""
+    primary = incident.primary
+    if incident.end is not None or primary.verdict is Verdict.LIMIT:  # of a limit it is the largest so far
+        return False
+    return primary.is_open and at < primary.seen + _MINUTE
+
+
+def _observed(incident: Incident, words: Phrases, *, is_now: bool) -> list[str]:
+    """Return what was observed and what was expected: now, at the peak, and over its span."""
+    primary, labels, figures = incident.primary, words.labels, words.figures
+    if primary.verdict is Verdict.FATAL:
+        occurred = labelled(labels.occurred, _often(primary, words))
+        return [labelled(labels.error, primary.error_type), occurred]
+    if (failures := primary.failures) is not None:
+        part = f"{figures.percent(failures.share)} · {figures.failures(failures, primary.about)}"
+        failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
+        return [labelled(failed, part), labelled(labels.expected, figures.usually(failures))]
+    furthest = labels.peak if primary.rises else labels.lowest
+    name, value = (labels.now, primary.observed) if is_now else (furthest, incident.peak)
+    shown = labelled(name, figures.quantity(value, primary.measure, primary.about))
+    if primary.verdict is Verdict.LIMIT:  # shows its headroom instead
+        return [shown]
+    if primary.added_up is None or primary.is_minute:
+        return [shown, labelled(labels.expected, figures.interval(primary))]
+    usual = figures.quantity(primary.added_up.expected, primary.measure, primary.about)
+    expected = labelled(labels.expected, usual)
+    if primary.verdict is Verdict.ABSENCE:
+        return [shown, expected]
+    return [labelled(labels.mean, figures.added_up(primary.added_up, primary)), expected, shown]
 
 
 def _often(fatal: Finding, words: Phrases) -> str:

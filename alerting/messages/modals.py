@@ -140,17 +140,14 @@ def matching_lines(matching: Matcher, words: Phrases) -> list[str]:
 
 def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
-    peak = labels.lowest if incident.peak < primary.expected else labels.peak
-    now, expected = (
-        words.figures.quantity(value, primary.measure, primary.about) for value in primary.figures
-    )
-    if primary.added_up is None:
+    peak = labels.peak if primary.rises else labels.lowest
+    _, usual = primary.figures
+    expected = labelled(labels.expected, words.figures.quantity(usual, primary.measure, primary.about))
+    if primary.added_up is None or primary.is_minute:
         interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
-        shown = [labelled(labels.now, now), labelled(labels.expected, expected)]
-        shown.append(labelled(labels.interval, interval))
-    else:  # the newest minute shows nothing, and its interval is not that of a mean
-        mean = words.figures.added_up(primary.added_up, primary)
-        shown = [labelled(labels.now, mean), labelled(labels.expected, expected)]
+        shown = [expected, labelled(labels.interval, interval)]
+    else:  # the interval is that of a minute
+        shown = [labelled(labels.mean, words.figures.added_up(primary.added_up, primary)), expected]
     shown += [
         labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about)),
         labelled(labels.score, f"{primary.score:.4f}"),

@@ -20,7 +20,7 @@ from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from detectors.model.finding import AddedUp, Failures, Finding, Growth, Trace, Verdict
 from detectors.model.measures import Measure
-from detectors.model.scope import ScopeOrEdge
+from detectors.model.scope import TABLE, ScopeOrEdge
 
 MEMBERS: Final = 12
 _NAME: Final = 200
@@ -256,11 +256,9 @@ class Cards:
         if primary.growth is not None:
             return [*self._growth(primary, primary.growth), *self._basis(incident)]
         facts = []
-        expected = Fact(
-            "Expected",
-            clean(words.figures.quantity(primary.expected, primary.measure, primary.about)),
-            f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}",
-        )
+        usual = clean(words.figures.quantity(primary.figures[1], primary.measure, primary.about))
+        interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
+        expected = Fact("Expected", usual, interval if primary.is_minute else "")
         reached = clean(words.figures.quantity(incident.peak, primary.measure, primary.about))
         match primary.verdict:
             case Verdict.FATAL:
@@ -271,17 +269,17 @@ class Cards:
             case Verdict.LIMIT:
                 facts += [Fact("Reached", reached)]
             case Verdict.ABSENCE:
-                facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", "requests")]
+                what = "calls" if primary.about.kind == TABLE else "requests"
+                facts += [expected, Fact("Missed", f"{numbers.number(primary.missed)}", what)]
+            case _ if primary.failures is not None:
+                facts += self._failures(primary, primary.failures)
             case _:
-                name = "Lowest" if incident.peak < primary.expected else "Peak"
-                if primary.failures is not None:
-                    facts += self._failures(primary, primary.failures)
-                elif primary.added_up is not None:
-                    facts += self._added_up(primary, primary.added_up)
-                else:
-                    change = words.figures.change(incident.peak, primary.expected, primary.measure)
-                    facts += [Fact(name, reached, clean(change)), expected]
-        if primary.limit is not None and primary.limit > 0 and incident.peak >= primary.expected:
+                change = words.figures.change(incident.peak, primary.figures[1], primary.measure)
+                facts.append(Fact("Peak" if primary.rises else "Lowest", reached, clean(change)))
+                if primary.added_up is not None and not primary.is_minute:
+                    facts.append(self._mean(primary, primary.added_up))
+                facts.append(expected)
+        if primary.limit is not None and primary.limit > 0 and primary.rises:
             limit = clean(words.figures.quantity(primary.limit, primary.measure, primary.about))
             used = f"{words.figures.percent(incident.peak / primary.limit)} of it used"
             facts.append(Fact("Limit", limit, used))
@@ -301,16 +299,11 @@ class Cards:
             Fact("Expected", figures.usually(failures)),
         ]
 
-    def _added_up(self, primary: Finding, added: AddedUp) -> list[Fact]:
+    def _mean(self, primary: Finding, span: AddedUp) -> Fact:
         figures = self._words.figures
-        mean, usual = (
-            clean(figures.quantity(value, primary.measure, primary.about)) for value in primary.figures
-        )
-        change = figures.change(added.observed, added.expected, primary.measure)
-        return [
-            Fact("Averaged", mean, f"over {figures.duration(added.seconds)}, {clean(change)}"),
-            Fact("Expected", usual),
-        ]
+        mean = clean(figures.quantity(span.observed, primary.measure, primary.about))
+        change = figures.change(span.observed, span.expected, primary.measure)
+        return Fact("Averaged", mean, f"over {figures.duration(span.seconds)}, {clean(change)}")
 
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
         words = self._words
@@ -363,7 +356,7 @@ class Cards:
         return (
             f"{self._words.figures.series(of)}, {self._when(incident)}. It reached "
             f"{quantity(incident.peak, primary.measure, primary.about)} where "
-            f"{quantity(primary.expected, primary.measure, primary.about)} was expected."
+            f"{quantity(primary.figures[1], primary.measure, primary.about)} was expected."
         )
 
     def _changes(self, incident: Incident) -> list[ChangeLine]:

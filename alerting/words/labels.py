@@ -8,10 +8,11 @@ class Labels(NamedTuple):
 
     severity: str
     affected: str
-    now: str
+    now: str  # of the newest minute
+    mean: str  # over the span of a deviation
     peak: str
     lowest: str
-    failed: str  # the part of the requests that did, of a resolved incident
+    failed: str  # the part of the requests that did
     throttled: str
     expected: str
     since: str
@@ -19,7 +20,7 @@ class Labels(NamedTuple):
     where: str
     headroom: str
     costs: str
-    headroom_then: str  # of a resolved incident: at its peak
+    headroom_then: str  # at the peak
     data: str
     error: str
     occurred: str

@@ -339,7 +339,10 @@ class Phrases(NamedTuple):
         """Return the severity of an incident, with the reason."""
         found, primary = incident.severity, incident.primary
         is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
-        return self.incident.severity(found, over=incident.ended, is_table=is_table)
+        over = incident.ended or not any(
+            finding.deviates for finding in (incident.primary, *incident.members)
+        )
+        return self.incident.severity(found, over=over, is_table=is_table)
 
     def affected_by(self, incident: Incident) -> str:
         """Return the requests and routes that an incident hurts; empty if they are unknown."""

@@ -1,7 +1,7 @@
 """The evidence behind a verdict: the course of its series, for charts, attribution and figures.
 
 From the course follow where a deviation began and ended, how far it reached, how many requests failed in it,
-its mean where no minute alone shows it, and how late records correct a finding.
+its mean, and how late records correct a finding.
 """
 
 from typing import Final, NamedTuple
@@ -20,17 +20,8 @@ CHART_SECONDS: Final = 4 * 3600
 PART: Final = 1 / 3
 """Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
 
-FEW_REQUESTS: Final = 30.0
-"""Among fewer requests a share means little: all of the deviation is counted, not its newest minutes only."""
-
 REACH_SECONDS: Final = 1800
 """How long before its verdict a deviation may have begun: verdicts of few calls are those of half an hour."""
-
-NEWEST_SECONDS: Final = 600
-"""How much of a long deviation is counted while it lasts: people ask how bad it is now."""
-
-MINUTES_SHOW: Final = 2 / 3
-"""Part of a deviation in steps beyond their own interval from which on these steps show it themselves."""
 
 CORRECTED_SECONDS: Final = 6 * 3600
 """How far back late records change findings: less than what is kept step by step."""
@@ -170,51 +161,36 @@ def _in_gaps(observed: Floats, least: int) -> Bools:
     return gap
 
 
-def failures(failed: Course, requests: Course, step: int, *, ended: bool) -> Failures | None:
-    """Return how many of the requests failed in a deviation, or in its newest minutes.
+def failures(failed: Course, requests: Course, step: int) -> Failures | None:
+    """Return how many of the requests failed in a deviation; None without any request.
 
-    The courses are of the same steps (``step`` in seconds), from the start of the deviation on. None without
-    any request. A deviation that has ``ended`` counts as a whole.
+    The courses are of the same steps (``step`` in seconds): those of the deviation.
     """
-    bad, of = (np.nan_to_num(course.observed) * step for course in (failed, requests))
-    newest = max(len(bad) - NEWEST_SECONDS // step, 0)
-    first = 0 if ended or of[newest:].sum() < FEW_REQUESTS else newest
-    count, whole = float(bad[first:].sum()), float(of[first:].sum())
+    count, whole = (float(np.nansum(course.observed)) * step for course in (failed, requests))
     if max(count, whole) <= 0:
         return None
-    expected = float(np.nansum(failed.expected[first:]))
-    among = float(np.nansum(requests.expected[first:]))
+    expected, among = (float(np.nansum(course.expected)) for course in (failed, requests))
     usual = min(expected / among, 1.0) if among > 0 else 0.0
-    return Failures(
-        failed=count, requests=max(count, whole), seconds=(len(bad) - first) * step, usual=max(usual, 0.0)
-    )
+    seconds = len(failed.observed) * step
+    return Failures(failed=count, requests=max(count, whole), seconds=seconds, usual=max(usual, 0.0))
 
 
-def means(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
-    """Return the mean of a deviation so far; None of a single step.
+def added_up(course: Course, reported: int, span: range, *, rises: bool) -> AddedUp | None:
+    """Return the means of a deviation; None if nothing of it is known, or if it adds up to nothing.
 
-    The course (``step`` in seconds) runs from the beginning of the deviation up to now. ``reported`` is the
-    place of the step at which it was reported; negative if that was before the course.
+    The course runs from the start of the deviation to its end or beyond. ``reported`` is the place of the
+    step at which it was reported; negative if that was before the course. ``span`` are the times (epoch
+    seconds) at which the steps of the deviation start.
     """
-    observed, expected = course.observed, _as_before(course.expected, reported, rises=rises)
+    observed = course.observed[: len(span)]
+    expected = _as_before(course.expected, reported, rises=rises)[: len(span)]
     known = ~(np.isnan(observed) | np.isnan(expected))
-    if np.count_nonzero(known) < 2:  # noqa: PLR2004  one step adds nothing up
+    if not known.any():
         return None
     mean, usual = float(observed[known].mean()), float(expected[known].mean())
-    return AddedUp(observed=mean, expected=usual, seconds=len(observed) * step)
-
-
-def added_up(course: Course, reported: int, step: int, *, rises: bool) -> AddedUp | None:
-    """Return the ``means`` of a deviation, None if its steps show it themselves.
-
-    Where few calls show a deviation only in the sum of many minutes, most of them lie within the interval:
-    the newest minute may be at the expected value, or on the other side of it.
-    """
-    found = means(course, reported, step, rises=rises)
-    observed, expected = course.observed, _as_before(course.expected, reported, rises=rises)
-    by = np.nan_to_num(observed - expected if rises else expected - observed)
-    beyond = observed > course.upper if rises else observed < course.lower
-    return None if by.sum() <= 0 or by[beyond].sum() >= MINUTES_SHOW * by.sum() else found
+    if mean <= usual if rises else mean >= usual:
+        return None
+    return AddedUp(observed=mean, expected=usual, seconds=span.stop - span.start, until=span.stop)
 
 
 def _as_before(expected: Floats, reported: int, *, rises: bool) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import isclose
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -57,7 +58,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
-    """The harm: requests that reached a scope while its finding was open."""
+    """The harm: requests that reached a scope while it deviated."""
 
     requests: float  # of a table, calls
     seconds: int  # the time that they were counted in: all of it, or the last hours
@@ -125,11 +126,12 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddedUp(msgspec.Struct, frozen=True, kw_only=True):
-    """Means over the time since a deviation began that no minute alone shows."""
+    """Means over the span of a deviation, without the calm minutes in which its end is awaited."""
 
     observed: float
     expected: float
     seconds: int
+    until: int = 0  # the end of these seconds; 0 in old states
 
 
 class RiseCause(StrEnum):
@@ -198,7 +200,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     growth: Growth | None = None
     error_type: str = ""  # of a fatal finding: the new signature
     times: int = 0  # of a fatal finding: number of occurrences
-    missed: float = 0.0  # of an absence: requests that were expected since the last one
+    missed: float = 0.0  # of an absence: requests that were expected in its span
     gap: bool = False  # of an absence: no record arrived at all, so the pipeline is what to check first
     lost: bool = False  # it ended because nothing was measured any longer: its outcome is unknown
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
@@ -209,10 +211,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
     early: bool = False  # found before its step was judged, which confirms it or takes it back
-    added_up: AddedUp | None = None  # of counts: where ``observed``, a minute's, does not show the deviation
     concentration: Concentration | None = None  # of a rise of counts and amounts; None if sources do not tell
-    means: AddedUp | None = None  # of counts, since it began, also where its minutes show it
     account: AccountTraffic | None = None  # meanwhile, half an hour at most; None if unknown
+    added_up: AddedUp | None = None  # of a deviation: its span; ``observed`` is that of one minute
 
     @property
     def about(self) -> ScopeOrEdge:
@@ -224,10 +225,48 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def figures(self) -> tuple[float, float]:
-        """The observed and the expected value to show: means, where only sums show the deviation."""
+        """The observed and the expected value to show: means over the span, where it is known."""
         if self.added_up is None:
             return self.observed, self.expected
         return self.added_up.observed, self.added_up.expected
+
+    @property
+    def rises(self) -> bool:
+        """Whether it is a rise, for all of its life: the newest minute may be on the other side."""
+        match self.verdict:
+            case Verdict.DROP | Verdict.ABSENCE:
+                return False
+            case Verdict.SHIFT:
+                observed, expected = self.figures
+                return observed >= expected
+            case _:
+                return True
+
+    @property
+    def until(self) -> int:
+        """The end of the span that its figures are of: of a deviation that may be over, its last minute."""
+        if self.end is not None:
+            return self.end
+        return (self.added_up.until if self.added_up is not None else 0) or self.seen
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was open when this was emitted."""
+        return self.state in ("open", "update")
+
+    @property
+    def deviates(self) -> bool:
+        """Whether its newest minute belongs to it: its end may be awaited."""
+        return self.is_open and self.until >= self.seen
+
+    @property
+    def is_minute(self) -> bool:
+        """Whether its figures are those of its newest minute."""
+        added = self.added_up
+        if added is None:
+            return True
+        same = zip(self.figures, (self.observed, self.expected), strict=True)  # single precision is kept
+        return added.until == self.seen and all(isclose(mean, value, rel_tol=1e-4) for mean, value in same)
 
     @property
     def young(self) -> bool:

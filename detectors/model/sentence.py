@@ -207,12 +207,12 @@ def explain_deviation(
 
     ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named. Of
     ``failures``, their part of the requests is named. ``observed`` and ``expected`` may be means ``over``
-    some seconds, for which the interval of a step does not matter.
+    some seconds, for which the interval of a step does not matter; without, they are those of one minute,
+    which is over when somebody reads of it.
     """
     if failures is not None:
         basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
         return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
-    verb = "is" if _is_one(measure) else "are"
     if quantity(expected) == "0":  # nothing has no multiple
         compared = "compared with"
     elif expected > 0 and verdict is Verdict.DROP:
@@ -232,7 +232,8 @@ def explain_deviation(
         now = f"averaged {rate(measure, observed)} over {_duration(over)}"
         return f"{word} {now}, {compared} the {rate(measure, expected)} {basis}."
     return (
-        f"{word} {verb} at {rate(measure, observed)}, {compared} the {rate(measure, expected)} "
+        f"{word} {'fell' if observed < expected else 'rose'} to {rate(measure, observed)}, "
+        f"{compared} the {rate(measure, expected)} "
         f"({bound(measure, lower)} to {bound(measure, upper)}) {basis}."
     )
 
@@ -325,8 +326,8 @@ def explain_change(finding: Finding) -> str:
         compared_with=finding.compared_with,
         planned=finding.planned,
         failures=finding.failures,
-        ended=finding.state == "end",
-        over=0 if finding.added_up is None else finding.added_up.seconds,
+        ended=not finding.deviates,
+        over=0 if finding.is_minute or finding.added_up is None else finding.added_up.seconds,
     )
 
 
@@ -376,20 +377,30 @@ def with_causes(finding: Finding, causes: list[Cause]) -> Finding:
     return msgspec.structs.replace(finding, causes=causes, sentence=sentence)
 
 
-def explain_absence(finding: Finding, missed: float) -> str:
-    """Explain an absence; ``missed`` requests were expected since the last one."""
+def explain_absence(finding: Finding) -> str:
+    """Explain an absence, with the requests that were expected in its span."""
     what = "calls" if finding.about.kind == TABLE else "requests"
-    waited = _duration(finding.seen - finding.start)
+    lasts = finding.until - finding.start
+    waited = _duration(lasts)
     weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
     if finding.planned is not None:
         weeks = f"{weeks} and the planned “{finding.planned.name}”"
-    expected = f"about {quantity(missed)} were expected in that time, based on {weeks}"
+    expected = ""
+    if finding.missed >= 0.5:  # noqa: PLR2004  less rounds to none
+        known = lasts if finding.added_up is None else finding.added_up.seconds
+        time = "that time" if known >= lasts else f"the last {_duration(known)} of it"
+        expected = f"about {quantity(finding.missed)} were expected in {time}, based on {weeks}"
+    over = finding.state == "end"
     if finding.gap:
+        alone = f"; from {named(finding.about)} alone, {expected}" if expected else ""
         return (
-            f"No record of anything has arrived for {waited}; from {named(finding.about)} alone, {expected}. "
+            f"No record of anything {'' if over else 'has '}arrived for {waited}{alone}. "
             "Check the pipeline first: the senders, the stream between, their credentials."
         )
-    return f"{_begin(named(finding.about))} has had no {what} for {waited}; {expected}."
+    came = 0 if finding.added_up is None else finding.added_up.observed * finding.added_up.seconds
+    no = f"only {quantity(came)} {what}" if came >= 0.5 else f"no {what}"  # noqa: PLR2004
+    had = "had" if over else "has had"
+    return f"{_begin(named(finding.about))} {had} {no} for {waited}{'; ' if expected else ''}{expected}."
 
 
 def explain_withdrawal(drop: Finding, most: float) -> str:

@@ -12,7 +12,7 @@ from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
-from detectors.model.measures import LATENCIES, Measure
+from detectors.model.measures import LATENCIES, RATIO_OF, Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.watch.absence import RETIRED_SECONDS
 
@@ -136,7 +136,7 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
             usual = numbers.of_measure(mean.expected, finding.measure)
             return f"Back to normal after averaging {figures.added_up(mean, finding)} (expected {usual})."
         case _:
-            how = "falling to" if of.peak < finding.expected else "peaking at"
+            how = "peaking at" if finding.rises else "falling to"
             usual = numbers.of_measure(finding.expected, finding.measure)
             return f"Back to normal after {how} {furthest} (expected {usual})."
 
@@ -145,13 +145,13 @@ def share_of(finding: Finding) -> str:
     name = figures.measure(finding.measure, finding.about)
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return f"share of the {name}"
-    return f"share of the {'drop' if _falls(finding) else 'increase'} in {name}"
+    return f"share of the {'increase' if finding.rises else 'drop'} in {name}"
 
 
 def because(share: Share, finding: Finding) -> str:
-    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in (*LATENCIES, *RATIO_OF):
         return ""  # usage, failures and slowness are not split this way
-    more, calls = ("less", "fewer") if _falls(finding) else ("more", "more")
+    more, calls = ("more", "more") if finding.rises else ("less", "fewer")
     capacity = " capacity" if finding.measure in (Measure.RCU, Measure.WCU) else ""
     if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
         return f"{calls} calls"
@@ -203,19 +203,19 @@ def _harm(of: Severity, what: str, *, over: bool) -> str:  # noqa: C901, PLR0911
     share = f"{figures.percent(of.share)} of " if of.share else ""
     match of.harm:
         case Harm.ERRORS:
-            return f"{share}requests {'failed' if over else 'fail'}"
+            return f"{share}{what} {'failed' if over else 'fail'}"
         case Harm.NO_REQUESTS:
             return f"no {what} {are} seen"
         case Harm.THROTTLED:
             return f"{share}calls {are} throttled"
         case Harm.LIMIT if of.share >= 1:
-            return "the limit was reached" if over else "the limit is reached"
+            return "the limit was reached"
         case Harm.LIMIT:
-            return f"{figures.percent(1 - of.share)} of the capacity {'was left' if over else 'left'}"
+            return f"{figures.percent(1 - of.share)} of the capacity was left at the peak"
         case Harm.FEWER_REQUESTS:
             return f"{share}{what} {are} missing"
         case Harm.SLOW:
-            how = f"{numbers.number(of.share)} times as long" if of.share else "longer"
+            how = f"{numbers.number(of.share)} times as long" if round(of.share, 1) > 1 else "longer"
             return f"responses {'took' if over else 'take'} {how}"
         case Harm.USER_ERRORS:
             return f"{share}requests {are} refused as user errors"
@@ -291,7 +291,7 @@ def seen_before(link: str) -> str:
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
     reached, expected = (
-        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
+        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.figures[1])
     )
     shown = _failing(finding) or f"reached {reached}, expected {expected}"
     chart = f"Chart of {figures.about(finding.about)}, {figures.measure(finding.measure, finding.about)}"
@@ -410,7 +410,7 @@ def _failing(finding: Finding) -> str:
     what = "calls" if finding.about.kind == TABLE else "requests"
     if finding.measure not in _ERRORS:
         return f"{part} of {what} {_fate(finding)}"
-    verb = "failed" if finding.state == "end" else "fail"
+    verb = "fail" if finding.deviates else "failed"
     return f"{part} of {what} {verb} ({figures.measure(finding.measure, finding.about)})"
 
 
@@ -436,31 +436,29 @@ def _stands(finding: Finding) -> str:
 
 def _now(finding: Finding) -> str:
     now = figures.quantity(finding.observed, finding.measure, finding.about)
+    now += " now" if finding.is_open else ""
     match finding.verdict:
         case Verdict.FATAL:
             return "never seen there before"
         case Verdict.LIMIT:
-            return f"{now} now, {figures.headroom(finding.observed, finding)}"
+            peak = figures.quantity(finding.observed, finding.measure, finding.about)
+            return f"{peak} at the peak, {figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
-            return f"{figures.quantity(finding.expected, finding.measure, finding.about)} expected"
+            return f"{figures.quantity(finding.figures[1], finding.measure, finding.about)} expected"
         case _ if finding.failures is not None:
             return f"{figures.failures(finding.failures, finding.about)}, normally {_usual(finding)}"
-        case _ if (mean := finding.added_up) is not None:
+        case _ if (mean := finding.added_up) is not None and not finding.is_minute:
             usual = numbers.of_measure(mean.expected, finding.measure)
-            return f"{figures.added_up(mean, finding)}, {usual} expected"
+            latest = f", {now}" if finding.is_open else ""
+            return f"{figures.added_up(mean, finding)}, {usual} expected{latest}"
         case _:
-            return f"{now} now, {numbers.of_measure(finding.expected, finding.measure)} expected"
+            return f"{now}, {numbers.of_measure(finding.expected, finding.measure)} expected"
 
 
 def _of_whole(finding: Finding) -> str:
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return ""
-    return " of the drop" if _falls(finding) else " of the increase"
-
-
-def _falls(finding: Finding) -> bool:
-    observed, expected = finding.figures
-    return observed < expected
+    return " of the increase" if finding.rises else " of the drop"
 
 
 def _holidays(count: int) -> str:

@@ -10,6 +10,7 @@ LABELS: Final = Labels(
     severity="Severity",
     affected="Affected",
     now="Now",
+    mean="On average",
     peak="Peak",
     lowest="Lowest",
     failed="Failed",

@@ -16,7 +16,7 @@ from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
-from detectors.model.measures import LATENCIES, Measure
+from detectors.model.measures import LATENCIES, RATIO_OF, Measure
 from detectors.model.scope import FUNCTION, TABLE
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
@@ -146,7 +146,7 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
             usual = numbers.of_measure(mean.expected, finding.measure)
             return f"平常値に戻りました（{figures.added_up(mean, finding)}、想定 {usual}）。"
         case _:
-            most = "最小" if of.peak < finding.expected else "最大"
+            most = "最大" if finding.rises else "最小"
             usual = numbers.of_measure(finding.expected, finding.measure)
             return f"平常値に戻りました（{most} {furthest}、想定 {usual}）。"
 
@@ -154,14 +154,14 @@ def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
 def share_of(finding: Finding) -> str:
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return f"{figures.measure(finding.measure, finding.about)}に占める割合"
-    which = "減少分" if _falls(finding) else "増加分"
+    which = "増加分" if finding.rises else "減少分"
     return f"{figures.measure(finding.measure, finding.about)}の{which}に占める割合"
 
 
 def because(share: Share, finding: Finding) -> str:
-    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in LATENCIES:
+    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in (*LATENCIES, *RATIO_OF):
         return ""
-    change = "減少" if _falls(finding) else "増加"
+    change = "増加" if finding.rises else "減少"
     per_call = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"
     if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:
         return f"呼び出し回数の{change}"
@@ -211,17 +211,18 @@ def _harm(of: Severity, what: str) -> str:  # noqa: PLR0911  a phrase for each
     share = figures.percent(of.share)
     match of.harm:
         case Harm.ERRORS:
-            return f"リクエストの {share} が失敗" if of.share else "リクエストが失敗"
+            return f"{what}の {share} が失敗" if of.share else f"{what}が失敗"
         case Harm.NO_REQUESTS:
             return f"{what}なし"
         case Harm.THROTTLED:
             return f"呼び出しの {share} がスロットリング" if of.share else "スロットリングが発生"
         case Harm.LIMIT:
-            return "上限に到達" if of.share >= 1 else f"残り容量 {figures.percent(1 - of.share)}"
+            return "上限に到達" if of.share >= 1 else f"ピーク時の残り容量 {figures.percent(1 - of.share)}"
         case Harm.FEWER_REQUESTS:
             return f"{what}の {share} が不足"
         case Harm.SLOW:
-            return f"応答時間が通常の {numbers.number(of.share)}倍" if of.share else "応答が遅延"
+            long = f"応答時間が通常の {numbers.number(of.share)}倍"
+            return long if round(of.share, 1) > 1 else "応答が遅延"
         case Harm.USER_ERRORS:
             return f"リクエストの {share} がユーザーエラー" if of.share else "ユーザーエラーが増加"
         case Harm.GROWTH:
@@ -297,7 +298,7 @@ def seen_before(link: str) -> str:
 
 def alt_text(finding: Finding, peak: float, hours: int) -> str:
     reached, expected = (
-        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.expected)
+        figures.quantity(value, finding.measure, finding.about) for value in (peak, finding.figures[1])
     )
     compared = f"想定 {figures.then(expected, 'に')}対して {figures.then(reached, 'でした')}。"
     if finding.failures is not None:
@@ -463,28 +464,25 @@ def _now(finding: Finding) -> str:
         case Verdict.FATAL:
             return "過去に発生したことのない例外です"
         case Verdict.LIMIT:
-            return f"現在 {now}、{figures.headroom(finding.observed, finding)}"
+            return f"最大 {now}、{figures.headroom(finding.observed, finding)}"
         case Verdict.ABSENCE:
-            return f"想定 {figures.quantity(finding.expected, finding.measure, finding.about)}"
+            return f"想定 {figures.quantity(finding.figures[1], finding.measure, finding.about)}"
         case _ if finding.failures is not None:
             counted = figures.failures(finding.failures, finding.about)
             return f"{counted}が{_fate(finding)}、平常時 {_usual(finding)}"
-        case _ if (mean := finding.added_up) is not None:
+        case _ if (mean := finding.added_up) is not None and not finding.is_minute:
             usual = numbers.of_measure(mean.expected, finding.measure)
-            return f"{figures.added_up(mean, finding)}、想定 {usual}"
+            latest = f"、現在 {now}" if finding.is_open else ""
+            return f"{figures.added_up(mean, finding)}、想定 {usual}{latest}"
         case _:
-            return f"現在 {now}、想定 {numbers.of_measure(finding.expected, finding.measure)}"
+            at = "現在 " if finding.is_open else ""
+            return f"{at}{now}、想定 {numbers.of_measure(finding.expected, finding.measure)}"
 
 
 def _whole(finding: Finding) -> str:
     if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
         return "全体"
-    return "減少分" if _falls(finding) else "増加分"
-
-
-def _falls(finding: Finding) -> bool:
-    observed, expected = finding.figures
-    return observed < expected
+    return "増加分" if finding.rises else "減少分"
 
 
 def _weeks(weeks: list[int]) -> str:

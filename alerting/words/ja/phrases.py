@@ -10,6 +10,7 @@ LABELS: Final = Labels(
     severity="深刻度",
     affected="影響範囲",
     now="現在値",
+    mean="期間の平均",
     peak="最大値",
     lowest="最小値",
     failed="失敗",

@@ -49,7 +49,7 @@ def _deviation(finding: Finding) -> str:
     is_at, usually = finding.figures
     now, expected = (figures.quantity(value, finding.measure, finding.about) for value in (is_at, usually))
     lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
-    mean = finding.added_up
+    mean = None if finding.is_minute else finding.added_up
     between = f"（{lower}～{upper}）" if mean is None else ""  # the interval is that of a minute
     basis = f"{_basis(finding)}から想定される {expected}{between}"
     if (planned := finding.planned) is not None:
@@ -59,21 +59,22 @@ def _deviation(finding: Finding) -> str:
             times += f"の {numbers.number(planned.factor)}倍"
         basis = f"予定「{cut(clean(planned.name), figures.NAME)}」（{times}）で見込まれる {expected}{between}"
     if finding.verdict is Verdict.DROP and usually > 0:
-        text = f"{basis}の {100 * is_at / usually:.0f}% にとどまっています。"
+        text = f"{basis}の {100 * is_at / usually:.0f}% でした。"
     elif has_multiple(finding.measure, is_at, usually):
-        text = f"{basis}の {numbers.number(is_at / usually)}倍です。"
+        text = f"{basis}の {numbers.number(is_at / usually)}倍でした。"
     else:
-        text = f"{basis}を{'下' if is_at < usually else '大きく上'}回っています。"
+        text = f"{basis}を{'下' if is_at < usually else '大きく上'}回りました。"
     if mean is not None:
         averaged = f"{figures.during(mean.seconds)}の平均が {figures.then(now, 'で')}"
         return f"{figures.subject(finding)}は {averaged}、{text}{stays}"
-    return f"{figures.subject(finding)}は {figures.then(now, 'で')}、{text}{stays}"
+    reached = "上がり" if finding.rises else "下がり"
+    return f"{figures.subject(finding)}は {figures.then(now, 'に')}{reached}、{text}{stays}"
 
 
 def _failures(finding: Finding, failures: Failures) -> str:
     counted = figures.failures(failures, finding.about)
     share, usual = figures.percent(failures.share), figures.usually(failures)
-    ended = finding.state == "end"
+    ended = not finding.deviates
     match finding.measure:
         case Measure.THROTTLES:
             verb = "がスロットリングされました" if ended else "がスロットリングされています"
@@ -147,20 +148,27 @@ def _absence(finding: Finding) -> str:
     about, what = figures.about(finding.about), traffic(finding)
     if finding.state == "end" and retired(finding):
         return f"{about} は1週間にわたり{what}がないため、廃止されたものとして扱います。"
-    waited = figures.duration(max(0, finding.seen - finding.start))
-    text = f"{about} への{what}が{waited}にわたり途絶えています。"
+    lasts = max(0, finding.until - finding.start)
+    waited, over = figures.duration(lasts), finding.state == "end"
+    means = finding.added_up
+    came = 0.0 if means is None else means.observed * means.seconds
+    text = f"{about} への{what}が{waited}にわたり途絶え{'ました' if over else 'ています'}。"
+    if came >= 0.5:  # noqa: PLR2004  less rounds to none
+        text = f"{about} への{what}は{waited}で {numbers.number(came)}件だけでした。"
     if finding.gap:
         text = (
-            f"{waited}にわたり、{about} を含むすべてのレコードが届いていません。"
+            f"{waited}にわたり、{about} を含むすべてのレコードが届いていません{'でした' if over else ''}。"
             "まず送信元、ストリーム、認証情報などのパイプラインを確認してください。"
         )
-    if finding.missed <= 0:
+    if finding.missed < 0.5:  # noqa: PLR2004
         return text
     missed = numbers.number(finding.missed)
     basis = _basis(finding)
     if (planned := finding.planned) is not None:
         basis += f"と予定「{cut(clean(planned.name), figures.NAME)}」"
-    return f"{text}{basis}から、この間に約{missed}件が想定されていました。"
+    known = lasts if means is None else means.seconds
+    time = "この間" if known >= lasts else f"このうち最後の{figures.during(known)}"
+    return f"{text}{basis}から、{time}に約{missed}件が想定されていました。"
 
 
 def _fatal(finding: Finding) -> str:

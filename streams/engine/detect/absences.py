@@ -172,10 +172,6 @@ class Absences:
             return False
         return self._arrived - int(self._watch.since[place]) <= HOLE_SECONDS
 
-    def missed(self, row: int) -> float:
-        """Return how many requests were expected since the last one."""
-        return float(self._watch.nats[self._place[row]])
-
     def score(self, row: int) -> float:
         """Return the score of an absence: 0.5 at the threshold, always below 1."""
         weight = float(self._watch.weight[self._place[row]])

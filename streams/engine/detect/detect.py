@@ -100,7 +100,7 @@ class Detect:
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
         self._affected = AffectedScopes(self._judge, self._explainer, step)
-        self._costs = ExcessCosts(step, self._judge.evidence)
+        self._costs = ExcessCosts(self._judge.evidence)
         self._prices = PriceHold(settings.money)
         self._held = False  # whether costs are
         self._loads = HourlyLoads(self._capacity, step)
@@ -242,9 +242,7 @@ class Detect:
         findings = [*corrections, *self._findings.feed(step, judgement), *self._fatal.feed(step)]
         findings += self._limits.found(near, judgement, step.completeness)
         findings = self._affected.add_to(findings)
-        findings = self.open_findings.feed(
-            findings if self._held else self._costs.add_to(findings, judgement)
-        )
+        findings = self.open_findings.feed(findings if self._held else self._costs.add_to(findings))
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
         if self._recorder:

@@ -1,8 +1,10 @@
-"""The extent of deviations: where they ended, their furthest step, their sum, the requests that failed."""
+"""The extent of deviations: where they ended, their furthest step, their means, the requests that failed."""
 
 from typing import Final
 
-from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, means, onset
+import numpy as np
+
+from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, onset
 from detectors.judge.judge import Judge
 from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import LATENCIES
@@ -52,22 +54,25 @@ class DeviationExtent:
         first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
 
-    def means(
-        self, span: tuple[int, int], row: int, *, reported: int, rises: bool, hidden: bool
+    def added_up(
+        self, row: int, start: int, until: int, *, reported: int, rises: bool, absent: bool
     ) -> AddedUp | None:
-        """Return the means of a deviation; if ``hidden``, only where its steps do not show it themselves.
+        """Return the means of a deviation from ``start`` to ``until``, or over its last hours.
 
         Times are in epoch seconds; ``reported`` is the start of the step at which it was reported.
         """
-        start, until = span
-        course = self._judge.evidence.course(row, start, until)
-        at = len(course.observed) - (until - reported) // self._step
-        return (added_up if hidden else means)(course, at, self._step, rises=rises)
+        known = max(until, reported + self._step)
+        course = self._judge.evidence.course(row, start, known)
+        first = known - len(course.observed) * self._step
+        if absent:  # nothing is measured, because there is nothing
+            course = course._replace(observed=np.nan_to_num(course.observed))
+        at = (reported - first) // self._step
+        return added_up(course, at, range(first, until, self._step), rises=rises)
 
-    def failures(self, row: int, start: int, until: int, *, ended: bool = False) -> Failures | None:
+    def failures(self, row: int, start: int, until: int) -> Failures | None:
         """Return how many requests failed, if that is what a series counts."""
         whole = self._judge.whole(row)
         if whole is None:
             return None
         failed, requests = (self._judge.evidence.course(of, start, until) for of in (row, whole))
-        return failures(failed, requests, self._step, ended=ended)
+        return failures(failed, requests, self._step)

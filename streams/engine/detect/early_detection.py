@@ -16,7 +16,7 @@ from detectors.judge.judge import Judge
 from detectors.judge.kernel.evaluate_early import EarlyEvaluation
 from detectors.judge.kernel.pace import EXTRAORDINARY
 from detectors.model.array_types import Floats, Places
-from detectors.model.finding import Failures, Finding, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Edge
 from detectors.model.sentence import explain_absence, explain_change
@@ -333,9 +333,9 @@ class EarlyDetection:
         whole = self._judge.whole(of.row)
         failures = None
         if whole is not None and whole < of_scopes.shape[1]:
-            failed = float(of_scopes[:, of.row].sum())
-            requests = max(float(of_scopes[:, whole].sum()), failed)
-            failures = Failures(failed=failed, requests=requests, seconds=self._step)
+            lasted = (end - of.began) // self._bucket
+            failed, requests = (float(of_scopes[-lasted:, row].sum()) for row in (of.row, whole))
+            failures = Failures(failed=failed, requests=max(failed, requests), seconds=end - of.began)
         finding = Finding(
             id=identity(series, verdict, minute),
             revision=-2,  # the findings that withdraw or confirm it are newer
@@ -365,11 +365,12 @@ class EarlyDetection:
             traffic=why.traffic,
             concentration=why.concentration,
             missed=0.0 if rises else missed,
+            added_up=AddedUp(observed=of.observed, expected=of.expected, seconds=end - of.began, until=end),
             sentence="",
             trace=self._judge.evidence.trace(of.row, end),
             early=True,
         )
-        sentence = explain_change(finding) if rises else explain_absence(finding, missed)
+        sentence = explain_change(finding) if rises else explain_absence(finding)
         return msgspec.structs.replace(finding, sentence=sentence)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from config.sections.money import PriceList
 from config.settings import MoneySettings
 from detectors.judge.evidence import Evidence
-from detectors.judge.judge import Judgement
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
@@ -18,14 +17,12 @@ from detectors.state.state import StatePart
 
 _HOUR: Final = 3600
 _DEVIATES: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
-_STATES: Final = ("open", "update")
 
 
 class ExcessCosts:
-    """Adds to each finding how far the cost of its scope is from the expected: now, or while it lasted."""
+    """Adds to each finding how far the cost of its scope was from the expected, on average over its span."""
 
-    def __init__(self, step: int, evidence: Evidence) -> None:
-        self._step = step  # seconds
+    def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._rows: dict[Scope, int] = {}
 
@@ -40,23 +37,18 @@ class ExcessCosts:
         """The rows of costs in the judge."""
         return list(self._rows.values())
 
-    def add_to(self, findings: Iterable[Finding], judgement: Judgement) -> list[Finding]:
-        """Return the findings of a step with their cost an hour: of those that have ended, on average."""
-        return [self._with_cost(finding, judgement) for finding in findings]
+    def add_to(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return the findings of a step with their cost an hour."""
+        return [self._with_cost(finding) for finding in findings]
 
-    def _with_cost(self, finding: Finding, judgement: Judgement) -> Finding:
+    def _with_cost(self, finding: Finding) -> Finding:
         row = self._rows.get(finding.scope) if finding.scope is not None else None
-        if row is None or finding.verdict not in _DEVIATES:
+        if row is None or finding.verdict not in _DEVIATES or finding.state == "withdrawn":
             return finding
-        if finding.state in _STATES:
-            excess = float(judgement.observed[row] - judgement.expected[row]) / self._step
-        elif finding.state == "end" and finding.end is not None:
-            course = self._evidence.course(row, finding.start, finding.end)
-            apart = course.observed - course.expected
-            excess = float(np.mean(apart[np.isfinite(apart)])) if np.isfinite(apart).any() else np.nan
-        else:
-            return finding
-        return msgspec.structs.replace(finding, costs=excess * _HOUR) if np.isfinite(excess) else finding
+        course = self._evidence.course(row, finding.start, finding.until)
+        apart = course.observed - course.expected
+        known = apart[np.isfinite(apart)]
+        return msgspec.structs.replace(finding, costs=float(known.mean()) * _HOUR) if known.size else finding
 
 
 HOLD: Final = DAY

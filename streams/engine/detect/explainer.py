@@ -235,7 +235,7 @@ MOST_ROUTES: Final = 10
 
 
 class AffectedScopes:
-    """Adds to each finding whom it hurts: requests to its scope since it began, and their routes."""
+    """Adds to each finding whom it hurts: requests to its scope in its span, and their routes."""
 
     def __init__(self, judge: Judge, explainer: Explainer, step: int) -> None:
         self._judge, self._explainer, self._step = judge, explainer, step  # the last in seconds
@@ -257,7 +257,7 @@ class AffectedScopes:
         ]
 
     def _affected(self, finding: Finding, scope: Scope) -> Affected:
-        until = finding.seen if finding.end is None else finding.end
+        until = finding.until
         row = self._rows.get(scope)
         requests, seconds = 0.0, 0
         if row is not None:

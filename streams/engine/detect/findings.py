@@ -3,19 +3,19 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 import config.settings
-from detectors.judge.evidence import CORRECTED_SECONDS, REACH_SECONDS, Extent, corrected
+from detectors.judge.evidence import CORRECTED_SECONDS, REACH_SECONDS, corrected
 from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Floats
-from detectors.model.finding import AddedUp, Finding, State, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import explain_absence, explain_change, explain_retirement
@@ -24,7 +24,7 @@ from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.absences import Absences
 from streams.engine.detect.deviation_extent import DeviationExtent
-from streams.engine.detect.explainer import Explainer
+from streams.engine.detect.explainer import Explainer, Explanation
 from streams.engine.detect.traffic_mix_filter import TrafficMixFilter
 from streams.engine.measure.step import MeasuredStep
 
@@ -64,6 +64,21 @@ class _Moment:
     seen: int
     completeness: float
     reasons: Mapping[ScopeOrEdge, Mapping[str, float]]  # throttle reasons of this step
+
+
+class _Span(NamedTuple):
+    """The figures of a deviation, up to its last step so far."""
+
+    end: int  # epoch seconds
+    peak: float | None
+    added_up: AddedUp | None
+    failures: Failures | None
+
+    @property
+    def missed(self) -> float:
+        """The requests that were expected and did not come."""
+        means = self.added_up
+        return 0.0 if means is None else (means.expected - means.observed) * means.seconds
 
 
 class Findings:
@@ -197,7 +212,6 @@ class Findings:
         known.verdict = verdict
         if is_reported:
             known.revision, known.reported = known.revision + 1, moment.seen
-            known.peak = self._extent(row, known, moment.seen, rises=_rises(row, known, judgement)).furthest
         finding = self._finding(row, known, moment, state)
         if higher:
             known.worst = finding
@@ -285,8 +299,7 @@ class Findings:
             known.revision += 1
             known.withdrawn = finding.state == "withdrawn"
             judged = known.end or seen - self._step  # the step that brought them is not judged yet
-            rises = finding.observed >= finding.expected if known.rises is None else known.rises
-            known.peak = self._extent(row, known, judged, rises=rises).furthest
+            span = self._span(row, known, judged, rises=_rises(known, finding))
             changed = msgspec.structs.replace(
                 finding,
                 revision=known.revision,
@@ -294,15 +307,14 @@ class Findings:
                 state=finding.state if known.withdrawn else "end" if known.end else "update",
                 seen=seen,
                 end=known.end if not known.withdrawn else seen,
-                peak=known.peak,
-                failures=self._deviations.failures(row, _began(known), judged, ended=bool(known.end)),
-                added_up=None if finding.added_up is None else self._means(row, known, judged),
+                peak=span.peak,
+                failures=span.failures,
+                added_up=span.added_up,
+                missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
                 trace=self._judge.evidence.trace(row, seen),
             )
             found.append(
-                changed
-                if known.withdrawn
-                else msgspec.structs.replace(changed, sentence=explain_change(changed))
+                changed if known.withdrawn else msgspec.structs.replace(changed, sentence=_explain(changed))
             )
         return found
 
@@ -317,13 +329,12 @@ class Findings:
         """
         del self._open[row]
         worst = known.worst or self._finding(row, known, moment, "end")
-        came_to = self._extent(row, known, moment.seen, rises=_rises(row, known, moment.judgement))
+        span = self._span(row, known, moment.seen, rises=_rises(known, worst))
         retired = known.verdict is Verdict.ABSENCE and moment.judgement.observed[row] == 0
-        known.end = moment.seen if retired else min(known.start + came_to.last * self._step, moment.seen)
-        known.worst, known.peak, known.revision = worst, came_to.furthest, known.revision + 1
+        known.end = moment.seen if retired else span.end
+        known.worst, known.revision = worst, known.revision + 1
         self._ended.append((row, known))
-        ratio = _ratio(worst.observed, worst.expected)
-        why = self._explainer.explain(self._series[row], known.start, moment.seen, ratio)
+        why = self._explained(row, known, span)
         ended = msgspec.structs.replace(
             worst,
             state="end",
@@ -331,8 +342,10 @@ class Findings:
             revision=known.revision,
             seen=moment.seen,
             end=known.end,
-            peak=known.peak,
-            failures=self._deviations.failures(row, _began(known), known.end, ended=True),
+            peak=span.peak,
+            failures=span.failures,
+            added_up=span.added_up or worst.added_up,
+            missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,
@@ -343,36 +356,36 @@ class Findings:
         )
         if retired:
             return msgspec.structs.replace(ended, sentence=explain_retirement(worst.about))
-        if worst.added_up is not None:
-            whole = self._means(row, known, known.end)
-            ended = msgspec.structs.replace(ended, added_up=whole or worst.added_up)
-        is_counted = ended.failures or ended.added_up
-        return msgspec.structs.replace(ended, sentence=explain_change(ended)) if is_counted else ended
+        return msgspec.structs.replace(ended, sentence=_explain(ended))
 
-    def _means(self, row: int, known: _Open, until: int, *, hidden: bool = True) -> AddedUp | None:
-        """Return the means of a deviation in counts; if ``hidden``, only where no minute alone shows it."""
-        measure = self._series[row].measure
-        if NATURE[measure] is Nature.LATENCY or measure.level or known.verdict is Verdict.ABSENCE:
-            return None
-        if known.rises is None or known.opened is None or self._judge.whole(row) is not None:
-            return None  # of parts of the requests, the newest minutes are counted (``failures``)
-        span = _began(known), until
-        return self._deviations.means(span, row, reported=known.opened, rises=known.rises, hidden=hidden)
+    def _span(self, row: int, known: _Open, until: int, *, rises: bool) -> _Span:
+        """Return the figures of a deviation as known at ``until``, epoch seconds, and keep its peak."""
+        absent, began = known.verdict is Verdict.ABSENCE, _began(known)
+        extent = self._deviations.extent_of(row, began, until, rises=rises, absent=absent, before=known.peak)
+        known.peak, end = extent.furthest, min(began + extent.last * self._step, until)
+        reported = known.start if known.opened is None else known.opened
+        means = self._deviations.added_up(row, began, end, reported=reported, rises=rises, absent=absent)
+        return _Span(end, extent.furthest, means, self._deviations.failures(row, began, end))
 
-    def _extent(self, row: int, known: _Open, until: int, *, rises: bool) -> Extent:
-        absent = known.verdict is Verdict.ABSENCE
-        return self._deviations.extent_of(
-            row, known.start, until, rises=rises, absent=absent, before=known.peak
-        )
+    def _explained(self, row: int, known: _Open, span: _Span) -> Explanation:
+        """Attribute a deviation over its span, as far back as that is known."""
+        added = span.added_up
+        since = _began(known) if added is None else added.until - added.seconds
+        ratio = 1.0 if added is None else _ratio(added.observed, added.expected)
+        return self._explainer.explain(self._series[row], since, span.end, ratio)
 
     def _finding(
         self, row: int, known: _Open, moment: _Moment, state: State, *, growth: bool = False
     ) -> Finding:
         series, judgement = self._series[row], moment.judgement
         per = 1.0 if NATURE[series.measure] is Nature.LATENCY else float(self._step)
-        rise = bool(judgement.observed[row] >= judgement.expected[row])
-        ratio = _ratio_of(known, judgement.observed[row], judgement.expected[row])
-        why = self._explainer.explain(series, known.start, moment.seen, ratio, growth=growth)
+        rises = _rises(known, known.worst, default=bool(judgement.observed[row] >= judgement.expected[row]))
+        if growth:
+            span = _Span(moment.seen, None, None, None)
+            why = self._explainer.explain(series, known.start, moment.seen, 1.0, growth=True)
+        else:
+            span = self._span(row, known, moment.seen, rises=rises)
+            why = self._explained(row, known, span)
         used, left_out = self._judge.baseline.weeks(row)
         about = series.about
         finding = Finding(
@@ -398,23 +411,23 @@ class Findings:
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
-            throttle_reasons=dict(moment.reasons.get(about, {})) if rise and not series.measure.level else {},
-            failures=None if growth else self._deviations.failures(row, _began(known), moment.seen),
-            peak=None if growth else known.peak,
+            throttle_reasons=dict(moment.reasons.get(about, {}))
+            if rises and not series.measure.level
+            else {},
+            failures=span.failures,
+            peak=span.peak,
+            missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
             sentence="",
-            added_up=None if growth else self._means(row, known, moment.seen),
-            means=None if growth else self._means(row, known, moment.seen, hidden=False),
+            added_up=span.added_up,
             concentration=why.concentration,
         )
         if known.verdict is Verdict.ABSENCE and self._absences.is_absent(row):
-            missed = self._absences.missed(row)
             gap = self._absences.is_gap(row, moment.seen)
-            finding = msgspec.structs.replace(finding, missed=missed, gap=gap)
-            return msgspec.structs.replace(finding, sentence=explain_absence(finding, missed))
-        return msgspec.structs.replace(finding, sentence=explain_change(finding))
+            finding = msgspec.structs.replace(finding, gap=gap)
+        return msgspec.structs.replace(finding, sentence=_explain(finding))
 
     def _score(self, row: int, known: _Open, judgement: Judgement) -> float:
         score = float(judgement.score[row])
@@ -469,25 +482,15 @@ def _began(known: _Open) -> int:
     return known.start if known.began is None else known.began
 
 
-def _rises(row: int, known: _Open, judgement: Judgement) -> bool:
+def _explain(finding: Finding) -> str:
+    return explain_absence(finding) if finding.verdict is Verdict.ABSENCE else explain_change(finding)
+
+
+def _rises(known: _Open, worst: Finding | None, *, default: bool = True) -> bool:
     """Return whether a deviation is a rise; the present step may be on the other side."""
     if known.rises is not None:
         return known.rises
-    if known.worst is not None:
-        return known.worst.observed >= known.worst.expected
-    return bool(judgement.observed[row] >= judgement.expected[row])
-
-
-def _ratio_of(known: _Open, observed: float, expected: float) -> float:
-    """Return observed divided by expected, to the side on which the deviation is.
-
-    A spike has minutes without a request; dividing what is missing in one would not find the callers.
-    """
-    ratio = _ratio(observed, expected)
-    if known.worst is None:
-        return ratio
-    at_worst = _ratio(known.worst.observed, known.worst.expected)
-    return ratio if (ratio >= 1) == (at_worst >= 1) else at_worst
+    return default if worst is None else worst.observed >= worst.expected
 
 
 def _ratio(observed: float, expected: float) -> float:

@@ -10,6 +10,7 @@ from alerting.commands.memo import MemoAnswer
 from alerting.incidents.answers import MemberAnswer, ShareAnswer
 from alerting.messages.incident_answer import ExampleAnswer
 from detectors.model.request_example import ExampleClient
+from detectors.model.scope import TABLE
 from streams.screens.board.incidents.incident_service import BoardIncidentAnswer, MomentAnswer
 from streams.screens.mcp.board_client import BoardClient, in_path
 from streams.screens.mcp.incidents_tool import ChangeTold, IncidentLine, change_line, incident_line
@@ -114,7 +115,8 @@ class IncidentData(ToolData):
     score: float | None = None
     completeness: float | None = Field(None, description="share of the data that was there, 0 to 1")
     limit: float | None = None
-    requests_affected: float | None = None
+    requests_affected: float | None = Field(None, description="while it deviated")
+    calls_affected: float | None = Field(None, description="of a table, in place of requests")
     routes_affected: list[str] = Field([])
     throttle_reasons: list[str] = Field([])
     callers: list[ExcessShare] = Field([])
@@ -147,6 +149,7 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
     }
     callers, suspects = _shares(incident.callers), _shares(incident.suspects)
     reasons = known(incident.throttle_reasons) or {}
+    is_table = incident.scope.kind == TABLE
     data = IncidentData(
         incident=incident_line(incident, times, places, at=whole.at),
         title=shown(whole.title, 200),
@@ -157,7 +160,8 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
         score=incident.score,
         completeness=incident.completeness,
         limit=known(incident.limit),
-        requests_affected=incident.affected.requests,
+        requests_affected=None if is_table else incident.affected.requests,
+        calls_affected=incident.affected.requests if is_table else None,
         routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
         throttle_reasons=[f"{shown(reason, 80)}: {count:g}" for reason, count in reasons.items()],
         callers=callers[:CALLERS],
@@ -263,6 +267,8 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
         yield f"Limit: {amount(data.limit, line.measure, kind)}."
     if data.requests_affected is not None:
         yield f"Requests affected: {data.requests_affected:,.0f}."
+    if data.calls_affected is not None:
+        yield f"Calls affected: {data.calls_affected:,.0f}."
     yield from _causes(data)
     yield from _events(data)
     if data.runbook:

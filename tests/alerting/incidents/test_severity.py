@@ -34,7 +34,7 @@ TABLE_OF_SEVERITIES = [
     (failing(20, 1000), Grade.HIGH, Harm.ERRORS),
     (failing(9, 1000), Grade.MEDIUM, Harm.ERRORS),
     (finding(BUY, measure=Measure.ERRORS_BACKEND), Grade.HIGH, Harm.ERRORS),  # of a state without counts
-    (finding(BUY, measure=Measure.ERRORS_BACKEND, observed=1.0), Grade.LOW, Harm.LOAD),  # fewer errors
+    (finding(BUY, verdict=Verdict.DROP, measure=Measure.ERRORS_BACKEND), Grade.LOW, Harm.LOAD),
     (failing(40, 98, Measure.ERRORS_USER), Grade.MEDIUM, Harm.USER_ERRORS),
     (failing(4, 98, Measure.ERRORS_USER), Grade.LOW, Harm.USER_ERRORS),
     (fatal(), Grade.HIGH, Harm.ERRORS),

@@ -71,7 +71,7 @@ def test_a_card_about_errors_shows_what_part_of_the_requests_failed() -> None:
     assert "Peak" not in shown
 
 
-def test_a_card_about_what_minutes_added_up_to_shows_their_mean() -> None:
+def test_a_card_shows_the_mean_of_a_deviation_and_names_its_peak_as_one() -> None:
     mean = AddedUp(observed=0.33, expected=0.22, seconds=780)
     of = finding(ROUTE, measure=Measure.REQUESTS, observed=0.23, expected=0.22, peak=0.45, added_up=mean)
     incidents = Incidents(Settings())
@@ -80,4 +80,4 @@ def test_a_card_about_what_minutes_added_up_to_shows_their_mean() -> None:
     shown = facts(card(known, notices))
     assert shown["Averaged"] == ("0.33 requests/s", "over 13 min, +50 %")
     assert shown["Expected"] == ("0.22 requests/s", "")
-    assert "Peak" not in shown, "that of a minute, which shows nothing"
+    assert shown["Peak"] == ("0.45 requests/s", "+104 %")

@@ -54,31 +54,21 @@ def test_a_level_that_was_normal_before_began_where_its_verdict_says() -> None:
     assert onset(course(10, 11, 9, 10, 2, 1), 4, rises=False) == 4
 
 
-def test_failures_are_counted_over_the_newest_minutes_while_they_last() -> None:
-    bad, of = course(*[6.0 / STEP] * 20, expected=0.0), course(*[60.0 / STEP] * 20, expected=1.0)
-    now = failures(bad, of, STEP, ended=False)
-    whole = failures(bad, of, STEP, ended=True)
-    assert now is not None
-    assert whole is not None
-    assert (now.failed, now.requests, now.seconds) == pytest.approx((60, 600, 600))
-    assert (whole.failed, whole.requests, whole.seconds) == pytest.approx((120, 1200, 1200))
-
-
-def test_among_few_requests_all_failures_of_the_deviation_are_counted() -> None:
-    bad, of = course(*[1 / STEP] * 15, expected=0.0), course(*[2 / STEP] * 15, expected=2 / STEP)
-    found = failures(bad, of, STEP, ended=False)
+def test_all_failures_of_a_deviation_are_counted_however_long_it_lasts() -> None:
+    bad, of = course(*[0.1] * 20, expected=0.0), course(*[1.0] * 20, expected=1.0)
+    found = failures(bad, of, STEP)
     assert found is not None
-    assert (found.failed, found.requests, found.seconds) == pytest.approx((15, 30, 15 * STEP))
+    assert (found.failed, found.requests, found.seconds) == pytest.approx((120, 1200, 1200))
 
 
 def test_without_a_request_there_is_no_part_of_them() -> None:
     nothing = course(0.0, 0.0, expected=0.0)
-    assert failures(nothing, nothing, STEP, ended=False) is None
+    assert failures(nothing, nothing, STEP) is None
 
 
 def test_the_usual_part_is_that_of_the_same_time() -> None:
     bad, of = course(3.0, 3.0, expected=0.1), course(10.0, 10.0, expected=5.0)
-    found = failures(bad, of, STEP, ended=False)
+    found = failures(bad, of, STEP)
     assert found is not None
     assert found.usual == pytest.approx(0.02)
     assert found.share == pytest.approx(0.3)
@@ -96,34 +86,39 @@ def summed_course(*values: float, expected: float | list[float] = 10.0) -> Cours
     return Course(observed, usual, usual - 6, usual + 6)
 
 
-def test_half_as_many_again_that_no_minute_shows_is_stated_by_the_mean_of_all_minutes() -> None:
-    assert added_up(summed_course(15, 19, 10, 14, 17), 4, STEP, rises=True) == AddedUp(
-        observed=15.0, expected=10.0, seconds=300
+def mean_of(of: Course, reported: int, *, rises: bool, steps: int | None = None) -> AddedUp | None:
+    steps = len(of.observed) if steps is None else steps
+    return added_up(of, reported, range(600, 600 + steps * STEP, STEP), rises=rises)
+
+
+def test_a_deviation_is_stated_by_the_mean_of_its_minutes() -> None:
+    assert mean_of(summed_course(15, 19, 10, 14, 17), 4, rises=True) == AddedUp(
+        observed=15.0, expected=10.0, seconds=300, until=900
     )
 
 
-def test_so_is_half_of_it_and_a_minute_in_which_nothing_was_measured_counts_for_neither() -> None:
-    assert added_up(summed_course(5, 7, np.nan, 3, 5), 4, STEP, rises=False) == AddedUp(
-        observed=5.0, expected=10.0, seconds=300
+def test_a_minute_in_which_nothing_was_measured_counts_for_neither() -> None:
+    assert mean_of(summed_course(5, 7, np.nan, 3, 5), 4, rises=False) == AddedUp(
+        observed=5.0, expected=10.0, seconds=300, until=900
     )
 
 
-@pytest.mark.parametrize("calm", [0, 20], ids=["while it lasts", "once it is calm again"])
-def test_what_minutes_show_themselves_is_stated_by_a_minute(calm: int) -> None:
-    assert added_up(summed_course(80, 90, 10, *[10] * calm), 1, STEP, rises=True) is None
+def test_the_calm_minutes_in_which_an_end_is_awaited_are_none_of_it() -> None:
+    assert mean_of(summed_course(80, 90, *[10] * 20), 1, rises=True, steps=2) == AddedUp(
+        observed=85.0, expected=10.0, seconds=120, until=720
+    )
 
 
-def test_one_minute_or_what_came_to_nothing_adds_nothing_up() -> None:
-    assert added_up(summed_course(15), 0, STEP, rises=True) is None
-    assert added_up(summed_course(9, 12, 8, 10), 2, STEP, rises=True) is None
-    assert added_up(summed_course(np.nan, np.nan), 1, STEP, rises=False) is None
+def test_what_came_to_nothing_has_no_mean() -> None:
+    assert mean_of(summed_course(9, 12, 8, 10), 2, rises=True) is None
+    assert mean_of(summed_course(np.nan, np.nan), 1, rises=False) is None
 
 
 @pytest.mark.parametrize("side", [1, -1], ids=["a rise", "a fall"])
 def test_what_the_level_followed_before_it_was_reported_is_not_what_was_expected(side: int) -> None:
     followed = [10 + side * number for number in (0.0, 1.0, 2.0, 3.0)]
     values = [10 + 5 * side] * 7
-    found = added_up(summed_course(*values, expected=[*followed, 10.0, 10.0, 10.0]), 4, STEP, rises=side > 0)
+    found = mean_of(summed_course(*values, expected=[*followed, 10.0, 10.0, 10.0]), 4, rises=side > 0)
     assert found is not None
     assert found.expected == pytest.approx(10.0, abs=0.15)
     assert found.observed == values[0]
@@ -131,7 +126,7 @@ def test_what_the_level_followed_before_it_was_reported_is_not_what_was_expected
 
 def test_a_shape_that_rises_and_falls_by_itself_is_expected_as_it_was() -> None:
     usual = [10.0, 11.0, 12.0, 13.0, 12.5]
-    found = added_up(summed_course(*(number + 5 for number in usual), expected=usual), -1, STEP, rises=True)
+    found = mean_of(summed_course(*(number + 5 for number in usual), expected=usual), -1, rises=True)
     assert found is not None
     assert found.expected == pytest.approx(np.mean(usual))
 

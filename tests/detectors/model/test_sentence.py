@@ -27,32 +27,32 @@ def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
     assert deviation() == (
-        "Write capacity units of table items are at 41/s, 5 times the 8.2/s (6.1 to 11) "
+        "Write capacity units of table items rose to 41/s, 5 times the 8.2/s (6.1 to 11) "
         "expected from the same time in 4 earlier weeks."
     )
 
 
 def test_a_drop_is_in_percent_of_the_expected_value() -> None:
-    assert "are at 2/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
+    assert "fell to 2/s, 25 % of the 8.2/s" in deviation(Verdict.DROP, observed=2.05)
 
 
 def test_where_nothing_was_expected_no_factor_is_claimed() -> None:
     sentence = deviation(expected=0.0, lower=0.0, upper=0.1)
-    assert "at 41/s, compared with the 0/s (0 to 0.1)" in sentence
-    assert "at 0.02/s, compared with the 0/s (0 to 0.001)" in deviation(
+    assert "rose to 41/s, compared with the 0/s (0 to 0.1)" in sentence
+    assert "rose to 0.02/s, compared with the 0/s (0 to 0.001)" in deviation(
         observed=0.02, expected=5e-5, lower=0.0, upper=0.001
     ), "no factor of what reads as nothing"
 
 
 def test_the_numbers_of_a_sentence_are_those_of_the_fields_beside_it() -> None:
     said = deviation(observed=7.95, expected=1.56, upper=10.2)
-    assert said.startswith(f"Write capacity units of table items are at {number(7.95)}/s, ")
+    assert said.startswith(f"Write capacity units of table items rose to {number(7.95)}/s, ")
     assert f"the {number(1.56)}/s (6.1 to {number(10.2)})" in said
 
 
 def test_latency_is_in_milliseconds() -> None:
     assert deviation(measure=Measure.LATENCY).startswith(
-        "P95 latency of table items is at 41 ms, 5 times the 8.2 ms"
+        "P95 latency of table items rose to 41 ms, 5 times the 8.2 ms"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_missing_planned_rise_is_explained_with_its_plan_and_the_usual_level()
     said = deviation(
         Verdict.DROP, Measure.REQUESTS, observed=0.183, expected=1.27, planned=Plan(name="Sale", factor=3.0)
     )
-    assert said.startswith("Calls of table items are at 0.18/s, 14 % of the 1.3/s (")
+    assert said.startswith("Calls of table items fell to 0.18/s, 14 % of the 1.3/s (")
     assert said.endswith(
         ") planned for “Sale”, 3 times the 0.42/s expected from the same time in 4 earlier weeks."
     )

@@ -8,9 +8,11 @@ const ORDER = ["well", "warning", "critical"];
 export const level = ({ verdict, threshold }) =>
   threshold === "critical" || ACT.has(verdict) ? "critical" : threshold === "warning" || verdict ? "warning" : "well";
 
+const RISES = new Set(["spike", "growth", "limit", "fatal"]); // for all of its life, whatever the newest minute shows
+
 // Less than expected: a share of it is a share of what is missing.
 export const falls = ({ verdict, observed, expected, added_up: mean }) =>
-  verdict === "drop" || verdict === "absence" || (mean?.observed ?? observed) < (mean?.expected ?? expected);
+  verdict === "drop" || verdict === "absence" || (!RISES.has(verdict) && (mean?.observed ?? observed) < (mean?.expected ?? expected));
 
 export const worst = (things) => ORDER[Math.max(0, ...things.map((thing) => ORDER.indexOf(level(thing))))];
 

@@ -219,10 +219,10 @@ def test_few_calls_more_are_stated_by_their_sum_until_they_end() -> None:
         assert spike.added_up.observed / spike.added_up.expected == pytest.approx(1.6, abs=0.2)
         assert "averaged" in spike.sentence
     assert reported[0].added_up is not None
-    assert reported[0].added_up.seconds == reported[0].seen - reported[0].start
+    assert reported[0].added_up.until - reported[0].added_up.seconds == reported[0].start
 
 
-def test_ten_times_the_calls_are_stated_by_the_newest_minute() -> None:
+def test_ten_times_the_calls_are_stated_by_their_mean_and_the_calm_after_them_is_none_of_it() -> None:
     draw, begins = np.random.default_rng(1), DAY
     drawn = draw.poisson([13.0 * (10 if begins <= at < begins + 20 else 1) for at in range(begins + 60)])
     blocks = [
@@ -233,8 +233,16 @@ def test_ten_times_the_calls_are_stated_by_the_newest_minute() -> None:
         for finding in found(blocks)
         if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
     ]
-    assert reported
-    assert {finding.added_up for finding in reported} == {None}
+    assert reported[-1].state == "end"
+    for spike in reported[1:]:
+        assert spike.added_up is not None
+        begun = spike.added_up.until - spike.added_up.seconds
+        calls_made = 2 * drawn[begun // 60 : spike.added_up.until // 60].sum()  # reads and writes
+        assert spike.added_up.observed == pytest.approx(calls_made / spike.added_up.seconds)
+        assert spike.added_up.until <= (begins + 20) * 60
+        assert spike.affected is not None
+        assert (spike.affected.requests, spike.affected.seconds) == (calls_made, spike.added_up.seconds)
+        assert "averaged" in spike.sentence
 
 
 def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_rise() -> None:
