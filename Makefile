@@ -27,7 +27,7 @@ HELM_VERSION := v4.3.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e laws attacks check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
+.PHONY: help demo test e2e laws truth attacks check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
@@ -35,6 +35,7 @@ help:
 	@echo "make test           behaviour, on real files, servers and live pages"
 	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; programs and senders; every page in a browser"
 	@echo "make laws           the property tests, compiled and with the compiler off"
+	@echo "make truth          what is told of a thousand drawn worlds, compared with their events"
 	@echo "make attacks        floods, wrong clocks, garbage and worse, on running daemons; minutes"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
 	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
@@ -78,6 +79,9 @@ laws: THOROUGH := --numprocesses auto --maxprocesses 4 --dist load --hypothesis-
 laws: $(READY)
 	$(BIN)/pytest $(THOROUGH) $(LAWS)
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(THOROUGH) $(LAWS)
+
+truth: $(READY)
+	UNERI_TRUTH=1000 $(BIN)/pytest --numprocesses $(CORES) tests/truth
 
 attacks: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead

@@ -1,0 +1,44 @@
+"""Nothing untrue is told: of drawn worlds, every figure and every word is compared with the raw events."""
+
+import os
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerting.incidents.notice import Action
+from alerting.messages.render import Renderer
+from alerting.words.locales import LANGUAGES
+from config.links import Links
+from config.settings import JudgeSettings, Settings
+from tests.alerting.message_makers import said
+from tests.streams.engine.stages.engine_run import EngineRun
+from tests.truth.facts import claims_in, facts_in, facts_of
+from tests.truth.oracle import Oracle
+from tests.truth.worlds import QUICK, World, drawn
+
+SETTINGS: Final = Settings(judge=JudgeSettings(young=2 * 3600))
+WORLDS: Final = int(os.environ.get("UNERI_TRUTH", QUICK))
+
+
+def untrue(world: World) -> list[str]:
+    """Return what is told of a world and is not so."""
+    oracle, found = Oracle(world), []
+    renderers = [Renderer(Links(SETTINGS.links), ZoneInfo("UTC"), words) for words in LANGUAGES]
+    for notice in EngineRun(world.records(), SETTINGS).notices:
+        if notice.action is Action.DIGEST or notice.incident.state == "withdrawn":
+            continue
+        incident = notice.incident
+        found += oracle.untrue(facts_of(incident))
+        for render in renderers:
+            text = said(render(notice))
+            found += oracle.untrue(facts_in(text, incident.primary, render.words.locale))
+            found += oracle.misleading(claims_in(text, incident.primary))
+        found += oracle.mistaken(incident)
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_nothing_untrue_is_told_of_a_drawn_world(seed: int) -> None:
+    found = untrue(drawn(seed))
+    assert not found, "\n".join(found[:20])
