@@ -122,7 +122,7 @@ def _requests(draw: np.random.Generator, rate: float, change: _Change) -> tuple[
     until = change.ends + AFTER
     most = rate * 1.2 * max(change.size if change.kind == "more" else 1.0, 1.0)
     count = int(draw.poisson(most * (until - START)))
-    ts = np.round(np.sort(draw.uniform(START, until, count)), 3)
+    ts = np.sort(draw.uniform(START, until, count)).round(3).astype(np.float64)
     routes = draw.choice(len(ROUTES), count, p=PARTS)
     wanted = rate * (1 + 0.2 * np.sin(2 * np.pi * ts / 86400))
     inside = (ts >= change.begins) & (ts < change.ends) & ((change.route < 0) | (routes == change.route))

@@ -83,7 +83,7 @@ def lasting(**changes: Any) -> Finding:
         "lower": 0.05,
         "upper": 0.5,
         "peak": 0.45,
-        "added_up": AddedUp(observed=0.33, expected=0.22, seconds=780),
+        "added_up": AddedUp(observed=0.33, expected=0.22, seconds=780, until=T0),
     }
     of = finding(PUT, **(given | changes))
     return replace(of, sentence=explain_change(of))
@@ -91,7 +91,7 @@ def lasting(**changes: Any) -> Finding:
 
 def fall(**changes: Any) -> Finding:
     """Return a fall by half over hours."""
-    over = AddedUp(observed=0.07, expected=0.14, seconds=7500)
+    over = AddedUp(observed=0.07, expected=0.14, seconds=7500, until=T0)
     return lasting(**({"verdict": Verdict.DROP, "expected": 0.14, "added_up": over} | changes))
 
 

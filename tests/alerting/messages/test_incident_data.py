@@ -82,7 +82,7 @@ def test_the_lines_of_a_replay_carry_the_error_and_its_count() -> None:
 def test_programs_get_the_minute_and_what_was_added_up() -> None:
     found = line(lasting())
     assert (found["observed"], found["lower"]) == (0.23, 0.05)
-    assert found["added_up"] == {"observed": 0.33, "expected": 0.22, "seconds": 780}
+    assert found["added_up"] == {"observed": 0.33, "expected": 0.22, "seconds": 780, "until": T0}
     assert "added_up" not in line(DROP)
 
 
