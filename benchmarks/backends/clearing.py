@@ -1,6 +1,6 @@
 """Never tuned on. Payments of five customers, one with half of the traffic, busiest before noon."""
 
-from backends.backend import DAY, HOUR, Backend, Call, Clock, Path, Source
+from backends.backend import DAY, HOUR, Backend, Call, Client, Clock, Path, Source
 from backends.faults import Incident, Struck, Where, incident, scopes_of
 from backends.shapes import by_hour, flat, hours_after
 
@@ -26,6 +26,7 @@ HOOK = Path(
 )
 BOOKS = Path("books", "", "books", 0, (Call("balances", "get", rcu=2, ms=5),), ms=40, user_errors=0, **EU)
 API = (PAY, GET, LIST, HOOK)
+APPS = (Client("api", 1, (("2", -30),)),)
 HOURS = (0.6, 0.4, 0.3, 0.3, 0.4, 0.8, 2, 4, 6, 7.5, 8, 6.5, 4, 5, 6, 6, 7.5, 6, 3.5, 2.5, 2, 1.6, 1.2, 0.8)
 
 
@@ -41,10 +42,11 @@ def backend(rate: float = 1.0) -> Backend:
                 0.8 * rate,
                 API,
                 by_hour(HOURS, (1.1, 1, 1, 1, 1.15, 0.5, 0.35)),
+                APPS,
                 session=3,
                 wander=0.15,
             ),
-            Source("machines", 0.2 * rate, (GET, LIST), flat, session=1, wander=0.08),
+            Source("machines", 0.2 * rate, (GET, LIST), flat, APPS, session=1, wander=0.08),
         ),
         clocks=(Clock("books", BOOKS, DAY, 23.2 * HOUR, 700, 900, wander=0.1),),
         tenants=5,

@@ -121,8 +121,7 @@ def concentration(by_kind: Mapping[str, Mixture], shares: Sequence[Share]) -> Co
         if kind in found and found[kind].moved - found[kind].chance >= CARRIED:
             of = found[kind]
             return Concentration(cause=RiseCause.DEFECT, share=of.share, kind=kind, carriers=of.carriers)
-    telling = {kind: of for kind, of in found.items() if of.telling}
-    if telling and all(of.moved <= CARRIED for of in telling.values()):
-        least = 1.0 - max(of.moved for of in telling.values())
-        return Concentration(cause=RiseCause.DEMAND, share=least, kind=next(iter(telling)))
+    for kind, of in found.items():  # what is called first; builds change with every release
+        if of.telling and of.moved <= CARRIED:
+            return Concentration(cause=RiseCause.DEMAND, share=1.0 - of.moved, kind=kind)
     return None

@@ -12,6 +12,7 @@ from config.settings import DigestSettings, Settings
 from detectors.model.finding import (
     AccountTraffic,
     AddedUp,
+    Affected,
     Concentration,
     Failures,
     Finding,
@@ -111,7 +112,14 @@ def test_more_than_was_planned_has_a_size_and_a_planned_rise_that_does_not_come_
 def test_what_its_clients_share_is_demand_if_the_rest_of_the_account_rises(
     account: AccountTraffic | None, cause: RiseCause | None
 ) -> None:
-    found = of(rise(2.0, replace(DEMAND, kind="client"), account=account))[0].concentration
+    rising = rise(
+        2.0,
+        replace(DEMAND, kind="client"),
+        account=account,
+        added_up=AddedUp(observed=16.0, expected=8.0, seconds=600),
+        affected=Affected(requests=9600.0, seconds=600, routes=[]),
+    )
+    found = of(rising)[0].concentration
     assert (None if found is None else found.cause) == cause
 
 
