@@ -101,7 +101,8 @@ def test_a_fall_that_late_records_fill_in_part_is_amended() -> None:
     last = of_route(findings_of(stream(0.5)))[-1]
     assert (last.state, last.verdict) == ("end", Verdict.DROP)
     assert last.observed == pytest.approx((LEFT + 0.5 * 570) / 60, rel=0.15)
-    assert f"{100 * last.observed / last.expected:.0f} % of" in last.sentence
+    observed, expected = last.figures
+    assert f"{100 * observed / expected:.0f} % of" in last.sentence
 
 
 def test_an_absence_that_late_records_fill_is_withdrawn() -> None:

@@ -87,7 +87,7 @@ def test_a_build_that_hammers_a_table_pages_as_its_money_with_the_function_and_t
         ("inventory-put-item", True)
     ]
     assert [(suspect.scope.label, suspect.share > 0.8) for suspect in table.suspects] == [("ios 3.2.1", True)]
-    assert table.sentence.startswith("Cost of table items is at ")
+    assert table.sentence.startswith("Cost of table items rose to ")
     assert " USD an hour" in table.sentence
     account = opened(run, "account", Measure.COST)
     assert [caller.scope.label for caller in account.callers if caller.share > 0.9] == ["inventory"]
