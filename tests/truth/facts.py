@@ -113,7 +113,8 @@ def _reading(means: str, failed: str, affected: str, units: str) -> Reading:
             re.sub(r"(?<!\\w)[NMD](?![a-zA-Z])", lambda found: named[found[0]], text), re.MULTILINE
         )
 
-    return Reading(*map(pattern, (means, failed, affected)), re.compile(rf"(\d+) ?({units})"))
+    durations = re.compile(rf"(\d+) ?({units})")
+    return Reading(pattern(means), pattern(failed), pattern(affected), durations)
 
 
 READINGS: Final = {

@@ -96,7 +96,9 @@ class Oracle:
         minutes = np.histogram(ts, edges, weights=amounts)[0][known] / MINUTE
         if not minutes.size:
             return None
-        return float({"rate": minutes.mean, "highest": minutes.max, "lowest": minutes.min}[fact.figure]())
+        if fact.figure == "rate":
+            return float(minutes.mean())
+        return float(minutes.max() if fact.figure == "highest" else minutes.min())
 
     def _amounts(self, fact: Fact) -> Floats | None:
         """Return what each request adds to a figure, None of a measure that is no sum."""

@@ -151,8 +151,8 @@ def test_a_digest_names_once_what_ended_too_small_to_page_and_daily_what_lasts()
     notices = incidents.feed([over], T0 + 600)
     notices += [*incidents.feed([], T0 + 86_400), *incidents.feed([], T0 + 2 * 86_400)]
     assert [notice.action for notice in notices] == [Action.DIGEST, Action.DIGEST]
-    named = [{small.primary.about.name for small in notice.small} for notice in notices]
-    assert named == [{PUT.name, "carts"}, {"carts"}]
+    named = [{small.primary.about for small in notice.small} for notice in notices]
+    assert named == [{PUT, scope("table", "carts")}, {scope("table", "carts")}]
     assert all(not notice.incidents for notice in notices)
 
 
