@@ -23,7 +23,8 @@ WORLDS: Final = int(os.environ.get("UNERI_TRUTH", QUICK))
 
 def untrue(world: World) -> list[str]:
     """Return what is told of a world and is not so."""
-    oracle, found = Oracle(world), list[str]()
+    oracle = Oracle(world)
+    found: list[str] = []
     renderers = [Renderer(Links(SETTINGS.links), ZoneInfo("UTC"), words) for words in LANGUAGES]
     for notice in EngineRun(world.records(), SETTINGS).notices:
         if notice.action is Action.DIGEST or notice.incident.state == "withdrawn":
