@@ -76,12 +76,20 @@ def _is_return(index: int, row: int, side: int, memory: Memory, pace: Pace, scra
 @part
 def _restart_sums(row: int, memory: Memory) -> None:
     """Restart the sums: the end must not look like something new."""
-    restart_minutes(row, memory)
+    _restart_minutes(row, memory)
     cumulative.restart(row, memory)
 
 
 @part
-def restart_minutes(row: int, memory: Memory) -> None:
+def restart_after_gap(row: int, rows: Rows, memory: Memory) -> None:
+    """Let a step after a long gap begin anew: what ended before the gap was cut off by it."""
+    _restart_minutes(row, memory)
+    if rows.counted[row] > 0:
+        memory.run[row] = 0
+
+
+@part
+def _restart_minutes(row: int, memory: Memory) -> None:
     """Restart the sums over minutes: those before say nothing about those that follow."""
     memory.fast[0, row], memory.fast[1, row] = memory.level[row], memory.lasting[0, row]
     memory.near[0, row], memory.near[1, row] = memory.base[row], memory.lasting[1, row]
@@ -226,8 +234,6 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
 @inlined
 def miss(step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_places: Ints, out: Output) -> None:
     """Keep an open verdict for a while when nothing was measured, then end it."""
-    if rows.counted[row] > 0:
-        memory.run[row] = 0  # nothing is missing of a count but by a gap, and what ends before one is cut off
     if memory.code[row] != 0:
         memory.unseen[row] += 1
         memory.open[row] += 1
@@ -236,4 +242,3 @@ def miss(step: int, row: int, rows: Rows, memory: Memory, pace: Pace, open_place
             _end(row, rows, memory, open_places)
             out.ended[step, row] = True
     out.code[step, row] = memory.code[row]
-    out.spoilt[step, row] = False

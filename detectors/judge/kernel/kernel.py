@@ -29,7 +29,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.decide import decide, miss, restart_minutes
+from detectors.judge.decide import decide, miss, restart_after_gap
 from detectors.judge.kernel.arrays import (
     DOWN,
     NOTHING,
@@ -113,11 +113,11 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     _interval(step, row, place, unit, offset, counted, factor, out)
     jumps = expects_jump(row, expected.shape, offset, counted, memory, pace, scratch)
     if pace.partial:
-        restart_minutes(row, memory)
-        if value < usual:
-            value = np.nan
-    if np.isnan(value):
+        restart_after_gap(row, rows, memory)
+    left_out = pace.partial and value < usual
+    if left_out or np.isnan(value):
         miss(step, row, rows, memory, pace, open_places, out)
+        out.spoilt[step, row] = left_out
         return
     memory.unseen[row] = 0
     scratch.place[row] = y
@@ -296,7 +296,6 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
         # learn once all are judged, where no verdict is open at the place
         for row in range(n):
             if np.isnan(scratch.place[row]):
-                values[step, row] = np.nan
                 continue
             value, whole = values[step, row], rows.whole[row]
             memory.seen[row] += 1
