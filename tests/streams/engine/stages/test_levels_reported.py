@@ -298,7 +298,7 @@ def test_a_level_without_a_limit_is_judged_by_its_own_past() -> None:
     [incident] = reported(run)
     assert (incident.verdict, incident.primary.callers) == (Verdict.SPIKE, [])
     assert incident.primary.limit is None
-    assert "lambda.concurrent_executions of account 1 is at" in incident.primary.sentence
+    assert "of account 1 averaged 1,240 over 60 minutes, 4 times the 312 " in incident.primary.sentence
 
 
 def test_a_level_without_a_limit_may_fall() -> None:
