@@ -211,9 +211,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     trace: Trace | None = None
     costs: float | None = None  # US dollars an hour that its scope costs more than expected; None if unknown
     early: bool = False  # found before its step was judged, which confirms it or takes it back
+    added_up: AddedUp | None = None  # of a deviation: its span; ``observed`` is that of one minute
     concentration: Concentration | None = None  # of a rise of counts and amounts; None if sources do not tell
     account: AccountTraffic | None = None  # in its first quarter of an hour; None if unknown
-    added_up: AddedUp | None = None  # of a deviation: its span; ``observed`` is that of one minute
 
     @property
     def about(self) -> ScopeOrEdge:

@@ -29,7 +29,18 @@ from config.settings import (
     WebSettings,
 )
 from detectors.explain.examples import Why
-from detectors.model.finding import AddedUp, Affected, Cause, Failures, Finding, Growth, Plan, Verdict
+from detectors.model.finding import (
+    AddedUp,
+    Affected,
+    Cause,
+    Concentration,
+    Failures,
+    Finding,
+    Growth,
+    Plan,
+    RiseCause,
+    Verdict,
+)
 from detectors.model.measures import Measure, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from detectors.model.scope import Edge
@@ -286,7 +297,7 @@ def finding_with_everything(at: int) -> Finding:
         TABLE,
         "primary",
         verdict=Verdict.FATAL,
-        measure=value_of("sales"),
+        measure=Measure.WCU,
         start=at - 600,
         weeks_left_out=[2],
         planned=Plan(name="campaign", factor=2.0),
@@ -301,6 +312,7 @@ def finding_with_everything(at: int) -> Finding:
         callers=[share(PUT, 0.7)],
         suspects=[share(IOS, 0.6)],
         affected=Affected(requests=10.0, seconds=600, routes=[ROUTE]),
+        concentration=Concentration(cause=RiseCause.DEFECT, share=0.9, kind="function", carriers=1),
         causes=[Cause(scope=PUT, measure=Measure.LATENCY, score=0.5)],
     )
 
@@ -308,7 +320,7 @@ def finding_with_everything(at: int) -> Finding:
 def incidents_with_everything(at: int) -> GivenIncidents:
     """Return incidents of which one has every part and mark that one may have."""
     primary = finding_with_everything(at)
-    member = replace(primary, id="member", scope=None, edge=Edge(PUT, TABLE), measure=Measure.WCU)
+    member = replace(primary, id="member", scope=None, edge=Edge(PUT, TABLE), measure=value_of("sales"))
     change = StatedChange(at - 700.0, PUT, "deploy", "42", "ci", "https://ci.example.com/42")
     named = ("cloud", "account", "region", "service", "route", "function", "error", "error_type", "throttled")
     request = RequestExample(
