@@ -52,7 +52,8 @@ def concentration(finding: Finding) -> Concentration | None:
     """Return what a rise is due to; None as long as that is unknown, and for all else.
 
     Its own sources may say that few carry it, or that all functions share it. Where they do not tell, or
-    those of one function share it, it is demand if the rest of the account rises as well.
+    those of one function share it, it is demand if the rest of the account rises as well, and a defect if
+    the account does not rise.
     """
     observed, expected = finding.figures
     if observed <= expected or finding.measure not in _LOADS or finding.verdict is Verdict.LIMIT:
@@ -62,14 +63,13 @@ def concentration(finding: Finding) -> Concentration | None:
         return own
     if own is not None and (own.cause is RiseCause.DEFECT or own.kind in _PARTS):
         return own
-    mean = finding.added_up
-    rest = None if finding.account is None else _rest(finding, finding.account)
-    if rest is None or mean is None:
+    mean, whole = finding.added_up, finding.account
+    if mean is None or whole is None:
         return None
-    of_rest = _times(rest.observed - rest.expected, rest.expected)
-    if _times(mean.observed - mean.expected, mean.expected) >= FAR_BEYOND * of_rest:
+    rest = _rest(finding, whole)  # too few of others, or more calls than requests: all requests tell
+    if _excess(mean.observed, mean.expected) >= FAR_BEYOND * _excess(*(rest or whole)):
         return Concentration(cause=RiseCause.DEFECT, share=1.0, kind=finding.about.kind)
-    return Concentration(cause=RiseCause.DEMAND, share=1.0, kind=ACCOUNT)
+    return None if rest is None else Concentration(cause=RiseCause.DEMAND, share=1.0, kind=ACCOUNT)
 
 
 def _rest(finding: Finding, whole: AccountTraffic) -> AccountTraffic | None:
@@ -82,6 +82,10 @@ def _rest(finding: Finding, whole: AccountTraffic) -> AccountTraffic | None:
     if expected < LEAST_REST * whole.expected:
         return None
     return AccountTraffic(max(whole.observed - own, 0.0), expected)
+
+
+def _excess(observed: float, expected: float) -> float:
+    return _times(observed - expected, expected)
 
 
 def _times(amount: float, of: float) -> float:

@@ -23,8 +23,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 AccountRequests = dict[str, AccountTraffic]
 """By account, its requests a second in one step."""
 
-REMEMBERED: Final = 30
-"""Steps of which the requests of accounts are remembered."""
+REMEMBERED: Final = 60
+"""Steps of which the requests of accounts are remembered: few calls show after half an hour that they rise."""
+
+FIRST_STEPS: Final = 15
+"""Steps of a finding in which they tell: later, what is expected may have followed the level."""
 
 
 class JudgedStep(msgspec.Struct, frozen=True):
@@ -168,10 +171,13 @@ class Gather:
                 )
 
     def _with_account(self, finding: Finding) -> Finding:
-        """Return a finding with the requests of its account since it began."""
+        """Return a finding with the requests of its account in its first steps, while they are remembered."""
+        if finding.growth is not None or not finding.is_open or finding.start < next(iter(self._accounts)):
+            return finding
         name = finding.about.account
-        known = [of[name] for start, of in self._accounts.items() if start >= finding.start and name in of]
-        if not known or finding.growth is not None or finding.state not in ("open", "update"):
+        steps = [of for start, of in self._accounts.items() if start >= finding.start][:FIRST_STEPS]
+        known = [of[name] for of in steps if name in of]
+        if not known:
             return finding
         whole = AccountTraffic(*(sum(column) / len(known) for column in zip(*known, strict=True)))
         return msgspec.structs.replace(finding, account=whole)

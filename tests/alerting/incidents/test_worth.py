@@ -106,6 +106,7 @@ def test_more_than_was_planned_has_a_size_and_a_planned_rise_that_does_not_come_
         (AccountTraffic(200.0, 100.0), RiseCause.DEMAND),
         (AccountTraffic(108.0, 100.0), RiseCause.DEFECT),
         (AccountTraffic(16.0, 8.0), None),  # there is nothing else in it
+        (AccountTraffic(8.4, 8.0), RiseCause.DEFECT),  # nor are there more requests
         (None, None),
     ],
 )

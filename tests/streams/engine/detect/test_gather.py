@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from detectors.model.finding import AccountTraffic
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange, in_order
-from streams.engine.detect.gather import Gather, JudgedStep, in_parts
+from streams.engine.detect.gather import FIRST_STEPS, REMEMBERED, Gather, JudgedStep, in_parts
 from tests.alerting.given import ACCOUNT, finding, scope
 
 
@@ -105,3 +105,14 @@ def test_a_finding_has_the_requests_of_its_account_since_it_began_whichever_shar
 
 def of_account(start: int, requests: float) -> JudgedStep:
     return JudgedStep(1, start, start + 60, [], accounts={ACCOUNT: AccountTraffic(requests, 10.0)})
+
+
+def test_only_the_first_steps_of_a_finding_tell_as_long_as_they_are_remembered() -> None:
+    gather = Gather(2)
+    rises, found = finding(scope("table", "carts"), start=60), []
+    for start in range(0, (REMEMBERED + 3) * 60, 60):
+        requests = 20.0 if start < (FIRST_STEPS + 1) * 60 else 10.0  # the level has followed
+        steps = [JudgedStep(0, start, start + 60, [rises]), of_account(start, requests)]
+        found += [shown for step in gather.feed(steps) for shown in step.findings]
+    assert [shown.account for shown in found[1 : REMEMBERED + 1]] == [AccountTraffic(20.0, 10.0)] * REMEMBERED
+    assert found[-1].account is None
