@@ -24,7 +24,7 @@ AccountRequests = dict[str, AccountTraffic]
 """By account, its requests a second in one step."""
 
 REMEMBERED: Final = 60
-"""Steps of which the requests of accounts are remembered: few calls show after half an hour that they rise."""
+"""Steps of which the requests of accounts are remembered: of few calls, half an hour shows that they rise."""
 
 FIRST_STEPS: Final = 15
 """Steps of a finding in which they tell: later, what is expected may have followed the level."""

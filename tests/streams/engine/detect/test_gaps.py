@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import COLUMN, Measure
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
-from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, found, minute
+from tests.streams.engine.detect.test_detect import DAY, PUT, SETTINGS, calls, found, minute
 
 GONE = DAY + 2 * 60  # an absence needs a day
 GAP, LATER = 35, 11  # minutes
 BACK = GONE + GAP
 RATE = 600.0
+OTHER = PUT._replace(account="2", service="other", function="get")
 
 
 def blocks(part: float) -> Iterator[Block]:
@@ -68,3 +69,19 @@ def test_the_minute_in_which_live_records_follow_a_history_is_no_drop() -> None:
         sent.source = "two/0" if number >= GONE else "one/0"
         findings += [finding for judged in detect.feed([sent]) for finding in judged.findings]
     assert [finding for finding in findings if finding.verdict is Verdict.DROP] == []
+
+
+def test_minutes_of_which_nothing_is_known_do_not_delay_what_falls_silent() -> None:
+    draw, silent = np.random.default_rng(1), list[Block]()
+    for number in range(GONE + 20):
+        requests, other = (float(draw.poisson(RATE)) if number < GONE else 0.0), float(number % 2)
+        sent = minute(number, {Measure.REQUESTS: requests}, calls(0, requests, requests))
+        sent.records += int(other)  # of another account: else, nothing of a minute is known
+        sent.paths = [*sent.paths, OTHER]
+        sent.sums = np.insert(sent.sums, 1, 0, axis=0)
+        sent.sums[1, COLUMN[Measure.REQUESTS]] = other
+        silent.append(
+            sent if sent.records else Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
+        )
+    opened = {item.measure: item.seen - GONE * 60 for item in found(silent) if item.state == "open"}
+    assert opened == {Measure.REQUESTS: 240, Measure.WCU: 240}
