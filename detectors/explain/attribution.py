@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from detectors.model.array_types import Floats
+from detectors.model.array_types import Floats, Ints
 from detectors.model.finding import Share
 from detectors.model.scope import CLIENT, TENANT, Scope
 
@@ -125,6 +125,23 @@ def level_for(ratio: float, observed: Floats, expected: Floats) -> float:
     wanted = math.log(min(max(ratio, 1 / LARGEST_RATIO), LARGEST_RATIO))
     own = math.log(now) - math.log(then)
     return 1.0 if own / wanted >= OWN_LEVEL else now / then * math.exp(-wanted)
+
+
+def nearest(observed: Floats, expectations: Sequence[Floats]) -> Ints:
+    """Return which of several expectations each source is nearest to; NaN is far from everything.
+
+    Weeks know who comes by day alone, yesterday and the last day know a build that took the place of another.
+    So a source exceeds its own expectation if it exceeds them all; of a new one, each is nothing.
+
+    Examples
+    --------
+    >>> weeks, day = [40.0, 0.0, 0.0, 0.0], [15.0, 30.0, 40.0, 0.0]
+    >>> nearest(np.array([40.0, 0.0, 40.0, 60.0]), [np.array(weeks), np.array(day)]).tolist()
+    [0, 0, 1, 0]
+    """
+    apart = np.abs(np.array(expectations) - observed)
+    found: Ints = np.argmin(np.where(np.isnan(apart), np.inf, apart), axis=0)
+    return found
 
 
 def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: float) -> list[Share]:

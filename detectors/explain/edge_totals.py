@@ -129,7 +129,13 @@ class EdgeTotals(RowState):
         self.total[:], self.count[:] = 0.0, 0.0
 
     def window(
-        self, rows: Sequence[int], since: int, until: int, counted: Sequence[int] | None = None
+        self,
+        rows: Sequence[int],
+        since: int,
+        until: int,
+        counted: Sequence[int] | None = None,
+        *,
+        yesterday: bool = False,
     ) -> tuple[Floats, Floats]:
         """Return the totals, (len(rows),) each, observed and expected from ``since`` up to ``until``.
 
@@ -138,7 +144,8 @@ class EdgeTotals(RowState):
         edges of one kind into one target. Without a week, the same time yesterday is used; without a day,
         the two hours themselves.
 
-        ``counted`` are the rows that count the calls of the amounts in ``rows``, by default ``rows``.
+        ``counted`` are the rows that count the calls of the amounts in ``rows``, by default ``rows``. With
+        ``yesterday``, expected is what that day alone says, NaN if it is unknown.
         """
         at = np.asarray(rows, np.intp)
         first, last = self._span(since // self._step, -(-until // self._step))
@@ -152,7 +159,8 @@ class EdgeTotals(RowState):
             calls = float(np.nansum(self._measured(np.asarray(counted, np.intp), before, last)))
             doubt *= (now + float(observed.sum())) / calls if calls > 0 else 0.0
         guesses: list[Floats] = []
-        for lag in (*(week * WEEK for week in range(1, self._weeks + 1)), DAY):
+        weeks = () if yesterday else range(1, self._weeks + 1)
+        for lag in (*(week * WEEK for week in weeks), DAY):
             if lag == DAY and guesses:
                 break
             earlier = self._past(at, before, first, lag)
@@ -167,6 +175,8 @@ class EdgeTotals(RowState):
             guesses.append(np.nan_to_num(same) * level * steps)
         if guesses:
             return observed, np.median(np.array(guesses), axis=0)
+        if yesterday:
+            return observed, np.full(len(at), np.nan)
         measured = max(int((~np.isnan(lately)).any(axis=1).sum()), 1)
         return observed, np.nansum(lately, axis=0) / measured * steps
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.explain.attribution import attribute, level_for, suspects
+from detectors.explain.attribution import attribute, level_for, nearest, suspects
 from detectors.explain.concentration import Mixture, concentration
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
@@ -193,16 +193,28 @@ class Explainer:
         calls = self._edges.window(counting, *span)
         amount = calls if is_count else self._edges.window(measured, *span, by_calls)
         usual = np.zeros(len(counting))
-        if of_users:
-            calls = _spread(calls, self._edges.mix(counting, span[0]))
-            usual = self._edges.mix(counting if is_errors else measured, span[0])
-            amount = calls if is_count else _spread(amount, usual)
-            usual = usual if usual.any() else _shares(calls[0] if is_errors else amount[1])
+        if of_users and is_errors:
+            usual = self._edges.mix(counting, span[0])
+            calls, amount = _spread(calls, usual), _spread(amount, usual)
+            usual = usual if usual.any() else _shares(calls[0])
+        elif of_users:
+            of_calls = self._expectations(counting, span, calls)
+            of_amount = of_calls if is_count else self._expectations(measured, span, amount, by_calls)
+            at = nearest(amount[0], of_amount)
+            calls, amount = (calls[0], np.choose(at, of_calls)), (amount[0], np.choose(at, of_amount))
+            usual = _shares(amount[1])
         level = level_for(ratio, *amount)
         amount = amount[0], amount[1] * level
         if not is_errors:  # errors rise without more calls
             calls = calls[0], calls[1] * level
         return _Excess(amount, calls, usual, float((amount if is_errors else calls)[0].sum()))
+
+    def _expectations(
+        self, rows: list[int], span: tuple[int, int], known: Amounts, counted: list[int] | None = None
+    ) -> list[Floats]:
+        """Return what is expected of users: by the weeks, by yesterday, by their parts of the last day."""
+        yesterday = self._edges.window(rows, *span, counted, yesterday=True)[1]
+        return [known[1], yesterday, _spread(known, self._edges.mix(rows, span[0]))[1]]
 
 
 def _is_kept(edges: Sequence[Edge], measure: Measure) -> bool:

@@ -58,3 +58,49 @@ def test_a_rise_of_a_table_is_demand_or_a_defect_by_how_its_functions_share_it(
     ratio = sum(times) / len(times)
     found = explainer.explain(Series(table, Measure.REQUESTS), since, until, ratio).concentration
     assert (None if found is None else found.cause) == cause
+
+
+WEB, ANDROID, NIGHT, OLD, NEW, LATEST = (
+    Scope("client", "aws", "1", "", name, version)
+    for name, version in (
+        ("web", "1"),
+        ("android", "5"),
+        ("export", "1"),
+        ("ios", "1"),
+        ("ios", "2"),
+        ("android", "6"),
+    )
+)
+HOURS = 24 * 9 + 14  # until the afternoon of the excess
+RELEASED = HOURS - 50
+
+
+def called(hour: int) -> list[float]:
+    """Return the calls a minute: the night has an export, ios 2 replaces ios 1, and web and android go on."""
+    by_day = 40.0 if 8 <= hour % 24 < 20 else 0.0
+    ios = [0.0, by_day] if hour >= RELEASED else [by_day, 0.0]
+    return [by_day, by_day / 2, 400.0 if hour % 24 < 4 else 0.0, *ios, 0.0]
+
+
+@pytest.mark.parametrize("guilty", [LATEST, WEB], ids=lambda client: client.name)
+def test_the_client_that_exceeds_its_own_expectation_is_named_and_no_other(guilty: Scope) -> None:
+    clients = [WEB, ANDROID, NIGHT, OLD, NEW, LATEST]
+    kept = KEPT_ON_EDGES[SHOP.kind]
+    edges = [Series(Edge(client, SHOP), measure) for client in clients for measure in kept]
+    history = EdgeTotals(STEP, 4)
+    explainer = Explainer(history, STEP)
+    history.grow(len(edges))
+    explainer.add(edges)
+    counted = np.array([series.measure is Measure.REQUESTS for series in edges])
+    start = T0 - T0 % 86400
+    for hour in range(HOURS):
+        calls = np.repeat(called(hour), len(kept)) * counted
+        history.append_steps(start + hour * 3600, np.tile(calls, (60, 1)))
+    since = start + HOURS * 3600
+    calls = called(HOURS)
+    calls[clients.index(guilty)] += 60.0
+    for step in range(20):
+        history.append(since + step * STEP, np.repeat(calls, len(kept)) * counted, explainer.leading_to([]))
+    found = explainer.explain(Series(SHOP, Measure.REQUESTS), since, since + 20 * STEP, 1.6)
+    assert [(suspect.scope, round(suspect.share, 1)) for suspect in found.suspects] == [(guilty, 1.0)]
+    assert {share.scope for share in found.callers if abs(share.share) >= 0.05} == {guilty}
