@@ -7,7 +7,7 @@ import msgspec
 
 from alerting.incidents.preceding import PrecedingChange
 from alerting.incidents.severity import Reached, Severity, reached, severity
-from alerting.incidents.worth import concentration
+from alerting.incidents.worth import Size, concentration
 from detectors.explain.examples import EACH, Why, weight, why
 from detectors.model.finding import Concentration, Finding, Verdict
 from detectors.model.request_example import RequestExample
@@ -81,6 +81,12 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     follows: str | None = None  # id of the last reported incident with this fingerprint, if remembered
     changes: list[PrecedingChange] = []  # shortly before its findings began, the nearest first
     examples: list[IncidentExample] = []  # a few of its requests
+    size: Size | None = None  # None of growth, and in old states
+
+    @property
+    def rule(self) -> str:
+        """Its size and the setting that decided about its page; empty where none did."""
+        return "" if self.size is None else self.size.reason
 
     @property
     def ended(self) -> bool:

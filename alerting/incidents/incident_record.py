@@ -21,7 +21,7 @@ from alerting.incidents.incident import Incident, IncidentExample, Sent, State, 
 from alerting.incidents.notice import Milestone, NoticeReason, identify
 from alerting.incidents.preceding import Carrying, PrecedingChange, RecentChanges, may_precede, preceding
 from alerting.incidents.reported_state import ReportedState, name_of
-from alerting.incidents.worth import concentration
+from alerting.incidents.worth import Size, concentration, deciding
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Concentration, Finding, RiseCause
 from detectors.model.measures import Measure
@@ -66,7 +66,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
     carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
     examples: list[IncidentExample] = []  # the worst requests of its findings
-    sizes: dict[RiseCause, float] = {}  # the largest so far, in times of what pages, by what it may be due to
+    sizes: dict[RiseCause, Size] = {}  # the largest so far, by what it may be due to
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -92,6 +92,17 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     def concentration(self) -> Concentration | None:
         """What its rise is due to; None while that is unknown."""
         return concentration(self.primary)
+
+    @property
+    def size(self) -> Size | None:
+        """The size that decides about its page; None in old states."""
+        found = self.concentration
+        return deciding(self.sizes, None if found is None else found.cause)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is in the digest because it was too small to page so far."""
+        return self.sent == "digest" and self.direction != GROWTH
 
     @cached_property
     def open_ids(self) -> set[str]:
@@ -260,7 +271,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
                 self.carrying[key] = carrying
         self.examples = worst([*self.examples, *other.examples])
         for cause, size in other.sizes.items():
-            self.sizes[cause] = max(size, self.sizes.get(cause, 0.0))
+            self.sizes[cause] = max(size, self.sizes.get(cause, size))
 
     def name_preceding(self, recent: RecentChanges, step: int) -> bool:
         """Name the changes before its findings; return whether its message gets another one."""
@@ -330,6 +341,12 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             return self.reported.trend
         return "withdrawn" if self.withdrawn else "resolved"
 
+    def _reason_and_size(self) -> str:
+        size = self.size
+        if size is None or not size.reason or not (self.sent == "page" or self.is_small):
+            return self.reason.value
+        return f"{self.reason.value}; {size.reason}"
+
     def to_incident(self) -> Incident:
         """Return the incident in its current state."""
         found = causes(self.worst.values())  # known only where findings have met
@@ -348,13 +365,14 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             primary=primary,
             members=[msgspec.structs.replace(member, trace=None) for member in members],
             sent=self.sent,
-            reason=self.reason.value,
+            reason=self._reason_and_size(),
             peak=self.peak,
             reopened=self.reopened,
             fingerprint=fingerprint(self.primary),
             follows=self.follows,
             changes=self.preceding,
             examples=self.examples,
+            size=self.size,
         )
 
 

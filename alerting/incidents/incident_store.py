@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from alerting.incidents.correlation import GROWTH, CorrelationIndex, is_about_broad
+from alerting.incidents.correlation import CorrelationIndex, is_about_broad
 from alerting.incidents.incident import Incident
 from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import identify
@@ -53,6 +53,7 @@ class IncidentStore:
         self._closed: dict[str, IncidentRecord] = {}  # in the order in which they closed
         self._forgotten: list[Incident] | None = [] if remember_all else None
         self._packed: dict[tuple[int, int], bytes] = {}  # by the day on which they closed, and part number
+        self.merged: list[IncidentRecord] = []  # into others, since the last notices
         self._index = CorrelationIndex()
         self._by_finding: dict[str, str] = {}  # finding id → incident id
 
@@ -70,8 +71,7 @@ class IncidentStore:
         found = [
             record
             for record in (*self._closed.values(), *self)
-            if record.sent == "digest"
-            and record.direction != GROWTH
+            if record.is_small
             and not record.withdrawn
             and (record.resolved_at is None or record.resolved_at > since)
         ]
@@ -130,6 +130,7 @@ class IncidentStore:
 
     def _merge(self, other: IncidentRecord, into: IncidentRecord) -> None:
         self._remove(other)
+        self.merged.append(other)
         into.merge(other)
         for finding in other.findings.values():
             self._by_finding[finding.id] = into.id

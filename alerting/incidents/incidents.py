@@ -287,9 +287,14 @@ class Incidents:
         """Report what changed, now that all findings of this moment are in; then drop traces."""
         touched = self._touched_records()
         self._touched.clear()
+        while self._store.merged:
+            yield from self._reporter.absorb(self._store.merged.pop(), at)
         for record in touched:
             if record.sent == "page" and record.pending is not None:
                 yield from self._report_change(record, at)
+            elif record.is_small:
+                yield from self._reporter.note(record, at)
+                self._store.changed(record)
             record.pending = None
             if record.closed_at is None:
                 record.drop_traces(keep_primary=record.direction != GROWTH)

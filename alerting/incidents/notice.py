@@ -59,7 +59,8 @@ class NoticeReason(StrEnum):
     ENDED = "it ended before it was reported"
     TAKEN_OVER = "its routes are still served: another function took over"
     WAITING = "waiting for a deeper finding"
-    SMALL = "certain, but too small to page (incidents.page): in the digest"
+    SMALL = "certain, but too small to page: in the digest and on the board"
+    ABSORBED = "another incident explains it"
     GROWTH = "growth is reported in the digest"
     FLOOD = "many incidents at once share one message"
     DAILY = "the daily digest"
@@ -87,6 +88,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     def incident(self) -> Incident:
         """The incident of a notice other than a digest."""
         return self.incidents[0]
+
+    @property
+    def is_page(self) -> bool:
+        """Whether somebody is to be called, for the first time or again."""
+        return self.action is Action.OPEN and self.incident.sent == "page"
 
 
 def identify(*parts: object) -> str:

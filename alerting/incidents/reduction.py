@@ -22,8 +22,8 @@ def reduce(record: IncidentRecord, finding: Finding, at: int, settings: Settings
         record.put(finding)
     if finding.state in ("open", "update"):
         for cause in RiseCause:
-            known = record.sizes.get(cause, 0.0)
-            record.sizes[cause] = max(known, size(finding, cause, settings.incidents.page))
+            found = size(finding, cause, settings.incidents.page)
+            record.sizes[cause] = max(found, record.sizes.get(cause, found))
     if record.withdrawn and not record.all_withdrawn:  # a part of the incident was real after all
         record.withdrawn = False
         if record.sent != "page":
@@ -89,11 +89,8 @@ def _plan_page(record: IncidentRecord, at: int, settings: Settings) -> None:
 
 def is_worth_a_page(record: IncidentRecord) -> bool:
     """Return whether an incident is, or was, large enough to page."""
-    demand, defect = (record.sizes.get(cause, 0.0) for cause in (RiseCause.DEMAND, RiseCause.DEFECT))
-    if min(demand, defect) >= 1 or max(demand, defect) < 1:
-        return demand >= 1
-    found = record.concentration  # unknown at first: an update tells
-    return found is not None and record.sizes[found.cause] >= 1
+    found = record.size  # by the cause, which may be unknown at first: an update tells
+    return found is not None and found.times >= 1
 
 
 def immediate_reason(record: IncidentRecord) -> NoticeReason | None:

@@ -13,6 +13,8 @@ from detectors.state.state import pack, unpack
 _MEMORY: Final = "memory"
 _VERSION: Final = 3
 
+NO_LINES: Final[Mapping[Milestone, list[str]]] = {}
+
 
 class Reporter:
     """Makes the notices of one incident at a time. The caller schedules what falls due afterwards."""
@@ -37,6 +39,25 @@ class Reporter:
         record.reported.pending.clear()
         if record.sent == "page":
             yield self._notice(record, Action.RESOLVE, at, NoticeReason.QUIET, {Milestone.RESOLVED: []})
+        elif record.is_small:
+            yield self._made(record, Action.RESOLVE, at, NoticeReason.QUIET)
+
+    def note(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
+        """Report a small incident, or its change, to what lists incidents: nobody gets a message."""
+        reason, record.pending = record.pending or NoticeReason.SMALL, None
+        if record.revision == 0:
+            if not record.withdrawn:
+                yield self._made(record, Action.OPEN, at, NoticeReason.SMALL)
+        elif reason is NoticeReason.LATE:
+            yield self._made(record, Action.WITHDRAW, at, reason)
+        elif reason is not NoticeReason.SMALL:
+            yield self._made(record, Action.UPDATE, at, reason)
+
+    def absorb(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
+        """Report that a small incident has become a part of another one."""
+        if record.revision and record.resolved_at is None:
+            record.resolved_at = at
+            yield self._made(record, Action.RESOLVE, at, NoticeReason.ABSORBED)
 
     def change(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
         """Report the changes of an incident with a page, or its lines that have waited long enough."""
@@ -72,6 +93,16 @@ class Reporter:
             record.lines_due = None
         if action is not Action.UPDATE:
             self.remember(record, action, at)
+        return self._made(record, action, at, reason, lines)
+
+    @staticmethod
+    def _made(
+        record: IncidentRecord,
+        action: Action,
+        at: int,
+        reason: NoticeReason,
+        lines: Mapping[Milestone, list[str]] = NO_LINES,
+    ) -> Notice:
         incident = record.to_incident()
         record.revision += 1
         return Notice(

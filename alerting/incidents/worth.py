@@ -3,7 +3,8 @@
 However certain, what is smaller is in the digest and on the board.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from config.sections.messages import PageSettings
 from detectors.model.finding import AccountTraffic, Concentration, Finding, RiseCause, Verdict
@@ -19,33 +20,55 @@ LEAST_REST: Final = 0.1
 LARGEST: Final = 1e6
 """Sizes from which on nothing is larger; that of what pages whatever its size."""
 
+MANY: Final = 100
+"""Times from which on no setting decides."""
+
+_SHARES: Final = {Measure.THROTTLES: "throttles", Measure.ERRORS_USER: "errors_user"}
+"""Settings of shares of the requests, where it is not that of errors."""
+
 _LOADS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST)
 _PARTS: Final = (FUNCTION, ROUTE, SERVICE)
 """Kinds of source that tell what is called; clients and tenants share what one function alone is called."""
 
 
-def size(finding: Finding, cause: RiseCause, sizes: PageSettings) -> float:
-    """Return the size of a finding, in times of what pages. It never falls when the excess rises."""
+class Size(NamedTuple):
+    """How large a finding or an incident is."""
+
+    times: float  # of what pages
+    setting: str = ""  # of ``incidents.page``, by which that is; empty of what pages whatever its size
+
+    @property
+    def reason(self) -> str:
+        """The size and the setting, to go with the reason for a page or against one; empty far beyond it."""
+        if not self.setting or self.times >= MANY:
+            return ""
+        return f"{self.times:.2g} times what pages by incidents.page.{self.setting}"
+
+
+def size(finding: Finding, cause: RiseCause, sizes: PageSettings) -> Size:
+    """Return the size of a finding. It never falls when the excess rises."""
     observed, expected = finding.figures
     is_missed_plan = finding.planned is not None and observed < expected
     if finding.verdict in (Verdict.FATAL, Verdict.ABSENCE, Verdict.LIMIT) or is_missed_plan:
-        return LARGEST
+        return Size(LARGEST)
     if finding.measure in RATIO_OF and finding.failures is not None:
-        return _times(finding.failures.share, _share_that_pages(finding.measure, sizes))
+        setting = _SHARES.get(finding.measure, "errors")
+        return Size(_times(finding.failures.share, getattr(sizes, setting)), setting)
     if observed < expected:
-        return _times(expected - observed, expected * (1 - sizes.fall))
+        return Size(_times(expected - observed, expected * (1 - sizes.fall)), "fall")
     is_demand = cause is RiseCause.DEMAND and finding.measure not in LATENCIES
-    least = sizes.demand if is_demand else sizes.defect
-    of_rise = _times(observed - expected, expected * (least - 1))
-    of_limit = _times(observed, finding.limit * sizes.limit) if finding.limit else 0.0
-    of_cost = _times(finding.costs or 0.0, sizes.cost)
-    return max([of_rise, *(other for other in (of_limit, of_cost) if other >= 1)])
+    least, setting = (sizes.demand, "demand") if is_demand else (sizes.defect, "defect")
+    of_rise = Size(_times(observed - expected, expected * (least - 1)), setting)
+    of_limit = Size(_times(observed, finding.limit * sizes.limit) if finding.limit else 0.0, "limit")
+    of_cost = Size(_times(finding.costs or 0.0, sizes.cost), "cost")
+    return max([of_rise, *(other for other in (of_limit, of_cost) if other.times >= 1)])
 
 
-def _share_that_pages(measure: Measure, sizes: PageSettings) -> float:
-    if measure is Measure.THROTTLES:
-        return sizes.throttles
-    return sizes.errors_user if measure is Measure.ERRORS_USER else sizes.errors
+def deciding(sizes: Mapping[RiseCause, Size], cause: RiseCause | None) -> Size | None:
+    """Return the size that decides about a page; while the cause is unknown, the smaller one."""
+    if cause is not None and cause in sizes:
+        return sizes[cause]
+    return min(sizes.values(), default=None)
 
 
 def concentration(finding: Finding) -> Concentration | None:

@@ -215,6 +215,8 @@ def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
 
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
     lines = [words.incident.compared(incident.primary)]
+    if incident.size is not None and incident.rule:
+        lines.append(words.incident.rule(incident.size))
     if incident.members:
         named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
         shown = [escape(series, 2 * NAME) for series in named[:_NAMED]]

@@ -6,7 +6,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.incidents.notice import NoticeReason
-from alerting.pipeline.hold_stages import HistoryStage, HoldStage, Inhibition, PlannedWork, QuietHoursStage
+from alerting.pipeline.hold_stages import (
+    HistoryStage,
+    HoldStage,
+    Inhibition,
+    PlannedWork,
+    QuietHoursStage,
+    SizeStage,
+)
 from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from alerting.pipeline.ledger import Ledger
 from alerting.pipeline.silences import Silences
@@ -25,6 +32,7 @@ class Gate:
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(on=notify.inhibit)
         self.stages: tuple[HoldStage, ...] = (
+            SizeStage(),
             self.history,
             self.silences,
             PlannedWork(notify.maintenance, zone),
@@ -93,7 +101,7 @@ class Gate:
         """Release an incident that ended before it was reported."""
         if tracked.held is not None:
             self._ledger.note(tracked.held.stage, "over", tracked, tracked.held.reason, at)
-            if not tracked.messages:
+            if not tracked.messages and not _is_small(tracked):
                 tracked.reason = f"{tracked.held.reason}; it ended before it was reported"
         elif not tracked.messages:
             tracked.reason = NoticeReason.ENDED.value
@@ -107,18 +115,21 @@ class Gate:
                 self._keep(tracked, tracked.held)
 
     def _free(self, tracked: TrackedIncident, at: int) -> None:
-        tracked.reason = tracked.notice.reason.value
+        rule = tracked.incident.rule
+        tracked.reason = f"{tracked.notice.reason.value}{'; ' if rule else ''}{rule}"
         if tracked.held is not None:
             self._ledger.note(tracked.held.stage, "released", tracked, tracked.held.reason, at)
-            tracked.reason = f"still open after it was held: {tracked.held.reason}"
+            if not _is_small(tracked):
+                tracked.reason = f"still open after it was held: {tracked.held.reason}"
         self.release(tracked)
 
     def _hold(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:
-        if tracked.held is None or (tracked.held.stage, tracked.held.reason) != (hold.stage, hold.reason):
+        was, goes_on = tracked.held, _is_small(tracked)  # at each update, by another size
+        if was is None or was.stage != hold.stage or (was.reason != hold.reason and not goes_on):
             self._ledger.note(hold.stage, "held", tracked, hold.reason, at)
         tracked.held = hold
         if not tracked.messages:
-            tracked.reason = hold.reason
+            tracked.reason, tracked.sent = hold.reason, "digest" if _is_small(tracked) else "none"
         if len(self._held) >= TRACES:
             tracked.drop_trace()
         self._keep(tracked, hold)
@@ -127,6 +138,11 @@ class Gate:
         self._held[tracked.incident.id] = tracked
         if hold.until is not None:
             heapq.heappush(self._ends, (hold.until, tracked.incident.id))
+
+
+def _is_small(tracked: TrackedIncident) -> bool:
+    """Return whether its size is what holds an incident."""
+    return tracked.held is not None and tracked.held.stage == SizeStage.name
 
 
 def _wide_first(tracked: TrackedIncident) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""The stages that hold an incident back, with their reasons: history, maintenance, quiet hours, inhibition.
+"""The stages that hold an incident back: size, history, maintenance, quiet hours, inhibition.
 
 Silences are in ``silences.py``.
 """
@@ -26,6 +26,17 @@ class HoldStage(Protocol):
 
     def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return the hold of an incident at a time (epoch seconds), None to let it pass."""
+
+
+class SizeStage:
+    """Holds what is certain and too small to page: it is in the digest, and where incidents are listed."""
+
+    name: Final = "size"
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - the protocol of stages
+        """Return the hold of an incident until it is large enough."""
+        incident = tracked.incident
+        return Hold(stage=self.name, reason=incident.reason) if incident.sent == "digest" else None
 
 
 class PlannedWork:

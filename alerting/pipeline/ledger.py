@@ -5,13 +5,16 @@ from typing import Final
 
 import msgspec
 
-from alerting.pipeline.hold_stages import HistoryStage
+from alerting.pipeline.hold_stages import HistoryStage, SizeStage
 from alerting.pipeline.incident_registry import TrackedIncident
 
 UNREAD: Final = 1000
 """Actions kept at most until they are read: replay never reads them."""
 
 _COUNTED: Final = ("held", "dropped", "gathered")
+
+_SILENT: Final = (HistoryStage.name, SizeStage.name)
+"""Stages whose holds would fill the log: weeks of incidents, and what the digest lists anyway."""
 
 
 class StageAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ class Ledger:
         """Record what a stage did to an incident (``StageAction.did``)."""
         if did in _COUNTED:
             self.counts[stage] += 1
-        if stage != HistoryStage.name or did == "released":  # weeks of them would fill the log
+        if stage not in _SILENT or did == "released":
             incident = "" if tracked is None else tracked.incident.id
             self._unread.append(StageAction(at=at, stage=stage, did=did, incident=incident, reason=reason))
             if did == "over":

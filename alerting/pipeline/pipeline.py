@@ -8,6 +8,7 @@ stage           module                    does
 ==============  ========================  ===============================================================
 grouping        ``incidents.py``          before this: findings of one cause are one incident
 dedupe          ``pipeline.py``           drops repeats, as after a crash
+size            ``hold_stages.py``        holds what is too small to page: it is in the digest
 history         ``hold_stages.py``        holds incidents older than the daemon
 silences        ``silences.py``           holds incidents that the configuration or a person has silenced
 maintenance     ``hold_stages.py``        holds incidents that began in a maintenance window, until it ends

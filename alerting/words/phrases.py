@@ -21,6 +21,7 @@ from alerting.commands.dispatch import CommandResult
 from alerting.commands.slash import Fault
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade, Severity, of_finding
+from alerting.incidents.worth import Size
 from alerting.words.labels import Labels
 from alerting.words.mrkdwn import clean, cut, when
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
@@ -197,6 +198,9 @@ class IncidentPhrases(Protocol):
 
     def whole_span(self, span: str) -> str:
         """Return the span of everything affected; ``span`` is markup already."""
+
+    def rule(self, of: Size) -> str:
+        """Return the size of an incident and the setting that let its page out."""
 
     def as_of(self, when: str, incident: str, reopened: int) -> str:
         """Return the small print: the time of the message and the incident."""

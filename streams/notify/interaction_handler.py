@@ -323,7 +323,8 @@ class InteractionHandler:
                 matcher=request.matcher,
             )
             return self._answers.what_changed(found, at=at)
-        ongoing = [tracked.incident for tracked in pipeline.ongoing()]
+        # what is too small to page is in the digest, and counted with what is held
+        ongoing = [tracked.incident for tracked in pipeline.ongoing() if tracked.sent != "digest"]
         if request is Query.OPEN:
             return self._answers.open_incidents(ongoing, at=at)
         if request is Query.SILENCES:

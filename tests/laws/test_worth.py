@@ -79,7 +79,7 @@ def test_size_never_falls_when_the_excess_rises(
         for excess in sorted(excesses)
     )
     sizes = Settings().incidents.page
-    assert size(less, cause, sizes) <= size(more, cause, sizes)
+    assert size(less, cause, sizes).times <= size(more, cause, sizes).times
 
 
 @given(expected=st.floats(0.01, 1e4), left=st.tuples(st.floats(0, 1), st.floats(0, 1)))
@@ -89,7 +89,7 @@ def test_size_never_falls_when_less_is_left(expected: float, left: tuple[float, 
         for part in sorted(left, reverse=True)
     )
     sizes = Settings().incidents.page
-    assert size(more, RiseCause.DEFECT, sizes) <= size(less, RiseCause.DEFECT, sizes) + 1e-9
+    assert size(more, RiseCause.DEFECT, sizes).times <= size(less, RiseCause.DEFECT, sizes).times + 1e-9
 
 
 @given(failed=st.tuples(st.integers(0, 500), st.integers(0, 500)))
@@ -103,4 +103,4 @@ def test_size_never_falls_when_more_requests_fail(failed: tuple[int, int]) -> No
         for count in sorted(failed)
     )
     sizes = Settings().incidents.page
-    assert size(less, RiseCause.DEFECT, sizes) <= size(more, RiseCause.DEFECT, sizes)
+    assert size(less, RiseCause.DEFECT, sizes).times <= size(more, RiseCause.DEFECT, sizes).times

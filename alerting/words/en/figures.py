@@ -237,7 +237,7 @@ def state(of: Incident) -> str:
 
 
 def stage(of: str) -> str:
-    return of.replace("_", " ")
+    return "too small to page" if of == "size" else of.replace("_", " ")
 
 
 def and_more(more: int) -> str:

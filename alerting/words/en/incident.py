@@ -7,6 +7,7 @@ from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.incidents.severity import Grade, Harm, Severity
+from alerting.incidents.worth import Size
 from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
@@ -278,6 +279,10 @@ def also_affected(names: Sequence[str], more: int) -> str:
 
 def whole_span(span: str) -> str:
     return f"including knock-on effects {span}"
+
+
+def rule(of: Size) -> str:
+    return f"{numbers.number(of.times)} times what pages (incidents.page.{of.setting})"
 
 
 def as_of(when: str, incident: str, reopened: int) -> str:

@@ -301,6 +301,7 @@ _STATES: Final = {
 }
 
 _STAGES: Final = {
+    "size": "通知するほどの大きさではないもの",
     "silences": "通知停止",
     "maintenance": "メンテナンス",
     "quiet_hours": "通知抑制時間帯",

@@ -10,6 +10,7 @@ from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
 from alerting.incidents.severity import Grade, Harm, Severity
+from alerting.incidents.worth import Size
 from alerting.words import numbers
 from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
@@ -285,6 +286,10 @@ def also_affected(names: Sequence[str], more: int) -> str:
 
 def whole_span(span: str) -> str:
     return f"波及分を含む全体 {span}"
+
+
+def rule(of: Size) -> str:
+    return f"通知する大きさ（incidents.page.{of.setting}）の{numbers.number(of.times)}倍"
 
 
 def as_of(when: str, incident: str, reopened: int) -> str:

@@ -99,7 +99,7 @@ class Demo:
                     detail=f"{self._found.records:,} requests, {rate:,.0f}/s",
                 )
             bar.update(task, completed=until - begin)
-        pages = sum(notice.action is Action.OPEN for notice in self._found.notices)
+        pages = sum(notice.is_page for notice in self._found.notices)
         self._console.print(f"\n{self._engine.series:,} series known; {_pages(pages)} in that time.\n")
 
     def _hour(self, start: int) -> None:
@@ -131,7 +131,7 @@ class Demo:
             if notice.at >= self._simulation.end - 12 * HOUR and notice.action is not Action.UPDATE:
                 incident = None if notice.action is Action.DIGEST else notice.incident
                 self._terminal.show(self.renderer(notice), at=notice.at, incident=incident)
-                if self._board is not None and notice.action is Action.OPEN:
+                if self._board is not None and notice.is_page:
                     self._look_at(self._board.url)
 
     def _look_at(self, url: str) -> None:

@@ -19,8 +19,8 @@ class BoardDataError(HistoryQueryError):
 class BoardIncidents(NamedTuple):
     """The incidents that a board shows."""
 
-    open: Sequence[Incident]
-    shown: list[IncidentAnswer]  # the same, as ``GET /incidents`` has them
+    open: Sequence[Incident]  # without those that are too small to page
+    shown: list[IncidentAnswer]  # all, as ``GET /incidents`` has them
     last: IncidentAnswer | None = None  # the newest page that has ended, in the same form
     until: int | None = None  # event time up to which another process has sent them; 0 if none yet
 
@@ -29,7 +29,7 @@ def incidents_of(pipeline: Pipeline | None, links: Links) -> BoardIncidents:
     """Return the incidents that a board shows; none while nobody has them."""
     if pipeline is None:
         return BoardIncidents((), [])
-    open_ = [incident.incident for incident in pipeline.ongoing()]
+    open_ = [incident.incident for incident in pipeline.ongoing() if incident.sent != "digest"]
     return BoardIncidents(open_, ongoing_incidents(pipeline, links), last_ended_page(pipeline, links))
 
 

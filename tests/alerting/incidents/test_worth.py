@@ -62,16 +62,16 @@ def rise(times: float, cause: Concentration | None = DEFECT, **changes: Any) -> 
 )
 def test_what_is_smaller_than_somebody_acts_upon_is_in_the_digest(small: Finding, large: Finding) -> None:
     assert of(large)[0].sent == "page"
-    incident, notices = of(small)
-    assert (incident.sent, incident.reason, notices) == ("digest", NoticeReason.SMALL.value, [])
+    incident, [notice] = of(small)
+    assert (incident.sent, notice.reason, notice.is_page) == ("digest", NoticeReason.SMALL, False)
 
 
 def test_a_small_rise_pages_when_it_becomes_large() -> None:
     incidents = Incidents(Settings())
-    assert incidents.feed([rise(1.2)], T0) == []
+    assert [notice.is_page for notice in incidents.feed([rise(1.2)], T0)] == [False]
     later = rise(2.5, state="update", revision=1, seen=T0 + 300)
-    [notice] = [*incidents.feed([later], T0 + 300), *incidents.feed([], T0 + 420)]
-    assert (notice.action, notice.incident.sent) == (Action.OPEN, "page")
+    *_, notice = [*incidents.feed([later], T0 + 300), *incidents.feed([], T0 + 420)]
+    assert (notice.is_page, notice.incident.revision) == (True, 1)
 
 
 def test_what_was_large_once_pages_though_it_is_small_again_when_its_page_is_due() -> None:
@@ -151,10 +151,72 @@ def test_a_digest_names_once_what_ended_too_small_to_page_and_daily_what_lasts()
     incidents.feed([ending, lasting], T0)
     notices = incidents.feed([over], T0 + 600)
     notices += [*incidents.feed([], T0 + 86_400), *incidents.feed([], T0 + 2 * 86_400)]
-    assert [notice.action for notice in notices] == [Action.DIGEST, Action.DIGEST]
-    named = [{small.primary.about for small in notice.small} for notice in notices]
+    digests = [notice for notice in notices if notice.action is Action.DIGEST]
+    named = [{small.primary.about for small in digest.small} for digest in digests]
     assert named == [{PUT, scope("table", "carts")}, {scope("table", "carts")}]
-    assert all(not notice.incidents for notice in notices)
+    assert all(not digest.incidents for digest in digests)
+
+
+@pytest.mark.parametrize(
+    ("found", "rule"),
+    [
+        (rise(1.4), "0.8 times what pages by incidents.page.defect"),
+        (rise(1.9, DEMAND), "0.9 times what pages by incidents.page.demand"),
+        (rise(1.9, None), "0.9 times what pages by incidents.page.demand"),
+        (rise(1.6), "1.2 times what pages by incidents.page.defect"),
+        (rise(1.2, DEMAND, costs=25.0), "1.2 times what pages by incidents.page.cost"),
+        (
+            finding(PUT, verdict=Verdict.DROP, observed=7.34, expected=8.0),
+            "0.25 times what pages by incidents.page.fall",
+        ),
+        (
+            finding(PUT, measure=Measure.THROTTLES, failures=Failures(failed=5, requests=1000, seconds=600)),
+            "0.5 times what pages by incidents.page.throttles",
+        ),
+    ],
+)
+def test_the_reason_names_the_size_that_decided(found: Finding, rule: str) -> None:
+    incident, _ = of(found)
+    assert incident.reason.partition("; ")[2] == rule
+
+
+def test_the_reason_of_what_pages_whatever_its_size_names_none() -> None:
+    incident, _ = of(finding(PUT, verdict=Verdict.FATAL, times=1))
+    assert (incident.sent, ";" in incident.reason) == ("page", False)
+
+
+def test_what_lists_small_incidents_knows_when_one_changes_ends_or_becomes_part_of_another() -> None:
+    incidents = Incidents(Settings())
+    update = rise(1.3, state="update", revision=1, seen=T0 + 300)
+    over = replace(update, state="end", revision=2, seen=T0 + 600, end=T0 + 540)
+    notices = [
+        notice for found in (rise(1.2), update, over) for notice in incidents.feed([found], found.seen)
+    ]
+    notices += incidents.feed([], T0 + 7200)
+    actions = [notice.action for notice in notices if notice.action is not Action.DIGEST]
+    assert actions == [Action.OPEN, Action.UPDATE, Action.UPDATE, Action.RESOLVE]
+
+
+def test_a_small_incident_that_another_one_explains_is_over() -> None:
+    incidents = Incidents(Settings())
+    carts = scope("table", "carts")
+    apart = [rise(1.2), finding(carts, observed=9.0, expected=8.0, seen=T0 + 60)]
+    notices = [notice for found in apart for notice in incidents.feed([found], found.seen)]
+    both = finding(
+        TABLE,
+        observed=30.0,
+        expected=8.0,
+        seen=T0 + 120,
+        concentration=DEFECT,
+        touches=[PUT, carts],
+        score=0.9,
+    )
+    notices += incidents.feed([both], T0 + 120)
+    assert {notice.incident.id for notice in notices if notice.action is Action.OPEN} == {
+        notice.incident.id for notice in notices[:2]
+    }
+    assert [notice.reason for notice in notices if notice.action is Action.RESOLVE] == [NoticeReason.ABSORBED]
+    assert len(incidents.ongoing()) == 1
 
 
 def test_the_cause_of_a_table_is_that_of_its_callers() -> None:

@@ -14,6 +14,7 @@ from alerting.commands.memo import Memo
 from alerting.commands.slash import Fault, Help, WhatChanged, parse
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
+from alerting.incidents.worth import Size
 from alerting.messages import examples as made
 from alerting.messages.answers import Answers, Changes, Mute
 from alerting.messages.blocks import Message
@@ -141,7 +142,8 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
         yield name, about(of)
     yield "spike with its route", OPEN
     for name, found in _CONCENTRATIONS.items():
-        yield f"spike, {name}", incident(table_finding(concentration=found))
+        size = Size(4.0 if found.cause is RiseCause.DEMAND else 8.0, found.cause.value)
+        yield f"spike, {name}", replace(incident(table_finding(concentration=found)), size=size)
     yield (
         "spike, resolved after all that followed",
         over(table_finding(), finding(GET, "tail", measure=Measure.LATENCY, touches=[TABLE], end=T0 + 3600)),

@@ -166,7 +166,7 @@ export class IncidentPage extends AskingPage {
       <p class="marks">
         ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
         ${of.labelled && html`<span class="ack"><bdi>${says.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
-        ${of.sent === "none" && of.reason && html`<span class="aside">${of.reason}</span>`}
+        ${["none", "digest"].includes(of.sent) && of.reason && html`<span class="aside">${of.reason}</span>`}
       </p>
       ${earlier.length > 0 &&
       html`<section class="tile learnt" aria-labelledby="learnt">

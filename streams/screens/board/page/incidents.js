@@ -74,12 +74,14 @@ export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
 };
 
 export const QuietRow = ({ incidents = [], last, figures, words, now, go }) => {
-  const digest = incidents.filter((one) => one.sent === "digest").length;
+  const digest = incidents.filter((one) => one.sent === "digest");
+  const growing = digest.filter((one) => ["growth", "limit"].includes(one.verdict)).length;
   const held = incidents.filter((one) => one.sent === "none").length;
   return html`<section class="tile quiet" data-tile="open">
     <p>
       <b>${words.openNone}</b>
-      ${digest > 0 && html`<span class="last">${words.inDigest(digest)}</span>`}
+      ${growing > 0 && html`<span class="last">${words.inDigest(growing)}</span>`}
+      ${digest.length > growing && html`<span class="last">${words.small(digest.length - growing)}</span>`}
       ${held > 0 && html`<span class="last">${words.held(held)}</span>`}
       ${last &&
       html`<span class="last">
@@ -166,7 +168,7 @@ export const Card = ({ of, figures, words, now, go }) =>
       ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
       ${of.labelled && html`<span class="ack"><bdi>${words.incident.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
     </p>
-    ${of.sent === "none" && of.reason && html`<p class="aside">${of.reason}</p>`}
+    ${["none", "digest"].includes(of.sent) && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">

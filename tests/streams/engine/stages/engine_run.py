@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Notice
+from alerting.incidents.notice import Notice
 from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
@@ -158,4 +158,4 @@ class EngineRun:
 
     @property
     def pages(self) -> list[Notice]:
-        return [notice for notice in self.notices if notice.action is Action.OPEN]
+        return [notice for notice in self.notices if notice.is_page]
