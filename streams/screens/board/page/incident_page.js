@@ -3,7 +3,7 @@ import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
-import { about, callersByKind, Changes, Examples, kind, Link, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
+import { about, callersByKind, Changes, Examples, kind, Link, needsReason, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { falls } from "./level.js";
 import { calling, ScopeLink } from "./scope_link.js";
@@ -166,7 +166,7 @@ export class IncidentPage extends AskingPage {
       <p class="marks">
         ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
         ${of.labelled && html`<span class="ack"><bdi>${says.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
-        ${["none", "digest"].includes(of.sent) && of.reason && html`<span class="aside">${of.reason}</span>`}
+        ${needsReason(of) && of.reason && html`<span class="aside">${of.reason}</span>`}
       </p>
       ${earlier.length > 0 &&
       html`<section class="tile learnt" aria-labelledby="learnt">

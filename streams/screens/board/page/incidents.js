@@ -13,6 +13,11 @@ export const kind = (scope, words) => words.kind[scope.kind] ?? scope.kind;
 // People are called for a page; what is in the digest, silenced or held is listed, and leaves the wall quiet.
 export const calls = (incident) => (incident.sent ?? "page") === "page" && incident.end == null;
 
+const grows = (incident) => ["growth", "limit"].includes(incident.verdict);
+
+// Whether it needs a word why nobody was called; of what grows, nobody ever is.
+export const needsReason = (incident) => incident.sent === "none" || (incident.sent === "digest" && !grows(incident));
+
 // The colour of an incident: somebody who acknowledged it is at work, and growth is never more than a hint.
 export const weight = (incident) => {
   if (incident.sent === "none") return "well";
@@ -75,7 +80,7 @@ export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
 
 export const QuietRow = ({ incidents = [], last, figures, words, now, go }) => {
   const digest = incidents.filter((one) => one.sent === "digest");
-  const growing = digest.filter((one) => ["growth", "limit"].includes(one.verdict)).length;
+  const growing = digest.filter(grows).length;
   const held = incidents.filter((one) => one.sent === "none").length;
   return html`<section class="tile quiet" data-tile="open">
     <p>
@@ -168,7 +173,7 @@ export const Card = ({ of, figures, words, now, go }) =>
       ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
       ${of.labelled && html`<span class="ack"><bdi>${words.incident.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
     </p>
-    ${["none", "digest"].includes(of.sent) && of.reason && html`<p class="aside">${of.reason}</p>`}
+    ${needsReason(of) && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">

@@ -243,6 +243,19 @@ def test_the_wall_is_red_for_pages_only_and_amber_for_what_somebody_works_on(bro
         expect(shown.page.get_by_text("silenced by mika")).to_be_visible()
 
 
+def test_what_is_too_small_to_page_is_counted_on_the_quiet_wall_and_listed_with_its_reason(
+    browser: Browser,
+) -> None:
+    reason = "certain, but too small to page; 0.8 times what pages by incidents.page.fall"
+    [found] = incidents(int(time.time()), "spike")
+    small = replace(found, sent="digest", reason=reason)
+    with BoardThread(given(incidents=[small])) as board, Shown(browser, board.url) as shown:
+        expect(shown.page.locator(".state")).to_have_text("All well")
+        expect(shown.tile("open")).to_contain_text("1 too small to page, in the digest")
+        shown.page.get_by_role("link", name="Incidents").click()
+        expect(shown.page.get_by_text(reason)).to_be_visible()
+
+
 def test_an_incident_shows_what_changed_before_its_requests_and_what_was_learnt(browser: Browser) -> None:
     with BoardThread(given("busy")) as board, Shown(browser, f"{board.url}/?incidents") as shown:
         card = shown.page.locator(".card", has_text="37 wcu/s")
