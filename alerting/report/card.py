@@ -109,7 +109,7 @@ class IncidentRow(NamedTuple):
 
 
 class ReportedIncidents:
-    """The newest notice and the curves of each incident."""
+    """The newest message and the curves of each incident."""
 
     def __init__(self, notices: Sequence[Notice]) -> None:
         self._newest: dict[str, Notice] = {}
@@ -121,7 +121,8 @@ class ReportedIncidents:
                 self._digested |= {incident.id: (incident, notice.at) for incident in notice.incidents}
                 continue
             incident = notice.incident
-            self._newest[incident.id] = notice
+            if incident.sent == "page":
+                self._newest[incident.id] = notice
             primary = incident.primary
             if primary.trace is not None and primary.trace.now:
                 self._charted[incident.id] = incident
@@ -129,7 +130,7 @@ class ReportedIncidents:
                 self._traces.setdefault(incident.id, []).append(series)
 
     def newest(self, incident: str) -> Notice | None:
-        """Return the newest notice of an incident."""
+        """Return the notice of the newest message about an incident."""
         return self._newest.get(incident)
 
     def as_digested(self, incident: Incident) -> tuple[Incident, int | None]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action
 from config.settings import Settings
 from streams.engine.stages.engine import Engine
 from streams.offline.simulate.scenario_load import load_scenario
@@ -21,7 +20,7 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     paged: list[Incident] = []
     for _, lines in simulation.lines():
         output = engine.feed("curve/0", lines)
-        paged += [notice.incident for notice in output.notices if notice.action is Action.OPEN]
+        paged += [notice.incident for notice in output.notices if notice.is_page]
     start, end = int(str(hammer["start"])), int(str(hammer["end"]))
     (page,) = [
         incident for incident in paged if incident.alerted is not None and start <= incident.alerted <= end

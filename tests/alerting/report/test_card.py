@@ -13,7 +13,7 @@ from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import AddedUp, Failures
 from detectors.model.measures import Measure
-from tests.alerting.given import ROUTE, T0, TABLE, ended, finding, growth_finding
+from tests.alerting.given import ROUTE, T0, TABLE, ended, finding, growth_finding, trace
 from tests.alerting.message_makers import digest, said
 
 DAY = 86400
@@ -81,3 +81,11 @@ def test_a_card_shows_the_mean_of_a_deviation_and_names_its_peak_as_one() -> Non
     assert shown["Averaged"] == ("0.33 requests/s", "over 13 min, +50 %")
     assert shown["Expected"] == ("0.22 requests/s", "")
     assert shown["Peak"] == ("0.45 requests/s", "+104 %")
+
+
+def test_a_card_of_what_was_too_small_to_page_shows_no_message() -> None:
+    incidents = Incidents(Settings())
+    notices = incidents.feed([finding(TABLE, observed=9.0, expected=8.0, trace=trace())], T0)
+    [known] = incidents.all()
+    shown = card(known, notices)
+    assert (known.sent, shown.message, shown.chart is None) == ("digest", "", False)
