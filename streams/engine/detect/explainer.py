@@ -202,7 +202,8 @@ class Explainer:
             of_amount = of_calls if is_count else self._expectations(measured, span, amount, by_calls)
             at = nearest(amount[0], of_amount)
             calls, amount = (calls[0], np.choose(at, of_calls)), (amount[0], np.choose(at, of_amount))
-            usual = _shares(amount[1])
+            # a few calls of yesterday may show any part: a suspect exceeds that of the whole day as well
+            usual = np.maximum(_shares(amount[1]), self._edges.mix(measured, span[0]))
         level = level_for(ratio, *amount)
         amount = amount[0], amount[1] * level
         if not is_errors:  # errors rise without more calls
