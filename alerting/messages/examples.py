@@ -18,7 +18,7 @@ from alerting.commands.dispatch import Dispatch, Expiring, Form, Precision
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason
-from detectors.model.finding import Affected, Failures, Finding, Growth, Share, Trace, Verdict
+from detectors.model.finding import Affected, FailureKind, Failures, Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from detectors.model.sentence import explain_absence, explain_change, explain_fatal_error, explain_limit
@@ -295,7 +295,16 @@ ERRORS: Final = explained(
         expected=0.0001,
         lower=0.0,
         upper=0.003,
-        failures=Failures(failed=40, requests=98, seconds=600, usual=0.0006),
+        failures=Failures(
+            failed=40,
+            requests=98,
+            seconds=600,
+            usual=0.0006,
+            kinds=[
+                FailureKind(kind="502 PaymentGatewayTimeout", times=38, new=True),
+                FailureKind(kind="500 KeyError", times=2),
+            ],
+        ),
         affected=hurt(231, CHECKOUT),
         callers=[share(IOS, 0.62, 0.0, 0.05)],
     )

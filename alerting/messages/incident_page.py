@@ -178,7 +178,9 @@ def _observed(incident: Incident, words: Phrases, *, is_now: bool) -> list[str]:
     if (failures := primary.failures) is not None:
         part = f"{figures.percent(failures.share)} · {figures.failures(failures, primary.about)}"
         failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
-        return [labelled(failed, part), labelled(labels.expected, figures.usually(failures))]
+        kinds = figures.failure_kinds(failures)
+        how = [labelled(labels.error, kinds)] if kinds else []
+        return [labelled(failed, part), *how, labelled(labels.expected, figures.usually(failures))]
     furthest = labels.peak if primary.rises else labels.lowest
     name, value = (labels.now, primary.observed) if is_now else (furthest, incident.peak)
     shown = labelled(name, figures.quantity(value, primary.measure, primary.about))

@@ -295,8 +295,10 @@ class Cards:
         figures = self._words.figures
         failed = "Throttled" if primary.measure is Measure.THROTTLES else "Failed"
         counted = clean(figures.failures(failures, primary.about))
+        kinds = clean(figures.failure_kinds(failures))
         return [
             Fact(failed, figures.percent(failures.share), counted),
+            *([Fact("Error", cut(kinds, 2 * _NAME))] if kinds else []),
             Fact("Expected", figures.usually(failures)),
         ]
 

@@ -66,6 +66,9 @@ class Figures(Protocol):
     def failures(self, of: Failures, about: ScopeOrEdge) -> str:
         """Return the count of failed requests: ``40 of 98 requests in 10 min``."""
 
+    def failure_kinds(self, of: Failures) -> str:
+        """Return how they failed: ``502 Timeout (40 of 52), 500 KeyError (12, new)``; empty if unknown."""
+
     def usually(self, of: Failures) -> str:
         """Return the usual share of failures: ``0`` or ``2 %``."""
 

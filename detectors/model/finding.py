@@ -111,6 +111,17 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     days_to_limit_upper: float | None = None
 
 
+OTHER_KINDS: Final = "other"
+
+
+class FailureKind(msgspec.Struct, frozen=True, kw_only=True):
+    """How some of the requests failed: the status and the type of their error."""
+
+    kind: str  # ``OTHER_KINDS`` for all that are not named
+    times: float
+    new: bool = False  # it was never seen before the finding
+
+
 class Failures(msgspec.Struct, frozen=True, kw_only=True):
     """How many of the requests failed (or were throttled) that a finding of failures is about."""
 
@@ -118,6 +129,7 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     requests: float  # of the same scope in the same time, not fewer than ``failed``
     seconds: int  # the time that both were counted in
     usual: float = 0.0  # share of the requests that was expected to fail, in [0, 1]
+    kinds: list[FailureKind] = []  # of the last hour at most, the most frequent first; none if unknown
 
     @property
     def share(self) -> float:

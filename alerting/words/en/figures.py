@@ -8,7 +8,7 @@ from alerting.incidents.incident import Incident
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from detectors.model import sentence
-from detectors.model.finding import AddedUp, Failures, Finding, Growth, Verdict
+from detectors.model.finding import AddedUp, FailureKind, Failures, Finding, Growth, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, of_level, usually_failed
@@ -105,6 +105,24 @@ def change(observed: float, expected: float, of: Measure) -> str:
 def failures(of: Failures, about: ScopeOrEdge) -> str:
     what = "calls" if about.kind == TABLE else "requests"
     return f"{of.failed:,.0f} of {of.requests:,.0f} {what} in {duration(of.seconds)}"
+
+
+def failure_kinds(of: Failures) -> str:
+    """Return how they failed.
+
+    Examples
+    --------
+    >>> kinds = [FailureKind(kind="502 Timeout", times=40), FailureKind(kind="KeyError", times=12, new=True)]
+    >>> failure_kinds(Failures(failed=52, requests=90, seconds=600, kinds=kinds))
+    '502 Timeout (40 of 52), KeyError (12, new)'
+    """
+    total = sum(kind.times for kind in of.kinds)
+
+    def often(kind: FailureKind) -> str:
+        among = f" of {total:,.0f}" if kind is of.kinds[0] else ""
+        return f"{kind.times:,.0f}{among}{', new' if kind.new else ''}"
+
+    return ", ".join(f"{cut(clean(kind.kind), NAME)} ({often(kind)})" for kind in of.kinds)
 
 
 def usually(of: Failures) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from alerting.incidents.incident import Incident
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
-from detectors.model.finding import AddedUp, Failures, Finding, Growth, Verdict
+from detectors.model.finding import OTHER_KINDS, AddedUp, FailureKind, Failures, Finding, Growth, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, usually_failed, whole_days
@@ -129,6 +129,17 @@ def change(observed: float, expected: float, of: Measure) -> str:
 def failures(of: Failures, about: ScopeOrEdge) -> str:
     what = "呼び出し" if about.kind == TABLE else "リクエスト"
     return f"{during(of.seconds)}の{what} {of.requests:,.0f}件中 {of.failed:,.0f}件"
+
+
+def failure_kinds(of: Failures) -> str:
+    total = sum(kind.times for kind in of.kinds)
+
+    def often(kind: FailureKind) -> str:
+        among = f"{total:,.0f}件中 " if kind is of.kinds[0] else ""
+        return f"{among}{kind.times:,.0f}件{'、新規' if kind.new else ''}"
+
+    names = ["その他" if kind.kind == OTHER_KINDS else cut(clean(kind.kind), NAME) for kind in of.kinds]
+    return "、".join(f"{name}（{often(kind)}）" for name, kind in zip(names, of.kinds, strict=True))
 
 
 def usually(of: Failures) -> str:

@@ -19,7 +19,8 @@ FATAL: Final = 3
 
 THROTTLE: Final = "throttle"
 ERROR_TYPE: Final = "error_type"
-UNNAMED: Final = "unnamed error"  # the type of a fatal error without one
+FAILURE: Final = "failure"
+UNNAMED: Final = "unnamed error"  # the type of an error without one
 
 QUANTUM: Final = 2.0**-20
 """Amounts (seconds, capacity units) are whole multiples of this.
@@ -30,11 +31,22 @@ chunking, permutation and merge gives the same bits.
 
 
 class Tag(NamedTuple):
-    """A text that counts about one row: a throttle reason, or the type of a fatal error."""
+    """A text that counts about one row: a throttle reason, a fatal error's type, or how a backend failed."""
 
     row: int
-    key: str  # THROTTLE or ERROR_TYPE
+    key: str  # THROTTLE, ERROR_TYPE or FAILURE
     text: str
+
+
+def failure_text(status: int | None, error_type: str | None) -> str:
+    """Return how a backend failed, as far as its record says.
+
+    Examples
+    --------
+    >>> failure_text(502, "PaymentGatewayTimeout"), failure_text(None, "Timeout"), failure_text(503, None)
+    ('502 PaymentGatewayTimeout', 'Timeout', '503')
+    """
+    return " ".join(part for part in (str(status) if status else "", error_type or "") if part) or UNNAMED
 
 
 class StatedRow(NamedTuple):

@@ -20,6 +20,7 @@ from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import (
     BACKEND,
     ERROR_TYPE,
+    FAILURE,
     FATAL,
     NO_ERROR,
     QUANTUM,
@@ -30,6 +31,7 @@ from streams.engine.decode.columns import (
     Columns,
     StatedRow,
     Tag,
+    failure_text,
     joined,
     merged,
 )
@@ -304,8 +306,12 @@ class Decoder:
             Tag(row, ERROR_TYPE, cut(events[row].error_type) or UNNAMED)
             for row in np.flatnonzero(classes == FATAL).tolist()
         ]
+        failures = [
+            Tag(row, FAILURE, failure_text(events[row].status, cut(events[row].error_type)))
+            for row in np.flatnonzero(classes == BACKEND).tolist()
+        ]
         # by row: which tags are folded must not depend on how the records are chunked
-        columns.tags = sorted(fatal + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
+        columns.tags = sorted(fatal + failures + _throttles(throttled, is_throttled), key=ROW_OF_TAG)
         columns.stated = [
             StatedRow(row, event.record)
             for row, event in enumerate(events)

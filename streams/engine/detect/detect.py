@@ -26,6 +26,7 @@ from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyU
 from streams.engine.detect.early_detection import EarlyDetection
 from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
 from streams.engine.detect.explainer import AffectedScopes, Explainer
+from streams.engine.detect.failure_kinds import FailureKinds
 from streams.engine.detect.fatal_findings import FatalFindings
 from streams.engine.detect.findings import UPDATE_EVERY, Findings
 from streams.engine.detect.gather import AccountRequests, JudgedStep
@@ -98,6 +99,7 @@ class Detect:
         self._explainer = Explainer(self._edges, step)
         self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
+        self._failure_kinds = FailureKinds(settings.judge.young, step)
         self._fatal = FatalFindings(settings.judge.young, step, UPDATE_EVERY * step, self._explainer)
         self._affected = AffectedScopes(self._judge, self._explainer, step)
         self._costs = ExcessCosts(self._judge.evidence)
@@ -239,7 +241,9 @@ class Detect:
         corrections: Sequence[Finding] = (),
     ) -> JudgedStep:
         """Return the findings of a step that all watches have seen."""
-        findings = [*corrections, *self._findings.feed(step, judgement), *self._fatal.feed(step)]
+        self._failure_kinds.feed(step)
+        found = self._failure_kinds.add_to([*corrections, *self._findings.feed(step, judgement)])
+        findings = [*found, *self._fatal.feed(step)]
         findings += self._limits.found(near, judgement, step.completeness)
         findings = self._affected.add_to(findings)
         findings = self.open_findings.feed(findings if self._held else self._costs.add_to(findings))
@@ -348,6 +352,7 @@ class Detect:
         judged = []
         for at, step in enumerate(steps[:quiet]):
             self._fatal.pass_by(step)
+            self._failure_kinds.feed(step)
             if self._recorder:
                 judgement = self._judge.judgement(attempt, at)
                 ages = self._judge.ages(judgement.start + width)
@@ -452,6 +457,7 @@ class Detect:
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)
         self._fatal.add(scopes, start)
+        self._failure_kinds.add(scopes)
         self._loads.add(scopes, start)
         self._use.add(scopes, values_of(fresh))
         self._totals.add(costs_of(fresh))
@@ -485,6 +491,7 @@ class Detect:
         parts = self._measuring.settled()
         parts |= self._findings.snapshot()
         parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
+        parts |= self._failure_kinds.snapshot()
         parts |= (
             self._loads.snapshot()
             | self._use.snapshot()
@@ -509,6 +516,7 @@ class Detect:
         self._findings.restore(parts)
         self._absences.restore(parts)
         self._fatal.restore(parts)
+        self._failure_kinds.restore(parts)
         self._limits.restore(parts)
         self._loads.restore(parts)
         self._use.restore(parts)

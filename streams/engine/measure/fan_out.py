@@ -27,6 +27,7 @@ from detectors.model.measures import (
 )
 from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Edge, Scope, ScopeOrEdge
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
+from streams.engine.decode.columns import FAILURE
 from streams.engine.decode.paths import OTHER, Call, Path, sender_of
 from streams.engine.decode.returning_names import GIVEN, RETURNS, PlaceShares, open_places
 from streams.engine.decode.touched import (
@@ -97,7 +98,7 @@ _LAYERS_OF_PARTS: Final = {
 _PARTS_OF_LAYER: Final = np.full(LAYERS, -1)
 for _number, _layers in enumerate(_LAYERS_OF_PARTS.values(), len(LATENCIES)):
     _PARTS_OF_LAYER[_layers] = _number
-# The tag of a fatal error or a throttle belongs to the deepest known scope.
+# The tag of a fatal error or a throttle belongs to the deepest known scope, that of a failure to all.
 _DEEPEST: Final = tuple(PATH_SCOPES.index(kind) for kind in (FUNCTION, SERVICE, ROUTE))
 
 
@@ -541,7 +542,7 @@ class FanOut:
         """Add tags of paths and calls, (id, key, text), up per row, (row, key, text)."""
         added: dict[Tag, float] = {}
         for (number, key, text), count in tags.items():
-            row = int(self._tagged[number])
-            if row >= 0:
+            rows = self._places[number, : len(PATH_SCOPES)] - 1 if key == FAILURE else self._tagged[[number]]
+            for row in rows[rows >= 0].tolist():
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added

@@ -13,11 +13,11 @@ from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.scope import scope_named
 from detectors.model.stated import LevelName, StatedChange, StatedLevel, merge_changes, merge_levels
 from detectors.state.compiled import COMPILES
-from streams.engine.decode.columns import Columns
+from streams.engine.decode.columns import ROW_OF_TAG, Columns, Tag
 from streams.engine.decode.event import ChangeRecord, SampleRecord
 from streams.engine.decode.paths import cut
 from streams.engine.decode.values import parts_of
-from streams.engine.rollup.blocks.counts import Summary, add_rows, count_tag, group
+from streams.engine.rollup.blocks.counts import Counts, Summary, add_rows, count_tag, group
 from streams.engine.rollup.blocks.names import RollupNames
 from streams.engine.rollup.live_counts import cells_in, live_summary
 
@@ -132,14 +132,9 @@ class OpenBuckets:
             summary.add(columns, events, calls, bounds)
         self._add_values(columns, slot_of_value, summaries)
         _add_stated(columns, slot, summaries)
-        for row, key, text in columns.tags:
-            if slot[row] >= 0:
-                weight = float(columns.weight[row])
-                count_tag(summaries[slot[row]].paths.tags, int(columns.path[row]), key, text, weight)
-        for row, key, text in columns.call_tags:
-            if slot_of_call[row] >= 0:
-                weight = float(columns.call_weight[row])
-                count_tag(summaries[slot_of_call[row]].calls.tags, int(columns.call[row]), key, text, weight)
+        of_paths, of_calls = zip(*((summary.paths, summary.calls) for summary in summaries), strict=True)
+        _count_tags(columns.tags, (slot, columns.path, columns.weight), of_paths)
+        _count_tags(columns.call_tags, (slot_of_call, columns.call, columns.call_weight), of_calls)
 
     def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
         """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
@@ -252,6 +247,17 @@ class OpenBuckets:
             for name, part in parts.items()
             if name.startswith(stem)
         }
+
+
+def _count_tags(tags: Sequence[Tag], columns: tuple[Ints, Ints, Floats], counts: Sequence[Counts]) -> None:
+    """Count tags by the slot and the id of their rows, with the weight of these."""
+    if not tags:
+        return
+    rows = np.fromiter(map(ROW_OF_TAG, tags), np.int64, len(tags))
+    listed = zip(tags, *(column[rows].tolist() for column in columns), strict=True)
+    for (_, key, text), slot, number, weight in listed:
+        if slot >= 0:
+            count_tag(counts[slot].tags, number, key, text, weight)
 
 
 def _add_stated(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:

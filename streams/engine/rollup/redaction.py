@@ -40,7 +40,7 @@ class Redaction:
 
     def tags(self, tags: Sequence[Tag]) -> list[Tag]:
         """Return tags as they may be seen; some then have the same text."""
-        return [tag._replace(text=self._tag(tag.text)) for tag in tags]
+        return [tag if (text := self._tag(tag.text)) == tag.text else tag._replace(text=text) for tag in tags]
 
     def _tag_text(self, text: str) -> str:
         if len(text.encode()) >= _FULL and _DELIMITED.search(text):  # its end is perhaps half a secret

@@ -119,6 +119,7 @@ class IncidentData(ToolData):
     calls_affected: float | None = Field(None, description="of a table, in place of requests")
     routes_affected: list[str] = Field([])
     throttle_reasons: list[str] = Field([])
+    error_kinds: list[str] = Field([], description="how requests failed, in its last hour at most")
     callers: list[ExcessShare] = Field([])
     suspects: list[ExcessShare] = Field([], description="clients and tenants that stand out")
     causes: list[str] = Field([], description="the deepest findings that explain it")
@@ -164,6 +165,10 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
         calls_affected=incident.affected.requests if is_table else None,
         routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
         throttle_reasons=[f"{shown(reason, 80)}: {count:g}" for reason, count in reasons.items()],
+        error_kinds=[
+            f"{shown(kind.kind, 120)}: {kind.times:g}{', new' if kind.new else ''}"
+            for kind in (incident.failures.kinds if incident.failures else ())
+        ],
         callers=callers[:CALLERS],
         suspects=suspects[:CALLERS],
         causes=[f"{NamedScope.of(cause).scope} ({shown(cause.measure, 60)})" for cause in incident.causes],
@@ -287,6 +292,7 @@ def _causes(data: IncidentData) -> Iterator[str]:
     yield from (
         f"Throttled because of {quoted(throttle_reason)}" for throttle_reason in data.throttle_reasons
     )
+    yield from (f"Failed with {quoted(kind)}" for kind in data.error_kinds)
     yield from (f"Deepest cause: {quoted(cause, 160)}" for cause in data.causes)
     also = [
         f"{member.about.words} ({member.verdict} of {measure_in_words(member.measure, member.about.kind)})"

@@ -12,7 +12,7 @@ from alerting.incidents.notice import Action
 from alerting.incidents.preceding import PrecedingChange
 from config.settings import Settings
 from detectors.explain.examples import Why
-from detectors.model.finding import AddedUp, Affected, Cause, Failures, Finding, Plan, Verdict
+from detectors.model.finding import AddedUp, Affected, Cause, FailureKind, Failures, Finding, Plan, Verdict
 from detectors.model.measures import Measure, level_of, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from detectors.model.scope import Scope
@@ -103,7 +103,16 @@ def purchases(**changes: Any) -> Finding:
         "expected": 0.0001,
         "lower": 0.0,
         "upper": 0.004,
-        "failures": Failures(failed=40, requests=98, seconds=600, usual=0.0002),
+        "failures": Failures(
+            failed=40,
+            requests=98,
+            seconds=600,
+            usual=0.0002,
+            kinds=[
+                FailureKind(kind="502 PaymentGatewayTimeout", times=38, new=True),
+                FailureKind(kind="500 KeyError", times=2),
+            ],
+        ),
         "affected": Affected(requests=98, seconds=600, routes=[BUY]),
     }
     of = finding(BUY, **(given | changes))

@@ -13,7 +13,7 @@ import numpy as np
 
 from detectors.state.compiled import part, unlocked
 from streams.engine.decode.cells import LAYERS
-from streams.engine.decode.columns import FATAL, NO_ERROR
+from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR
 from streams.engine.decode.event import MAX_BYTES, MOST_WEIGHT
 from streams.engine.decode.hashing import SHORT
 from streams.engine.decode.scan import scan_fields as fields
@@ -47,7 +47,7 @@ from streams.engine.decode.scan.scan_parts import (
     scan_tables,
     scan_values,
 )
-from streams.engine.decode.scan.scan_row import ABSENT, put_row
+from streams.engine.decode.scan.scan_row import ABSENT, class_of, put_row
 
 _SHORTEST: Final = 16  # bytes; a shorter record is not an event
 _LENGTH_OF_SERVICE, _LENGTH_OF_ROUTE, _LENGTH_OF_FUNCTION = (
@@ -192,6 +192,15 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         for layer in range(LAYERS):
             store_float(work + memory.LAYERS_MS + 8 * layer, UNSEEN)
     throttled = throttle_length > 0
+    error = class_of(error, status, throttled)
+    if error == BACKEND and not keep_text(
+        io,
+        row,
+        memory.OF_FAILURE + memory.STATUS_UNIT * status,
+        error_type - begin,
+        max(error_type_length, 0),
+    ):
+        return False
     if error == FATAL and not keep_text(
         io, row, memory.OF_ERROR, error_type - begin, max(error_type_length, 0)
     ):
@@ -200,7 +209,7 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         return False
     return put_row(
         io, row, work, ts, hashed, joins, joins_length, path, first_call, first_value,
-        weight, status, error, cold, throttled, kind == OF_REQUEST,
+        weight, error, cold, throttled, kind == OF_REQUEST,
     )  # fmt: skip
 
 

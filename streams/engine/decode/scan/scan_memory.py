@@ -31,7 +31,8 @@ OUTPUTS: Final = (
     COUNTS, WORK,
 ) = (8 * place for place in range(34))  # fmt: skip
 
-OF_ERROR, OF_THROTTLE, OF_CALL = range(3)
+OF_ERROR, OF_THROTTLE, OF_CALL, OF_FAILURE = range(4)
+STATUS_UNIT = 4  # of a failure, what is kept beside it
 """Kinds of text: an event's error type, an event's throttle reason, or a call's throttle reason."""
 
 CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))

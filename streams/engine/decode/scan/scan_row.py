@@ -24,8 +24,8 @@ _CLIENT_ERROR, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
 @part
 def put_row(
     io: int, row: int, work: int, ts: float, hashed: np.uint64, joins: int, joins_length: int,
-    path: int, first_call: int, first_value: int, weight: float, status: int, error: int, cold: bool,
-    throttled: bool, of_request: bool,
+    path: int, first_call: int, first_value: int, weight: float, error: int, cold: bool, throttled: bool,
+    of_request: bool,
 ) -> bool:  # fmt: skip
     """Put an event whose parts were read; False when it is left to the plain decoder.
 
@@ -37,8 +37,8 @@ def put_row(
         Its time as stated, the hash of its id, and where its keys lie that other sources have too.
     path, first_call, first_value
         The number of its names, and where its calls and values begin.
-    weight, status, error, cold, throttled
-        What it states; ``error`` is ``ABSENT`` where it follows from the status.
+    weight, error, cold, throttled
+        What it states, and its error class.
     of_request
         False when it is calls alone, which have nothing of a request.
     """
@@ -50,12 +50,6 @@ def put_row(
         return False
     weight = quantised(weight)
     weigh(io, first_call, first_value, weight)
-    if error == ABSENT:
-        error = np.int64(NO_ERROR)
-        if status >= _SERVER_ERROR or (status == _TOO_MANY_REQUESTS and throttled):
-            error = np.int64(BACKEND)
-        elif status >= _CLIENT_ERROR:
-            error = np.int64(USER)
     if not of_request:
         weight, error, cold, throttled = 0.0, np.int64(NO_ERROR), False, False
     put_float(io, memory.TS, row, ts)
@@ -67,6 +61,16 @@ def put_row(
     put8(io, memory.THROTTLED, row, throttled)
     _put_layers(io, row, work + memory.LAYERS_MS, weight)
     return True
+
+
+@inlined
+def class_of(error: int, status: int, throttled: bool) -> int:
+    """Return the error class that an event states, or that follows from its status."""
+    if error != ABSENT:
+        return error
+    if status >= _SERVER_ERROR or (status == _TOO_MANY_REQUESTS and throttled):
+        return np.int64(BACKEND)
+    return np.int64(USER) if status >= _CLIENT_ERROR else np.int64(NO_ERROR)
 
 
 @inlined

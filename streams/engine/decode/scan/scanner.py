@@ -1,5 +1,6 @@
 """The Python side of the compiled scanner: the arrays that it writes, and the names that it knows."""
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +9,15 @@ from numpy.typing import NDArray
 from config.settings import RollupSettings
 from detectors.model.array_types import Bools, Floats
 from streams.engine.decode.cells import LAYERS
-from streams.engine.decode.columns import ERROR_TYPE, THROTTLE, UNNAMED, Columns, Tag
+from streams.engine.decode.columns import (
+    ERROR_TYPE,
+    FAILURE,
+    THROTTLE,
+    UNNAMED,
+    Columns,
+    Tag,
+    failure_text,
+)
 from streams.engine.decode.event import Event
 from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.operations import MOST_NAMES
@@ -17,7 +26,16 @@ from streams.engine.decode.records import Records
 from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
 from streams.engine.decode.scan.scan import scan
-from streams.engine.decode.scan.scan_memory import INPUTS, OF_CALL, OF_ERROR, OUTPUTS, PATH_TEXTS, WORK_BYTES
+from streams.engine.decode.scan.scan_memory import (
+    INPUTS,
+    OF_CALL,
+    OF_ERROR,
+    OF_FAILURE,
+    OUTPUTS,
+    PATH_TEXTS,
+    STATUS_UNIT,
+    WORK_BYTES,
+)
 
 ROWS: Final = 4096
 """Records scanned at once, few enough for their columns to stay in the processor's cache."""
@@ -116,13 +134,8 @@ class Scanner:
         for row, what, at, length in listed:
             event = int(columns.call_event[row]) if what == OF_CALL else row
             begin = int(records.starts[event]) + at
-            text = cut(records.buffer[begin : begin + length].decode())
-            if what == OF_CALL:
-                columns.call_tags.append(Tag(row, THROTTLE, text))
-            elif what == OF_ERROR:
-                columns.tags.append(Tag(row, ERROR_TYPE, text or UNNAMED))
-            else:
-                columns.tags.append(Tag(row, THROTTLE, text))
+            key, text = _tag_of(what, records.buffer[begin : begin + length])
+            (columns.call_tags if what == OF_CALL else columns.tags).append(Tag(row, key, text))
 
     def learn_path(self, event: Event, number: int) -> None:
         """Learn the number of an event's path."""
@@ -142,3 +155,12 @@ class Scanner:
     def learn_key(self, key: str, number: int) -> None:
         """Learn the number of a key of business values."""
         self._keys.add([key], number)
+
+
+@lru_cache(4096)
+def _tag_of(what: int, written: bytes) -> tuple[str, str]:
+    """Return the key and the text of a tag: in an outage, many requests have the same."""
+    text = cut(written.decode())
+    if what % STATUS_UNIT == OF_FAILURE:
+        return FAILURE, failure_text(what // STATUS_UNIT, text)
+    return (ERROR_TYPE, text or UNNAMED) if what == OF_ERROR else (THROTTLE, text)

@@ -122,6 +122,10 @@ const en = {
   links: { trace: "trace", logs: "logs", request: "logs" },
   state_: { open: "open", worsening: "worsening", easing: "easing", resolved: "resolved", withdrawn: "withdrawn" },
   failed: (failed, requests, time) => `${failed} of ${requests} failed in ${time}`,
+  failureKinds: (kinds, number) => {
+    const total = kinds.reduce((sum, { times }) => sum + times, 0);
+    return kinds.map(({ kind, times, new: isNew }, at) => `${kind} (${number(times)}${at ? "" : ` of ${number(total)}`}${isNew ? ", new" : ""})`).join(", ");
+  },
   kind: {
     account: "account",
     service: "service",
@@ -361,6 +365,10 @@ const ja = {
   links: { trace: "トレース", logs: "ログ", request: "ログ" },
   state_: { open: "発生中", worsening: "悪化", easing: "改善", resolved: "解消", withdrawn: "取り下げ" },
   failed: (failed, requests, time) => `${time}で${requests}件中${failed}件が失敗`,
+  failureKinds: (kinds, number) => {
+    const total = kinds.reduce((sum, { times }) => sum + times, 0);
+    return kinds.map(({ kind, times, new: isNew }, at) => `${kind === "other" ? "その他" : kind}（${at ? "" : `${number(total)}件中 `}${number(times)}件${isNew ? "、新規" : ""}）`).join("、");
+  },
   kind: {
     account: "アカウント",
     service: "サービス",

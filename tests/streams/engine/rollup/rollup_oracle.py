@@ -100,10 +100,17 @@ class Oracle:
                 if target != "table" and {source, target} <= scopes.keys() and counts(source, target):
                     kept = {m: request[m] for m in KEPT_ON_EDGES[target]}
                     self._add(bucket, Edge(scopes[source], scopes[target]), kept)
-        deepest = (
-            scopes[kind] for kind in ("function", "service", "route") if kind in scopes and kind in kinds
+        self._tag(
+            event, bucket, {kind: scopes[kind] for kind in REQUEST_SCOPES if kind in scopes and kind in kinds}
         )
-        if (tagged := next(deepest, None)) is None:
+
+    def _tag(self, event: Event, bucket: int, counted: dict[str, Scope]) -> None:
+        weight, error = event.get("weight") or 1.0, _error(event)
+        if error == "backend":
+            for scope in counted.values():
+                self.tags[bucket, scope, "failure", _failure(event)] += weight
+        tagged = next((counted[kind] for kind in ("function", "service", "route") if kind in counted), None)
+        if tagged is None:
             return
         if error == "fatal":
             self.tags[bucket, tagged, "error_type", event.get("error_type") or "unnamed error"] += weight
@@ -143,6 +150,11 @@ class Oracle:
         for measure, value in values.items():
             if value:
                 self.totals[bucket, about, measure] += value
+
+
+def _failure(event: Event) -> str:
+    said = [str(event.get(name) or "") for name in ("status", "error_type")]
+    return " ".join(filter(None, said)) or "unnamed error"
 
 
 def _counted(event: Event) -> tuple[set[str], set[str], set[str]]:
