@@ -81,7 +81,7 @@ class MemberAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Something was deployed or configured; ``after`` is how many seconds later the incident began."""
+    """Something was deployed or configured; ``after`` is the seconds until the incident began, or ended."""
 
     ts: float
     of: ScopeAnswer
@@ -162,6 +162,7 @@ class IncidentEntry(EvidenceAnswer, frozen=True, kw_only=True):
     follows: str | None
     finding: str
     changes: list[ChangeAnswer]
+    ended_after: ChangeAnswer | None
     examples: Sequence[ExampleEntry]
 
 
@@ -180,6 +181,8 @@ def incident_entry(incident: Incident) -> IncidentEntry:
         affected=_affected(incident.reached),
         finding=primary.id,
         changes=[change_answer(change.change, change.after) for change in incident.changes],
+        ended_after=incident.ended_after
+        and change_answer(incident.ended_after.change, incident.ended_after.after),
         examples=[
             copy_fields(ExampleEntry, example.request, why=example.why) for example in incident.examples
         ],

@@ -19,7 +19,14 @@ from alerting.incidents.correlation import (
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.incident import Incident, IncidentExample, Sent, State, worst
 from alerting.incidents.notice import Milestone, NoticeReason, identify
-from alerting.incidents.preceding import Carrying, PrecedingChange, RecentChanges, may_precede, preceding
+from alerting.incidents.preceding import (
+    Carrying,
+    PrecedingChange,
+    RecentChanges,
+    ending,
+    may_precede,
+    preceding,
+)
 from alerting.incidents.reported_state import ReportedState, name_of
 from alerting.incidents.worth import Size, concentration, deciding
 from detectors.explain.causes import causes, is_walked
@@ -66,7 +73,12 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
     carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
     examples: list[IncidentExample] = []  # the worst requests of its findings
+<<<<<<< HEAD
     sizes: dict[RiseCause, Size] = {}  # the largest so far, by what it may be due to
+=======
+    sizes: dict[RiseCause, float] = {}  # the largest so far, in times of what pages, by what it may be due to
+    ended_after: PrecedingChange | None = None  # the change shortly before its end
+>>>>>>> 410efd77 (incidents: name the change before their end)
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":
@@ -294,6 +306,17 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         self.reported.add_line(Milestone.PRECEDED)
         return True
 
+    def name_ending(self, recent: RecentChanges, step: int) -> None:
+        """Name the change that came shortly before the end of what it is about; none while that is open."""
+        if _is_open(self.primary) or self.all_withdrawn:
+            self.ended_after = None
+            return
+        primary = self.primary
+        if recent.between(primary.start, (primary.end or primary.seen) + step):
+            known = self.carrying.get(primary.id) or Carrying.of(primary)
+            blamed = (cause.scope for cause in causes(self.worst.values()).get(primary.id, ()))
+            self.ended_after = ending(primary, recent, {*known.scopes, *blamed}, step)
+
     def illustrate(self, finding: str, request: RequestExample) -> None:
         """Keep a request if it is among the worst that illustrate findings."""
         example = IncidentExample.of(self.findings[finding], request)
@@ -371,6 +394,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             fingerprint=fingerprint(self.primary),
             follows=self.follows,
             changes=self.preceding,
+            ended_after=self.ended_after,
             examples=self.examples,
             size=self.size,
         )

@@ -194,8 +194,10 @@ class Incidents:
             if record.closed_at is None and record.alerted is None and record.direction != GROWTH:
                 record.choose_primary()
         for record in self._store if self._recent.add(stated, at) else touched:
-            if record.closed_at is None and record.name_preceding(self._recent, self._settings.time.step):
-                self._touched.add(record.id)
+            if record.closed_at is None:
+                record.name_ending(self._recent, self._settings.time.step)
+                if record.name_preceding(self._recent, self._settings.time.step):
+                    self._touched.add(record.id)
 
     def _take_in(self, finding: Finding, at: int) -> None:
         """Find the record of a finding, reduce the finding to it, and schedule what falls due then."""

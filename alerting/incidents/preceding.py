@@ -15,6 +15,9 @@ from detectors.state.state import pack, unpack
 BEFORE: Final = 1800
 """Seconds before the start of a finding in which a change is named."""
 
+WITHIN: Final = 900
+"""Seconds before the end of a finding in which a change may have ended it: to be rolled out takes minutes."""
+
 MOST_NAMED: Final = 10
 """Changes that an incident names; of more, those nearest to its start."""
 
@@ -177,6 +180,22 @@ def preceding(
     ]
     ordered.sort(key=lambda change: (primary not in change.findings, change.after, change.change))
     return ordered[:MOST_NAMED]
+
+
+def ending(
+    finding: Finding, recent: RecentChanges, scopes: Iterable[Scope], step: int
+) -> PrecedingChange | None:
+    """Return the last change of ``scopes`` before the end of a finding, such as a rollback; None without one.
+
+    It came while the finding deviated: what came before that is ``preceding``.
+    """
+    end = finding.end or finding.seen
+    since, until = max(finding.start + step, end - WITHIN), end + step
+    found = [change for scope in scopes for change in recent.about(scope, since, until)]
+    if not found:
+        return None
+    last = max(found, key=lambda change: (change.ts, change))
+    return PrecedingChange(change=last, after=max(0, int(end - last.ts)), findings=[finding.id])
 
 
 def may_precede(finding: Finding, recent: RecentChanges, step: int) -> bool:

@@ -111,7 +111,14 @@ def why(finding: Finding) -> str:
     return finding.sentence
 
 
-def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
+def ending(of: Incident) -> str:
+    if of.ended_after is None or of.primary.lost:
+        return _ending(of)
+    what, version, where, by = stated_texts(of.ended_after.change)
+    return f"{_ending(of)} It ended {_behind(of.ended_after.after, change(what, version), where, by)}."
+
+
+def _ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
@@ -360,7 +367,12 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
     >>> after_change(20, "config", "items", "")
     'At about the same time as config of items'
     """
-    when = f"{figures.duration(after)} after" if after >= _MINUTE else "At about the same time as"
+    shown = _behind(after, change, of, by)
+    return f"{shown[:1].upper()}{shown[1:]}"
+
+
+def _behind(after: int, change: str, of: str, by: str) -> str:
+    when = f"{figures.duration(after)} after" if after >= _MINUTE else "at about the same time as"
     return f"{when} {change} of {of}" + (f" by {by}" if by else "")
 
 

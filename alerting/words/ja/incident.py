@@ -122,7 +122,14 @@ def why(finding: Finding) -> str:
     return explanation(finding)
 
 
-def ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
+def ending(of: Incident) -> str:
+    if of.ended_after is None or of.primary.lost:
+        return _ending(of)
+    what, version, where, by = stated_texts(of.ended_after.change)
+    return f"{_ending(of)}{_behind(of.ended_after.after, change(what, version), where, by)}に収まりました。"
+
+
+def _ending(of: Incident) -> str:  # noqa: PLR0911  a phrase for each verdict
     finding = of.primary
     furthest = figures.quantity(of.peak, finding.measure, finding.about)
     if finding.lost:
@@ -368,8 +375,12 @@ def after_change(after: int, change: str, of: str, by: str) -> str:
     >>> after_change(125, "デプロイ 42", "inventory-put-item", "ci")
     'inventory-put-item のデプロイ 42（ci）の2分後に発生'
     """
+    return f"{_behind(after, change, of, by)}に発生"
+
+
+def _behind(after: int, change: str, of: str, by: str) -> str:
     when = f"の{figures.duration(after)}後" if after >= _MINUTE else "とほぼ同時"
-    return f"{of} の{change}" + (f"（{by}）" if by else "") + f"{when}に発生"
+    return f"{of} の{change}" + (f"（{by}）" if by else "") + when
 
 
 def more_changes(more: int) -> str:

@@ -125,6 +125,7 @@ class IncidentData(ToolData):
     causes: list[str] = Field([], description="the deepest findings that explain it")
     members: list[MemberLine] = Field([])
     changes: list[ChangeTold] = Field([], description="what was deployed or configured before it")
+    ended_after: ChangeTold | None = Field(None, description="what was deployed or configured before its end")
     story: list[StoryMoment] = Field([])
     memos: list[MemoLine] = Field([])
     requests: list[RequestTold] = Field([])
@@ -174,6 +175,7 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
         causes=[f"{NamedScope.of(cause).scope} ({shown(cause.measure, 60)})" for cause in incident.causes],
         members=[_member(member, times) for member in incident.members[:MEMBERS]],
         changes=[change_line(change, times) for change in incident.changes[:CALLERS]],
+        ended_after=incident.ended_after and change_line(incident.ended_after, times),
         story=[_moment(moment, times) for moment in whole.story[-STORY:]],
         memos=[memo_line(memo, times) for memo in incident.memos[-MEMOS:]],
         requests=[_request(example, times) for example in incident.examples[:EXAMPLES]],
@@ -304,6 +306,8 @@ def _causes(data: IncidentData) -> Iterator[str]:
 
 def _events(data: IncidentData) -> Iterator[str]:
     yield from (f"Changed before it: {change.words}" for change in data.changes)
+    if data.ended_after is not None:
+        yield f"Changed before its end: {data.ended_after.words}"
     yield "What happened:"
     for moment in data.story:
         by = f" by {quoted(moment.by)}" if moment.by else ""

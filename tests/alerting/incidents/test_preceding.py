@@ -10,7 +10,7 @@ from alerting.incidents.answers import finding_entry, incident_entry
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.preceding import BEFORE, KEPT_SECONDS, MOST, MOST_NAMED, RecentChanges
+from alerting.incidents.preceding import BEFORE, KEPT_SECONDS, MOST, MOST_NAMED, WITHIN, RecentChanges
 from config.settings import Settings
 from detectors.model.finding import CallRate, Finding
 from detectors.model.measures import Measure
@@ -127,6 +127,41 @@ def test_the_nearest_is_first_and_of_very_many_only_the_nearest_are_named() -> N
     assert [version for version, _ in named(opened(finding(PUT), changes=many))] == [
         str(number) for number in range(MOST_NAMED)
     ]
+
+
+ENDED = T0 + 600
+
+
+def over(*changes: StatedChange, again: bool = False) -> Incident:
+    """Return an incident whose finding ended at ``ENDED``, three minutes before that was certain."""
+    of, incidents = table_finding(), Incidents(Settings())
+    incidents.feed([], T0 - STEP, changes=[change()])
+    incidents.feed([of], T0)
+    incidents.feed([replace(ended(of, ENDED + 180), end=ENDED)], ENDED + 180, changes=changes)
+    if again:
+        later = table_finding(id="again", start=ENDED + 600, seen=ENDED + 720)
+        incidents.feed([later], ENDED + 720)
+    return incidents.all()[0]
+
+
+def test_what_has_ended_names_the_rollback_before_its_end_and_the_change_before_it() -> None:
+    incident = over(change(ts=ENDED - 400, version="43"), change(ts=ENDED - 150, version="41"))
+    assert named(incident) == [("42", 120)]
+    assert incident.ended_after is not None
+    assert (incident.ended_after.change.version, incident.ended_after.after) == ("41", 150)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [change(ts=ENDED - WITHIN - 1), change(ts=ENDED + STEP), change(GET, ENDED - 150)],
+    ids=["long before its end", "after it", "of something else"],
+)
+def test_what_did_not_come_shortly_before_the_end_is_not_said_to_have_ended_it(other: StatedChange) -> None:
+    assert over(other).ended_after is None
+
+
+def test_what_is_open_again_was_ended_by_nothing() -> None:
+    assert over(change(ts=ENDED - 150), again=True).ended_after is None
 
 
 def test_growth_names_nothing_for_it_begins_at_no_minute() -> None:

@@ -181,6 +181,10 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     yield "errors, withdrawn", about(purchases(), state="withdrawn", end=T0)
     yield "after a deploy", with_changes()
     yield "at the time of a deploy", with_changes(change(30, url=""))
+    yield (
+        "ended by a rollback",
+        with_changes(ended_after=change(150, version="41", url=""), state="resolved", end=T0),
+    )
     yield "after a bare change", with_changes(change(what="", version="", by="", url=""))
     for what in ("deployed", "deploy failed", "config", "migration"):
         yield f"after: {what}", with_changes(change(what=what, url=""))

@@ -35,9 +35,9 @@ JOINED: Final = 30
 class MomentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened; ``what`` says which of the fields there are.
 
-    It is ``change`` (before it), ``began``, ``joined`` (another series), ``alerted`` (``sent`` says as what),
-    a kind of ``alerting.commands.command.CommandKind`` with ``by``, ``until`` and ``why``, ``memo``,
-    ``resolved`` or ``withdrawn``.
+    It is ``change`` (before it, or before its end), ``began``, ``joined`` (another series), ``alerted``
+    (``sent`` says as what), a kind of ``alerting.commands.command.CommandKind`` with ``by``, ``until`` and
+    ``why``, ``memo``, ``resolved`` or ``withdrawn``.
     """
 
     at: float
@@ -216,7 +216,7 @@ def story(tracked: TrackedIncident, memos: Sequence[Memo]) -> list[MomentAnswer]
 
 def _moments(tracked: TrackedIncident, memos: Sequence[Memo]) -> Iterator[MomentAnswer]:
     incident = tracked.incident
-    for preceding in incident.changes:
+    for preceding in (*incident.changes, *filter(None, [incident.ended_after])):
         change = change_answer(preceding.change, preceding.after)
         yield copy_fields(MomentAnswer, change, at=change.ts, what="change", did=change.what)
     yield _series_moment("began", incident.start, incident.primary)
