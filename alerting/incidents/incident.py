@@ -81,16 +81,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     follows: str | None = None  # id of the last reported incident with this fingerprint, if remembered
     changes: list[PrecedingChange] = []  # shortly before its findings began, the nearest first
     examples: list[IncidentExample] = []  # a few of its requests
-<<<<<<< HEAD
     size: Size | None = None  # None of growth, and in old states
+    ended_after: PrecedingChange | None = None  # the change shortly before its end; ``after`` is up to that
 
     @property
     def rule(self) -> str:
         """Its size and the setting that decided about its page; empty where none did."""
         return "" if self.size is None else self.size.reason
-=======
-    ended_after: PrecedingChange | None = None  # the change shortly before its end; ``after`` is up to that
->>>>>>> 410efd77 (incidents: name the change before their end)
 
     @property
     def ended(self) -> bool:

@@ -73,12 +73,8 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     preceding: list[PrecedingChange] = []  # changes shortly before its findings
     carrying: dict[str, Carrying] = {}  # what carried its findings when they were at their worst
     examples: list[IncidentExample] = []  # the worst requests of its findings
-<<<<<<< HEAD
     sizes: dict[RiseCause, Size] = {}  # the largest so far, by what it may be due to
-=======
-    sizes: dict[RiseCause, float] = {}  # the largest so far, in times of what pages, by what it may be due to
     ended_after: PrecedingChange | None = None  # the change shortly before its end
->>>>>>> 410efd77 (incidents: name the change before their end)
 
     @classmethod
     def of(cls, finding: Finding) -> "IncidentRecord":

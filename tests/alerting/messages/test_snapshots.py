@@ -91,13 +91,8 @@ def test_bold_stands_apart_or_slack_would_show_the_asterisks() -> None:
 
 OURS = re.compile(
     r"items|inventory|[pg][eu]t|item|POST|GET|PUT|id|ios|WCU|RCU|USD|API|ms|By|aws|ap|northeast|JST|ID|KeyError"
-<<<<<<< HEAD
-    r"|[uU]neri|table|users|logs|ledger|shop|web|buy|sales?|lambda|concurrent|executions|migration|ci|game|prod"
-    r"|load|test|why|here|ops|ab|[abdfhmpstv]|incidents|page|demand|defect"
-=======
     r"|PaymentGatewayTimeout|[uU]neri|table|users|logs|ledger|shop|web|buy|sales?|lambda|concurrent|executions|migration|ci|game|prod"
-    r"|load|test|why|here|ops|ab|[abdfhmpstv]"
->>>>>>> 51289a04 (findings: say how requests failed)
+    r"|load|test|why|here|ops|ab|[abdfhmpstv]|incidents|page|demand|defect"
 )
 
 
