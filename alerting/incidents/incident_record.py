@@ -232,12 +232,13 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     def withdraw(self, at: int) -> None:
         """Withdraw the incident: late data showed no deviation."""
         self.page_due = self.resolve_due = self.lines_due = None
-        self.withdrawal_unreported = self.resolved_at is None
+        # known already: another of its findings was withdrawn once more, perhaps at the same moment
+        self.withdrawal_unreported |= self.resolved_at is None
         self.calm_at = None if self.resolved_at is None else self.calm_at
         self.resolved_at = at if self.resolved_at is None else self.resolved_at
         if self.sent == "none":
             self.reason = NoticeReason.LATE
-        self.pending = None if self.withdrawn else NoticeReason.LATE
+        self.pending = NoticeReason.LATE if self.withdrawal_unreported or not self.withdrawn else None
         self.withdrawn = True
 
     def reopen(self) -> None:

@@ -297,7 +297,7 @@ class Incidents:
             elif record.is_small:
                 yield from self._reporter.note(record, at)
                 self._store.changed(record)
-            record.pending = None
+            record.pending, record.withdrawal_unreported = None, False
             if record.closed_at is None:
                 record.drop_traces(keep_primary=record.direction != GROWTH)
         if touched:

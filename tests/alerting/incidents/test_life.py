@@ -486,6 +486,21 @@ def test_however_an_incident_is_cut_shuffled_or_restored_it_is_reported_the_same
     assert run(cuts, shuffled, restore=restore) == run([], story)
 
 
+def test_what_begins_as_another_finding_is_withdrawn_once_more_is_the_same_incident() -> None:
+    second, first = (finding(TABLE, name, start=T0 - 120, seen=T0) for name in ("f0", "f1"))
+    third = finding(TABLE, "f2", start=T0 + 60, seen=T0 + 180)
+    story = [
+        first,
+        second,
+        replace(first, revision=1, state="withdrawn", seen=T0 + 60, end=T0 + 60),
+        replace(second, revision=1, state="withdrawn", seen=T0 + 180, end=T0 + 180),
+        replace(first, revision=2, state="withdrawn", seen=T0 + 180, end=T0 + 180),
+        third,
+    ]
+    actions = [notice.action for notice in run([], story)[0] if notice.action is not Action.DIGEST]
+    assert actions.count(Action.OPEN) == 1
+
+
 @given(stories())
 def test_every_page_is_ended_once_for_every_time_that_it_began(story: list[Finding]) -> None:
     over = [
