@@ -130,7 +130,8 @@ class IncidentStore:
 
     def _merge(self, other: IncidentRecord, into: IncidentRecord) -> None:
         self._remove(other)
-        self.merged.append(other)
+        if other.resolved_at is None:
+            self.merged.append(other)
         into.merge(other)
         for finding in other.findings.values():
             self._by_finding[finding.id] = into.id

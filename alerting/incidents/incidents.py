@@ -221,6 +221,7 @@ class Incidents:
                 return None
             if known.direction == GROWTH and direction(finding) != GROWTH and not ended:
                 known.resolve_due, known.resolved_at = None, at  # near its limit: from here on it is a page
+                self._store.merged.append(known)
                 self._add_due(known)
             elif known.resolved_at is None or ended:
                 return known
@@ -294,7 +295,9 @@ class Incidents:
         for record in touched:
             if record.sent == "page" and record.pending is not None:
                 yield from self._report_change(record, at)
-            elif record.is_small:
+            elif record.sent == "digest":
+                if record.direction == GROWTH:
+                    record.drop_traces(keep_primary=False)
                 yield from self._reporter.note(record, at)
                 self._store.changed(record)
             record.pending, record.withdrawal_unreported = None, False

@@ -39,23 +39,22 @@ class Reporter:
         record.reported.pending.clear()
         if record.sent == "page":
             yield self._notice(record, Action.RESOLVE, at, NoticeReason.QUIET, {Milestone.RESOLVED: []})
-        elif record.is_small:
+        elif record.sent == "digest":
             yield self._made(record, Action.RESOLVE, at, NoticeReason.QUIET)
 
     def note(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
-        """Report a small incident, or its change, to what lists incidents: nobody gets a message."""
-        reason, record.pending = record.pending or NoticeReason.SMALL, None
+        """Report what is in the digest, or its change, to what lists incidents: nobody gets a message."""
+        reason, record.pending = record.pending, None
         if record.revision == 0:
             if not record.withdrawn:
-                yield self._made(record, Action.OPEN, at, NoticeReason.SMALL)
-        elif reason is NoticeReason.LATE:
-            yield self._made(record, Action.WITHDRAW, at, reason)
-        elif reason is not NoticeReason.SMALL:
-            yield self._made(record, Action.UPDATE, at, reason)
+                yield self._made(record, Action.OPEN, at, record.reason)
+        elif reason is not None:
+            action = Action.WITHDRAW if reason is NoticeReason.LATE else Action.UPDATE
+            yield self._made(record, action, at, reason)
 
     def absorb(self, record: IncidentRecord, at: int) -> Iterator[Notice]:
-        """Report that a small incident has become a part of another one."""
-        if record.revision and record.resolved_at is None:
+        """Report that an incident of the digest has become a part of another one, or a page."""
+        if record.revision:
             record.resolved_at = at
             yield self._made(record, Action.RESOLVE, at, NoticeReason.ABSORBED)
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.dispatch import Dispatch
-from alerting.incidents.correlation import carriers, depth, is_about_broad, subjects
+from alerting.incidents.growth import growth_groups, leading
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
 from alerting.messages.blocks import (
@@ -82,7 +82,7 @@ def digest(day: Day) -> Message:
     blocks.append(footer)
     first = ""
     if rising:
-        leader = rising[0].primary
+        leader = leading(groups[0]).primary
         size = words.incident.size(leader, leader.observed)
         first = escape(f"{words.figures.about(leader.about)}{words.labels.comma}{size}", 3 * NAME)
     elif day.notice.hottest:
@@ -212,8 +212,9 @@ def _rows(day: Day) -> list[str]:
 
 
 def _row(group: list[Incident], day: Day) -> str:
-    """Return the entry of a group; its first reaches its limit first."""
-    finding, words = group[0].primary, day.words
+    """Return the entry of a growth, by its service; of what grows with it, the first limit comes first."""
+    lead = leading(group)
+    finding, words = lead.primary, day.words
     console = ConsoleLinks(day.links, words, start=day.notice.at - _WEEK, end=day.notice.at)
     rate = escape(words.incident.size(finding, finding.observed), 2 * NAME)
     head = f"{_named(finding, console, words)} · *{rate}*"
@@ -224,10 +225,10 @@ def _row(group: list[Incident], day: Day) -> str:
     lines = [head, f"{level} · {escape(where, 2 * NAME)}" if where else level]
     if finding.growth is not None:
         lines.append(words.incident.forecast(finding.growth))
-    lines += change_lines(group[0], words)[:1]
+    lines += change_lines(lead, words)[:1]
     text = "\n".join(lines)
     text = text if len(text) <= SECTION else "\n".join(lines[1:])
-    others = [_beside(incident.primary, words) for incident in group[1:]]
+    others = [_beside(incident.primary, words) for incident in group if incident is not lead]
     together = words.digest.together(others[:BESIDE], max(0, len(others) - BESIDE))
     return f"{text}\n{together}" if others and len(text) + len(together) < SECTION else text
 
@@ -296,53 +297,3 @@ def _ranking_line(use: Use, words: Phrases, *, of_many: bool) -> str:
         label, where = use.scope.label, words.account(use.scope.account) if of_many else ""
     name = f"*{escape(label, NAME)}*" + (f" ({escape(where, NAME)})" if where else "")
     return words.digest.usage(use, name)
-
-
-class _Groups:
-    """Disjoint sets of places, each named by its first place."""
-
-    def __init__(self, places: int) -> None:
-        self._of = list(range(places))
-
-    def first(self, at: int) -> int:
-        while self._of[at] != at:
-            at = self._of[at]
-        return at
-
-    def join(self, one: int, other: int) -> None:
-        first, second = sorted((self.first(one), self.first(other)))
-        self._of[second] = first
-
-
-def growth_groups(incidents: Sequence[Incident]) -> list[list[Incident]]:
-    """Group growing series by what connects the findings of one incident (docs/adr/0007).
-
-    Two series grow together if they are about the same scope, or if one is about a scope that carries a fifth
-    of the growth of the other. A service or an account grows with whatever grows in it, so it connects
-    nothing: it joins the group that carries most of it. The groups are in the order of their first incident.
-    """
-    findings = [incident.primary for incident in incidents]
-    groups, about = _Groups(len(findings)), dict[Scope, list[int]]()
-    for at, finding in enumerate(findings):
-        for scope in subjects(finding):
-            about.setdefault(scope, []).append(at)
-            groups.join(about[scope][0], at)
-    for at, finding in enumerate(findings):
-        for scope in () if is_about_broad(finding) else carriers(finding):
-            for other in about.get(scope, ())[:1]:  # all of one scope are one group already
-                if not is_about_broad(findings[other]):
-                    groups.join(at, other)
-    broad = [at for at, finding in enumerate(findings) if is_about_broad(finding)]
-    for at in sorted(broad, key=lambda place: -depth(findings[place])):  # services before accounts
-        for other in _largest(findings[at], about):
-            groups.join(at, other)
-    found: dict[int, list[Incident]] = {}
-    for at, incident in enumerate(incidents):
-        found.setdefault(groups.first(at), []).append(incident)
-    return list(found.values())
-
-
-def _largest(finding: Finding, about: dict[Scope, list[int]]) -> list[int]:
-    """Return the place of an incident about the scope that carries most of a finding; empty without one."""
-    shares = sorted(finding.callers, key=lambda share: -share.share)
-    return [about[share.scope][0] for share in shares if share.share > 0 and share.scope in about][:1]

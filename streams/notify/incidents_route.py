@@ -7,6 +7,9 @@ from aiohttp import web
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from alerting.incidents.correlation import GROWTH, direction
+from alerting.incidents.growth import together
+from alerting.incidents.incident import Incident
 from alerting.messages.incident_answer import (
     IncidentAnswer,
     WholeIncidentAnswer,
@@ -45,8 +48,13 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
 
 
 def ongoing_incidents(pipeline: Pipeline, links: Links) -> list[IncidentAnswer]:
-    """Return the incidents that have not ended, with the state of their messages, oldest first."""
-    return [_tracked_answer(pipeline, tracked, links) for tracked in pipeline.ongoing()]
+    """Return the incidents that have not ended, with the state of their messages, oldest first.
+
+    Of series that grow together, one is there, with the others as its members.
+    """
+    ongoing = {tracked.incident.id: tracked for tracked in pipeline.ongoing()}
+    shown = together(tracked.incident for tracked in ongoing.values())
+    return [_tracked_answer(pipeline, ongoing[incident.id], incident, links) for incident in shown]
 
 
 def last_ended_page(pipeline: Pipeline, links: Links) -> IncidentAnswer | None:
@@ -57,7 +65,7 @@ def last_ended_page(pipeline: Pipeline, links: Links) -> IncidentAnswer | None:
         if incident.ended_at is not None and incident.sent == "page"
     ]
     last = max(ended, key=lambda incident: (incident.ended_at, incident.sequence), default=None)
-    return None if last is None else _tracked_answer(pipeline, last, links)
+    return None if last is None else _tracked_answer(pipeline, last, last.incident, links)
 
 
 def incident_route(
@@ -85,6 +93,9 @@ def whole_incident(
 ) -> WholeIncidentAnswer:
     """Return all data of an incident, and a document about it."""
     incident = tracked.incident
+    if direction(incident.primary) == GROWTH and tracked.ended_at is None:
+        shown = together(other.incident for other in pipeline.ongoing())
+        incident = next((other for other in shown if other.id == incident.id), incident)
     memos = pipeline.memos_of(incident)
     known = KnownIncident(incident, tracked.notice.at, tracked.commands, memos)
     document = write.document(known)
@@ -95,9 +106,10 @@ def whole_incident(
     return copy_fields(WholeIncidentAnswer, found, document)
 
 
-def _tracked_answer(pipeline: Pipeline, tracked: TrackedIncident, links: Links) -> IncidentAnswer:
-    memos = pipeline.memos_of(tracked.incident)
-    return _with_messages(tracked, incident_answer(tracked.incident, links, memos))
+def _tracked_answer(
+    pipeline: Pipeline, tracked: TrackedIncident, incident: Incident, links: Links
+) -> IncidentAnswer:
+    return _with_messages(tracked, incident_answer(incident, links, pipeline.memos_of(incident)))
 
 
 def _with_messages(tracked: TrackedIncident, answer: IncidentAnswer) -> IncidentAnswer:

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerting.commands.local_time import shown
+from alerting.incidents.correlation import GROWTH, direction
+from alerting.incidents.growth import together
+from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.outbox.outbox import Outbox
 from alerting.pipeline.incident_registry import TrackedIncident
@@ -123,6 +126,17 @@ def delivery_status(outbox: Outbox) -> dict[str, object]:
     if closed := outbox.closed():
         status["not_sent"] = [f"{name}: {why}" for name, why in sorted(closed.items())]
     return status
+
+
+def open_lines(incidents: Iterable[Incident]) -> list[str]:
+    """Return a line for each open incident; a growth is one."""
+    lines = []
+    for incident in together(incidents):
+        growing = len(incident.members) if direction(incident.primary) == GROWTH else 0
+        lines.append(
+            clean(incident.primary.sentence) + (f" ({growing} more grow with it)" if growing else "")
+        )
+    return first_of(lines, len(lines))
 
 
 def first_of(lines: Iterable[str], count: int) -> list[str]:

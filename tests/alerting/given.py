@@ -1,6 +1,7 @@
 """Findings as the detectors make them, for the tests of this folder."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
-from alerting.incidents.notice import Notice
+from alerting.incidents.notice import Action, Notice
 from config.settings import Settings
 from detectors.model.finding import Finding, Growth, Share, Trace, Verdict
 from detectors.model.measures import Measure
@@ -87,6 +88,11 @@ def growth_finding(about: Scope, per_day: float = 0.03, days: float | None = 12.
         "limit": 100.0,
     }
     return finding(about, **(given | changes))
+
+
+def of_messages(notices: Iterable[Notice]) -> list[Notice]:
+    """Return the notices that become messages: what the digest has is only listed meanwhile."""
+    return [notice for notice in notices if notice.action is Action.DIGEST or notice.incident.sent == "page"]
 
 
 def ended(of: Finding, at: int, revision: int = 9) -> Finding:

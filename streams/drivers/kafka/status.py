@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from faust.types import TP
 
-from alerting.words.mrkdwn import clean
 from config.capacity import Capacity
 from config.settings import Settings
 from streams.drivers.kafka.board.history_keeping import StepsStage
@@ -19,7 +18,7 @@ from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStag
 from streams.engine.detect.baselines import baselines
 from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.ingest.registry.registry import Registry
-from streams.notify.pipeline_status import first_of
+from streams.notify.pipeline_status import first_of, open_lines
 from streams.process.metrics import StageReading
 from streams.process.part import Part
 
@@ -91,8 +90,7 @@ class HostedStages(Part):
             shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
         for stage in self.of(IncidentsStage):
             shown["watermark"] = stage.watermark
-            ongoing = [clean(incident.primary.sentence) for incident in stage.incidents.ongoing()]
-            shown["open_incidents"] = first_of(ongoing, len(ongoing))
+            shown["open_incidents"] = open_lines(stage.incidents.ongoing())
         for notify in self.of(NotifyStage):
             shown.setdefault("watermark", notify.watermark)
         for steps in self.of(StepsStage):

@@ -11,7 +11,6 @@ import msgspec
 import structlog
 
 from alerting.incidents.notice import Notice
-from alerting.words.mrkdwn import clean
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import StatePart
@@ -29,7 +28,7 @@ from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, par
 from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
-from streams.notify.pipeline_status import first_of
+from streams.notify.pipeline_status import open_lines
 from streams.process.compilation import JUDGEMENT
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from streams.process.logs import Recurring
@@ -356,7 +355,6 @@ class LogJudge(Checkpointed, Part):
 
     def status(self) -> dict[str, object]:
         """Return its part of ``uneri status``."""
-        ongoing = [clean(incident.primary.sentence) for incident in self.engine.incidents.ongoing()]
         return {
             "driver": "local",
             "records": self.offset,
@@ -366,7 +364,7 @@ class LogJudge(Checkpointed, Part):
             "series": self.engine.series,
             "baselines": baselines(self.engine.ages(), self._settings.judge),
             **self.takeover.status(),
-            "open_incidents": first_of(ongoing, len(ongoing)),
+            "open_incidents": open_lines(self.engine.incidents.ongoing()),
         }
 
     def not_ready(self) -> str | None:

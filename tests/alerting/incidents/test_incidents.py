@@ -31,6 +31,7 @@ from tests.alerting.given import (
     finding,
     growth_finding,
     notices_of,
+    of_messages,
     scope,
     share,
     table_finding,
@@ -331,6 +332,10 @@ def test_growth_is_reported_once_a_day_in_the_digest_and_never_as_a_page() -> No
     notices = incidents.feed([growth_finding(users, days=40.0), growth_finding(logs, days=3.0)], T0)
     for minute in range(0, 3 * 1440, 7):
         notices += incidents.feed([], T0 + minute * 60)
+    assert {notice.incident.sent for notice in notices} == {"digest"}
+    opened, *_ = notices = sorted(notices, key=lambda notice: notice.action is Action.DIGEST)
+    assert (opened.action, opened.at, opened.reason) == (Action.OPEN, T0, NoticeReason.GROWTH)
+    notices = of_messages(notices)
     assert actions(notices) == [Action.DIGEST] * 3
     for notice in notices:
         assert datetime.fromtimestamp(notice.at, ZoneInfo("Asia/Tokyo")).strftime("%H:%M") == "09:00"
@@ -342,11 +347,11 @@ def test_no_digest_is_sent_when_nothing_grows() -> None:
     incidents = Incidents(Settings())
     grows = growth_finding(TABLE)
     incidents.feed([grows, ended(grows, T0 + 60)], T0 + 60)
-    assert incidents.feed([], T0 + 5 * 86400) == []
+    assert of_messages(incidents.feed([], T0 + 5 * 86400)) == []
 
 
 def test_a_spike_on_a_table_that_grows_is_a_page_of_its_own() -> None:
-    notices = notices_of(growth_finding(TABLE, identity="grows"), table_finding())
+    notices = of_messages(notices_of(growth_finding(TABLE, identity="grows"), table_finding()))
     assert actions(notices) == [Action.OPEN]
     assert notices[0].incident.members == []
 

@@ -33,6 +33,7 @@ from tests.alerting.given import (
     ended,
     finding,
     growth_finding,
+    of_messages,
     scope,
     share,
     table_finding,
@@ -340,9 +341,10 @@ def limit(near: bool, revision: int, at: int, **changes: Any) -> Finding:
 def test_a_limit_of_the_digest_that_becomes_near_is_a_page() -> None:
     incidents = Incidents(Settings())
     notices = incidents.feed([limit(False, 0, T0)], T0 + DAY)
-    assert [notice.action for notice in notices] == [Action.DIGEST]
+    assert [notice.action for notice in notices] == [Action.OPEN, Action.DIGEST]
     at = T0 + DAY + 60
-    [page] = incidents.feed([limit(True, 1, at)], at)
+    [page, taken] = incidents.feed([limit(True, 1, at)], at)
+    assert (taken.action, taken.incident.id) == (Action.RESOLVE, notices[0].incident.id)
     assert (page.action, page.at, page.reason, page.incident.follows) == (
         Action.OPEN,
         at,
@@ -364,7 +366,7 @@ def test_a_limit_that_is_near_while_its_table_is_reported_joins_that_page() -> N
     at = T0 + DAY + 600
     spike = finding(scope("table", "ledger"), "spike", seen=at, start=at)
     [page] = incidents.feed([spike], at)
-    [reported] = incidents.feed([limit(True, 1, at + 60, start=at)], at + 60)
+    [reported] = of_messages(incidents.feed([limit(True, 1, at + 60, start=at)], at + 60))
     assert (reported.action, reported.incident.id) == (Action.UPDATE, page.incident.id)
 
 
@@ -428,7 +430,7 @@ def test_of_a_flood_every_page_has_its_curve_and_the_state_keeps_two_hundred() -
     ]
     flood += [growth_finding(scope("table", f"g{n}"), trace=flood[0].trace) for n in range(50)]
     front = finding(PUT, touches=[scope("table", "t0")], trace=flood[0].trace)
-    pages = incidents.feed([*flood, front], T0)
+    pages = of_messages(incidents.feed([*flood, front], T0))
     assert [page.incident.primary.trace is not None for page in pages] == [True] * 250
     curve = len(msgspec.msgpack.encode(flood[0].trace))
     whole = sum(map(len, incidents.snapshot().values()))

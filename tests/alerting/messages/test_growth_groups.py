@@ -1,7 +1,7 @@
 """Scopes that grow together are one entry of the digest."""
 
+from alerting.incidents.growth import growth_groups
 from alerting.incidents.incident import Incident
-from alerting.messages.digest import growth_groups
 from detectors.model.measures import Measure
 from tests.alerting.given import GET, PUT, ROUTE, SERVICE, T0, TABLE, growth_finding, scope, share
 from tests.alerting.message_makers import digest, said

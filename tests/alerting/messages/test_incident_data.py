@@ -16,7 +16,18 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
 from detectors.model.finding import AddedUp, Finding, Plan, Verdict
-from tests.alerting.given import ACCOUNT, PUT, T0, TABLE, finding, growth_finding, incident, share, written
+from tests.alerting.given import (
+    ACCOUNT,
+    PUT,
+    T0,
+    TABLE,
+    finding,
+    growth_finding,
+    incident,
+    of_messages,
+    share,
+    written,
+)
 from tests.alerting.incidents.test_absence_incidents import fatal
 from tests.alerting.message_makers import LINKS, ZONE, alerted, dispatch, notice, posted, said
 from tests.alerting.messages.gallery import NAMED
@@ -62,7 +73,7 @@ def test_each_verdict_goes_to_a_page_or_the_digest() -> None:
     }
     for of in (growth_finding(TABLE), growth_finding(TABLE, verdict=Verdict.LIMIT), near(near=False)):
         incidents = Incidents(Settings())
-        assert not incidents.feed([of], T0)
+        assert not of_messages(incidents.feed([of], T0))
         [known] = incidents.all()
         assert known.sent == "digest"
 

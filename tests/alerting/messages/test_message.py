@@ -39,7 +39,7 @@ def test_a_reopened_series_lasts_from_its_first_start_to_its_last_end() -> None:
 
 def test_a_long_digest_says_how_many_are_not_shown() -> None:
     grows = [growth_finding(scope("table", f"{'t' * 200}{n}")) for n in range(60)]
-    [notice] = Incidents(Settings()).feed(grows, T0 + 86400)
+    *_, notice = Incidents(Settings()).feed(grows, T0 + 86400)
     message = digest(notice.incidents, at=notice.at)
     assert content_error({"text": message.text, "blocks": message.blocks}) is None
     rows = sum(block["type"] == "section" for block in message.blocks)

@@ -198,7 +198,7 @@ async def test_a_row_that_was_under_way_when_the_power_went_is_in_doubt_afterwar
 
 def days(first: int, last: int) -> list[Notice]:
     """Return a digest for each of some days after ``T0``."""
-    [one] = Incidents(Settings()).feed([growth_finding(scope("table", "users"))], T0 + 86400)
+    _, one = Incidents(Settings()).feed([growth_finding(scope("table", "users"))], T0 + 86400)
     return [replace(one, id=f"digest-{day}", at=T0 + 86400 * day) for day in range(first, last + 1)]
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from alerting.commands.memo import Memo, MemoAnswer
 from alerting.incidents.answers import ChangeAnswer, SeverityAnswer, change_answer, severity_answer
+from alerting.incidents.growth import together
 from alerting.incidents.incident import Sent, State
 from alerting.messages.incident_answer import LabelledAnswer, WhoAnswer, acknowledgement, label_of
 from alerting.pipeline.incident_registry import TrackedIncident
@@ -154,7 +155,12 @@ class IncidentRoutes:
 def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedIncidents:
     """Return the incidents that a filter asks for."""
     since = known.at - asked.seconds
-    found = [incident for incident in known.tracked if asked.fits(incident, since)]
+    once = {incident.id for incident in together(of.incident for of in known.tracked if of.ended_at is None)}
+    found = [
+        incident
+        for incident in known.tracked
+        if asked.fits(incident, since) and (incident.ended_at is not None or incident.incident.id in once)
+    ]
     newest = heapq.nlargest(MOST, found, key=lambda tracked: (tracked.incident.start, tracked.sequence))
     noted = Counter(memo.incident for memo in known.memos)
     return ListedIncidents(
