@@ -97,20 +97,23 @@ export const QuotasTile = ({ quotas, figures, words, go, most = 4 }) => {
   </${Tile}>`;
 };
 
-// Throttles and quotas in one tile, for a wall.
+// Throttles and quotas in one tile, for a wall: the number is of what colours it.
 export const LimitsTile = ({ throttles, quotas, figures, words }) => {
-  const all = byWorst(quotas);
-  const first = all[0];
-  const bad = worst([...(throttles ? [throttles] : []), ...quotas]);
-  const wrong = level(throttles ?? {}) !== "well" ? throttles : first && level(first) !== "well" ? first : {};
+  const [first] = byWorst(quotas);
+  const bad = first !== undefined && level(first) !== "well";
+  if (bad && level(throttles ?? {}) !== worst([throttles ?? {}, first]))
+    return html`<${Tile} of=${first} name="limits" label=${words.quotas} extra=${html`<span class="aside">${first.account}</span>`}>
+      <div class="figure"><${Big} parts=${figures.parts(first.share, "share")} size="middle" /></div>
+      <p class="note"><${Mark} of=${first} words=${words} /><span>${first.label}</span></p>
+    </${Tile}>`;
   const tenth = first?.share == null ? null : Math.min(1, Math.floor(first.share * 10 + 1) / 10);
-  const held = first == null ? words.noQuotas : level(first) === "well" ? words.quotasBelow(figures.percent(tenth)) : figures.percent(first.share);
-  return html`<${Tile} of=${bad === "well" ? {} : wrong} name="limits" label=${words.number.throttles}>
+  const held = bad ? figures.percent(first.share) : first === undefined ? words.noQuotas : words.quotasBelow(figures.percent(tenth));
+  return html`<${Tile} of=${throttles} name="limits" label=${words.number.throttles}>
     <div class="figure">
       <${Big} parts=${figures.parts(throttles?.value ?? null, "1")} size="middle" /><${Spark} now=${throttles?.trend ?? []} />
     </div>
     <p class="note">
-      <${Mark} of=${wrong} words=${words} /><span>${first && level(first) !== "well" ? first.label : words.quotas}</span><span class="left">${held}</span>
+      <${Mark} of=${throttles ?? {}} words=${words} /><span>${bad ? first.label : words.quotas}</span><span class="left">${held}</span>
     </p>
   </${Tile}>`;
 };

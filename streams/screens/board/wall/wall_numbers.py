@@ -29,14 +29,15 @@ WEEK: Final = 7 * 86400
 TREND_SECONDS: Final = 4 * 3600
 LAYER_SECONDS: Final = 300
 
-_Shown = tuple[WallNumberId, Measure, str, WallUnit]
+_Kinds = tuple[str, ...]
+_Shown = tuple[WallNumberId, Measure, _Kinds, WallUnit]
 
 _NUMBERS: Final[tuple[_Shown, ...]] = (
-    ("requests", Measure.REQUESTS, ACCOUNT, "1/s"),
-    ("errors_user", Measure.ERRORS_USER, SERVICE, "share"),  # accounts have no series of these
-    ("errors_backend", Measure.ERRORS_BACKEND, ACCOUNT, "share"),
-    ("errors_fatal", Measure.ERRORS_FATAL, ACCOUNT, "1"),
-    ("throttles", Measure.THROTTLES, ACCOUNT, "1"),
+    ("requests", Measure.REQUESTS, (ACCOUNT,), "1/s"),
+    ("errors_user", Measure.ERRORS_USER, (SERVICE,), "share"),  # accounts have no series of these
+    ("errors_backend", Measure.ERRORS_BACKEND, (ACCOUNT,), "share"),
+    ("errors_fatal", Measure.ERRORS_FATAL, (ACCOUNT,), "1"),
+    ("throttles", Measure.THROTTLES, (ACCOUNT, TABLE), "1"),  # accounts have no calls of tables in these
 )
 _LAYERS: Final[tuple[tuple[WallLayerId, str, Measure, tuple[str, ...]], ...]] = (
     ("api", SERVICE, Measure.LATENCY, (SERVICE, ROUTE)),
@@ -70,14 +71,14 @@ class WallNumbers:
         self._view = view
         self._grid = StepGrid.before(at, step, TREND_SECONDS)
         self._before = StepGrid.before(at - WEEK, step, TREND_SECONDS)
-        self._rows: dict[tuple[str, Measure, int], HistoryRows] = {}
+        self._rows: dict[tuple[_Kinds, Measure, int], HistoryRows] = {}
 
-    def _of(self, kind: str, measure: Measure, grid: StepGrid) -> HistoryRows:
-        """Return the rows of a measure of all scopes of a kind."""
-        read = kind, measure, grid.first
+    def _of(self, kinds: _Kinds, measure: Measure, grid: StepGrid) -> HistoryRows:
+        """Return the rows of a measure of all scopes of some kinds."""
+        read = kinds, measure, grid.first
         if read not in self._rows:
             series = self._view.series(
-                lambda key: key.scope.kind == kind and key.measure == measure and not key.source.kind
+                lambda key: key.scope.kind in kinds and key.measure == measure and not key.source.kind
             )
             self._rows[read] = self._view.rows(MINUTES, grid.first, grid.end, series)
         return self._rows[read]
@@ -91,17 +92,17 @@ class WallNumbers:
     def _number(
         self, shown: _Shown, verdicts: OpenVerdicts, settings: BoardSettings, accounts: Mapping[str, str]
     ) -> WallNumber:
-        name, measure, kind, unit = shown
-        rows, grid = self._of(kind, measure, self._grid), self._grid
-        per, per_before, per_expected = self._per(unit, kind)
+        name, measure, kinds, unit = shown
+        rows, grid = self._of(kinds, measure, self._grid), self._grid
+        per, per_before, per_expected = self._per(unit, kinds)
         trend = grid.total(rows) / per
-        before = self._before.total(self._of(kind, measure, self._before)) / per_before
+        before = self._before.total(self._of(kinds, measure, self._before)) / per_before
         expected = grid.total(rows, "expected")
         lower, upper = expected - grid.spread(rows, "lower"), expected + grid.spread(rows, "upper")
         value = known(trend[-1])
 
         def about(scope: Scope, of: Measure) -> bool:
-            return of == measure and (kind == scope.kind or measure is not Measure.REQUESTS)
+            return of == measure and (scope.kind in kinds or measure is not Measure.REQUESTS)
 
         verdict = verdicts.worst(about)
         of = verdicts.of_accounts(about, verdict) if verdict and len(accounts) > 1 else []
@@ -120,15 +121,15 @@ class WallNumbers:
             trend_week_before=listed(before),
         )
 
-    def _per(self, unit: WallUnit, kind: str) -> tuple[Floats, Floats, Floats]:
+    def _per(self, unit: WallUnit, kinds: _Kinds) -> tuple[Floats, Floats, Floats]:
         """Return the divisors of values, (steps,) each: now, a week before, and of what is expected."""
         if unit != "share":
             per = np.full(self._grid.steps, float(self._grid.step if unit == "1/s" else 1))
             return per, per, per
-        requests = self._of(kind, Measure.REQUESTS, self._grid)
+        requests = self._of(kinds, Measure.REQUESTS, self._grid)
         found = (
             self._grid.total(requests),
-            self._before.total(self._of(kind, Measure.REQUESTS, self._before)),
+            self._before.total(self._of(kinds, Measure.REQUESTS, self._before)),
             self._grid.total(requests, "expected"),
         )
         now, before, expected = (np.where(total > 0, total, np.nan) for total in found)
@@ -136,8 +137,8 @@ class WallNumbers:
 
     def calls(self) -> WallCalls:
         """Return the requests of four hours."""
-        rows, grid = self._of(ACCOUNT, Measure.REQUESTS, self._grid), self._grid
-        before = self._before.total(self._of(ACCOUNT, Measure.REQUESTS, self._before))
+        rows, grid = self._of((ACCOUNT,), Measure.REQUESTS, self._grid), self._grid
+        before = self._before.total(self._of((ACCOUNT,), Measure.REQUESTS, self._before))
         expected = grid.total(rows, "expected")
         return WallCalls(
             start=grid.first,

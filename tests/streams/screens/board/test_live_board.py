@@ -17,12 +17,12 @@ from streams.record.history.history_files import MINUTES, HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryView
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_data import BoardDataError, BoardIncidents
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_months import WallMonths
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.screens.board.judged_week import AT, PER_MINUTE, STEP, STEPS, Judged, board_of
+from tests.streams.screens.board.judged_week import AT, PER_MINUTE, SETTINGS, STEP, STEPS, Judged, board_of
 
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
 TRACE = Trace(start=0, step=60, now=[1.0], last_week=[1.0], lower=[0.0], upper=[2.0])
@@ -176,6 +176,17 @@ async def test_a_board_without_a_past_says_that_it_learns(tmp_path: Path) -> Non
     assert wall.state == "learning"
     assert wall.learning is not None
     assert wall.numbers[0].value == PER_MINUTE / 60
+
+
+async def test_throttled_calls_of_tables_are_counted_where_their_verdict_is_shown(tmp_path: Path) -> None:
+    held = Segments(1)
+    held.feed(
+        Backend(settings=SETTINGS).feed(requests(7, late=False))
+    )  # a call is throttled in the first step
+    verdict = examples.incident(examples.finding(Verdict.SPIKE, ITEMS, Measure.THROTTLES, TRACE))
+    board = board_of(tmp_path, held, now=START + 300, incidents=BoardIncidents([verdict], []))
+    throttles = (await board.wall()).numbers[-1]
+    assert (throttles.id, throttles.verdict, throttles.value) == ("throttles", "spike", 1)
 
 
 async def test_without_a_history_the_board_says_what_to_set() -> None:
