@@ -51,7 +51,7 @@ async def ranking_answer(
     """
     at = (await board.ask("/board/wall")).get("at")
     if at is None:
-        raise BoardAnswerError("nothing has been counted yet: the first values come a minute after an event")
+        raise BoardAnswerError("there are no values yet: the first ones appear a minute after an event")
     series = _selected(
         kind=kind, measure=measure, source_kind="", **({"account": account} if account else {})
     )

@@ -2,6 +2,7 @@
 // show me one, take me there.
 import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
+import { about } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { level, Mark, Shape, worst } from "./level.js";
 import { ScopeChart } from "./scope_chart.js";
@@ -60,12 +61,12 @@ const Limit = ({ of, figures, words }) => {
   </section>`;
 };
 
-const State = ({ of, words }) => {
-  const bad = { verdict: of.verdict, threshold: null };
-  const parts = [bad, ...of.limits, ...of.measures];
+export const State = ({ of, wall, words }) => {
+  const open = of.incidents.filter((one) => one.end === null);
+  const parts = [{ verdict: of.verdict }, ...of.limits, ...of.measures, ...open.map((one) => ({ verdict: one.verdict, verdict_of: about(one.of) }))];
   const how = worst(parts);
   const shown = parts.find((one) => level(one) === how);
-  const young = of.measures.length > 0 && of.measures.every((one) => one.curve.expected.every((each) => each === null));
+  const young = wall.learning !== null || (of.measures.length > 0 && of.measures.every((one) => one.curve.expected.every((each) => each === null)));
   return html`<p class=${`badge ${how}`} data-state=${how}>
     ${how === "well" ? html`<span class="mark"><${Shape} of=${young ? "growth" : "well"} />${young ? words.scope.young : words.scope.well}</span>` : html`<${Mark} of=${shown} words=${words} />`}
   </p>`;
@@ -126,7 +127,7 @@ export class ScopePage extends AskingPage {
     return super.isDue(before) && wall.at - (said?.at ?? 0) >= patience;
   }
 
-  render({ place, figures, words, look, actions, now }, { said, error }) {
+  render({ wall, place, figures, words, look, actions, now }, { said, error }) {
     const go = actions.go;
     const range = rangeOf(place);
     const common = { figures, words, look, go, place, range, now };
@@ -137,7 +138,7 @@ export class ScopePage extends AskingPage {
     return html`<article class="scope">
       <header class="titled">
         <h1><span class="kind">${words.kind[of?.scope.kind ?? kind] ?? kind}</span> <bdi>${of?.label ?? name.join(":")}</bdi></h1>
-        ${of && of.end >= of.at && html`<${State} of=${of} words=${words} />`}
+        ${of && of.end >= of.at && html`<${State} of=${of} wall=${wall} words=${words} />`}
         <p class="aside"><bdi>${[of?.account, place.account !== of?.account && of?.scope.account, of?.scope.cloud, of?.scope.region].filter(Boolean).join(" · ")}</bdi></p>
       </header>
       ${error && html`<p class="tile empty" role="alert">${error}</p>`}

@@ -164,12 +164,15 @@ export const RankingTile = ({ which, rankings, figures, words, go, most = 5 }) =
     </div>
   </${Tile}>`;
 
+const WHOLE = 0.98; // of a time: of less, the part that is known is said
+
 export const ValueTile = ({ of, figures, words }) => {
   const day = figures.change(of.day, of.day_before);
   const month = figures.change(of.month, of.month_before);
+  const part = (known) => (known < WHOLE ? words.knownPart(figures.percent(known)) : null);
   return html`<${Tile} name=${`value-${of.key}`} kind="valued" label=${of.key === "cost" ? words.cost : of.key} extra=${html`<span class="aside">${words.day}</span>`}>
     <div class="figure"><${Big} parts=${figures.parts(of.day)} size="middle" /><${Spark} now=${of.trend} /></div>
-    <p class="note">${day ? words.onDayBefore(day) : "\u00a0"}</p>
-    <p class="note">${words.month} <b>${figures.number(of.month)}</b> ${month && html`<span>${words.onMonthBefore(month)}</span>`}</p>
+    <p class="note">${part(of.day_known) ?? (day ? words.onDayBefore(day) : "\u00a0")}</p>
+    <p class="note">${words.month} <b>${figures.number(of.month)}</b> <span>${part(of.month_known) ?? (month && words.onMonthBefore(month))}</span></p>
   </${Tile}>`;
 };

@@ -39,9 +39,13 @@ const Open = ({ wall, most, figures, words, now, go }) => {
     : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now, go }} />`;
 };
 
+// Incidents outlive a restart, and the values of what was learnt follow the first step.
+const Empty = ({ wall, ...common }) =>
+  html`${wall.incidents.some(calls) && html`<${Open} wall=${wall} most=${5} ...${common} />`}<p class="tile empty">${common.words.nothing}</p>`;
+
 export const DeskWall = ({ wall, figures, words, look, now, actions }) => {
   const common = { figures, words, look, go: actions.go };
-  if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
+  if (wall.at === null) return html`<${Empty} wall=${wall} now=${now} ...${common} />`;
   const more = [wall.tables, wall.concurrency].reduce((sum, things) => sum + Math.max(0, things.length - MOST), 0);
   return html`<div class="desk">
     <h1 class="hidden">${words.wall}</h1>
@@ -88,7 +92,7 @@ const Overview = ({ wall, common, now }) => {
 
 export const TvWall = ({ wall, page, figures, words, look, now, actions }) => {
   const common = { figures, words, look };
-  if (wall.at === null) return html`<p class="tile empty">${words.nothing}</p>`;
+  if (wall.at === null) return html`<${Empty} wall=${wall} now=${now} ...${common} />`;
   const open = html`<${Open} wall=${wall} most=${1} now=${now} ...${common} />`;
   if (page === "calls") return html`<div class="tv-page one"><${CallsTile} calls=${wall.calls} tv=${true} ...${common} />${open}</div>`;
   if (page === "month")

@@ -43,7 +43,7 @@ const en = {
   loading: "Loading …",
   learning: (days, of) => `Day ${days} of ${of}: a baseline needs ${of} days. Until then values are shown, and not judged.`,
   learningMore: "Absence and new fatal errors are seen from the first day on.",
-  nothing: "Nothing has been counted yet. The first values appear a minute after the first event.",
+  nothing: "There are no values yet: the first ones appear a minute after the first event.",
   number: {
     requests: "requests",
     errors_user: "user errors",
@@ -97,6 +97,7 @@ const en = {
   cost: "cost (USD)",
   onDayBefore: (change) => `${change} on the day before`,
   onMonthBefore: (change) => `${change} on the month before`,
+  knownPart: (share) => `only ${share} of it is known`,
   openNone: "No incident is open",
   inDigest: (count) => (count === 1 ? "1 growing, in the digest" : `${count} growing, in the digest`),
   small: (count) => (count === 1 ? "1 too small to page, in the digest" : `${count} too small to page, in the digest`),
@@ -286,7 +287,7 @@ const ja = {
   loading: "読み込み中…",
   learning: (days, of) => `${of}日のうち${days}日目です。基準の作成には${of}日かかり、それまで値は表示のみで判定しません。`,
   learningMore: "リクエスト途絶と新規例外は初日から検知します。",
-  nothing: "まだ集計がありません。最初のイベントから1分後に値が表示されます。",
+  nothing: "まだ値がありません。最初のイベントから1分後に表示されます。",
   number: {
     requests: "リクエスト",
     errors_user: "ユーザーエラー",
@@ -340,6 +341,7 @@ const ja = {
   cost: "コスト（USD）",
   onDayBefore: (change) => `前日比 ${change}`,
   onMonthBefore: (change) => `前月比 ${change}`,
+  knownPart: (share) => `うち${share}の期間のみ集計済み`,
   openNone: "発生中のインシデントはありません",
   inDigest: (count) => `増加傾向 ${count}件（ダイジェスト）`,
   small: (count) => `通知するほどではないもの ${count}件（ダイジェスト）`,

@@ -1,7 +1,7 @@
 """The events of a scope in a range: incidents, changes, memos, examples of its requests, and links."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from alerting.commands.memo import Memo, MemoAnswer
 from alerting.incidents.answers import ChangeAnswer, change_answer
@@ -11,7 +11,7 @@ from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
 from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
-from detectors.model.scope import Edge, Scope
+from detectors.model.scope import ACCOUNT, Edge, Scope
 from detectors.model.stated import StatedChange
 from streams.screens.board.scope_pages.scope_page import ScopeExample, ScopeIncident, ScopeLink
 
@@ -53,11 +53,17 @@ class BoardPast(NamedTuple):
 
 
 class ScopeEvents:
-    """Finds the events of one scope in the range from ``first`` to ``end``, epoch seconds."""
+    """Finds the events of one scope in the range from ``first`` to ``end``, epoch seconds.
 
-    def __init__(self, past: BoardPast, scope: Scope, first: int, end: int) -> None:
+    Incidents of its ``members`` are its own, too; those of an account are all that it has.
+    """
+
+    def __init__(
+        self, past: BoardPast, scope: Scope, members: Collection[Scope], first: int, end: int
+    ) -> None:
         self._past = past
         self._scope = scope
+        self._members = members
         self._first, self._end = first, end
         involved = (
             (self._involved(incident), incident.incident)
@@ -138,13 +144,11 @@ class ScopeEvents:
 
     def _involved(self, past: PastIncident) -> ScopeIncident | None:
         incident = past.incident
-        mine = [
-            finding.measure.value
-            for finding in (incident.primary, *incident.members)
-            if self._scope in _scopes(finding)
-        ]
+        findings = incident.primary, *incident.members
+        mine = [finding.measure.value for finding in findings if self._scope in _scopes(finding)]
         share = None if mine else self._share(incident.primary)
-        if not mine and (share is None or share < _MATTERS):
+        within = any(self._holds(scope) for finding in findings for scope in _scopes(finding))
+        if not mine and not within and (share is None or share < _MATTERS):
             return None
         return copy_fields(
             ScopeIncident,
@@ -158,12 +162,16 @@ class ScopeEvents:
             acknowledged=past.acknowledged,
         )
 
+    def _holds(self, scope: Scope) -> bool:
+        own = self._scope
+        return scope in self._members or (own.kind == ACCOUNT and scope.cloud_account == own.cloud_account)
+
     def _share(self, finding: Finding) -> float | None:
         shares = (*finding.callers, *finding.suspects)
         return next((share.share for share in shares if share.scope == self._scope), None)
 
 
-def _scopes(finding: Finding) -> Iterator[Any]:
+def _scopes(finding: Finding) -> Iterator[Scope]:
     about = finding.about
     yield from (about.source, about.target) if isinstance(about, Edge) else (about,)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple, Self
 
-from detectors.model.scope import KINDS, Scope
-from streams.record.history.series_names import SeriesKey
+from detectors.model.scope import FUNCTION, KINDS, ROUTE, SERVICE, TABLE, Scope
+from streams.record.history.series_names import SeriesKey, SeriesNames
 from streams.screens.board.scope_pages.scope_page import FoundScope, FoundScopes
 
 MOST_FOUND: Final = 20
@@ -125,3 +125,14 @@ class ScopeIndex(NamedTuple):
                 at(key.scope).into.append(number)
                 at(key.source).out.append(number)
         return cls(known, scopes)
+
+    def members(self, scope: Scope, names: SeriesNames) -> set[Scope]:
+        """Return the functions of a service, the routes into them and their tables; none of anything else."""
+        if scope.kind != SERVICE:
+            return set()
+        found = {names[number].source for number in self.scopes[scope].into}
+        functions = {source for source in found if source.kind == FUNCTION}
+        for function in functions:
+            found |= {names[number].source for number in self.scopes[function].into}
+            found |= {names[number].scope for number in self.scopes[function].out}
+        return {member for member in found if member.kind in (FUNCTION, ROUTE, TABLE)}

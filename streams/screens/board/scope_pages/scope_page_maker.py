@@ -55,9 +55,7 @@ class ScopePageMaker:
         """
         settings, at = self._settings(), view.end
         if at is None:
-            raise BoardDataError(
-                "nothing has been counted yet: the first values come a minute after an event"
-            )
+            raise BoardDataError("there are no values yet: the first ones appear a minute after an event")
         index = self._index(view)
         finder = ScopeFinder(index.scopes, self._account_name)
         found = finder.exactly(asked.about, dict(asked.given))
@@ -69,7 +67,7 @@ class ScopePageMaker:
         grid = shown.grid(step, zone)
         reader = RangeReader(view, at)
         series = index.scopes[scope]
-        events = ScopeEvents(past, scope, shown.first, shown.end)
+        events = ScopeEvents(past, scope, index.members(scope, view.names), shown.first, shown.end)
         newest = shown.end >= at  # open findings and limits are of now
         open_ = [incident.incident for incident in past.incidents if incident.incident.end is None and newest]
         verdicts, board = OpenVerdicts(open_), settings.board

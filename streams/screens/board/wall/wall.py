@@ -176,14 +176,17 @@ class WallValue(msgspec.Struct, frozen=True, kw_only=True):
     """Sums of a business value.
 
     ``day`` is the sum of the last 24 hours, ``day_before`` that of the 24 hours before; ``month`` that since
-    the first of the month, ``month_before`` that of the same part of the month before. ``trend`` has a value
-    an hour, for 24 hours.
+    the first of the month, ``month_before`` that of the same part of the month before. ``day_known`` and
+    ``month_known`` are the parts of both times that are known, from 0 to 1; what is to be compared is None
+    where either time is not known as a whole. ``trend`` has a value an hour, for 24 hours.
     """
 
     key: str
     day: float | None = None
+    day_known: float = 1.0
     day_before: float | None = None
     month: float | None = None
+    month_known: float = 1.0
     month_before: float | None = None
     trend: list[float | None] = []
 

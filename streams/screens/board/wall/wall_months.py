@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from detectors.model.array_types import Ints
-from detectors.model.measures import Measure
+from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ACCOUNT, ROUTE
 from streams.record.history.history_files import MINUTES, TENS
 from streams.record.history.history_reader import HistoryView
@@ -22,6 +22,9 @@ DAY: Final = 86400
 WEEK: Final = 7 * DAY
 PLACES: Final = 8
 """Of a ranking."""
+
+WHOLE: Final = 0.98
+"""The part of a time that is known, from which on its sum is compared with another."""
 
 _VALUE: Final = "value:"
 
@@ -91,25 +94,24 @@ class WallMonths:
         week = self._rows(series, self._at - WEEK)
         hours = self._view.rows(MINUTES, self._at - 4 * HOUR, self._at, series)
         return WallRankings(
-            used_4h=self._ranked(hours, Measure.REQUESTS, 4 * HOUR),
-            used_week=self._ranked(week, Measure.REQUESTS, WEEK),
+            used_4h=self._ranked(hours, Measure.REQUESTS),
+            used_week=self._ranked(week, Measure.REQUESTS),
             slowest_4h=self._ranked(hours, Measure.LATENCY),
             slowest_week=self._ranked(week, Measure.LATENCY),
         )
 
-    def _ranked(self, rows: HistoryRows, measure: Measure, seconds: int | None = None) -> list[WallRanked]:
+    def _ranked(self, rows: HistoryRows, measure: Measure) -> list[WallRanked]:
         """Return the scopes with the most: the rate over the seconds that are known, or the worst time."""
         known_rows = rows.select(~np.isnan(rows.observed))
         if not len(known_rows):
             return []
         numbers, place = np.unique(known_rows.series, return_inverse=True)
-        if seconds is None:
+        if measure in LATENCIES:
             found = np.zeros(len(numbers))
             np.maximum.at(found, place, known_rows.observed)
         else:
-            lasted = min(seconds, self._at - int(known_rows.start.min()))
-            found = np.bincount(place, known_rows.observed) / lasted
-        unit: Literal["1/s", "ms"] = "ms" if seconds is None else "1/s"
+            found = np.bincount(place, known_rows.observed) / known_seconds(known_rows)
+        unit: Literal["1/s", "ms"] = "ms" if measure in LATENCIES else "1/s"
         ranked = []
         for at in np.argsort(-found, kind="stable").tolist():
             key = self._view.names[int(numbers[at])]
@@ -136,20 +138,43 @@ class WallMonths:
         mine = [number for number in series if self._view.names[number].measure == measure]
         rows = rows.select(np.isin(rows.series, mine) & ~np.isnan(rows.observed))
 
-        def between(first: int, end: int) -> float | None:
+        def between(first: int, end: int) -> _Sum:
             within = rows.between(first, end)
-            return float(within.observed.sum()) if len(within) else None
+            known = known_seconds(within) / (end - first)
+            return _Sum(float(within.observed.sum()) if len(within) else None, known)
 
+        day, month = between(self._at - DAY, self._at), between(start, self._at)
         grid = StepGrid(self._at - DAY, HOUR, DAY // HOUR)
         within = rows.between(grid.first, grid.end)
         return WallValue(
             key=measure.removeprefix(_VALUE),
-            day=between(self._at - DAY, self._at),
-            day_before=between(self._at - 2 * DAY, self._at - DAY),
-            month=between(start, self._at),
-            month_before=between(before, min(before + self._at - start, start)),
+            day=day.total,
+            day_known=day.known,
+            day_before=day.comparable(between(self._at - 2 * DAY, self._at - DAY)),
+            month=month.total,
+            month_known=month.known,
+            month_before=month.comparable(between(before, min(before + self._at - start, start))),
             trend=listed(grid.total(within)),
         )
+
+
+class _Sum(NamedTuple):
+    """A sum over some time, of which a part is known, from 0 to 1."""
+
+    total: float | None
+    known: float
+
+    def comparable(self, before: "_Sum") -> float | None:
+        """Return an earlier sum, None if too little is known of either to compare them."""
+        return before.total if min(self.known, before.known) >= WHOLE else None
+
+
+def known_seconds(rows: HistoryRows) -> float:
+    """Return the seconds of which any series has a row, some of which have none for a part of the time."""
+    starts, place = np.unique(rows.start, return_inverse=True)
+    found = np.zeros(len(starts))
+    np.maximum.at(found, place, rows.seconds)
+    return float(found.sum())
 
 
 def _is_value(measure: str) -> bool:

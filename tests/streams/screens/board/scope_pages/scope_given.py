@@ -83,7 +83,7 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         for measure in (*JUDGED[scope.kind], *(["requests"] if scope.kind == "client" else []))
     ]
     open_ = [_incident(incident) for incident in wall.incidents] if busy else []
-    links = ScopeEvents(BoardPast(links=Links(LinksSettings())), scope, shown.first, shown.end).links()
+    links = ScopeEvents(BoardPast(links=Links(LinksSettings())), scope, (), shown.first, shown.end).links()
     deployed = StatedChange(at - 1560.0, scope, "deploy", "42", "ci", "https://ci.example.com/42")
     text, when = "load test, see the runbook", at - 7200
     noted = MemoAnswer(id="m1", scope="", at=when, written=when, by="mika", text=text)

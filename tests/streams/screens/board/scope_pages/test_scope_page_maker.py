@@ -32,7 +32,7 @@ from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.segments import Segments
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.screens.board.board_data import BoardDataError
-from streams.screens.board.scope_pages.scope_events import BoardPast, PastIncident
+from streams.screens.board.scope_pages.scope_events import BoardPast, PastIncident, ScopeEvents
 from streams.screens.board.scope_pages.scope_finder import UnknownScopeError
 from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopeMeasure, ScopeNeighbours, ScopePage
 from streams.screens.board.scope_pages.scope_range import (
@@ -192,6 +192,18 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
         ("open", [], 0.91)
     ]
     assert caller.verdict is None
+
+
+@pytest.mark.parametrize("about", ["account:1", "service:shop"])
+async def test_an_account_and_a_service_have_the_incidents_of_what_is_in_them(
+    judged: Judged, about: str
+) -> None:
+    page = await page_of(judged, over("4h", about), past=remembered())
+    [incident] = page.incidents
+    assert (incident.id, incident.measures, incident.share) == ("open", [], None)
+    assert incident.of == ITEMS.as_answer()
+    other = Scope("account", "aws", "2", "", "2")
+    assert ScopeEvents(remembered(), other, (), AT - 3600, AT).incidents() == []
 
 
 async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged: Judged) -> None:
@@ -354,5 +366,5 @@ async def test_a_damaged_file_is_said_and_pages_go_on_when_it_is_gone(tmp_path: 
 async def test_without_a_history_or_a_step_the_page_says_why(tmp_path: Path) -> None:
     with pytest.raises(BoardDataError, match=r"set history\.keep to true"):
         await board_of(None, Segments(1)).scope(TABLE_ITEMS)
-    with pytest.raises(BoardDataError, match="nothing has been counted yet"):
+    with pytest.raises(BoardDataError, match="there are no values yet"):
         await board_of(tmp_path, Segments(1)).scope(TABLE_ITEMS)
