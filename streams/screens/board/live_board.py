@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from alerting.incidents.digest_reporter import zone_of
 from alerting.messages.incident_answer import IncidentAnswer
 from config.settings import Settings
-from detectors.model.scope import ACCOUNT
+from detectors.model.finding import Verdict
+from detectors.model.scope import ACCOUNT, ScopeAnswer
 from detectors.state.state import StateError
 from streams.record.history.history_files import HistoryFolder, place_trouble
 from streams.record.history.history_queries import HistoryQueries, HistoryQueryError
@@ -81,6 +82,7 @@ class LiveBoard:
         self._view: HistoryView | None = None
         self._on_map: MapSeries | None = None
         self._months: tuple[int, Months] | None = None  # with the moment of which they are
+        self._used: dict[tuple[ScopeAnswer, str], float] = {}  # of limits a second, in the newest step
         self._making = asyncio.Lock()
         self.recent = RecentSteps()
         self.queries = HistoryQueries(place, steps, recent=self.recent)
@@ -123,8 +125,22 @@ class LiveBoard:
                 raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
 
     async def incidents(self) -> list[IncidentAnswer]:
-        """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does."""
-        return self._incidents().shown
+        """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does.
+
+        Those of a limit have what the newest step used of it: no finding follows that.
+        """
+        return self._live(self._incidents().shown)
+
+    def _live(self, shown: Iterable[IncidentAnswer]) -> list[IncidentAnswer]:
+        return [
+            replace(
+                incident,
+                observed=self._used.get((incident.scope, incident.measure.value), incident.observed),
+            )
+            if incident.verdict is Verdict.LIMIT and incident.end is None
+            else incident
+            for incident in shown
+        ]
 
     async def scope(self, asked: AskedScope) -> ScopePage | FoundScopes:
         """Return the page of a scope, or the scopes that the address may mean.
@@ -189,6 +205,7 @@ class LiveBoard:
             WallNumbers(view, at, step),
             WallLimits(view, at, step, lambda account: names.get(account, account)),
         )
+        self._used = limits.used()
         verdicts, board = OpenVerdicts(incidents.open), settings.board
         months = self._months_of(view, at, zone)
         accounts = [
@@ -215,7 +232,7 @@ class LiveBoard:
             month=months.month,
             rankings=months.rankings,
             values=months.values,
-            incidents=incidents.shown,
+            incidents=self._live(incidents.shown),
             incidents_until=incidents.until,
             last=incidents.last,
         )

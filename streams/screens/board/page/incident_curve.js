@@ -1,6 +1,7 @@
-// The measure of an incident over what was expected, from some hours before it began.
+// The measure of an incident over what was expected, from some hours before it began, and its figures.
 import { scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
+import { IncidentFigures } from "./incident_figures.js";
 import { Inner } from "./inner.js";
 import { ScopeChart } from "./scope_chart.js";
 import { marksOf } from "./scope_events.js";
@@ -18,13 +19,13 @@ export class IncidentCurve extends AskingPage {
   }
 
   render({ of, figures, words, look, actions }, { said }) {
-    const measured = said?.measures?.find((one) => one.measure === of.measure);
-    if (!measured) return null; // of a step that is not there yet, or of a measure that has no curve
+    const measured = said?.measures?.find((one) => one.measure === of.measure); // none of a step that is not there yet
     const [name] = figures.measure(of.measure);
-    const { start, step, points } = said;
-    return html`<section class="tile measured" data-tile="curve" aria-label=${name}>
-      <header><h2 class="label"><bdi>${name}</bdi></h2><${Inner} to=${curveAddress(of)} go=${actions.go} class="aside">${words.incident.allMeasures}</${Inner}></header>
-      <${ScopeChart} measure=${of.measure} curve=${measured.curve} marks=${marksOf(said, of.measure)} zoom=${(from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`)} ...${{ name, start, step, points, figures, words, look }} />
-    </section>`;
+    const { start, step, points } = said ?? {};
+    return html`${measured &&
+      html`<section class="tile measured" data-tile="curve" aria-label=${name}>
+        <header><h2 class="label"><bdi>${name}</bdi></h2><${Inner} to=${curveAddress(of)} go=${actions.go} class="aside">${words.incident.allMeasures}</${Inner}></header>
+        <${ScopeChart} measure=${of.measure} curve=${measured.curve} marks=${marksOf(said, of.measure)} zoom=${(from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`)} ...${{ name, start, step, points, figures, words, look }} />
+      </section>`}<${IncidentFigures} of=${of} now=${measured?.value} figures=${figures} words=${words} />`;
   }
 }

@@ -3,43 +3,12 @@ import { addressOf, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
+import { IncidentFigures } from "./incident_figures.js";
 import { about, callersByKind, Changes, Examples, kind, Link, needsReason, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { falls } from "./level.js";
 import { calling, ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
-
-const Figure = ({ name, children }) =>
-  children != null &&
-  html`<div>
-    <dt>${name}</dt>
-    <dd>${children}</dd>
-  </div>`;
-
-const Figures = ({ of, figures, words }) => {
-  const { incident: says } = words;
-  const quantity = (value) => figures.quantity(value, of.measure);
-  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(figures.amount(of.lower, of.measure), figures.amount(of.upper, of.measure))})` : "";
-  const { days_to_limit: days, days_to_limit_lower: early, days_to_limit_upper: late } = of.growth ?? {};
-  const compared = says.comparedWith[of.compared_with];
-  return html`<section class="tile" aria-labelledby="figures">
-    <h2 id="figures" class="label">${says.figuresOf}</h2>
-    <dl class="facts">
-      <${Figure} name=${of.end == null ? says.observed : says.last}>${quantity(of.observed)}</${Figure}>
-      <${Figure} name=${says.usual}>${of.expected == null ? null : `${quantity(of.expected)}${interval}`}</${Figure}>
-      <${Figure} name=${says.peak}>${of.peak ? quantity(of.peak) : null}</${Figure}>
-      <${Figure} name=${says.failures}>${of.failures ? words.failed(figures.number(of.failures.failed), figures.number(of.failures.requests), figures.duration(of.failures.seconds)) : null}</${Figure}>
-      <${Figure} name=${says.error}>${of.failures?.kinds?.length ? words.failureKinds(of.failures.kinds, (count) => figures.number(count)) : of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
-      <${Figure} name=${says.costs}>${of.costs == null || Math.abs(of.costs) < 0.01 ? null : says.anHour(figures.number(Math.abs(of.costs)), of.costs >= 0)}</${Figure}>
-      <${Figure} name=${says.limit}>${of.limit ? `${quantity(of.limit)} (${says.share(figures.percent(of.observed / of.limit))})` : null}</${Figure}>
-      <${Figure} name=${says.limitIn}>${days == null ? null : days <= 0 ? words.atLimit : figures.daysLeft(days, early, late)}</${Figure}>
-      <${Figure} name=${says.affected}>${of.affected?.requests ? figures.number(of.affected.requests) : null}</${Figure}>
-      <${Figure} name=${says.weeks}>${compared ? `${compared(of.weeks_used?.length ?? 0)}${of.weeks_left_out?.length ? `, ${says.leftOutWeeks(of.weeks_left_out.length)}` : ""}` : null}</${Figure}>
-      <${Figure} name=${says.completeness}>${figures.percent(of.completeness)}</${Figure}>
-      <${Figure} name=${says.score}>${of.score.toFixed(4)}</${Figure}>
-    </dl>
-  </section>`;
-};
 
 // Usage, failures and slowness are not split into calls and what each takes.
 const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !measure.startsWith("latency");
@@ -183,8 +152,7 @@ export class IncidentPage extends AskingPage {
       <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
       <div class="halves">
         <div class="stack">
-          ${scoped && html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />`}
-          <${Figures} of=${of} figures=${figures} words=${words} />
+          ${scoped ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
           <section class="tile">
             <dl class="shares">
               ${callersByKind(of).map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${of} by=${callers} key=${each} go=${actions.go} ...${{ figures, words }} />`)}

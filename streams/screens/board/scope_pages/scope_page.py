@@ -127,8 +127,9 @@ class ScopeNeighbours(msgspec.Struct, frozen=True, kw_only=True):
 class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     """An incident that involves the scope in the range; ``measures`` are those of its findings about it.
 
-    An account has those of all that is in it, a service those of its functions, routes and tables. ``share`` is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where
-    that ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it.
+    An account has those of all that is in it, a service those of its functions, routes and tables. ``share``
+    is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where that
+    ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it.
     """
 
     id: str

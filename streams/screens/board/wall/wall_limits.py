@@ -7,7 +7,7 @@ import numpy as np
 
 from config.settings import BoardSettings
 from detectors.model.measures import Measure
-from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope
+from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope, ScopeAnswer
 from streams.record.history.history_files import MINUTES
 from streams.record.history.history_reader import HistoryView, LimitedSeries
 from streams.screens.board.open_verdicts import OpenVerdicts
@@ -46,6 +46,14 @@ class WallLimits:
     def _of(self, series: LimitedSeries) -> _Used:
         used = None if np.isnan(series.observed) else series.observed / self._grid.step
         return _Used(series, used, None if used is None else used / series.limit)
+
+    def used(self) -> dict[tuple[ScopeAnswer, str], float]:
+        """Return what is used of limits a second, by scope and measure."""
+        return {
+            (used.of.key.scope.as_answer(), used.of.key.measure): used.used
+            for used in self._used
+            if used.used is not None
+        }
 
     def tables(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[WallTable]:
         """Return the hottest table of each account, the hottest first."""

@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from alerting.messages import examples
+from alerting.messages.incident_answer import incident_answer
+from config.links import Links
+from config.settings import LinksSettings
 from detectors.latency.histogram import bins_of, quantile
 from detectors.model.finding import Trace, Verdict
 from detectors.model.measures import Measure
@@ -187,6 +191,15 @@ async def test_throttled_calls_of_tables_are_counted_where_their_verdict_is_show
     board = board_of(tmp_path, held, now=START + 300, incidents=BoardIncidents([verdict], []))
     throttles = (await board.wall()).numbers[-1]
     assert (throttles.id, throttles.verdict, throttles.value) == ("throttles", "spike", 1)
+
+
+async def test_an_open_limit_shows_what_the_newest_step_uses_of_it(judged: Judged, wall: Wall) -> None:
+    finding = replace(examples.finding(Verdict.LIMIT, ITEMS, Measure.WCU, TRACE), observed=3.0, limit=1.0)
+    shown = incident_answer(examples.incident(finding), Links(LinksSettings()))
+    board = board_of(judged.place, judged.held, incidents=BoardIncidents([], [shown]))
+    [incident] = (await board.wall()).incidents
+    assert incident.observed == wall.tables[0].used
+    assert await board.incidents() == [incident]
 
 
 async def test_without_a_history_the_board_says_what_to_set() -> None:

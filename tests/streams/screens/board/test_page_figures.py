@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.screens.board.scope_pages.scope_page import ScopeCurve, ScopeIncident, ScopeMeasure
 from streams.screens.board.wall.wall import WallLearning, WallNumber, WallQuota, WallValue
@@ -80,3 +81,25 @@ def test_an_incident_that_is_open_before_the_first_step_is_shown_beside_its_miss
         said = scripts.text("wall.js", wall, wall=empty, page="overview")
         assert said.startswith("1 incident open spike table items")
         assert said.endswith("There are no values yet: the first ones appear a minute after the first event.")
+
+
+def test_now_is_the_newest_step_and_not_what_was_last_reported(scripts: PageScripts) -> None:
+    [limit] = incidents(CALM.now, "limit")
+    full = replace(limit, measure=Measure.WCU, observed=3.0, limit=3.0, end=None)
+
+    def said(**state: Any) -> str:
+        return scripts.text("incident_curve.js", "IncidentCurve", of=full, state=state)
+
+    assert "last reported 3 wcu/s" in said()
+    newest = ScopeMeasure(measure="wcu", value=1.5, curve=ScopeCurve(observed=[1.5]))
+    page = {
+        "measures": [newest],
+        "start": 0,
+        "step": 60,
+        "points": 1,
+        "incidents": [],
+        "changes": [],
+        "memos": [],
+    }
+    assert "now 1.5 wcu/s" in said(said=page)
+    assert "limit 3 wcu/s (50 % used)" in said(said=page)
