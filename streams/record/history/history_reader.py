@@ -11,7 +11,7 @@ import numpy as np
 from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import Layer
-from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
+from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import HistoryRows, merged
 from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, names_of
 from streams.record.history.recent_steps import NO_STEPS, RecentSteps
@@ -46,6 +46,7 @@ class HistoryReader:
     def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
         self._folder = folder
         self._readers = readers
+        self._oldest: dict[HistoryFile, int] = {}  # the start of the first row of the oldest files
         self.names = SeriesNames()
         self.refresh()
 
@@ -64,6 +65,28 @@ class HistoryReader:
         if not files:
             return None
         return HistoryReach(min(file.first for file in files), max(file.end for file in files))
+
+    def beginning(self) -> int | None:
+        """Return the start of the oldest row, epoch seconds; None if there are no files.
+
+        The name of a file says where its week begins.
+        """
+        files = self._folder.files()
+        resolutions = (MINUTES, TENS)
+        oldest = [next((file for file in files if file.resolution == name), None) for name in resolutions]
+        self._oldest = {
+            file: self._oldest[file] if file in self._oldest else self._first_of(file)
+            for file in oldest
+            if file is not None
+        }
+        return min(self._oldest.values(), default=None)
+
+    def _first_of(self, file: HistoryFile) -> int:
+        with contextlib.suppress(FileNotFoundError):  # it was merged into a longer one
+            opened = RowFile(self._folder, file)
+            opened.close()
+            return file.first if opened.first is None else opened.first
+        return file.first
 
     def rows(self, resolution: str, first: int, end: int, series: Ints | None = None) -> HistoryRows:
         """Return the rows with ``first <= start < end``, of all series or of some, sorted (n,)."""
@@ -194,6 +217,10 @@ class HistoryView:
     def reach(self, resolution: str) -> HistoryReach | None:
         """Return the range of the files of a resolution; None if there are none."""
         return self._reader.reach(resolution)
+
+    def beginning(self) -> int | None:
+        """Return the start of the oldest row of the files, epoch seconds; None if there are none."""
+        return self._reader.beginning()
 
     def layers(self, since: int) -> list[Layer]:
         """Return the layers of the steps that start at ``since`` or later, of the last hour."""

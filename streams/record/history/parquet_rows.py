@@ -332,6 +332,9 @@ class RowFile:
             columns = [metadata.row_group(group).column(0).statistics for group in groups]
             self.least = np.array([column.min for column in columns], np.int64)
             self._most = np.array([column.max for column in columns], np.int64)
+            starts = [metadata.row_group(group).column(1).statistics.min for group in groups]
+            self.first = min((int(start.timestamp()) for start in starts), default=None)
+            """The start of its oldest row, epoch seconds."""
 
     def between(self, least: int, below: int) -> HistoryRows:
         """Return the rows of series with ``least <= series < below``."""

@@ -51,6 +51,8 @@ class WallFigure(ToolPart):
     lower: float | None = None
     upper: float | None = None
     week_before: float | None = Field(None, description="the same step a week before")
+    hour: float | None = Field(None, description="of the last hour, not of one step")
+    hour_week_before: float | None = Field(None, description="of the same hour a week before")
     verdict: str | None = None
     threshold: str | None = Field(
         None, description="warning or critical: the configured one that is exceeded"
@@ -203,8 +205,9 @@ def _number(figure: WallFigure) -> str:
     parts = [written(figure.value)]
     if figure.expected is not None and figure.unit != "share":
         parts.append(f"expected {written(figure.expected)}")
-    if figure.week_before is not None:
-        parts.append(f"{change_in_words(figure.value, figure.week_before)} on the week before")
+    if figure.hour_week_before is not None:
+        change = change_in_words(figure.hour, figure.hour_week_before)
+        parts.append(f"the last hour: {change} on the week before")
     return ", ".join(parts) + _marks(figure)
 
 

@@ -161,8 +161,7 @@ export class ScopePage extends AskingPage {
           ${of.measures.length === 0 && html`<p class="note">${words.scope.noMeasures}</p>`}
           <div class="tiles charts">${of.measures.map((one) => html`<${Measure} of=${one} page=${of} key=${one.measure} ...${common} />`)}</div>
         </section>
-        <${Neighbours} title=${of.scope.kind === "account" ? words.scope.parts : words.scope.callers} kinds=${of.callers} ...${common} />
-        <${Neighbours} title=${words.scope.callees} kinds=${of.callees} ...${common} />
+        <${Neighbours} of=${of} ...${common} />
         <${ScopeEvents} of=${of} ...${common} />
         <${Elsewhere} of=${of} words=${words} />`}
     </article>`;

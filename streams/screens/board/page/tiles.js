@@ -20,7 +20,7 @@ const Big = ({ parts: [value, unit], size = "" }) =>
 
 export const NumberTile = ({ of, figures, words }) => {
   const wrong = level(of) !== "well";
-  const change = figures.change(of.value, of.week_before);
+  const change = figures.change(of.hour, of.hour_week_before);
   const usually = of.expected === null ? null : words.usually(figures.value(of.expected, of.unit));
   const quiet = of.unit === "1/s" ? change && words.onLastWeek(change) : usually;
   return html`<${Tile} of=${of} name=${of.id} label=${words.number[of.id]}>

@@ -43,6 +43,7 @@ class RangeRead(NamedTuple):
     sums_before: SeriesSums
     seconds: int  # how much of the range there are files or steps of
     seconds_before: int
+    compared: bool  # with the week before, of which a longer range has a part itself
 
 
 class _Part(NamedTuple):
@@ -63,6 +64,8 @@ class RangeReader:
         self._view = view
         self._at = at
         self._reaches = {resolution: view.reach(resolution) for resolution in (MINUTES, TENS)}
+        self.beginning = view.beginning()
+        """Where the history begins, epoch seconds; None while there are no files."""
 
     def read(self, shown: Ints, others: Ints, grid: StepGrid, end: int) -> RangeRead:
         """Read rows of the series that are shown, and sums of these and of others.
@@ -93,6 +96,7 @@ class RangeReader:
             _added(series, [part.then for part in parts]),
             self._known(first, last),
             self._known(first - WEEK, last - WEEK),
+            end - first < WEEK + grid.step,
         )
 
     def totals(self, series: Ints, first: int, end: int) -> SeriesSums:
@@ -115,7 +119,7 @@ class RangeReader:
         return kept and series * (grid.end - grid.first) <= MOST_ROWS * 60
 
     def _known(self, first: int, end: int) -> int:
-        begin = min((reach.first for reach in self._reaches.values() if reach is not None), default=self._at)
+        begin = self._at if self.beginning is None else self.beginning
         return max(0, min(end, self._at) - max(first, begin))
 
     def _weeks(self, series: Ints, shown: Ints, span: tuple[int, int, int], *, fine: bool) -> list[_Part]:

@@ -108,6 +108,7 @@ class ScopeMeasures:
             grid=grid,
             one_step=grid.step == self._step,
             with_week=grid.step < DAY,
+            compared=read.compared,
         )
         return [
             shown.measure(
@@ -190,6 +191,7 @@ class _Shown(NamedTuple):
     grid: StepGrid
     one_step: bool
     with_week: bool
+    compared: bool
 
     def measure(
         self,
@@ -224,7 +226,7 @@ class _Shown(NamedTuple):
 
     def _mean_before(self, row: int) -> float | None:
         """Return the mean of the week before, if at least half of it is known: the history may be young."""
-        if self.then.weight[row].sum() < self.now.weight[row].sum() / 2:
+        if not self.compared or self.then.weight[row].sum() < self.now.weight[row].sum() / 2:
             return None
         return known(np.float64(self.then.whole(row)[0]))
 

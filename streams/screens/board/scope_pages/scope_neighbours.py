@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.model.measures import COUNTED_BY, SOURCES_INTO, Measure
-from detectors.model.scope import KINDS, Scope
-from streams.record.history.series_names import SeriesKey, SeriesNames
+from detectors.model.scope import ACCOUNT, KINDS, Scope
+from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames, series_id
 from streams.screens.board.scope_pages.range_reader import RangeRead, RangeReader, SeriesSums
 from streams.screens.board.scope_pages.scope_finder import ScopeSeries
 from streams.screens.board.scope_pages.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
@@ -44,18 +44,21 @@ class _Rates(NamedTuple):
 class Neighbourhood:
     """Chooses the neighbours that are read, and makes their amounts; ``end`` is that of the range."""
 
-    def __init__(self, names: SeriesNames, reader: RangeReader, of: ScopeSeries, end: int) -> None:
+    def __init__(
+        self, names: SeriesNames, reader: RangeReader, scope: Scope, of: ScopeSeries, end: int
+    ) -> None:
         self._names = names
+        # known whenever anything was, also before the scope began
+        account = Scope(ACCOUNT, *scope.cloud_account, "", scope.account)
+        self._account = series_id(SeriesKey(account, NOBODY, Measure.REQUESTS))
         self._reader = reader
         self._end = end
         self._own = {names[number].measure: number for number in of.own}
         self._callers = self._sorted(of.into, lambda key: key.source)
         self._callees = self._sorted(of.out, lambda key: key.scope)
         chosen = (*self._callers.values(), *self._callees.values())
-        self.series = np.array(
-            sorted(number for kind in chosen for edge in kind.edges.values() for number in edge.values()),
-            np.int64,
-        )
+        edges = {number for kind in chosen for edge in kind.edges.values() for number in edge.values()}
+        self.series = np.array(sorted({self._account, *edges}), np.int64)
         """The numbers of the series that are to be read besides those of the scope itself."""
 
     def _sorted(self, numbers: Iterable[int], other: Callable[[SeriesKey], Scope]) -> dict[str, _Chosen]:
@@ -92,13 +95,16 @@ class Neighbourhood:
         seconds, before = (
             (read.seconds, read.seconds_before)
             if requests is None
-            else (read.sums.of(requests)[1], read.sums_before.of(requests)[1])
+            else (
+                read.sums.of(requests)[1],
+                max(read.sums_before.of(number)[1] for number in (requests, self._account)),
+            )
         )
         if not seconds:
             return []
         now = _Rates(read.sums, seconds)
         # the history may have begun in that week
-        then = _Rates(read.sums_before, before) if before >= seconds / 2 else None
+        then = _Rates(read.sums_before, before) if read.compared and before >= seconds / 2 else None
         found = (_neighbours(kind, chosen[kind], own, now, then) for kind in kinds if kind in chosen)
         return [neighbours for neighbours in found if neighbours.neighbours]
 

@@ -49,8 +49,9 @@ class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
 
     ``value``, ``expected``, ``lower`` and ``upper`` are of the newest step within the range, ``week_before``
     of the step a week before it. ``mean`` and ``mean_before`` are over the range and over the same one a week
-    before. ``most`` is the highest step within the range, at ``most_at``. ``p50`` and ``p99`` are those of a
-    latency beside it, which is a p95. ``incident`` is the open one that names this measure.
+    before, of ranges up to a week. ``most`` is the highest step within the range, at ``most_at``. ``p50`` and
+    ``p99`` are those of a latency beside it, which is a p95. ``incident`` is the open one that names this
+    measure.
     """
 
     measure: str
@@ -90,7 +91,7 @@ class ScopeLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScopeAmount(msgspec.Struct, frozen=True):
-    """One measure of what a neighbour calls, in the range and a week before.
+    """One measure of what a neighbour calls, in ranges up to a week, and a week before.
 
     ``share`` is its part of the whole, from 0 to 1. ``calls`` are those that the amount is counted by: the
     amount by the calls is what each takes.

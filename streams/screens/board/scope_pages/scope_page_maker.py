@@ -5,7 +5,6 @@ from weakref import WeakKeyDictionary
 
 from alerting.incidents.digest_reporter import zone_of
 from config.settings import Settings
-from streams.record.history.history_files import MINUTES, TENS
 from streams.record.history.history_reader import HistoryView
 from streams.screens.board.board_data import BoardDataError
 from streams.screens.board.open_verdicts import OpenVerdicts
@@ -72,7 +71,7 @@ class ScopePageMaker:
         open_ = [incident.incident for incident in past.incidents if incident.incident.end is None and newest]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)
-        neighbours = Neighbourhood(view.names, reader, series, shown.end)
+        neighbours = Neighbourhood(view.names, reader, scope, series, shown.end)
         read = reader.read(measures.series, neighbours.series, grid, shown.end)
         return ScopePage(
             scope=scope.as_answer(),
@@ -82,7 +81,7 @@ class ScopePageMaker:
             range=shown.name,
             first=shown.first,
             end=shown.end,
-            since=_beginning(view),
+            since=reader.beginning,
             start=grid.first,
             step=grid.step,
             points=grid.steps,
@@ -99,8 +98,3 @@ class ScopePageMaker:
             examples=events.examples(),
             links=events.links(),
         )
-
-
-def _beginning(view: HistoryView) -> int | None:
-    reaches = (view.reach(resolution) for resolution in (MINUTES, TENS))
-    return min((reach.first for reach in reaches if reach is not None), default=None)

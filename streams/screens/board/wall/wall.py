@@ -42,8 +42,9 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
 
     ``value``, ``expected``, ``lower``, ``upper``, ``week_before`` and both trends have the same ``unit``:
     ``1/s`` per second; ``share`` of requests, from 0 to 1; ``1`` a count in the step. ``expected`` with its
-    interval is that of the judge. ``week_before`` is the same step a week before. Where several accounts are
-    watched, ``verdict_of`` names those that the verdict is about: their sum may show nothing of it.
+    interval is that of the judge. ``week_before`` is the same step a week before; ``hour`` and
+    ``hour_week_before`` are of the hour that ends with these, which can be compared. Where several accounts
+    are watched, ``verdict_of`` names those that the verdict is about: their sum may show nothing of it.
     """
 
     id: WallNumberId
@@ -53,6 +54,8 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
     lower: float | None = None
     upper: float | None = None
     week_before: float | None = None
+    hour: float | None = None
+    hour_week_before: float | None = None
     verdict: WallVerdict = None
     verdict_of: str | None = None
     threshold: WallThreshold = None

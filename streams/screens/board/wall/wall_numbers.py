@@ -25,6 +25,7 @@ from streams.screens.board.wall.wall import (
     WallUnit,
 )
 
+HOUR: Final = 3600
 WEEK: Final = 7 * 86400
 TREND_SECONDS: Final = 4 * 3600
 LAYER_SECONDS: Final = 300
@@ -95,8 +96,12 @@ class WallNumbers:
         name, measure, kinds, unit = shown
         rows, grid = self._of(kinds, measure, self._grid), self._grid
         per, per_before, per_expected = self._per(unit, kinds)
-        trend = grid.total(rows) / per
-        before = self._before.total(self._of(kinds, measure, self._before)) / per_before
+        total, total_before = (
+            grid.total(rows),
+            self._before.total(self._of(kinds, measure, self._before)),
+        )
+        trend, before = total / per, total_before / per_before
+        hour, hour_before = self._hours((total, per), (total_before, per_before))
         expected = grid.total(rows, "expected")
         lower, upper = expected - grid.spread(rows, "lower"), expected + grid.spread(rows, "upper")
         value = known(trend[-1])
@@ -114,12 +119,29 @@ class WallNumbers:
             lower=known((np.maximum(lower, 0) / per_expected)[-1]),
             upper=known((upper / per_expected)[-1]),
             week_before=known(before[-1]),
+            hour=hour,
+            hour_week_before=hour_before,
             verdict=verdict,
             verdict_of=", ".join(accounts.get(account, account) for account in of) or None,
             threshold=None if name == "requests" else threshold_of(value, getattr(settings, name)),
             trend=listed(trend),
             trend_week_before=listed(before),
         )
+
+    def _hours(
+        self, now: tuple[Floats, Floats], before: tuple[Floats, Floats]
+    ) -> tuple[float | None, float | None]:
+        """Return the value of the last hour and that of a week before, over the steps known of both.
+
+        ``now`` and ``before`` are totals and their divisors. Both are None where that is less than half.
+        """
+        steps = max(1, HOUR // self._grid.step)
+        columns = [values[-steps:] for values in (*now, *before)]
+        there = ~np.isnan(columns).any(axis=0)
+        if 2 * there.sum() < steps:
+            return None, None
+        total, per, total_before, per_before = (float(values[there].sum()) for values in columns)
+        return total / per, total_before / per_before
 
     def _per(self, unit: WallUnit, kinds: _Kinds) -> tuple[Floats, Floats, Floats]:
         """Return the divisors of values, (steps,) each: now, a week before, and of what is expected."""

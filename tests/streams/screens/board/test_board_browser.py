@@ -120,7 +120,7 @@ def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread)
     items, *tables = wall.tables
     changed = replace(
         wall,
-        numbers=[replace(requests, value=1234.4, week_before=1000.0), *rest],
+        numbers=[replace(requests, value=1234.4, hour=1230.0, hour_week_before=1000.0), *rest],
         tables=[
             replace(items, used=612.3, share=0.6123, days_left=4.2, days_left_early=3.0, days_left_late=6.0),
             *tables,
@@ -129,7 +129,7 @@ def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread)
     with Shown(browser, board.url) as shown:
         board.show(changed)
         expect(shown.tile("requests").locator(".value")).to_have_text("1,230")
-        expect(shown.tile("requests").locator(".note")).to_have_text("+23 % on last week")
+        expect(shown.tile("requests").locator(".note")).to_have_text("+23 % on last week, in 1 h")
         expect(shown.tile("table-items").locator(".value")).to_have_text("61")
         expect(shown.tile("table-items").locator(".left")).to_have_text("limit in 3 to 6 days")
         expect(shown.tile("layers").locator(".value").first).to_have_text("84")
@@ -137,9 +137,7 @@ def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread)
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero(browser: Browser, board: BoardThread) -> None:
     wall = given()
-    unknown = [
-        replace(number, value=None, expected=None, week_before=None, trend=[]) for number in wall.numbers
-    ]
+    unknown = [replace(number, value=None, expected=None, hour=None, trend=[]) for number in wall.numbers]
     with Shown(browser, board.url) as shown:
         board.show(replace(wall, numbers=unknown, layers=[replace(layer, p95=None) for layer in wall.layers]))
         expect(shown.tile("requests").locator(".value")).to_have_text("–")

@@ -1,5 +1,6 @@
 """The wall of a daemon shows the figures of its engine."""
 
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -7,24 +8,29 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from alerting.messages import examples
 from alerting.messages.incident_answer import incident_answer
 from config.links import Links
-from config.settings import LinksSettings
+from config.settings import BoardSettings, LinksSettings
 from detectors.latency.histogram import bins_of, quantile
 from detectors.model.finding import Trace, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.engine.detect.step_record import head_of
-from streams.record.history.history_files import MINUTES, HistoryFolder
+from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.history_reader import HistoryView
+from streams.record.history.history_rows import bare
+from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.segments import Segments
+from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.screens.board.board_data import BoardDataError, BoardIncidents
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_months import WallMonths
+from streams.screens.board.wall.wall_numbers import WallNumbers
 from tests.streams.record.history.backend import START, Backend, requests
 from tests.streams.screens.board.judged_week import AT, PER_MINUTE, SETTINGS, STEP, STEPS, Judged, board_of
 
@@ -47,12 +53,36 @@ def test_the_big_numbers_are_those_of_the_engine(judged: Judged, wall: Wall) -> 
     assert requests_.expected == pytest.approx(judged.judgement.expected[row] / STEP, rel=2e-4)
     assert requests_.lower == pytest.approx(max(judged.judgement.lower[row], 0) / STEP, rel=2e-3, abs=1e-3)
     assert requests_.upper == pytest.approx(judged.judgement.upper[row] / STEP, rel=2e-3)
-    assert requests_.week_before == PER_MINUTE / 60
+    assert requests_.week_before == requests_.hour == requests_.hour_week_before == PER_MINUTE / 60
     assert len(requests_.trend) == len(requests_.trend_week_before) == STEPS
     assert requests_.trend[-1] == requests_.trend_week_before[-1] == PER_MINUTE / 60
     assert (found["errors_user"].value, found["errors_user"].unit) == (0.0, "share")
     throttled = judged.judgement.observed[judged.of("account", "throttles")[0]]
     assert found["throttles"].value == throttled
+
+
+def test_an_hour_is_compared_over_the_minutes_that_are_known_of_both(tmp_path: Path) -> None:
+    place, week = tmp_path, 7 * 86400
+    hour = 60.0 + np.resize([-30.0, 30.0], 60)  # an hour whose minutes differ
+    before = np.where(np.arange(60) < 20, np.nan, 100.0)
+    made_minutes(place, {AT - 3600: hour, AT - week - 3600: before})
+    requests_ = WallNumbers(HistoryView(HistoryFolder(str(place))), AT, 60).numbers(
+        OpenVerdicts([]), BoardSettings(), {}
+    )[0]
+    assert (requests_.value, requests_.hour, requests_.hour_week_before) == (1.5, 1.0, pytest.approx(5 / 3))
+
+
+def made_minutes(place: Path, hours: dict[int, NDArray[np.float64]]) -> None:
+    """Write the requests of an account, a value a minute from each time on; NaN is no row."""
+    folder, names = HistoryFolder(str(place)), SeriesNames()
+    [number] = names.add([SeriesKey(Scope("account", "aws", "1", "", "1"), NOBODY, "requests")])
+    for first, values in hours.items():
+        starts = (first + 60 * np.arange(len(values)))[~np.isnan(values)]
+        amounts = values[~np.isnan(values)].astype(np.float32)
+        rows = bare(np.full(len(starts), number), starts, np.full(len(starts), 60, np.int32), amounts)
+        day = first // 86400 * 86400
+        folder.write(HistoryFile(MINUTES, day, day + 86400).path, partial(write_rows, rows))
+    folder.write(NAMES_FILE, partial(write_names, names))
 
 
 def test_four_hours_of_calls_lie_over_the_same_hours_of_last_week(wall: Wall) -> None:

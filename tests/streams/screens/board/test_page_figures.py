@@ -6,7 +6,14 @@ from msgspec.structs import replace
 
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from streams.screens.board.scope_pages.scope_page import ScopeCurve, ScopeIncident, ScopeMeasure
+from streams.screens.board.scope_pages.scope_page import (
+    ScopeAmount,
+    ScopeCurve,
+    ScopeIncident,
+    ScopeMeasure,
+    ScopeNeighbour,
+    ScopeNeighbours,
+)
 from streams.screens.board.wall.wall import WallLearning, WallNumber, WallQuota, WallValue
 from tests.streams.screens.board.page_scripts import PageScripts
 from tests.streams.screens.board.wall_given import incidents, wall_given
@@ -103,3 +110,49 @@ def test_now_is_the_newest_step_and_not_what_was_last_reported(scripts: PageScri
     }
     assert "now 1.5 wcu/s" in said(said=page)
     assert "limit 3 wcu/s (50 % used)" in said(said=page)
+
+
+def neighbours(kind: str, **amount: Any) -> ScopeNeighbours:
+    scope = Scope(kind, "aws", "1", "", f"a {kind}")
+    of = ScopeAmount(
+        **({"value": 2.0, "before": 1.0, "share": 1.0, "calls": 2.0, "calls_before": 1.0} | amount)
+    )
+    neighbour = ScopeNeighbour(scope.as_answer(), scope.label, {"requests": of})
+    return ScopeNeighbours(kind=kind, measures=["requests"], neighbours=[neighbour])
+
+
+def around(scripts: PageScripts, kind: str, *, days: int = 1, **more: Any) -> str:
+    page = {"scope": {"kind": kind}, "first": 0, "end": days * 86_400, "callers": [], "callees": []}
+    return scripts.text("scope_neighbours.js", "Neighbours", of=page | more, range="")
+
+
+def test_parts_are_no_callers_and_a_whole_is_not_called(scripts: PageScripts) -> None:
+    service = around(
+        scripts,
+        "service",
+        callers=[neighbours("function"), neighbours("client")],
+        callees=[neighbours("account")],
+    )
+    titles = ("What it consists of functions", "Who calls it clients", "What it is a part of account")
+    assert [service.index(title) for title in titles] == sorted(service.index(title) for title in titles)
+    assert "Whom it calls" not in service
+    function = around(scripts, "function", callees=[neighbours("table"), neighbours("service")])
+    assert function.startswith("Whom it calls tables")
+    assert "What it is a part of services" in function
+
+
+def test_none_is_known_and_a_long_range_is_not_compared_with_a_part_of_itself(scripts: PageScripts) -> None:
+    def said(days: int = 1, **amount: Any) -> str:
+        text = around(scripts, "table", days=days, callers=[neighbours("function", **amount)])
+        return text.removeprefix("Who calls it functions a function ")
+
+    assert said() == "2/s 100 % +100 % on the week before"
+    assert said(value=0.0, before=0.0, share=0.0).endswith("0 % none, nor the week before")
+    assert said(before=0.0).endswith("none the week before")
+    assert said(before=None).endswith("the week before is not known")
+    assert said(days=400, before=None) == "2/s 100 %"
+
+
+def test_an_hour_is_compared_with_last_week_and_not_one_minute(scripts: PageScripts) -> None:
+    noisy = number("requests", value=5.0, week_before=4.0, hour=4.4, hour_week_before=4.4)
+    assert scripts.text("tiles.js", "NumberTile", of=noisy) == "requests 5 /s ±0 % on last week, in 1 h"

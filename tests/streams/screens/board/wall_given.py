@@ -78,6 +78,8 @@ def number(identity: Any, unit: Any, curve: Curve, at: int, **changes: Any) -> W
         lower=value * 0.86,
         upper=value * 1.13,
         week_before=before[-1],
+        hour=value,
+        hour_week_before=before[-1],
         trend=trend,
         trend_week_before=before,
     )
@@ -358,6 +360,7 @@ def _learning(at: int, now: int, language: Literal["en", "ja"]) -> Wall:
             lower=None,
             upper=None,
             week_before=None,
+            hour_week_before=None,
             trend_week_before=[],
             trend=[None] * 200 + number.trend[200:],
         )

@@ -109,8 +109,14 @@ async def test_every_range_has_the_rate_of_the_backend(judged: Judged, name: str
     assert requests.mean == pytest.approx(PER_MINUTE / 60)
     if name in ("4h", "1d"):
         assert requests.mean_before == pytest.approx(PER_MINUTE / 60)
-    else:  # the history begins within the week before
-        assert requests.mean_before is None or name in ("5w", "13mo")
+    else:  # the history begins within the week before, which longer ranges have in themselves
+        assert requests.mean_before is None
+        assert {
+            amount.before
+            for caller in page.callers
+            for neighbour in caller.neighbours
+            for amount in neighbour.amounts.values()
+        } == {None}
     assert page.start + page.points * page.step >= page.end
     throttles = measured(page, "throttles")
     assert throttles.curve.most == [] or max(number or 0 for number in throttles.curve.most) == pytest.approx(
@@ -274,6 +280,19 @@ def made_history(place: Path, amounts: dict[SeriesKey, list[float]]) -> None:
     folder.write(NAMES_FILE, partial(write_names, names))
 
 
+async def test_data_begin_with_the_first_of_them_and_not_with_the_week_of_their_file(tmp_path: Path) -> None:
+    folder, names = HistoryFolder(str(tmp_path)), SeriesNames()
+    names.add([SeriesKey(ITEMS, NOBODY, "requests")])
+    week = AT // WEEK * WEEK
+    first = week + 3 * DAY
+    rows = bare(np.array([0]), np.array([first]), np.array([60], np.int32), np.array([1.0], np.float32))
+    folder.write(HistoryFile(MINUTES, week, week + WEEK).path, partial(write_rows, rows))
+    folder.write(NAMES_FILE, partial(write_names, names))
+    page = await board_of(tmp_path, Segments(1)).scope(over("1w"))
+    assert isinstance(page, ScopePage)
+    assert page.since == first
+
+
 async def test_more_calls_and_more_per_call_are_distinguished(tmp_path: Path) -> None:
     def edge(name: str, measure: str) -> SeriesKey:
         return SeriesKey(ITEMS, PUT._replace(name=name), measure)
@@ -302,6 +321,17 @@ async def test_more_calls_and_more_per_call_are_distinguished(tmp_path: Path) ->
     assert (calls.share, each.share) == (0.4, 0.6)
     new = kinds(page.callers)["function"].neighbours[-1]
     assert (new.label, new.amounts["requests"].value, new.amounts["requests"].before) == ("new", 0.01, 0)
+
+
+async def test_a_scope_that_began_since_had_no_calls_a_week_before(tmp_path: Path) -> None:
+    fresh = SeriesKey(ITEMS._replace(name="new"), NOBODY, "requests")
+    call = SeriesKey(fresh.scope, PUT, "requests")
+    account = SeriesKey(Scope("account", "aws", "1", "", "1"), NOBODY, "requests")
+    made_history(tmp_path, {account: [60.0], fresh: [np.nan, 3600.0], call: [np.nan, 3600.0]})
+    page = await board_of(tmp_path, Segments(1)).scope(over("1w", "table:new"))
+    assert isinstance(page, ScopePage)
+    amount = kinds(page.callers)["function"].neighbours[0].amounts["requests"]
+    assert (amount.value, amount.before) == (1.0, 0.0)
 
 
 async def test_of_very_many_callers_those_with_the_most_are_shown_and_the_others_counted(
