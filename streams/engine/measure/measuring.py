@@ -176,7 +176,7 @@ class Measuring:
             values = self._of_scopes.values(run.sums[here], certain[here], *numbers[2:])
             of_edges = self._of_edges.values(*numbers)
             of_mix = self._of_scopes.at_latencies(mixed[here])
-            beside = self._beside(quantiles, here) if self._quantiles else None
+            beside = self._beside(quantiles, p95, here) if self._quantiles else None
             measured = [
                 MeasuredStep(
                     start=step.start,
@@ -200,7 +200,7 @@ class Measuring:
                         [*step.examples, *(example for late in step.late for example in late.examples)]
                     ),
                     layers=self._layers.times(step.latency, self.steps.scopes) if self._quantiles else (),
-                    quantiles=None if beside is None else (beside[0][at], beside[1][at]),
+                    quantiles=None if beside is None else (beside[0][at], beside[1][at], beside[2][at]),
                     mixed=of_mix[at],
                 )
                 for at, step in enumerate(run.steps[here])
@@ -241,10 +241,13 @@ class Measuring:
             found[at, number] = self._parts[measure].feed(times, self.steps.wholes, usual, seen)
         return found
 
-    def _beside(self, quantiles: Sequence[Quantiles], here: slice) -> tuple[Floats, Floats]:
-        """Return the p50 and the p99 of the series that are latencies, of some steps."""
+    def _beside(
+        self, quantiles: Sequence[Quantiles], p95: Floats, here: slice
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the p50 and the p99 of the series that are latencies, of some steps, and the p95 of all."""
         p50, p99 = np.stack([quantile.beside[:, here] for quantile in quantiles], axis=2)
-        return self._of_scopes.latencies(p50), self._of_scopes.latencies(p99)
+        scopes = self._of_scopes
+        return scopes.latencies(p50), scopes.latencies(p99), scopes.at_latencies(p95[here])
 
     def _late(self, step: Step) -> LateStep:
         """Return late amounts, without quantiles and levels: these cannot be added up."""

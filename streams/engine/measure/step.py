@@ -111,7 +111,8 @@ class MeasuredStep:
     examples: Sequence[RequestExample] = ()  # the same
     mixed: Floats | None = None
     """(n,) the p95 that the calls would have at their usual times, NaN where their mix is as usual."""
-    quantiles: tuple[Floats, Floats] | None = None  # p50 and p99 of every latency, if they were asked for
+    quantiles: tuple[Floats, Floats, Floats] | None = None
+    """p50 and p99 of every latency, and (n,) its p95, by chance or not; None unless they were asked for."""
     layers: Sequence[LayerTimes] = ()  # if they were asked for
 
 

@@ -61,6 +61,21 @@ def test_a_row_holds_what_was_observed_and_expected_of_every_series_at_every_ste
     assert rest >= {"latency_p50", "latency_p99", "throttles"}
 
 
+def test_a_p95_that_may_be_chance_is_known_like_the_quantiles_beside_it() -> None:
+    slow = [line.replace(b'"total": 2', b'"total": 92') for line in requests(3, start=START + 90 * 60)]
+    records = Backend().feed(requests(90) + slow + requests(2, start=START + 93 * 60))
+    rows, names = rows_and_names([decode_step(record) for record in records])
+    of_measures = {
+        measure: rows.select(rows.series == number)
+        for number, (scope, source, measure) in names
+        if (scope.kind, source.kind) == ("service", "") and measure.startswith("latency")
+    }
+    p50, p95 = of_measures["latency_p50"], of_measures["latency"]
+    known = p95.start[~np.isnan(p95.observed)]
+    assert known.tolist() == p50.start[~np.isnan(p50.observed)].tolist()
+    assert p95.observed[known == START + 92 * 60] > 900, "eighteen slow calls of two hundred"
+
+
 def test_edges_have_rows_where_calls_were_made(judged: tuple[Backend, list[bytes]]) -> None:
     rows, names = rows_and_names([decode_step(record) for record in judged[1]])
     of_edge = [

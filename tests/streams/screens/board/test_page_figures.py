@@ -156,3 +156,14 @@ def test_none_is_known_and_a_long_range_is_not_compared_with_a_part_of_itself(sc
 def test_an_hour_is_compared_with_last_week_and_not_one_minute(scripts: PageScripts) -> None:
     noisy = number("requests", value=5.0, week_before=4.0, hour=4.4, hour_week_before=4.4)
     assert scripts.text("tiles.js", "NumberTile", of=noisy) == "requests 5 /s ±0 % on last week, in 1 h"
+
+
+def test_before_anything_is_known_there_is_no_time_line(scripts: PageScripts) -> None:
+    def said(at: int) -> str:
+        nothing = {"incidents": [], "memos": [], "changes": [], "left_out": 0}
+        state = {"said": {"at": at, "since": at - 7 * 86_400} | nothing}
+        return scripts.text("incident_list.js", "IncidentsPage", wall=CALM, state=state, now=CALM.now)
+
+    assert "timeline" in said(CALM.now).replace("on the timeline", "")
+    assert "timeline" not in said(0).replace("on the timeline", "")
+    assert "Dec" not in said(0)
