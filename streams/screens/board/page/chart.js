@@ -111,7 +111,7 @@ export class Chart extends Component {
   }
 
   render({ title, note, label, figures, words, start, step, now, before = [], kind, lower = [], level = 2 }, { at }) {
-    const reading = (values) => figures.value(values[at], "1/s");
+    const reading = (values) => figures.value(values[at], "1/s", Infinity); // as its title and its axis
     const when = at === null ? null : start + at * step;
     const earlier = kind === "month" ? words.monthBefore : words.lastWeek;
     return html`<figure class="chart">

@@ -2,7 +2,9 @@
 import { LANGUAGES } from "./words.js";
 
 const UNKNOWN = "–";
+const READABLE = 0.1; // a second: what is rarer is counted by the minute
 const known = (value) => typeof value === "number" && Number.isFinite(value);
+const isRare = (value) => known(value) && value !== 0 && Math.abs(value) < READABLE;
 
 const times = (language, zone, form) => {
   try {
@@ -50,9 +52,10 @@ export class Figures {
     return value === 0 ? "0" : value < 0.005 ? `<${this.hundredths.format(0.01)}` : this.hundredths.format(value);
   }
 
-  // The parts of a big number: the unit is smaller.
-  parts(value, unit) {
+  // The parts of a big number: the unit is smaller. Values beside each other have the unit of the largest, `like`.
+  parts(value, unit, like = value) {
     if (!known(value)) return [UNKNOWN, ""];
+    if (unit === "1/s" && isRare(like)) return [this.number(value * 60), this.words.perMinute];
     if (unit === "share") return [this.hundred(value), "%"];
     if (unit === "ms") return value >= 1000 ? [this.two.format(value / 1000), "s"] : [this.number(value), "ms"];
     const shown = Math.abs(value) >= 1e4 ? this.short.format(value) : this.number(value); // what fits on a wall
@@ -60,8 +63,8 @@ export class Figures {
   }
 
   // A value with its unit: 1/s and 1 (a number in a step of a minute), share, ms.
-  value(value, unit) {
-    const [shown, of] = this.parts(value, unit);
+  value(value, unit, like = value) {
+    const [shown, of] = this.parts(value, unit, like);
     return shown + (/^m?s$/.test(of) || (of === "%" && this.language !== "ja") ? "\u00a0" : "") + of;
   }
 
@@ -74,20 +77,34 @@ export class Figures {
     return `${sign}${whole}${this.language === "ja" ? "%" : "\u00a0%"}`;
   }
 
-  quantity(value, measure) {
-    return `${this.amount(value, measure)}${this.measure(measure)[1]}`;
+  // A value with its unit, which is that of a value beside it, `like`.
+  quantity(value, measure, like = value) {
+    return `${this.amount(value, measure, like)}${this.measure(measure, like)[1]}`;
   }
 
   // A value without its unit. What a second costs is too little to think of: a cost is that of an hour.
-  amount(value, measure) {
-    return this.number(known(value) ? value * this.times(measure) : value);
+  amount(value, measure, like = value) {
+    return this.number(known(value) ? value * this.times(measure, like) : value);
   }
 
-  times(measure) {
-    return this.measure(measure)[2] ?? 1;
+  times(measure, like) {
+    return this.measure(measure, like)[2] ?? 1;
   }
 
-  measure(name) {
+  // The marks of an axis: the highest has the unit.
+  ticks(values, unit) {
+    const highest = values.findLastIndex((value) => value !== null);
+    return values.map((value, place) => (value === null ? null : `${this.number(value)}${place === highest ? unit : ""}`));
+  }
+
+  // The name, the unit and the factor of a measure of which values are as high as `like`.
+  measure(name, like) {
+    const [label, unit, times] = this.measured(name);
+    const [, counted] = /^(\/|件\/|回\/)(?:s|秒)$/.exec(unit) ?? [];
+    return counted && isRare(like) ? [label, counted + this.words.perMinute.slice(1), 60] : [label, unit, times];
+  }
+
+  measured(name) {
     const [, kind, of] = /^(value|level):(.*)$/s.exec(name) ?? [];
     // Names of events may turn the direction of writing: isolated, they turn their own only.
     if (kind === "value") return [`\u2068${of}\u2069`, `${this.language === "ja" ? "/秒" : "/s"}`];

@@ -34,9 +34,9 @@ export const size = (incident, figures, words) => {
   const { observed, expected } = incident.added_up ?? incident;
   if (verdict === "fatal" && type) return type;
   if (failures) return words.failed(figures.number(failures.failed), figures.number(failures.requests), figures.duration(failures.seconds));
-  const [name, unit] = figures.measure(measure);
+  const [name, unit] = figures.measure(measure, observed);
   const named = unit.toLowerCase().includes(name.toLowerCase()) ? "" : `${name} `; // 41 wcu/s says it all
-  const usually = expected === null || expected === undefined ? "" : ` (${words.usually(figures.amount(expected, measure))})`;
+  const usually = expected === null || expected === undefined ? "" : ` (${words.usually(figures.amount(expected, measure, observed))})`;
   return `${named}${figures.quantity(observed, measure)}${usually}`;
 };
 

@@ -72,10 +72,12 @@ export const State = ({ of, wall, words }) => {
   </p>`;
 };
 
-const Measure = ({ of, page, figures, words, look, go, place }) => {
-  const [name, unit] = figures.measure(of.measure);
+export const Measure = ({ of, page, figures, words, look, go, place }) => {
+  const like = Math.max(of.value, of.most);
+  const [name, unit] = figures.measure(of.measure, like);
+  const amount = (value) => figures.amount(value, of.measure, like);
   // of what is never seen, a millionth is expected
-  const usually = of.expected === null ? null : words.usually(figures.amount(of.expected < of.upper / 1000 ? 0 : of.expected, of.measure));
+  const usually = of.expected === null ? null : words.usually(amount(of.expected < of.upper / 1000 ? 0 : of.expected));
   const onWeek = figures.change(of.mean, of.mean_before);
   const zoom = (from, to) => {
     const short = Math.max(0, SHORTEST - (to - from)) / 2;
@@ -88,11 +90,11 @@ const Measure = ({ of, page, figures, words, look, go, place }) => {
       ${level(of) !== "well" && html`<span class=${`badge ${level(of)}`}>${of.incident ? html`<${Inner} to=${addressOf("incident", of.incident)} go=${go}><${Mark} of=${of} words=${words} /></${Inner}>` : html`<${Mark} of=${of} words=${words} />`}</span>`}
     </header>
     <p class="note">
-      <b class="now">${figures.amount(of.value, of.measure)}<span class="unit">${unit}</span></b>
+      <b class="now">${amount(of.value)}<span class="unit">${unit}</span></b>
       ${usually && html`<span>${usually}</span>`}
       ${of.p50 !== null && html`<span>p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)}</span>`}
-      <span>${words.scope.mean(figures.amount(of.mean, of.measure))}${onWeek && ` (${words.scope.onWeek(onWeek)})`}</span>
-      ${of.most > 0 && html`<span>${words.scope.most(figures.amount(of.most, of.measure), figures.moment(of.most_at, page.at))}</span>`}
+      <span>${words.scope.mean(amount(of.mean))}${onWeek && ` (${words.scope.onWeek(onWeek)})`}</span>
+      ${of.most > 0 && html`<span>${words.scope.most(amount(of.most), figures.moment(of.most_at, page.at))}</span>`}
     </p>
     <${ScopeChart} name=${name} measure=${of.measure} curve=${of.curve} start=${page.start} step=${page.step} points=${page.points}
       marks=${marksOf(page, of.measure)} ...${{ figures, words, look, zoom }} />

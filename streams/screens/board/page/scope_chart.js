@@ -15,9 +15,15 @@ export class ScopeChart extends Chart {
     else if (before.curve !== curve || before.marks !== marks) this.plot.setData(this.data());
   }
 
+  // The highest value of the curve: it decides the unit of all.
+  get highest() {
+    const { curve } = this.props;
+    return Math.max(...curve.observed, ...curve.most);
+  }
+
   data() {
     const { start, step, points, curve, figures, measure } = this.props;
-    const times = figures.times(measure);
+    const times = figures.times(measure, this.highest);
     const fill = (values) => Array.from({ length: points }, (_, place) => (values[place] == null ? null : values[place] * times));
     return [
       Array.from({ length: points }, (_, place) => start + place * step),
@@ -28,9 +34,10 @@ export class ScopeChart extends Chart {
   options() {
     const options = super.options();
     const place = this.place.current;
-    const { figures, step, points, zoom } = this.props;
+    const { figures, step, points, zoom, measure } = this.props;
     this.inks = { critical: colour(place, "--critical"), warning: colour(place, "--warning"), quiet: colour(place, "--dim") };
     const [x, y] = options.axes;
+    const values = (_, marks) => figures.ticks(marks, figures.measure(measure, this.highest)[1]);
     const span = step * points;
     const [, , , before, now] = options.series;
     const hidden = { stroke: "transparent", points: { show: false } };
@@ -44,7 +51,7 @@ export class ScopeChart extends Chart {
         setSelect: [(plot) => plot.select.width > NARROWEST && zoom(...[0, plot.select.width].map((each) => Math.round(plot.posToVal(plot.select.left + each, "x"))))],
         draw: [(plot) => this.mark(plot)],
       },
-      axes: [{ ...x, values: (_, at) => at.map((each) => (span > 1.6 * DAY || figures.isMidnight(each) ? figures.day.format(each * 1000) : figures.time(each))) }, y],
+      axes: [{ ...x, values: (_, at) => at.map((each) => (span > 1.6 * DAY || figures.isMidnight(each) ? figures.day.format(each * 1000) : figures.time(each))) }, { ...y, values }],
       series: [{}, hidden, hidden, hidden, hidden, before, expected, { ...now, width: now.width * (points > 300 ? 0.75 : 1) }],
       bands: [...options.bands, { series: [4, 3], fill: colour(place, "--extremes") }],
     };
@@ -92,8 +99,8 @@ export class ScopeChart extends Chart {
   said(at) {
     const { start, step, curve, figures, words, measure } = this.props;
     const value = (name) => curve[name][at] ?? null;
-    const of = (name) => figures.quantity(value(name), measure);
-    const amount = (name) => figures.amount(value(name), measure);
+    const of = (name) => figures.quantity(value(name), measure, this.highest);
+    const amount = (name) => figures.amount(value(name), measure, this.highest);
     const when = start + at * step;
     const parts = [`${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${of("observed")}`];
     if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(amount("least"), amount("most")));

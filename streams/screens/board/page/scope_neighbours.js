@@ -21,11 +21,11 @@ const why = ({ value, before, calls, calls_before }, counts, figures, words) => 
   return words.scope.split(all, a, b);
 };
 
-const Neighbour = ({ of, measure, compared, figures, words, go, range }) => {
+const Neighbour = ({ of, measure, most, compared, figures, words, go, range }) => {
   const amount = of.amounts[measure];
   return html`<li>
     <span class="what"><${Inner} to=${scopeAddress(of.scope) + range} go=${go}><bdi>${of.label}</bdi></${Inner}></span>
-    <span class="number">${figures.quantity(amount.value, measure)}</span>
+    <span class="number">${figures.quantity(amount.value, measure, most)}</span>
     <span class="part">${figures.percent(amount.share)}</span>
     <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
       <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, (amount.share ?? 0) * 100)).toFixed(1)} height="4" />
@@ -37,6 +37,7 @@ const Neighbour = ({ of, measure, compared, figures, words, go, range }) => {
 const Kind = ({ of, by, place, compared, figures, words, go, range }) => {
   const measure = of.measures.includes(by) ? by : of.measures[0];
   const { scope, page, ...more } = place;
+  const most = Math.max(...of.neighbours.map((one) => one.amounts[measure].value));
   return html`<section class="tile neighbours" data-neighbours=${of.kind}>
     <header>
       <h3 class="label">${words.scope.kinds[of.kind] ?? of.kind}</h3>
@@ -48,7 +49,7 @@ const Kind = ({ of, by, place, compared, figures, words, go, range }) => {
     <ol class="rows">
       ${[...of.neighbours]
         .sort((a, b) => b.amounts[measure].value - a.amounts[measure].value)
-        .map((one) => html`<${Neighbour} of=${one} key=${JSON.stringify(one.scope)} ...${{ measure, compared, figures, words, go, range }} />`)}
+        .map((one) => html`<${Neighbour} of=${one} key=${JSON.stringify(one.scope)} ...${{ measure, most, compared, figures, words, go, range }} />`)}
     </ol>
     ${of.more > 0 && html`<p class="note">${words.more(of.more)}</p>`}
   </section>`;

@@ -148,7 +148,7 @@ const Ranking = ({ title, places, figures, most, words, go }) => {
       : html`<ol class="rows">
           ${places.slice(0, most).map(
             (place) => html`<li key=${`${place.scope.kind} ${place.label}`}>
-              <span class="what" title=${place.label}><${ScopeLink} to=${place.scope} go=${go}>${place.label}</${ScopeLink}></span><span class="number">${figures.value(place.value, place.unit)}</span>
+              <span class="what" title=${place.label}><${ScopeLink} to=${place.scope} go=${go}>${place.label}</${ScopeLink}></span><span class="number">${figures.value(place.value, place.unit, top)}</span>
               <${Meter} share=${top ? place.value / top : null} />
             </li>`,
           )}

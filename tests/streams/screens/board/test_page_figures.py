@@ -167,3 +167,53 @@ def test_before_anything_is_known_there_is_no_time_line(scripts: PageScripts) ->
     assert "timeline" in said(CALM.now).replace("on the timeline", "")
     assert "timeline" not in said(0).replace("on the timeline", "")
     assert "Dec" not in said(0)
+
+
+def test_what_happens_once_a_minute_is_counted_by_the_minute(scripts: PageScripts) -> None:
+    said = scripts.value(
+        """[
+          figures.value(1 / 60, "1/s"), figures.value(0.5, "1/s"), figures.value(0, "1/s"),
+          figures.quantity(1 / 60, "errors_fatal"), figures.quantity(0.05, "wcu"),
+          figures.quantity(0.02, "requests", 12), figures.amount(2, "requests", 0.05),
+        ]"""
+    )
+    assert said == ["1/min", "0.5/s", "0/s", "1/min", "0.05 wcu/s", "0.02/s", "120"]
+    assert scripts.value('figures.quantity(1 / 60, "reads")', language="ja") == "1回/分"
+
+
+def test_a_page_counts_the_values_of_a_measure_in_one_unit(scripts: PageScripts) -> None:
+    curve = ScopeCurve(observed=[0.0, 1 / 60])
+    rare = ScopeMeasure(
+        measure="errors_fatal",
+        value=0.0,
+        expected=0.01,
+        upper=0.02,
+        mean=1 / 120,
+        most=1 / 60,
+        most_at=0,
+        curve=curve,
+    )
+    page = {
+        "start": 0,
+        "step": 60,
+        "points": 2,
+        "incidents": [],
+        "changes": [],
+        "memos": [],
+        "end": 120,
+        "at": 120,
+    }
+    said = scripts.text("scope.js", "Measure", of=rare, page=page)
+    assert said.startswith("fatal errors 0 /min usually 0.6 mean 0.5 highest 1, ")
+
+
+def test_the_highest_mark_of_an_axis_has_the_unit(scripts: PageScripts) -> None:
+    assert scripts.value('figures.ticks([0, 20, 40, null], " wcu/s")') == ["0", "20", "40 wcu/s", None]
+
+
+def test_costs_at_the_prices_of_one_region_are_about(scripts: PageScripts) -> None:
+    assert scripts.value('[figures.measure("cost")[0], words.cost, words.incident.costs]') == [
+        "cost, about",
+        "cost, about (USD)",
+        "costs, about",
+    ]
