@@ -4,9 +4,10 @@ import { html } from "./view.js";
 const ACT = new Set(["spike", "drop", "absence", "fatal"]);
 const ORDER = ["well", "warning", "critical"];
 
-// A verdict for which people are called counts like the upper threshold, one for the digest like the lower.
-export const level = ({ verdict, threshold }) =>
-  threshold === "critical" || ACT.has(verdict) ? "critical" : threshold === "warning" || verdict ? "warning" : "well";
+// A verdict for which people are called counts like the upper threshold, one for the digest or of a calm incident like
+// the lower.
+export const level = ({ verdict, threshold, calm }) =>
+  threshold === "critical" || (ACT.has(verdict) && !calm) ? "critical" : threshold === "warning" || verdict ? "warning" : "well";
 
 const RISES = new Set(["spike", "growth", "limit", "fatal"]); // for all of its life, whatever the newest minute shows
 

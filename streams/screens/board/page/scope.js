@@ -6,7 +6,7 @@ import { about } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { level, Mark, Shape, worst } from "./level.js";
 import { ScopeChart } from "./scope_chart.js";
-import { Elsewhere, IncidentRow, marksOf, ScopeEvents } from "./scope_events.js";
+import { Elsewhere, IncidentRow, marksOf, ScopeEvents, weighs } from "./scope_events.js";
 import { Neighbours } from "./scope_neighbours.js";
 import { html } from "./view.js";
 
@@ -63,7 +63,7 @@ const Limit = ({ of, figures, words }) => {
 
 export const State = ({ of, wall, words }) => {
   const open = of.incidents.filter((one) => one.end === null);
-  const parts = [{ verdict: of.verdict }, ...of.limits, ...of.measures, ...open.map((one) => ({ verdict: one.verdict, verdict_of: about(one.of) }))];
+  const parts = [{ verdict: of.verdict }, ...of.limits, ...of.measures, ...open.map((one) => ({ verdict: one.verdict, verdict_of: about(one.of), calm: weighs(one) !== "critical" }))];
   const how = worst(parts);
   const shown = parts.find((one) => level(one) === how);
   const young = wall.learning !== null || (of.measures.length > 0 && of.measures.every((one) => one.curve.expected.every((each) => each === null)));

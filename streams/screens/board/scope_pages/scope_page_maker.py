@@ -68,7 +68,11 @@ class ScopePageMaker:
         series = index.scopes[scope]
         events = ScopeEvents(past, scope, index.members(scope, view.names), shown.first, shown.end)
         newest = shown.end >= at  # open findings and limits are of now
-        open_ = [incident.incident for incident in past.incidents if incident.incident.end is None and newest]
+        open_ = [
+            incident.incident
+            for incident in past.incidents
+            if newest and incident.incident.end is None and incident.sent != "digest"
+        ]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)
         neighbours = Neighbourhood(view.names, reader, scope, series, shown.end)

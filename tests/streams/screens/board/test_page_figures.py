@@ -46,7 +46,10 @@ def test_a_tile_of_limits_shows_what_colours_it(scripts: PageScripts) -> None:
 def badge(scripts: PageScripts, *incidents: ScopeIncident, learning: WallLearning | None = None) -> str:
     measured = ScopeMeasure(measure="requests", value=1.0, curve=ScopeCurve(observed=[1.0], expected=[1.0]))
     page = {"verdict": None, "limits": [], "measures": [measured], "incidents": incidents}
-    return scripts.text("scope.js", "State", of=page, wall=replace(CALM, learning=learning))
+    wall = replace(CALM, learning=learning)
+    imports = 'import { State } from "./scope.js";'
+    drawn = scripts.value("State({ ...common, ...given }).props", imports, of=page, wall=wall)
+    return f"{scripts.text('scope.js', 'State', of=page, wall=wall)} {drawn['data-state']}"
 
 
 def test_what_causes_or_holds_an_open_incident_is_not_well(scripts: PageScripts) -> None:
@@ -62,13 +65,14 @@ def test_what_causes_or_holds_an_open_incident_is_not_well(scripts: PageScripts)
         of=items,
         share=0.99,
     )
-    assert badge(scripts, caused) == "spike · items"
-    assert badge(scripts, replace(caused, verdict="growth", share=None)) == "growth · items"
-    assert badge(scripts, replace(caused, end=60)) == "well"
+    assert badge(scripts, caused) == "spike · items critical"
+    assert badge(scripts, replace(caused, verdict="growth", share=None)) == "growth · items warning"
+    assert badge(scripts, replace(caused, sent="digest")) == "spike · items warning", "too small to page"
+    assert badge(scripts, replace(caused, end=60)) == "well well"
 
 
 def test_nothing_is_called_well_before_it_is_judged(scripts: PageScripts) -> None:
-    assert badge(scripts, learning=WallLearning(0.4, 7)) == "no baseline yet"
+    assert badge(scripts, learning=WallLearning(0.4, 7)) == "no baseline yet well"
 
 
 def test_a_sum_of_a_part_of_its_time_says_so(scripts: PageScripts) -> None:

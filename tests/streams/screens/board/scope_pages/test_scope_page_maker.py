@@ -212,6 +212,14 @@ async def test_an_account_and_a_service_have_the_incidents_of_what_is_in_them(
     assert ScopeEvents(remembered(), other, (), AT - 3600, AT).incidents() == []
 
 
+async def test_what_is_too_small_to_page_is_listed_and_colours_no_measure(judged: Judged) -> None:
+    past = remembered()
+    small = [known._replace(sent="digest") for known in past.incidents]
+    page = await page_of(judged, past=past._replace(incidents=small))
+    assert (page.verdict, measured(page, "wcu").verdict) == (None, None)
+    assert [(incident.id, incident.sent) for incident in page.incidents] == [("open", "digest")]
+
+
 async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged: Judged) -> None:
     def until(end: int) -> AskedScope:
         return AskedScope("table:items", (), AskedRange(since=str(AT - 3600), until=str(end)))
