@@ -9,6 +9,7 @@ from pydantic import Field
 
 from detectors.model.measures import Measure
 from streams.screens.board.scope_pages.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
+from streams.screens.board.scope_pages.scope_range import WEEK
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
 from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
@@ -126,7 +127,8 @@ async def callers_answer(
     for neighbours in given:
         if len(neighbours.neighbours) > most:
             data.left_out[f"kinds.{neighbours.kind}"] = len(neighbours.neighbours) - most
-    return answered(data, _lines(data, times.span(page.first, page.end)))
+    compared = page.end - page.first <= WEEK
+    return answered(data, _lines(data, times.span(page.first, page.end), compared=compared))
 
 
 def because(of: ScopeAmount, *, counts: bool) -> Because:
@@ -176,9 +178,10 @@ def _line(neighbour: ScopeNeighbour, measure: str) -> CallerLine:
     )
 
 
-def _lines(data: CallersData, span: str) -> Iterator[str]:
+def _lines(data: CallersData, span: str, *, compared: bool) -> Iterator[str]:
     who = "Who calls" if data.direction == "callers" else "Called by"
-    yield f"{who} {data.about.words}, {span}; changes are on the same range a week before."
+    week = "; changes are on the same range a week before" if compared else ""
+    yield f"{who} {data.about.words}, {span}{week}."
     if not data.kinds:
         yield (
             "Nobody did in this range." if data.direction == "callers" else "It called nothing in this range."
@@ -187,8 +190,8 @@ def _lines(data: CallersData, span: str) -> Iterator[str]:
         yield f"By {kind.kind}, {measure_in_words(kind.measure)}:"
         for neighbour in kind.neighbours:
             value, share = amount(neighbour.value, kind.measure), share_in_words(neighbour.share)
-            change = _change(neighbour, counts=kind.measure == REQUESTS)
-            yield f"- {neighbour.about.words}: {value}, {share}; {change}"
+            change = f"; {_change(neighbour, counts=kind.measure == REQUESTS)}" if compared else ""
+            yield f"- {neighbour.about.words}: {value}, {share}{change}"
         if kind.more:
             yield f"- {kind.more} more with fewer calls"
     yield f"Its page: {data.link}"

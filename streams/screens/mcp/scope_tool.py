@@ -163,11 +163,12 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
             else f"expected {amount(measure.expected, name, kind)} "
             f"({amount(measure.lower, name, kind)} to {amount(measure.upper, name, kind)})"
         )
-        week = change_in_words(measure.value, measure.week_before)
+        change = change_in_words(measure.mean, measure.mean_before)
+        week = "" if measure.mean_before is None else f", its mean {change} on the week before"
         marks = ", ".join(mark for mark in (measure.verdict, measure.threshold) if mark)
         yield (
-            f"{measure_in_words(name, kind)}: {amount(measure.value, name, kind)}, {expected}, "
-            f"{week} on the week before{f' [{marks}]' if marks else ''}"
+            f"{measure_in_words(name, kind)}: {amount(measure.value, name, kind)}, {expected}"
+            f"{week}{f' [{marks}]' if marks else ''}"
         )
     for incident in data.incidents:
         part = (

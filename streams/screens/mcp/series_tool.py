@@ -143,8 +143,8 @@ def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]
     if data.expected is None:
         yield "Nothing was expected: there is no baseline for it yet, or none at that step."
     change = change_in_words(data.mean, data.mean_before)
-    mean, highest = written(data.mean), written(data.highest)
-    yield f"Mean {mean} ({change} on the same range a week before); highest {highest} at {data.highest_at}."
+    week = "" if data.mean_before is None else f" ({change} on the same range a week before)"
+    yield f"Mean {written(data.mean)}{week}; highest {written(data.highest)} at {data.highest_at}."
     if is_latency(measure):
         yield f"It is a p95; at the end p50 {written(data.p50)}, p99 {written(data.p99)}."
     yield (

@@ -112,6 +112,15 @@ async def test_callers_have_their_parts_of_what_the_engine_counted(judged: Judge
     assert "By function, wcu:" in words
 
 
+async def test_a_minute_and_a_long_range_are_not_compared_with_the_week_before(asked: Asked) -> None:
+    _, words = await asked.answer("who_calls", scope="table:items", range="5w")
+    assert "week before" not in words
+    _, words = await asked.answer("show_series", scope="table:items", measure="wcu", range="5w")
+    assert "on the same range a week before" not in words
+    _, words = await asked.answer("show_scope", scope="table:items", range="5w")
+    assert "week before" not in words
+
+
 async def test_callers_of_a_range_that_is_no_whole_ten_minutes_are_summed_up_to_its_end(
     judged: Judged, asked: Asked
 ) -> None:
