@@ -24,7 +24,7 @@ export const IncidentFigures = ({ of, now, figures, words }) => {
       <${Figure} name=${says.usual}>${of.expected == null ? null : `${quantity(of.expected)}${interval}`}</${Figure}>
       <${Figure} name=${says.peak}>${of.peak ? quantity(of.peak) : null}</${Figure}>
       <${Figure} name=${says.failures}>${of.failures ? words.failed(figures.number(of.failures.failed), figures.number(of.failures.requests), figures.duration(of.failures.seconds)) : null}</${Figure}>
-      <${Figure} name=${says.error}>${of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
+      <${Figure} name=${says.error}>${of.failures?.kinds?.length ? words.failureKinds(of.failures.kinds, (count) => figures.number(count)) : of.error_type ? html`<bdi>${of.error_type}</bdi>, ${says.times(figures.number(of.times))}` : null}</${Figure}>
       <${Figure} name=${says.costs}>${of.costs == null || Math.abs(of.costs) < 0.01 ? null : says.anHour(figures.number(Math.abs(of.costs)), of.costs >= 0)}</${Figure}>
       <${Figure} name=${says.limit}>${of.limit ? `${quantity(of.limit)} (${says.share(figures.percent(observed === null ? null : observed / of.limit))})` : null}</${Figure}>
       <${Figure} name=${says.limitIn}>${days == null ? null : days <= 0 ? words.atLimit : figures.daysLeft(days, early, late)}</${Figure}>
