@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -87,6 +88,8 @@ class HistoryQueries:
         recent = recent or RecentSteps()
         self._free = [_Reading(patience.readers, recent) for _ in range(patience.threads)]
         self._threads = asyncio.Semaphore(patience.threads)
+        # of its own: each thread that once read keeps the memory that it freed, up to a minute
+        self._executor = ThreadPoolExecutor(patience.threads, "history")
         self._running = 0
 
     async def ask(self, question: Callable[[HistoryView], _T]) -> _T:
@@ -131,7 +134,8 @@ class HistoryQueries:
         reading = self._free.pop()
         try:
             steps = self._steps()  # raises while Kafka has not answered yet
-            return await asyncio.to_thread(reading.ask, place, steps, question)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, reading.ask, place, steps, question)
         except (OSError, StateError, pa.ArrowException) as error:
             raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
         finally:

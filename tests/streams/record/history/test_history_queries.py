@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -54,3 +55,14 @@ async def test_nothing_of_a_failed_query_stays_until_a_garbage_collection(tmp_pa
                 await asyncio.sleep(0)
     finally:
         gc.enable()
+
+
+async def test_whatever_else_the_process_does_queries_run_in_threads_of_their_own(tmp_path: Path) -> None:
+    """Each thread keeps for a while what a large query has freed in it."""
+    queries, over = HistoryQueries(str(tmp_path), list, HistoryPatience(threads=1)), threading.Event()
+    first = await queries.ask(lambda _: threading.get_ident())
+    other = asyncio.create_task(asyncio.to_thread(over.wait, 30))
+    await asyncio.sleep(0)
+    assert await queries.ask(lambda _: threading.get_ident()) == first
+    over.set()
+    await other
