@@ -105,7 +105,8 @@ def follow(
             elif ratio >= OTHER_MIX or ratio <= 1 / OTHER_MIX:
                 found[step, whole] = mixed
         if growth == 0:
-            parts.counted[:] = 0.0
+            for at in range(begin, first):  # not all: rows that are never written to take no memory
+                parts.counted[numbers[at], bins[at] // WIDTH] = 0.0
             continue
         weight *= growth
         _learn(numbers[begin:first], bins[begin:first], weight, parts)

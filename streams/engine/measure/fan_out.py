@@ -164,7 +164,7 @@ class FanOut:
         self._most = most
         self._open = open_places(most)
         self._waiting: list[ScopeOrEdge] = []  # those folded, by number
-        self._number_of: dict[ScopeOrEdge, int] = {}  # of those that still are
+        self._folded_into = array("q")  # by number: the row that it shares
         self._folded_by = array("q")  # by number: the first id that counts towards it
         self._shares = PlaceShares()  # by service, of the series of what came back
         self._times = np.zeros(0, np.uint8)  # by number: steps with traffic, at most ``RETURNS``
@@ -173,7 +173,7 @@ class FanOut:
         self._adding = -1  # the id whose rows are looked for, -1 if what it waits for is known
         # where in that order what was folded got rows of its own, by number
         self.returned: list[tuple[int, list[int]]] = []
-        self._row_of: dict[ScopeOrEdge, int] = {}
+        self._row_of: dict[ScopeOrEdge, int] = {}  # ~number of what is folded: a flood leaves many here
         # All by id. Places are rows counted from 1; 0 stands for a scope of another shard.
         self._places = np.zeros((0, _KINDS), np.int32)
         self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
@@ -197,7 +197,8 @@ class FanOut:
 
     def row_of(self, about: ScopeOrEdge) -> int | None:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
-        return self._row_of.get(about)
+        row = self._row_of.get(about)
+        return self._folded_into[~row] if row is not None and row < 0 else row
 
     def add(
         self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None, *, late: bool = False
@@ -299,7 +300,11 @@ class FanOut:
         found, apart = list[int](), set[ScopeOrEdge]()
         for number in back:
             about, service = self._waiting[number], self._service_of(number, names)
-            if isinstance(about, Edge) and about.target in self._number_of and about.target not in apart:
+            if (
+                isinstance(about, Edge)
+                and self._row_of.get(about.target, 0) < 0
+                and about.target not in apart
+            ):
                 continue  # it would lead to what is not there
             series = _series_of(about)
             if ever.allows(service, left, series) and now.take(service, min(room, left), series):
@@ -327,7 +332,7 @@ class FanOut:
             about = self._waiting[number]
             service = self._service_of(number, names)
             self._shares[service] = self._shares.get(service, 0) + _series_of(about)
-            del self._row_of[about], self._number_of[about]
+            del self._row_of[about]
             self._place_here(about)
         ids, of = map(np.array, self._waiters)
         back = unfolded[of]
@@ -439,20 +444,18 @@ class FanOut:
             return 0
         row = self._row_of.get(about)
         if row is None and self._full and (other := self._other(about)) != about:
-            self._row_of[about] = row = self._place_here(other)
-            self._number_of[about] = len(self._waiting)
+            self._folded_into.append(self._place_here(other))
+            self._row_of[about] = row = ~len(self._waiting)
             self._waiting.append(about)
             self._folded_by.append(self._adding)
-        if row is not None:
-            if self._adding >= 0 and about in self._number_of:
-                for into, number in zip(self._waiters, (self._adding, self._number_of[about]), strict=True):
-                    into.append(number)
-                self._waits[self._adding] = True
-            return row + 1
+        if row is not None and row < 0 and self._adding >= 0:
+            for into, number in zip(self._waiters, (self._adding, ~row), strict=True):
+                into.append(number)
+            self._waits[self._adding] = True
         return self._place_here(about) + 1
 
     def _place_here(self, about: ScopeOrEdge) -> int:
-        row = self._row_of.get(about)
+        row = self.row_of(about)
         if row is None:
             row = self._row_of[about] = len(self.scopes)
             self.scopes.append(about)
@@ -466,7 +469,7 @@ class FanOut:
         """
         if isinstance(about, Scope):
             return Scope(about.kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
-        row = self._row_of.get(about.target)
+        row = self.row_of(about.target)
         known = None if row is None else self.scopes[row]
         target = known if isinstance(known, Scope) else self._other(about.target)
         assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope

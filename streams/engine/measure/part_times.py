@@ -119,7 +119,9 @@ class PartTimes:
         more = len(wholes) - len(self._wholes)
         if more:
             self._wholes = np.array(wholes, np.int64)
-            self._usual = np.concatenate((self._usual, np.zeros((more, COARSE), np.float32)))
+            former, self._usual = self._usual, np.zeros((len(wholes), COARSE), np.float32)
+            seen = np.flatnonzero(self._known)
+            self._usual[seen] = former[seen]  # rows that nothing is written to take no memory
             self._known = np.concatenate((self._known, np.zeros(more)))
             self._recent = np.concatenate((self._recent, np.zeros(more)))
             self._order = np.argsort(self._wholes, kind="stable")
