@@ -101,7 +101,7 @@ class Input:
         records, arrived = (
             dict(zip(self.sources, lists, strict=True)) for lists in (self.partitions, self.arrived)
         )
-        _, found = undisturbed(self.settings, records, arrived, SHARDS)  # type: ignore[arg-type]
+        _, found = undisturbed(self.settings, records, arrived, SHARDS, gathered=False)  # type: ignore[arg-type]
         assert found, "the scenario has no findings"
         return found
 
@@ -277,11 +277,11 @@ class KafkaRun:
         report.compare("dead letters", dict(sorted(expected.items())), dict(sorted(reasons.items())))
 
     def _judge_findings(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:
-        steps: dict[tuple[int, int], bytes] = {}
+        steps: dict[tuple[int, int, int], bytes] = {}
         findings: dict[tuple[str, int], str] = {}
         for _, value in topic[0]:
             judged = msgspec.msgpack.decode(value, type=JudgedStep)
-            key = judged.shard, judged.start
+            key = judged.shard, judged.start, judged.part
             if key in steps:
                 report.again += 1
                 report.compare(f"judged step {key} again", steps[key], value)

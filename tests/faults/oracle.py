@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from config.settings import Settings
 from detectors.model.array_types import Floats
+from detectors.model.finding import Finding
 from detectors.model.measures import Measure
 from detectors.model.scope import ScopeOrEdge
 from streams.engine.decode.event_time import EventTime
@@ -125,8 +127,16 @@ def undisturbed(
     shards: int,
     *,
     recorded: bool = False,
+    gathered: bool = True,
 ) -> tuple[Engine, dict[tuple[str, int], str]]:
-    """Return an engine that nobody killed, and its findings by id and revision."""
+    """Return an engine that nobody killed, and its findings by id and revision.
+
+    Without ``gathered`` they are as shards emit them: the requests of their account are known once all meet.
+    """
+
+    def shown(finding: Finding) -> str:
+        return repr(finding if gathered else msgspec.structs.replace(finding, account=None))
+
     engine = Engine(settings, list(partitions), shards, records=recorded)
     findings = {}
     longest = max(map(len, partitions.values()))
@@ -134,8 +144,8 @@ def undisturbed(
         for source, records in partitions.items():
             run = slice(first, first + 500)
             for finding in engine.feed(source, records[run], arrived[source][run]).findings:
-                findings[finding.id, finding.revision] = repr(finding)
+                findings[finding.id, finding.revision] = shown(finding)
     for source in partitions:
         for finding in engine.idle(source).findings:
-            findings[finding.id, finding.revision] = repr(finding)
+            findings[finding.id, finding.revision] = shown(finding)
     return engine, findings
