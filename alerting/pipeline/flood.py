@@ -16,6 +16,9 @@ LASTS: Final = 300
 """Seconds for which a flood stays open after it last overflowed: what trickles in and is like its members
 shares their cause."""
 
+LEVELS: Final = "levels"
+"""The kind of all that senders state with a limit: they may invent any number, of every scope and name."""
+
 FILE_EVERY: Final = 60
 """Seconds from the first file of a growing flood to its second; each further wait is twice as long."""
 
@@ -78,18 +81,29 @@ class Floods:
         overflows = recent > self._most
         flood = self._flood(destination, mention, overflows, at)
         if flood is None:
-            self._count(self.state.alone, destination, len(incidents), at)
+            self._few(destination, incidents, at)
             return None
         common = {*flood.kinds, *(kind for kind, times in Counter(incidents.values()).items() if times > 1)}
-        apart = [incident for incident, kind in incidents.items() if common and kind not in common]
-        if apart and self._count(self.state.alone, destination, len(apart), at) > self._most:
-            apart = []
+        unlike = {incident: kind for incident, kind in incidents.items() if common and kind not in common}
+        apart = self._few(destination, unlike, at)
         members = [incident for incident in incidents if incident not in apart]
         flood.members += members
         flood.kinds = sorted({*flood.kinds, *(incidents[member] for member in members)})
         if members:
             self.touch(flood.subject)
         return flood
+
+    def _few(self, destination: str, incidents: Mapping[str, str], at: int) -> list[str]:
+        """Count incidents with messages of their own; return those that are few enough to have them.
+
+        Levels are counted by themselves: they must not use up what others may have.
+        """
+        found = []
+        for counter, are_levels in ((destination, False), (f"{destination} {LEVELS}", True)):
+            new = [incident for incident, kind in incidents.items() if (kind == LEVELS) is are_levels]
+            if new and self._count(self.state.alone, counter, len(new), at) <= self._most:
+                found += new
+        return found
 
     def _count(self, known: dict[str, list[int]], destination: str, new: int, at: int) -> int:
         """Count new messages at a destination; return how many there were in the last minute."""

@@ -13,7 +13,7 @@ from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.pipeline import dispatches
-from alerting.pipeline.flood import Flood, Floods
+from alerting.pipeline.flood import LEVELS, Flood, Floods
 from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident
 from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
@@ -137,6 +137,8 @@ class FirstDelivery:
 def _kind(incident: Incident) -> str:
     """Return what a flood of such incidents is of: another kind has another cause."""
     primary = incident.primary
+    if primary.measure.level:
+        return LEVELS
     return f"{primary.verdict} {primary.about.kind} {primary.measure}"
 
 

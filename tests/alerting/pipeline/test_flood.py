@@ -5,7 +5,9 @@ import time
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Action, Milestone, Notice
-from tests.alerting.given import T0, scope
+from detectors.model.finding import Verdict
+from detectors.model.measures import level_of
+from tests.alerting.given import T0, finding, scope
 from tests.alerting.notices import later, opened, pipeline, press, resolved, said
 
 
@@ -153,3 +155,32 @@ def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
     assert len(reported) <= 20
     assert max(len(dispatch.of_flood) for dispatch in reported if dispatch.form is Form.FILE) == 10_004
     assert time.perf_counter() - began < 20
+
+
+def _limits(count: int, at: int, stem: str) -> list[Notice]:
+    """Return notices of levels above their limits, each of a name and of a kind of scope of its own."""
+    kinds = ("account", "service", "route", "function", "table", "client")
+    found = []
+    for number in range(count):
+        about = scope(kinds[number % len(kinds)], f"{stem}{number}")
+        exceeded = finding(
+            about, f"f-{stem}{number}", verdict=Verdict.LIMIT, measure=level_of(f"{stem}{number}")
+        )
+        found.append(opened(f"{stem}{number}", at=at, primary=exceeded))
+    return found
+
+
+def test_limits_that_a_sender_invents_hide_no_other_page_however_many_and_unlike_they_are() -> None:
+    one = pipeline()
+    one.feed(_limits(10, T0, "few"), T0)
+    for at in range(T0 + 20, T0 + 640, 20):
+        one.feed(_limits(40, at, f"many{at}-"), at)
+        page = opened(f"page{at}", scope("table", f"items{at}"), at + 10)
+        [message] = [sent for sent in one.feed([page], at + 10) if sent.notice.incident.id == f"page{at}"]
+        assert message.form is Form.PARENT, at - T0
+
+
+def test_a_page_that_comes_with_invented_limits_at_one_time_is_a_message_of_its_own() -> None:
+    one = pipeline()
+    page = opened("page", scope("table", "items"))
+    assert "parent page open" in said(one.feed([*_limits(40, T0, "many"), page], T0))
