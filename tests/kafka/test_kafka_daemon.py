@@ -146,6 +146,10 @@ def test_events_become_blocks_and_judged_steps_and_a_kill_changes_none_of_them(
         max(block.watermark for block in closed if block.source == source)
         for source in {b.source for b in closed}
     )
+    # what a source had counted when it fell idle reaches beyond its watermark
+    last = min(
+        (block.bucket for block in closed if block.bucket < last < block.bucket + block.width), default=last
+    )
     expected = sum(1 for number in range(EVENTS) if START + number * 0.05 < last)
     for shard in range(2):
         assert (

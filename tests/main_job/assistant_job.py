@@ -27,8 +27,9 @@ async def _ask(loaded: Loaded) -> None:
         assert wall["people_called"] == 1
         incident = loaded.incident()
         whole, words = await answer_of(client, "show_incident", incident=incident["id"])
-        assert whole["incident"]["observed"] == incident["observed"]
-        assert whole["incident"]["expected"] == incident["expected"]
+        said_of, mean = whole["incident"], incident["added_up"]
+        assert (said_of["observed"], said_of["expected"]) == (mean["observed"], mean["expected"])
+        assert said_of["mean_seconds"] == mean["seconds"]
         assert "Caused by: function «inventory-put-item»" in words
         given = {"scope": "table:items", "since": str(first), "until": str(end)}
         callers, _ = await answer_of(client, "who_calls", **given, measure="wcu")

@@ -31,7 +31,8 @@ def test_too_many_pages_become_few_in_validation(given: Given, tmp_path: Path) -
     # each change has its reason, and the proposal is the configuration of the pick
     assert all(change.reason for change in tuned.pick.changes)
     judge = "  young: 86400\n  sensitivity: 2.5  # bold\n  persist: 1\n  recover: 2\n"
-    text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}"
+    page = "incidents:\n  page: {defect: 1, demand: 1, fall: 1}\n"
+    text = f"# ours\ntime:\n  step: 300\njudge:\n{judge}{page}"
     assert "proposed.yaml" in write_tuned(tuned, text, tmp_path)
     proposed = load_settings(tmp_path / "proposed.yaml")
     assert proposed == changed(tuned.space.settings, tuned.space.changes(tuned.pick.choice))

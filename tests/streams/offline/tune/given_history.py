@@ -8,6 +8,7 @@ from config.settings import Settings
 from streams.cli.tune import TuneOptions, tune
 from streams.offline.simulate.simulation import Simulation
 from streams.offline.tune.result import TuneResult
+from tests.alerting.given import ANY_SIZE
 from tests.streams.engine.stages.engine_run import gathered
 from tests.streams.offline.sources.memory_source import MemorySource
 from tests.streams.offline.tune.tuning_history import SETTINGS, labels_of, scenario
@@ -41,4 +42,6 @@ class Given:
 
 
 def judged_by(**judge: float) -> Settings:
-    return SETTINGS.model_copy(update={"judge": SETTINGS.judge.model_copy(update=judge)})
+    """Return settings by which what is found pages, whatever its size: these tests are about the judge."""
+    found = {"judge": SETTINGS.judge.model_copy(update=judge), "incidents": ANY_SIZE.incidents}
+    return SETTINGS.model_copy(update=found)
