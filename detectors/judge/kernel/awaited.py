@@ -3,10 +3,10 @@
 The last minutes never show it, since nothing changes. The weeks alone do, and may be wrong about a day: a
 holiday's morning does not come either. But people come over an hour and jobs within a minute. So a job is
 awaited from a step on in which the weeks expect a sudden rise, all of them, for as long as not even half of
-the smallest comes. Meanwhile nothing is learnt.
+the smallest comes. Meanwhile nothing is learnt, so that what comes later is no rise. It is not reported:
+bursts that are no jobs come every week by chance, and made a dozen false pages a month.
 """
 
-from math import log, sqrt
 from typing import Final
 
 from detectors.judge.kernel.arrays import WEEKS, Memory, Rows, Scratch
@@ -20,12 +20,6 @@ SUDDEN: Final = 2.0
 
 COMES: Final = 0.5
 """Part of the smallest of all weeks from which on a job has come, however small."""
-
-CERTAIN: Final = 20.0
-"""Evidence in nats, as of an absence: a Poisson stream of that many events has none by a chance of e^-20."""
-
-LATE_STEPS: Final = 5
-"""Steps by which a job may be later than ever."""
 
 
 @inlined
@@ -42,28 +36,12 @@ def expects_jump(
 
 
 @part
-def size_of_awaited(
-    row: int,
-    value: float,
-    grain: float,
-    offset: float,
-    expected: Expected,
-    jumps: bool,
-    rows: Rows,
-    memory: Memory,
-    pace: Pace,
-) -> float:
-    """Return the negative size of a job that does not come (1 is reported), 0 while none is missing."""
+def await_job(
+    row: int, value: float, offset: float, expected: Expected, jumps: bool, rows: Rows, memory: Memory
+) -> None:
+    """Count the steps for which a job has not come."""
     least = from_scale(expected.least + memory.level[row], offset, True)
     lately = from_scale(expected.lately, offset, True)
     is_missing = value <= COMES * least and least >= SUDDEN * lately and memory.code[row] == 0
-    if not is_missing or not (jumps or memory.awaited[row] > 0) or rows.whole[row] >= 0:
-        memory.awaited[row] = 0
-        memory.missing[row] = 0.0
-        return 0.0
-    events, usual = value / grain, least / grain
-    memory.awaited[row] += 1
-    memory.missing[row] += (events * log(events / usual) if events > 0 else 0.0) - events + usual
-    if memory.awaited[row] < LATE_STEPS or not memory.missing[row] >= CERTAIN:
-        return 0.0
-    return -sqrt(2 * memory.missing[row]) / pace.many
+    waits = is_missing and (jumps or memory.awaited[row] > 0) and rows.whole[row] < 0
+    memory.awaited[row] = memory.awaited[row] + 1 if waits else 0
