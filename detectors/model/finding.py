@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from detectors.model.measures import Measure
+from detectors.model.measures import LATENCIES, RATIO_OF, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 
 NOTABLE: Final = 0.05
@@ -323,6 +323,11 @@ def shares_of_whole(finding: Finding) -> Shares:
         return [_divided(share, whole[share.scope.kind]) for share in shares]
 
     return Shares(scaled(finding.callers), scaled(finding.suspects))
+
+
+def is_split(verdict: str, measure: str) -> bool:
+    """Return whether an excess divides into calls and what each takes: not usage, failures, slowness."""
+    return verdict not in (Verdict.FATAL, Verdict.LIMIT) and measure not in (*LATENCIES, *RATIO_OF)
 
 
 def notable(finding: Finding) -> Shares:

@@ -12,8 +12,17 @@ from alerting.words import numbers
 from alerting.words.en import figures
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
-from detectors.model.measures import LATENCIES, RATIO_OF, Measure
+from detectors.model.finding import (
+    Concentration,
+    Finding,
+    Growth,
+    RiseCause,
+    Share,
+    Verdict,
+    is_split,
+    notable,
+)
+from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, TABLE
 from detectors.watch.absence import RETIRED_SECONDS
 
@@ -157,8 +166,8 @@ def share_of(finding: Finding) -> str:
 
 
 def because(share: Share, finding: Finding) -> str:
-    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in (*LATENCIES, *RATIO_OF):
-        return ""  # usage, failures and slowness are not split this way
+    if not is_split(finding.verdict, finding.measure):
+        return ""
     more, calls = ("more", "more") if finding.rises else ("less", "fewer")
     capacity = " capacity" if finding.measure in (Measure.RCU, Measure.WCU) else ""
     if finding.measure is Measure.REQUESTS or share.more_calls >= _MOSTLY * share.share:

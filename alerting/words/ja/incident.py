@@ -16,8 +16,17 @@ from alerting.words.ja import figures
 from alerting.words.ja.why import explanation, retired, traffic
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
-from detectors.model.finding import Concentration, Finding, Growth, RiseCause, Share, Verdict, notable
-from detectors.model.measures import LATENCIES, RATIO_OF, Measure
+from detectors.model.finding import (
+    Concentration,
+    Finding,
+    Growth,
+    RiseCause,
+    Share,
+    Verdict,
+    is_split,
+    notable,
+)
+from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, TABLE
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
@@ -167,7 +176,7 @@ def share_of(finding: Finding) -> str:
 
 
 def because(share: Share, finding: Finding) -> str:
-    if finding.verdict in (Verdict.FATAL, Verdict.LIMIT) or finding.measure in (*LATENCIES, *RATIO_OF):
+    if not is_split(finding.verdict, finding.measure):
         return ""
     change = "増加" if finding.rises else "減少"
     per_call = "1回あたりの容量" if finding.measure in (Measure.RCU, Measure.WCU) else "1回あたりの量"

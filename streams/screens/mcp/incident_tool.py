@@ -9,6 +9,7 @@ from pydantic import Field
 from alerting.commands.memo import MemoAnswer
 from alerting.incidents.answers import MemberAnswer, ShareAnswer
 from alerting.messages.incident_answer import ExampleAnswer
+from detectors.model.finding import is_split
 from detectors.model.request_example import ExampleClient
 from detectors.model.scope import TABLE
 from streams.screens.board.incidents.incident_service import BoardIncidentAnswer, MomentAnswer
@@ -285,12 +286,14 @@ def _lines(data: IncidentData, at: str) -> Iterator[str]:
 
 
 def _causes(data: IncidentData) -> Iterator[str]:
-    fall = (data.incident.observed or 0.0) < (data.incident.expected or 0.0)
+    line = data.incident
+    fall = (line.observed or 0.0) < (line.expected or 0.0)
+    splits = is_split(line.verdict, line.measure)
     for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
         for share in (share for share in shares if share.share > LITTLE):
             name = quoted(f"{share.name} {share.version}" if share.version else share.name)
             part = share_in_words(share.share)
-            yield f"{title}: {share.kind} {name}, {part} of it{_split(share, fall=fall)}"
+            yield f"{title}: {share.kind} {name}, {part} of it{_split(share, fall=fall) if splits else ''}"
     yield from (
         f"Throttled because of {quoted(throttle_reason)}" for throttle_reason in data.throttle_reasons
     )

@@ -11,7 +11,7 @@ import { calling, ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
 
 // Usage, failures and slowness are not split into calls and what each takes.
-const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !measure.startsWith("latency");
+const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !/^(latency|errors|throttles|cold_starts)/.test(measure);
 
 const Carriers = ({ title, of, by, go, figures, words }) =>
   by?.length > 0 &&

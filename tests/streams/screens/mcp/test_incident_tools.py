@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from alerting.commands.command import Command, CommandKind
 from streams.screens.mcp.untrusted_text import MARKED
 from tests.streams.screens.board.board_server import GivenBoard
-from tests.streams.screens.board.incidents.incidents_given import notice_of
+from tests.streams.screens.board.incidents.incidents_given import failures_of_callers, notice_of
 from tests.streams.screens.mcp.assistant_given import NOW, Asked, asked_of, board_over, busy_board
 
 
@@ -76,6 +76,13 @@ async def test_one_incident_is_shown_whole(data: GivenBoard, asked: Asked) -> No
     )
     assert "Memo on an earlier incident of the same thing, «mika»" in words
     assert words.endswith(MARKED)
+
+
+async def test_shares_of_failures_are_not_split_into_calls(data: GivenBoard, asked: Asked) -> None:
+    at = NOW - NOW % 60
+    data.service.pipeline.feed([failures_of_callers(at)], at)
+    _, words = await asked.answer("show_incident", incident="errors")
+    assert "Caused by: function «inventory-put-item», 91 % of it\n" in words
 
 
 async def test_what_people_did_about_it_is_part_of_its_story(data: GivenBoard, asked: Asked) -> None:

@@ -67,6 +67,12 @@ def notice_of(name: str, at: int, identity: str = "", **changes: Any) -> Notice:
     return replace(found, id=key, incidents=[incident], milestones=[])
 
 
+def failures_of_callers(at: int) -> Notice:
+    """Return the notice of failures that callers have a share of."""
+    failing, spike = (notice_of(name, at).incident.primary for name in ("errors", "spike"))
+    return notice_of("errors", at, primary=replace(failing, callers=spike.callers))
+
+
 def ended(name: str, at: int, identity: str, lasted: int = 3600) -> list[Notice]:
     """Return the notices of an incident that began before ``at`` and ended then."""
     begun = notice_of(name, at - lasted, identity)

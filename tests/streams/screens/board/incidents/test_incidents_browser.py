@@ -13,7 +13,12 @@ from detectors.model.scope import Scope
 from streams.screens.board.wall.wall import WallAccount
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS
 from tests.streams.screens.board.board_server import BoardThread
-from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents, notice_of
+from tests.streams.screens.board.incidents.incidents_given import (
+    GivenIncidents,
+    busy_incidents,
+    failures_of_callers,
+    notice_of,
+)
 from tests.streams.screens.board.service_map.map_given import map_given
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.wall_given import HOSTILE, wall_given
@@ -245,6 +250,17 @@ def test_of_a_drop_the_callers_have_fewer_calls(browser: Browser) -> None:
         expect(split).to_have_text("93\u00a0% fewer calls")
         shown.page.get_by_role("button", name="日本語").click()
         expect(split).to_have_text("呼び出し減 93%")
+
+
+def test_shares_of_failures_are_not_split_into_calls(browser: Browser) -> None:
+    now = int(time.time())
+    service = GivenIncidents([failures_of_callers(now - now % 60)], now)
+    with (
+        BoardThread(wall_given("busy", now), service=service) as board,
+        Shown(browser, f"{board.url}/?incident=errors") as shown,
+    ):
+        expect(shown.page.locator(".shares .number").first).to_have_text("91\u00a0%")
+        expect(shown.page.locator(".split")).to_have_count(0)
 
 
 def test_an_incident_can_be_taken_along_and_one_that_is_forgotten_says_so(browser: Browser) -> None:
