@@ -85,8 +85,8 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
     if at is None:
         raise RefusalError(RejectReason.BAD_TS, f"no time of the common log format: {found.time!r}")
     status = status_of(found.status)
-    took = _milliseconds(found)
     ingress = _ingress(found)
+    took = _milliseconds(found, ingress)
     record = Event(
         ts=at if took is None else round(at - took / 1000, 3),
         id=ingress and ingress.request,
@@ -111,18 +111,17 @@ class _Ingress(NamedTuple):
 
 def _ingress(line: ClfLine) -> _Ingress | None:
     """Return what ingress-nginx adds: behind the length of a request its time and upstream; last, its id."""
-    length, seconds, upstream = (
-        field.text
-        for field in (line.fields[2:5] if len(line.fields) > _INGRESS else [LogField("", quoted=True)] * 3)
-    )
+    if len(line.fields) <= _INGRESS:
+        return None
+    length, seconds, upstream = (field.text for field in line.fields[2:5])
     if not (length.isdecimal() and _SECONDS.fullmatch(seconds) and _UPSTREAM.fullmatch(upstream)):
         return None
     request = _REQUEST_ID.fullmatch(line.fields[-1].text)
     return _Ingress(seconds, upstream[1:-1] or None, request and f"nginx:{request[0]}")
 
 
-def _milliseconds(line: ClfLine) -> float | None:
-    if (ingress := _ingress(line)) is not None:
+def _milliseconds(line: ClfLine, ingress: _Ingress | None) -> float | None:
+    if ingress is not None:
         return milliseconds(ingress.seconds, "request_time", per=1000)
     numbers = [field.text for field in line.fields if not field.quoted and _SECONDS.fullmatch(field.text)]
     last = line.fields[-1] if line.fields else None
