@@ -32,8 +32,10 @@ OUTPUTS: Final = (
 ) = (8 * place for place in range(34))  # fmt: skip
 
 OF_ERROR, OF_THROTTLE, OF_CALL, OF_FAILURE = range(4)
-STATUS_UNIT = 4  # of a failure, what is kept beside it
-"""Kinds of text: an event's error type, an event's throttle reason, or a call's throttle reason."""
+"""Kinds of text: an event's error type or throttle reason, a call's throttle reason, how an event failed."""
+
+STATUS_UNIT: Final = 4
+"""Factor of the status that is kept with the kind of a failure."""
 
 CALLS, VALUES, TEXTS, ROOM, TEXT_ROOM = (8 * place for place in range(5))
 """Places in ``counts``: calls, values and texts so far; the room for calls or values, and that for texts."""
