@@ -83,9 +83,9 @@ class HistoryReader:
 
     def _first_of(self, file: HistoryFile) -> int:
         with contextlib.suppress(FileNotFoundError):  # it was merged into a longer one
-            opened = RowFile(self._folder, file)
-            opened.close()
-            return file.first if opened.first is None else opened.first
+            with contextlib.closing(RowFile(self._folder, file)) as opened:
+                first = opened.first()
+            return file.first if first is None else first
         return file.first
 
     def rows(self, resolution: str, first: int, end: int, series: Ints | None = None) -> HistoryRows:

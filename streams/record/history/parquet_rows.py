@@ -332,9 +332,13 @@ class RowFile:
             columns = [metadata.row_group(group).column(0).statistics for group in groups]
             self.least = np.array([column.min for column in columns], np.int64)
             self._most = np.array([column.max for column in columns], np.int64)
-            starts = [metadata.row_group(group).column(1).statistics.min for group in groups]
-            self.first = min((int(start.timestamp()) for start in starts), default=None)
-            """The start of its oldest row, epoch seconds."""
+
+    def first(self) -> int | None:
+        """Return the start of its oldest row, epoch seconds; None if it has none."""
+        metadata = self._file.metadata
+        with _intact(self._folder, self._path):
+            groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+            return min((int(group.column(1).statistics.min.timestamp()) for group in groups), default=None)
 
     def between(self, least: int, below: int) -> HistoryRows:
         """Return the rows of series with ``least <= series < below``."""
