@@ -72,7 +72,9 @@ def test_a_weekly_job_that_once_does_not_come_after_it_was_reported_twice_is_no_
     assert not found[2:].any()
 
 
-@pytest.mark.parametrize(("level", "times", "minutes"), [(3, 20, 30), (0.1, 300, 20)])
+@pytest.mark.parametrize(
+    ("level", "times", "minutes"), [(3, 20, 30), (0.1, 300, 20), (10, 10, 30), (60, 5, 60)]
+)
 def test_no_rise_follows_a_nightly_job_that_once_does_not_come(
     level: float, times: float, minutes: int
 ) -> None:
