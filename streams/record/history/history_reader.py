@@ -4,16 +4,25 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
+import structlog
 
 from detectors.judge.evidence import CORRECTED_SECONDS
 from detectors.model.array_types import Ints
 from streams.engine.detect.step_record import Layer
 from streams.record.history.history_files import MINUTES, NAMES_FILE, TENS, HistoryFile, HistoryFolder
 from streams.record.history.history_rows import HistoryRows, merged
-from streams.record.history.parquet_rows import EVERYTHING, RowFile, RowReading, names_of
+from streams.record.history.parquet_rows import (
+    EVERYTHING,
+    DamagedFileError,
+    LaterFileError,
+    RowFile,
+    RowReading,
+    names_of,
+)
 from streams.record.history.recent_steps import NO_STEPS, RecentSteps
 from streams.record.history.series_names import SeriesKey, SeriesNames
 
@@ -26,6 +35,14 @@ MERGED_MEANWHILE: Final = 3
 _ALL: Final = 1 << 63
 _T = TypeVar("_T")
 
+log = structlog.get_logger("uneri.history")
+
+
+@lru_cache(1000)
+def _log_left_out(place: str, reason: str) -> None:
+    """Log a file that is left out: once, for all who read the history."""
+    log.error("a part of the history cannot be read, and is left out", place=place, reason=reason)
+
 
 class HistoryReach(NamedTuple):
     """The range of a history, epoch seconds."""
@@ -37,15 +54,18 @@ class HistoryReach(NamedTuple):
 class HistoryReader:
     """Reads the files of a folder, ``readers`` of them at a time, while their writer may continue.
 
+    A file that is damaged, or of a later version, is an error; with ``leave_out`` the rest is read.
+
     Raises
     ------
     OSError, pyarrow.ArrowInvalid
         When the folder cannot be read, here and in all methods.
     """
 
-    def __init__(self, folder: HistoryFolder, readers: int = READERS) -> None:
+    def __init__(self, folder: HistoryFolder, readers: int = READERS, *, leave_out: bool = False) -> None:
         self._folder = folder
         self._readers = readers
+        self._leave_out = leave_out
         self._oldest: dict[HistoryFile, int] = {}  # the start of the first row of the oldest files
         self.names = SeriesNames()
         self.refresh()
@@ -53,7 +73,17 @@ class HistoryReader:
     def refresh(self) -> None:
         """Read the names of series anew."""
         if self._folder.has(NAMES_FILE):
-            self.names = names_of(self._folder)
+            with self._left_out():
+                self.names = names_of(self._folder)
+
+    @contextlib.contextmanager
+    def _left_out(self) -> Iterator[None]:
+        try:
+            yield
+        except (DamagedFileError, LaterFileError) as error:
+            if not self._leave_out:
+                raise
+            _log_left_out(self._folder.place, str(error))
 
     def series(self, wanted: Callable[[SeriesKey], bool]) -> Ints:
         """Return the numbers of series, sorted."""
@@ -82,7 +112,7 @@ class HistoryReader:
         return min(self._oldest.values(), default=None)
 
     def _first_of(self, file: HistoryFile) -> int:
-        with contextlib.suppress(FileNotFoundError):  # it was merged into a longer one
+        with contextlib.suppress(FileNotFoundError), self._left_out():  # it was merged into a longer one
             with contextlib.closing(RowFile(self._folder, file)) as opened:
                 first = opened.first()
             return file.first if first is None else first
@@ -130,9 +160,12 @@ class HistoryReader:
         inside = [first <= file.first - CORRECTED_SECONDS and file.end <= end for file in files]
 
         def used(file: HistoryFile, whole: bool) -> list[_T]:
-            return [
-                use(rows if whole else rows.between(first, end)) for rows in self._parts(file, series, how)
-            ]
+            with self._left_out():
+                return [
+                    use(rows if whole else rows.between(first, end))
+                    for rows in self._parts(file, series, how)
+                ]
+            return []
 
         with ThreadPoolExecutor(min(self._readers, len(files))) as readers:
             return list(itertools.chain.from_iterable(readers.map(used, files, inside))), written
@@ -160,6 +193,8 @@ class LimitedSeries(NamedTuple):
 class HistoryView:
     """The history at one moment, for one thread at a time. Its methods read files.
 
+    It leaves out what is damaged or of a later version: one file must not hide all others.
+
     Raises
     ------
     OSError, pyarrow.ArrowInvalid
@@ -170,7 +205,7 @@ class HistoryView:
         self, folder: HistoryFolder, readers: int = READERS, recent: RecentSteps | None = None
     ) -> None:
         self.names = SeriesNames()
-        self._reader = HistoryReader(folder, readers)
+        self._reader = HistoryReader(folder, readers, leave_out=True)
         self._learn()
         self._recent = recent or RecentSteps()
         self._named = 0  # series that it has named

@@ -15,7 +15,7 @@ from streams.record.history import series_names
 from streams.record.history.history_files import MINUTES, NAMES_FILE, HistoryFile, HistoryFolder
 from streams.record.history.history_filling import LEARNT, READY, LearntSteps
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
-from streams.record.history.history_reader import HistoryReader
+from streams.record.history.history_reader import HistoryReader, HistoryView
 from streams.record.history.history_writer import HistoryWriter
 from streams.record.history.parquet_rows import GROUP_ROWS, LaterFileError
 from streams.record.history.segments import HOUR, Segment, Segments
@@ -229,6 +229,22 @@ def test_a_file_of_a_later_version_is_named_and_left_alone(
         HistoryKeeper(HistoryFolder(str(folder)), PLENTY).tidy(START + DAY)
     assert file.exists()
     assert not list(folder.rglob("*.damaged"))
+
+
+@pytest.mark.parametrize("spoil", [cut_off, of_another_program, a_pipe, a_folder, of_a_later_version])
+@pytest.mark.parametrize("names", [False, True], ids=["rows", "names"])
+def test_whoever_reads_beside_a_damaged_or_later_file_has_the_rest(
+    folder: Path, three: list[Segment], spoil: Callable[[Path], None], *, names: bool
+) -> None:
+    series = HistoryReader(HistoryFolder(str(folder))).series(lambda _: True)
+    view = HistoryView(HistoryFolder(str(folder)))
+    since = 0 if names else three[1].first
+    rest = plain(view.rows(MINUTES, since, 1 << 40, series))
+    spoil(folder / NAMES_FILE if names else hour(folder, three[0]))
+    for reading in (view, HistoryView(HistoryFolder(str(folder)))):
+        reading.refresh()
+        assert plain(reading.rows(MINUTES, 0, 1 << 40, series).between(since, 1 << 40)) == rest
+        assert reading.beginning()
 
 
 def test_two_series_with_one_number_end_nothing(

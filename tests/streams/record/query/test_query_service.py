@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from streams.record.history.history_queries import HistoryPatience
 from streams.record.query.query_bounds import QueryBounds, QueryError, QueryTrouble
@@ -194,7 +195,7 @@ def test_a_pattern_that_takes_too_long_ends() -> None:
     assert LabelMatcher("name", "=~", ".*-4...").matches(texts, QueryBounds()).sum() == 1000
 
 
-async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
+async def test_a_damaged_file_is_said_once_and_queries_have_the_rest(
     judged: JudgedHours, tmp_path: Path
 ) -> None:
     bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
@@ -202,10 +203,9 @@ async def test_a_damaged_file_is_said_and_queries_go_on_when_it_is_gone(
     bad.write_bytes(b"no parquet")
     service = QueryService(str(tmp_path), judged.held.recent, lambda: STEP)
     times = QueryTimes.over(START * 1000, END * 1000, 60_000)
-    with pytest.raises(
-        QueryError, match=f"cannot be read: minutes/{bad.name} is damaged .*; move"
-    ) as refused:
-        await service.over("uneri_observed", times)
-    assert refused.value.trouble == QueryTrouble.UNAVAILABLE
-    bad.unlink()
-    assert b"put-0" in await service.over("uneri_observed", times)
+    with capture_logs() as lines:
+        for _ in range(3):
+            assert b"put-0" in await service.over("uneri_observed", times)
+    [line] = lines
+    assert line["event"] == "a part of the history cannot be read, and is left out"
+    assert line["reason"].startswith(f"minutes/{bad.name} is damaged")
