@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
-from alerting.incidents.correlation import JOINS_SECONDS, direction
+from alerting.incidents.correlation import JOINS_SECONDS, UP, carriers, direction, subjects
 from alerting.incidents.digest_reporter import zone_of
 from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from config import settings
@@ -91,7 +91,8 @@ class Inhibition:
     """While an incident about a whole account is reported and open, it holds the incidents inside it.
 
     It holds what has the same direction and begins after it, within the time in which findings join an
-    incident: a level that stays for days must not hide what happens later.
+    incident: a level that stays for days must not hide what happens later. An account that rises holds only
+    what shares the callers that carry its rise: one service in it must not hide the others.
     """
 
     name: Final = "inhibition"
@@ -135,6 +136,7 @@ def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
         and mine.about.account == theirs.about.account
         and direction(mine) == direction(theirs)
         and 0 <= tracked.started - wide.started <= JOINS_SECONDS
+        and (direction(mine) != UP or not (subjects(mine) | carriers(mine)).isdisjoint(carriers(theirs)))
     )
 
 

@@ -11,7 +11,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.model.finding import Finding, Verdict
+from detectors.model.finding import Finding, Share, Verdict
 from detectors.model.scope import Scope
 from detectors.watch.maturity import Maturity
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
@@ -56,6 +56,17 @@ def notice(of: Incident, action: Action = Action.OPEN, at: int = T0, *milestones
 
 def opened(name: str = "a", about: Scope = TABLE, at: int = T0, **changes: Any) -> Notice:
     return notice(incident(name, about, at, **changes), Action.OPEN, at, Milestone.OPENED)
+
+
+def rising(name: str, at: int, *carriers: Scope) -> Notice:
+    """Return an incident of the account that rises by what these scopes carry of it."""
+    part = 1 / len(carriers)
+    callers = [
+        Share(scope=of, share=part, more_calls=part, more_per_call=0, observed=41 * part, expected=8.2 * part)
+        for of in carriers
+    ]
+    about = scope("account", ACCOUNT)
+    return opened(name, about, at, primary=finding(about, f"f-{name}", start=at - 120, callers=callers))
 
 
 def later(before: Notice, at: int, *milestones: Milestone, **changes: Any) -> Notice:

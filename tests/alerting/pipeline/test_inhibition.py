@@ -1,28 +1,50 @@
 """An incident of a whole account holds those of its parts."""
 
+from typing import Any
+
 import pytest
 
 from alerting.commands.command import CommandKind
+from alerting.incidents.notice import Notice
 from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, T0, TABLE, scope
-from tests.alerting.notices import opened, pipeline, press, reopened, resolved, said
+from tests.alerting.notices import opened, pipeline, press, reopened, resolved, rising, said
 
 WHOLE = scope("account", ACCOUNT)
 LATER = T0 + 1200
 
 
-def test_what_begins_inside_an_account_that_is_reported_waits_for_its_end() -> None:
+def fell(name: str, *about: Scope, **changes: Any) -> Notice:
+    return opened(name, *about, verdict=Verdict.DROP, **changes)
+
+
+def test_what_carries_an_account_that_rises_waits_for_its_end() -> None:
     one = pipeline()
-    wide = opened("w", WHOLE)
+    wide = rising("w", T0, TABLE)
     assert said(one.feed([wide, opened("a", at=LATER)], LATER)) == ["parent w open"]
+    reported = one.feed([resolved(wide, LATER + 600)], LATER + 600)
+    assert said(reported) == ["parent w resolved", "line w resolved", "parent a open"]
+
+
+@pytest.mark.parametrize("at", [T0 + 60, LATER])
+def test_an_account_that_rises_because_of_one_service_hides_nothing_of_others(at: int) -> None:
+    one = pipeline()
+    stranger = rising("w", T0, scope("service", "stranger"))
+    assert said(one.feed([stranger, opened("a", at=at)], at)) == ["parent w open", "parent a open"]
+
+
+def test_what_falls_inside_an_account_that_is_reported_waits_for_its_end() -> None:
+    one = pipeline()
+    wide = fell("w", WHOLE)
+    assert said(one.feed([wide, fell("a", at=LATER)], LATER)) == ["parent w open"]
     reported = one.feed([resolved(wide, LATER + 600)], LATER + 600)
     assert said(reported) == ["parent w resolved", "line w resolved", "parent a open"]
 
 
 def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
     one = pipeline()
-    wide, inner = opened("w", WHOLE), opened("a", at=LATER)
+    wide, inner = rising("w", T0, TABLE), opened("a", at=LATER)
     one.feed([wide, inner, resolved(inner, LATER + 600), resolved(wide, LATER + 900)], LATER + 900)
     fate = one.fate("a")
     assert fate is not None
@@ -48,7 +70,7 @@ def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
 def test_what_has_a_cause_of_its_own_is_reported(about: Scope, verdict: Verdict, at: int) -> None:
     one = pipeline()
     reported = one.feed(
-        [opened("w", WHOLE), opened("a", about, at=max(at, T0), start=at - 120, verdict=verdict)], at + 1
+        [rising("w", T0, about), opened("a", about, at=max(at, T0), start=at - 120, verdict=verdict)], at + 1
     )
     reported += one.feed([], T0 + 4 * 3600)
     assert sorted(said(reported)) == ["parent a open", "parent w open"]
@@ -56,21 +78,21 @@ def test_what_has_a_cause_of_its_own_is_reported(about: Scope, verdict: Verdict,
 
 def test_an_account_that_is_held_itself_holds_nothing() -> None:
     one = pipeline(silences=[{"match": {"scopes": ["account:*"]}, "until": "2025-10-10", "why": "known"}])
-    assert said(one.feed([opened("w", WHOLE), opened("a", at=LATER)], LATER)) == ["parent a open"]
+    assert said(one.feed([rising("w", T0, TABLE), opened("a", at=LATER)], LATER)) == ["parent a open"]
 
 
 def test_an_account_that_comes_in_the_same_moment_is_reported_first() -> None:
-    assert said(pipeline().feed([opened("a"), opened("w", WHOLE)], T0)) == ["parent w open"]
+    assert said(pipeline().feed([opened("a"), rising("w", T0, TABLE)], T0)) == ["parent w open"]
 
 
 def test_it_can_be_turned_off() -> None:
     one = pipeline(inhibit=False)
-    assert said(one.feed([opened("w", WHOLE), opened("a")], T0)) == ["parent w open", "parent a open"]
+    assert said(one.feed([rising("w", T0, TABLE), opened("a")], T0)) == ["parent w open", "parent a open"]
 
 
 def test_it_holds_still_after_a_restart_and_when_somebody_deals_with_it() -> None:
     one = pipeline()
-    one.feed([opened("w", WHOLE)], T0)
+    one.feed([rising("w", T0, TABLE)], T0)
     one.command(press(CommandKind.ACKNOWLEDGE, "w"))
     other = pipeline()
     other.restore(one.snapshot())
@@ -79,7 +101,7 @@ def test_it_holds_still_after_a_restart_and_when_somebody_deals_with_it() -> Non
 
 def test_an_account_that_comes_back_while_it_is_snoozed_holds_before_and_after_a_restart() -> None:
     one = pipeline()
-    wide = opened("w", WHOLE)
+    wide = rising("w", T0, TABLE)
     over = resolved(wide, T0 + 900)
     one.feed([wide], T0)
     one.command(press(CommandKind.SNOOZE, "w", until=T0 + 7200))

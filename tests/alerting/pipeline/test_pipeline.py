@@ -25,6 +25,7 @@ from tests.alerting.notices import (
     press,
     reopened,
     resolved,
+    rising,
     said,
 )
 
@@ -349,9 +350,10 @@ def test_a_memo_after_one_that_was_removed_has_the_same_number_after_a_restart()
 
 
 def test_what_an_account_held_continues_in_its_silenced_messages_in_one_order_after_any_restart() -> None:
-    first, second = opened("i1", scope("table", "items")), opened("i2", scope("table", "items2"))
+    tables = scope("table", "items"), scope("table", "items2")
+    first, second = opened("i1", tables[0]), opened("i2", tables[1])
     over = [resolved(first, T0 + 300), resolved(second, T0 + 300)]
-    wide = opened("i3", scope("account", "123456789012"), T0 + 360)
+    wide = rising("i3", T0 + 360, *tables)
     back = [reopened(over[1], T0 + 420), reopened(over[0], T0 + 480)]
     notices = [first, second, *over, wide, *back, resolved(wide, T0 + 600)]
     silent = _ask(0, CommandKind.SNOOZE, T0 + 541, "", until=T0 + HOUR, matcher=Matcher(scopes=["table:*"]))
