@@ -1,5 +1,7 @@
 """A host's clock that is wrong, and that is set while a daemon runs; its senders' clocks are right."""
 
+import contextlib
+import http.client
 import json
 import time
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.alerting.slack_standin import SlackStandin
-from tests.attacks.attacked import Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender, repeated
 from tests.attacks.host_clock import HostClock
 from tests.attacks.learnt import HOUR, learn, pages_of
 
@@ -47,6 +49,29 @@ def test_a_clock_that_steps_by_an_hour_pages_nobody_and_costs_nobody_a_record(
         honest.is_counted()
         other.is_counted()
         assert not pages_of(slack)
+        assert daemon.get("/readyz").status == 200
+
+
+def test_one_host_with_many_addresses_does_not_say_whose_clock_is_wrong(
+    broker: str | None, tmp_path: Path
+) -> None:
+    """A daemon that has just begun knows none of its senders yet."""
+
+    def claim(number: int) -> None:
+        source = (f"127.0.1.{1 + number % 6}", 0)
+        connection = http.client.HTTPConnection("127.0.0.1", daemon.port, 30, source)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("POST", "/events", b'{"ts":%d,"service":"evil"}' % (time.time() + 400))
+            connection.getresponse()
+
+    with Attacked(tmp_path, broker) as daemon:
+        with HonestSender(daemon) as honest:
+            daemon.wait(lambda: honest.accepted, "post")
+            honest.refused.clear()  # with Kafka, those of before its answer
+            with repeated(claim, 0.5):
+                honest.fills_a_minute()
+        honest.is_counted()
+        assert not honest.refused
         assert daemon.get("/readyz").status == 200
 
 

@@ -22,6 +22,7 @@ from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers.payload_lines import LineReader, read_lines
 from streams.ingest.receivers.record_sink import NotStoredError, RecordSink
 from streams.process.logs import Recurring
+from streams.process.web.access import sender_at
 from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.http_server import ListenError
 from streams.process.web.tokens import AccessScope, Tokens
@@ -43,7 +44,7 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.protocol = writer.transport.get_protocol()
-        self.sender = str((writer.get_extra_info("peername") or [""])[0])
+        self.sender = sender_at(str((writer.get_extra_info("peername") or [""])[0]))
         self.accepted = self.refused = 0
         self.first: dict[str, Any] = {}  # of the refused ones, and why
 

@@ -87,8 +87,29 @@ def is_trusted(request: web.Request) -> bool:
 
 
 def sender_of(request: web.Request) -> str:
-    """Return who brings records: the token that it has shown, else its address."""
-    return request.get(SENDER) or request.remote or ""
+    """Return who brings records: the token that it has shown, else where it is."""
+    return request.get(SENDER) or sender_at(request.remote or "")
+
+
+def sender_at(address: str) -> str:
+    """Return who sends from an address: a host has all of loopback, and mostly a whole /64 of IPv6.
+
+    Whoever can choose among addresses must not count as many: senders have shares, and votes about clocks.
+
+    Examples
+    --------
+    >>> sender_at("127.0.1.6"), sender_at("::ffff:192.0.2.1"), sender_at("2001:db8::9"), sender_at("")
+    ('127.0.0.1', '192.0.2.1', '2001:db8::/64', '')
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None and not found.is_loopback:
+            return str(ipaddress.ip_network((found, 64), strict=False))
+        found = found.ipv4_mapped or found
+    return "127.0.0.1" if found.is_loopback else str(found)
 
 
 class Access:
