@@ -10,6 +10,17 @@ import pytest
 CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 
 
+def _require() -> None:
+    if not Path(CLOCK).exists():
+        pytest.skip("libfaketime is not installed (Debian, Ubuntu: apt-get install faketime)")
+
+
+def wrong_clock(ahead: float) -> Mapping[str, str]:
+    """Return the variables of a process whose clock is ahead by so many seconds, or behind, for its life."""
+    _require()
+    return {"LD_PRELOAD": CLOCK, "FAKETIME": f"{ahead:+.0f}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
 class HostClock:
     """The clock of a host; a daemon with its ``environment`` reads it. Monotonic time is always right.
 
@@ -24,8 +35,7 @@ class HostClock:
     """
 
     def __init__(self, file: Path, ahead: float = 0) -> None:
-        if not Path(CLOCK).exists():
-            pytest.skip("libfaketime is not installed (Debian, Ubuntu: apt-get install faketime)")
+        _require()
         self._file = file
         self.set(ahead)
 

@@ -12,6 +12,8 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 
 from streams.drivers.kafka.connections.client import open_client
 from tests.attacks.attacked import Attacked, HonestSender, repeated
+from tests.attacks.host_clock import wrong_clock
+from tests.attacks.learnt import HOUR
 from tests.kafka.broker import Broker
 
 GONE: Final = 50.0  # seconds: longer than a session
@@ -60,6 +62,24 @@ def test_a_broker_that_is_gone_in_a_flood_costs_no_record(own: Broker, tmp_path:
             assert set(codes) <= {1}, "each with one line"
             honest.fills_a_minute()
         honest.is_counted()
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+def test_a_broker_that_comes_back_with_a_wrong_clock_costs_no_record(
+    own: Broker, tmp_path: Path, ahead: int
+) -> None:
+    with Attacked(tmp_path, own.address) as daemon:
+        with HonestSender(daemon) as honest:
+            daemon.wait_for_judgement()
+            for seconds in (ahead, 0):
+                own.kill()
+                own.environment = wrong_clock(seconds) if seconds else {}
+                own.start()
+                codes = daemon.supervise(30)
+                assert set(codes) <= {1}, "each with one line"
+            honest.fills_a_minute()
+        honest.is_counted()
+        assert bool(daemon.lines("until Kafka's clock is right")) is (ahead < 0)
 
 
 @pytest.mark.parametrize("to", [OffsetSpec.EARLIEST, OffsetSpec.LATEST], ids=["earliest", "latest"])

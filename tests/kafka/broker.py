@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -137,6 +137,8 @@ class Broker:
         self._listeners = listeners
         self._properties = properties
         self._format_options = format_options
+        self.environment: Mapping[str, str] = {}
+        """Variables for its next start, besides those of this process."""
         self._java = ["java", f"-Xmx{heap}", *options]
         self._node = 1
         self._voters = f"1@127.0.0.1:{self.controller}"
@@ -237,6 +239,7 @@ class Broker:
         with words.open("ab") as out:
             self._process = subprocess.Popen(
                 [*self._java, "-cp", classpath, QUIET, "kafka.Kafka", settings],
+                env={**os.environ, **self.environment},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in a test run ends the tests first, then the broker

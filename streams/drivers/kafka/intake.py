@@ -9,6 +9,7 @@ key brings them to the same partition.
 import asyncio
 import contextlib
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
@@ -18,6 +19,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.structs import RecordMetadata
 from prometheus_client import Counter
 
 from config.settings import KafkaSettings, Settings
@@ -52,6 +54,7 @@ MOST_HELD: Final = 64 * 1024 * 1024
 
 BATCH_BYTES: Final = 64 * 1024
 _LINGER_MS: Final = 2
+_APPENDED: Final = 1  # a type of time stamp: that of the broker
 _TURN: Final = 500  # records given to the producer in one turn of the event loop
 _LONGEST_KEY: Final = 256
 AT_ONCE: Final = 16
@@ -251,7 +254,7 @@ class TopicSink:
         self._most = MAX_BYTES  # of a record; less once the topic has refused a larger one
         self._opened: _Open | None = None
         self._why = "Kafka has not answered yet"  # there is no producer
-        self._trouble = Recurring()
+        self._trouble, self._clock_trouble = Recurring(), Recurring()
         self._closed = False
         self.held = 0
         """Bytes that wait for the brokers."""
@@ -319,9 +322,9 @@ class TopicSink:
         """
         if self._opened is None:  # before the check counts
             raise _retry_error(self._why, "not_stored")
-        rejected, records = await asyncio.to_thread(self._checked, lines, sender, waits=waits)
+        found, records = await asyncio.to_thread(self._checked, lines, sender, waits=waits)
         if not records:
-            return AppendResult(rejected)
+            return AppendResult(found.rejected)
         size = sum(len(record.value) for record in records)
         if self.held and (self.held + size > MOST_HELD or self._must_wait(sender, size)):
             raise _retry_error(self._why_full(), "backlog")
@@ -334,7 +337,7 @@ class TopicSink:
             await asyncio.wait((writing, opened.lost), return_when=asyncio.FIRST_COMPLETED)
             if not writing.done():
                 raise _retry_error(self._why, "not_stored")
-            writing.result()
+            appended = writing.result()
         except (KafkaError, TimeoutError) as error:
             if not opened.lost.done():  # unwritten records are sent again
                 self._opened = None
@@ -344,11 +347,22 @@ class TopicSink:
         finally:
             writing.cancel()
             self.held -= size
-        return AppendResult(rejected)
+        if found.newest - appended > self._future:
+            raise self._behind(found.newest - appended)
+        return AppendResult(found.rejected)
+
+    def _behind(self, seconds: float) -> NotStoredError:
+        """Return what a sender reads: the stages refuse these records, as of the future."""
+        why = (
+            f"Kafka's clock is {seconds:,.0f} s behind these records; set it (chronyc tracking, timedatectl)"
+        )
+        if (count := self._clock_trouble.happened()) is not None:
+            log.error("records are refused until Kafka's clock is right", reason=why, times=count)
+        return _retry_error(why, "clock")
 
     def _checked(
         self, lines: Sequence[bytes], sender: str, *, waits: bool
-    ) -> tuple[Sequence[Rejected], list[_Record]]:
+    ) -> tuple[CheckedLines, list[_Record]]:
         found = CheckedLines([])
         if self._check or waits:
             found = check_lines(lines, self._clock(), self._future)
@@ -365,13 +379,14 @@ class TopicSink:
             sender,
             waits=waits,
         )
-        return found.rejected, [
+        return found, [
             _Record(None, _refusal(bad[index])) if index in bad else _Record(key_of(line), line)
             for index, line in enumerate(lines)
             if index not in found.beyond
         ]
 
-    async def _write(self, producer: Producer, records: Sequence[_Record], seconds: float) -> None:
+    async def _write(self, producer: Producer, records: Sequence[_Record], seconds: float) -> float:
+        """Return the earliest time of appending, by the brokers' clock; infinity if they do not stamp."""
         waiting: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(seconds):
@@ -387,9 +402,9 @@ class TopicSink:
             for future, record in zip(waiting, records, strict=True):
                 if future.done() and isinstance(future.exception(), MessageSizeTooLargeError):
                     self._note_too_large(record.value)
-            for future in waiting:
-                if future.done():
-                    future.result()
+            written: list[RecordMetadata] = [future.result() for future in waiting if future.done()]
+            stamps = [found.timestamp for found in written if found.timestamp_type == _APPENDED]
+            return min(stamps, default=math.inf) / 1000
         finally:
             for future in waiting:
                 if not future.cancel() and not future.cancelled():

@@ -155,7 +155,13 @@ class RollupStage(Stage):
         return [*letters, *self._blocks(blocks)]
 
     def idle(self, seconds: float) -> Iterable[Emission]:
-        """Advance event time by the clock, so that this partition does not hold the shards back."""
+        """Advance event time by the clock, so that this partition does not hold the shards back.
+
+        Time goes no further than this host's clock: a broker's may have been ahead for the newest record.
+        """
+        arrival = self.rollup.decoder.time.arrival
+        if self._now is not None and arrival is not None:
+            seconds = min(seconds, self._now() - arrival)
         blocks = self.rollup.idle(seconds)
         self._held = {back: self._held[back] for back in self.rollup.decoder.held if back in self._held}
         return self._blocks(blocks)

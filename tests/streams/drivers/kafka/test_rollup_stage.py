@@ -101,3 +101,24 @@ def test_what_is_long_over_is_emitted_by_the_step_and_what_is_new_by_the_bucket(
     stage.switch_mode()
     assert set(widths(90, 100)) == {10, 60}  # what was begun as a step ends as one
     assert set(widths(100, 120)) == {10}
+
+
+def test_time_that_the_clock_moves_goes_no_further_than_the_clock_of_this_host() -> None:
+    """A broker's clock that was ahead for the last record before a pause would end what has not begun."""
+    now = 1_760_000_000.0
+    stage = RollupStage(0, Settings(), 1, TOPICS, now=lambda: now)
+
+    def arrive(first: int, count: int, ahead: float) -> None:
+        values = [json.dumps({"ts": now + at, "service": "shop"}).encode() for at in range(count)]
+        arrived = now + ahead + np.arange(float(count))
+        offsets = range(first, first + count)
+        stage.feed(Chunk("requests", 0, first, first + count, offsets, values, arrived=arrived))
+
+    arrive(0, 100, 0)
+    now += 100
+    arrive(100, 1, 500)
+    now += 120
+    stage.idle(120)
+    assert now - 180 < stage.rollup.watermark <= now
+    arrive(101, 100, 0)
+    assert not stage.rollup.late

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     NotEnoughReplicasError,
     TopicAuthorizationFailedError,
 )
+from aiokafka.structs import RecordMetadata, TopicPartition
 
 from config.settings import DeadLetterSettings, Settings
 from streams.drivers.kafka import intake as intake_module
@@ -47,7 +48,11 @@ class ToldProducer:
             acknowledged.set_exception(error)
         elif not self._world.silent:
             self._world.topic.append((topic, key, value))
-            acknowledged.set_result(None)
+            appended = self._world.appended
+            stamp = round((appended if appended is not None else NOW - 86400) * 1000)
+            acknowledged.set_result(
+                RecordMetadata(topic, 0, TopicPartition(topic, 0), 0, stamp, int(appended is not None), 0)
+            )
         return acknowledged
 
     async def drop(self) -> None:
@@ -60,6 +65,7 @@ class World:
         self.producers: list[ToldProducer] = []
         self.starts = 0
         self.unreachable = self.silent = self.silenced = False
+        self.appended: float | None = None  # by the brokers' clock; None: its producers stamp what they send
         self.fails: Callable[[bytes], KafkaError | None] = lambda _: None
 
     def open(self) -> ToldProducer:
@@ -119,6 +125,21 @@ async def test_what_is_acknowledged_is_accepted_under_the_key_of_its_request() -
         ]
         assert sink.held == 0
     assert world.producers[-1].dropped, "closed at the stop"
+
+
+async def test_what_a_broker_whose_clock_is_behind_stamps_is_to_be_sent_again() -> None:
+    """By its stamps, which decide when a record has arrived, all of them are of the future."""
+    world = World()
+    async with world.taking() as sink:
+        await world.until(lambda: sink.why_full() is None)
+        world.appended = NOW - 3600
+        error = await refused(sink, [line(1)])
+        assert (error.status, error.reason) == (503, "clock")
+        assert "Kafka's clock is 3,599 s behind these records" in str(error)
+        assert sink.held == 0
+        world.appended = NOW + 3600
+        assert not (await sink.append([line(1)])).rejected
+    assert len(world.producers) == 1, "the connection is not at fault"
 
 
 def test_a_long_key_is_one_of_fixed_length() -> None:

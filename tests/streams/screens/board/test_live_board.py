@@ -246,7 +246,6 @@ async def test_a_damaged_file_is_left_out_of_the_board(judged: Judged, tmp_path:
     assert (await board.wall()).at == AT
 
 
-
 def test_open_findings_colour_what_they_are_about() -> None:
     incident = examples.incident(examples.finding(Verdict.SPIKE, ITEMS, Measure.WCU, TRACE))
     verdicts = OpenVerdicts([incident])
