@@ -16,7 +16,7 @@ from tests.alerting.http_standin import HttpStandin
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
-from tests.attacks.attacked import Attacked, HonestSender
+from tests.attacks.attacked import Attacked, HonestSender, repeated
 
 HOSTILE_SECONDS: Final = 60.0
 DAY: Final = 26 * 3600  # a function is known for a day before a new exception counts at once
@@ -114,6 +114,12 @@ def failing_at_the_end(begin: float) -> Iterator[dict[str, Any]]:
             yield usual(number) | {"ts": begin + DAY + second, **raised}
 
 
+def flood() -> bytes:
+    """Return requests of many functions, as of now."""
+    now = time.time()
+    return b"\n".join(b'{"ts":%.3f,"service":"flood","function":"f%d"}' % (now, n) for n in range(2000))
+
+
 def usual(number: int) -> dict[str, Any]:
     return {"account": f"{number:012}", "function": f"put-{number}", "ms": {"total": 10}}
 
@@ -145,7 +151,8 @@ def test_receivers_that_answer_garbage_cost_no_page_and_no_record(tmp_path: Path
             with HonestSender(daemon) as honest:
                 hostile: tuple[Hostile, ...] = (slack, hook, pager)
                 daemon.wait(lambda: all(receiver.answered for receiver in hostile), "first message")
-                time.sleep(HOSTILE_SECONDS)
+                with repeated(lambda _: daemon.ask("/events", flood()), 1):
+                    time.sleep(HOSTILE_SECONDS)
                 assert daemon.get("/healthz").status == 200
                 for receiver in hostile:
                     assert len(receiver.answered) > 3, receiver.answered

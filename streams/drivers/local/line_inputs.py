@@ -1,7 +1,9 @@
 """Appends lines to the log: of a file, followed by name as ``tail -F`` does, and of standard input."""
 
 import asyncio
+import errno
 import os
+import stat
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,13 +23,31 @@ log = structlog.get_logger("uneri.follow")
 
 READ = 4 * 1024 * 1024
 INPUT_READ = 1024 * 1024
+LINGERS = 20
+"""Attempts to read a file that was replaced, after its last line: five seconds."""
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is no file: a pipe would be waited for, with everything else.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 class Follow:
     """Appends complete lines of ``path`` to the log, with the position in the same transaction.
 
-    A file that is replaced (rotation) is read to its end before its successor is opened; one that shrank is
-    read again from its start. A last line waits for its line end, and all lines wait while the log is full.
+    A file that is replaced (rotation) is read before its successor, for some seconds beyond its end: its
+    writer may not know yet. Its last line needs no line end; that of other files waits for one. A file that
+    shrank is read again from its start. All lines wait while the log is full.
     """
 
     def __init__(
@@ -52,10 +72,10 @@ class Follow:
         streams.engine.stages.dead_letter_limit.DeadLetterLimitError
             When too many lines are bad. The position does not move past them.
         """
-        waited = False
+        waited = successor = False
         while True:
             try:
-                file = self._path.open("rb")
+                file = _open(self._path)
             except OSError as error:
                 if not waited:
                     log.warning(
@@ -68,12 +88,14 @@ class Follow:
                 continue
             waited = False
             with file:
-                await self._drain(file)
+                await self._drain(file, successor=successor)
+            successor = True
 
-    async def _drain(self, file: BinaryIO) -> None:
+    async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
-        known = self._store.position(name)
+        known = None if successor else self._store.position(name)  # a successor may have the inode again
         offset = known.next if known and known.inode == inode else 0
+        quiet = 0  # attempts without a new line since it was replaced
         while True:
             # checked before reading: meanwhile its last line may be written, and the file rotated
             replaced = self._replaced(inode)
@@ -84,17 +106,20 @@ class Follow:
             file.seek(offset)
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
+            if replaced and quiet >= LINGERS:
+                end = len(data)
             if end:
                 lines = await read_lines(self._lines, data[:end])
                 await self._append(lines, name, Position(inode, offset + end), offset)
-                offset += end
+                offset, quiet = offset + end, 0
                 continue
             if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
                 await self._append([data], name, Position(inode, offset + len(data)), offset)
                 offset += len(data)
                 continue
-            if replaced:
+            if replaced and quiet >= LINGERS:
                 return
+            quiet = quiet + 1 if replaced else 0
             await asyncio.sleep(self._poll)
 
     async def _append(self, lines: Sequence[bytes], name: str, position: Position, start: int) -> None:

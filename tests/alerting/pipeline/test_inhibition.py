@@ -15,8 +15,8 @@ WHOLE = scope("account", ACCOUNT)
 LATER = T0 + 1200
 
 
-def fell(name: str, *about: Scope, **changes: Any) -> Notice:
-    return opened(name, *about, verdict=Verdict.DROP, **changes)
+def fell(name: str, about: Scope = TABLE, **changes: Any) -> Notice:
+    return opened(name, about, verdict=Verdict.DROP, **changes)
 
 
 def test_what_carries_an_account_that_rises_waits_for_its_end() -> None:

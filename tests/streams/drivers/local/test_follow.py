@@ -1,9 +1,11 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.sections.sources import InputSettings
 from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
@@ -90,6 +92,43 @@ async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
     monkeypatch.setattr(Follow, "_replaced", rotated_at_this_moment)
     async with following(file, store):
         assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+async def test_what_a_writer_still_writes_into_a_rotated_file_is_read_and_its_last_line_needs_no_end(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    with file.open("ab", buffering=0) as writer:
+        async with following(file, store):
+            await taken(store, 1)
+            await asyncio.sleep(0.3)  # nothing comes for longer than a rotated file is read
+            file.rename(tmp_path / "events.1")
+            file.write_bytes(b"d\n")
+            await asyncio.sleep(0.05)
+            writer.write(b"b\nc")
+            assert await taken(store, 4) == [b"a", b"b", b"c", b"d"]
+            with file.open("ab") as more:
+                more.write(b"e\n")
+            assert (await taken(store, 5))[-1] == b"e"
+
+
+async def test_what_is_no_file_is_waited_for_and_stops_nothing(tmp_path: Path, store: SqliteStore) -> None:
+    file = tmp_path / "events.ndjson"
+    os.mkfifo(file)
+    with capture_logs() as lines:
+        async with following(file, store):
+            await asyncio.sleep(0.05)
+            file.unlink()
+            file.write_bytes(b"a\n")
+            assert await taken(store, 1) == [b"a"]
+            os.mkfifo(tmp_path / "pipe")
+            (tmp_path / "pipe").rename(file)
+            await asyncio.sleep(0.4)
+            file.unlink()
+            file.write_bytes(b"b\n")
+            assert await taken(store, 2) == [b"a", b"b"]
+    assert lines[0]["reason"] == "it is no file"
 
 
 async def test_a_file_that_became_shorter_is_read_again_from_its_start(
