@@ -223,6 +223,8 @@ def of_spans(least: int) -> Given:
 def print_spans(given: Given) -> None:
     """Print spans per second of messages, scanned, beside native events of the same traffic, in turns.
 
+    Beside them is protobuf's own parser: with the plain reader, and with a loop that makes no records.
+
     Native events as services write them have neither ``joins`` nor ``trace``; joining the records of several
     sources costs far more than reading them, so there is a row for each.
     """
@@ -241,8 +243,13 @@ def print_spans(given: Given) -> None:
             yield [line[: line.index(b',"joins"')] + b"}" for line in records]
 
     works.insert(1, ("scanned, without joins", given, unjoined))
+    works.append(("upb and the plain reader", given, plainly))
     least = dict.fromkeys((title for title, _, _ in works), 1e9)
-    alone = best(scanned_alone, given)
+    alone = {
+        works[0][0]: best(scanned_alone, given),
+        works[-1][0]: best(read_alone, given),
+        "upb and a bare loop": best(stock_protobuf, given),
+    }
     for _ in range(TURNS):
         for title, content, read in works:
             begin = time.process_time()
@@ -250,8 +257,10 @@ def print_spans(given: Given) -> None:
             least[title] = min(least[title], time.process_time() - begin)
     print(f"\n{'spans/s of one core':28}{'read':>12}{'to blocks':>12}")
     for title, _, _ in works:
-        first = f"{given.records / alone:12,.0f}" if "scanned" in title else " " * 12
+        first = f"{given.records / alone.pop(title):12,.0f}" if title in alone else " " * 12
         print(f"{title:28}{first}{given.records / least[title]:12,.0f}", flush=True)
+    for title, seconds in alone.items():
+        print(f"{title:28}{given.records / seconds:12,.0f}", flush=True)
     if (rate := spans_per_second([payload for payload, _ in given.payloads], given.records)) is not None:
         print(f"{'the collector: in and out':28}{rate:12,.0f}", flush=True)
 

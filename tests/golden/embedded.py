@@ -39,7 +39,7 @@ class Player:
         for sent in minutes:
             if sent:
                 self.now = START + 60 * ((sent[-1].arrived - START) // 60 + 1)
-                await self.daemon._intake.append([one.record for one in sent])
+                await self.daemon._intake.append_read([one.record for one in sent])
             if len(minutes) < LIVE:
                 await self.judged()
         await self.judged()

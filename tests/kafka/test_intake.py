@@ -24,7 +24,7 @@ from config.settings import InputSettings, KafkaSettings, Settings, SourcesSetti
 from streams.drivers.kafka import intake as intake_module
 from streams.drivers.kafka.intake import BATCH_BYTES, KafkaIntake, key_of
 from streams.drivers.kafka.topics import setup_topics
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.ingest.receivers.ingest_handler import IngestHandler
@@ -414,7 +414,7 @@ def request_of(number: int, ts: float) -> list[bytes]:
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     """The totals of what the embedded driver's receivers store."""
     with SqliteStore(folder / "db") as store:
-        handler = IngestHandler(LogSink(LogIntake(store, Settings(), lambda: None)))
+        handler = IngestHandler(LogIntake(store, Settings(), lambda: None))
         for body in bodies:
             await handler.store(read_native(body))
         lines = [bytes(record) for record in store.read(0).records]

@@ -146,7 +146,7 @@ def test_what_services_write_is_read_by_the_scanner_once_its_names_are_known() -
     decoder.decode(run, prompt(run))
     scanner = decoder._scanner
     assert isinstance(scanner, Scanner)
-    assert scanner.scan(Records.of(run)).all()
+    assert scanner.scan(Records.of(run))[0].all()
 
 
 def compact(number: int, **more: Any) -> bytes:

@@ -34,7 +34,7 @@ from streams.ingest.formats.inputs import Inputs
 from streams.ingest.formats.trace_ids import trace_of
 from streams.ingest.receivers.checked_lines import CheckedLines, check_lines, within_limits
 from streams.ingest.receivers.receivers import Receivers
-from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.record_sink import AppendResult
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.sender_shares import SenderShares
@@ -42,6 +42,7 @@ from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 from streams.process.web.listen_address import ListenAddress
+from streams.process.web.request_body import BodyError
 
 ACK_SECONDS: Final = 8.0  # less than a stop waits for requests
 SLOWEST: Final = 512 * 1024  # bytes a second, for large requests
@@ -317,7 +318,7 @@ class TopicSink:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             Some may not be written; repeats of the others are recognised by their ids.
         """
         if self._opened is None:  # before the check counts
@@ -430,6 +431,6 @@ class TopicSink:
         return f"Kafka does not take records ({type(error).__name__})"
 
 
-def _retry_error(why: str, reason: str) -> NotStoredError:
+def _retry_error(why: str, reason: str) -> BodyError:
     text = f"not all of it is stored, send it again later: {why}"
-    return NotStoredError(text, HTTPStatus.SERVICE_UNAVAILABLE, reason, seconds=RESEND_SECONDS)
+    return BodyError(text, HTTPStatus.SERVICE_UNAVAILABLE, reason, seconds=RESEND_SECONDS)

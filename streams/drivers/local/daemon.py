@@ -22,7 +22,7 @@ from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.daemon import Daemon
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.line_inputs import Follow, StandardInput
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import RUN_RECORDS, LogJudge, UnfinishedBackfillError
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
@@ -165,11 +165,10 @@ class LocalDaemon(Daemon):
             now=clock,
         )
         inputs = Inputs(settings.sources, self._registry)
-        sink = LogSink(self._intake)
-        self.receivers = Receivers(sink, settings, inputs, self._address, self.metrics, clock=clock)
+        self.receivers = Receivers(self._intake, settings, inputs, self._address, self.metrics, clock=clock)
         self._serve(
             self._files,
-            sink,
+            self._intake,
             self.receivers,
             self._judge,
             self._limits,

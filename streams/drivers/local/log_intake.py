@@ -18,12 +18,13 @@ from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
 from streams.ingest.receivers.checked_lines import CheckedLines, TooManyBadError, check_lines, within_limits
-from streams.ingest.receivers.record_sink import AppendResult, NotStoredError
+from streams.ingest.receivers.record_sink import AppendResult
 from streams.ingest.receivers.sender_clocks import SenderClocks
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.receivers.sender_shares import SenderShares
 from streams.process.logs import Recurring
 from streams.process.part import Part
+from streams.process.web.request_body import BodyError
 
 LIMIT: Final = "dead_letters"
 RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the log
@@ -31,15 +32,12 @@ RETRY_SECONDS: Final = 5  # how often a checkpoint drops judged records from the
 log = structlog.get_logger("uneri.intake")
 
 
-class LogFullError(Exception):
-    """The engine is too far behind: nothing was stored; send it again."""
-
-
-class LogIntake:
+class LogIntake(Part):
     """Appends records to the log unless too many are bad or too much of the log is not judged yet.
 
-    A file or pipe with too many bad records ends the daemon, but a wrong clock must not: there, records ahead
-    of their arrival do not count. Of a sender, bad records beyond the limit are refused.
+    It is the ``RecordSink`` of receivers. A file or pipe with too many bad records ends the daemon, but a
+    wrong clock must not: there, records ahead of their arrival do not count. Of a sender, bad records beyond
+    the limit are refused.
 
     Parameters
     ----------
@@ -53,6 +51,8 @@ class LogIntake:
         Raises ``sqlite3.Error`` when the log is no longer at its path, so that nothing is accepted for it.
     limits
         Those of senders; by default as the settings say, and not counted.
+    unwritable
+        When to log that the log cannot be written.
     """
 
     def __init__(
@@ -64,8 +64,10 @@ class LogIntake:
         check: Callable[[], None] = lambda: None,
         *,
         limits: SenderLimits | None = None,
+        unwritable: Recurring | None = None,
     ) -> None:
         self._check = check
+        self._unwritable = unwritable or Recurring()
         self._senders = limits or SenderLimits(settings.dead_letters)
         self._shares = SenderShares()
         self._clock = clock
@@ -98,14 +100,69 @@ class LogIntake:
             return None
         kept = ", and the rest is kept for other senders" if held < self._most_bytes else ""
         if held > held_bytes:
-            return f"{behind:,} records wait to be judged (local.backlog){kept}"
-        return f"the log holds {held_bytes >> 20:,} MiB (local.backlog_mib){kept}"
+            return f"too far behind: {behind:,} records wait to be judged (local.backlog){kept}"
+        return f"too far behind: the log holds {held_bytes >> 20:,} MiB (local.backlog_mib){kept}"
+
+    not_ready = why_full
 
     def _weight(self, records: int, size: int) -> int:
         """Return the bytes of the log that records take, small ones more: their number is bounded, too."""
         return max(size, records * self._most_bytes // self._most)
 
-    async def append(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> None:
+    async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
+        """Append what a sender sent, which is durable when this returns.
+
+        Raises
+        ------
+        BodyError
+            Nothing was stored.
+        """
+        self._require_room(sender)  # before the check counts
+        lines = Records.of(lines)
+        found, arrived = CheckedLines([]), self._clock()
+        if self._stop or waits:
+            found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
+        kept = lines.without(found.beyond) if found.beyond else lines
+        if kept:
+            weight = self._weight_of(kept)
+            async with self._appending:
+                self._require_room(sender, weight)
+                try:
+                    await asyncio.to_thread(self._append, kept, None, None, arrived)
+                except sqlite3.Error as error:
+                    raise self._unwritable_error(error) from None
+                self._shares.add(sender, weight)
+            self._begins = max(self._begins, found.newest - self._lateness)
+            self._arrived()
+            if refused := self._unwritable.ended():
+                log.info("the event log can be written again", refused_requests=refused)
+        return AppendResult(found.rejected, found.late)
+
+    def _checked(self, lines: Records, sender: str, arrived: float, *, waits: bool) -> CheckedLines:
+        found = check_lines(lines, arrived, self._future, self.reached or self._begins)
+        self.clocks.check(sender, len(lines), found)
+        return within_limits(found, len(lines), self._senders, sender, waits=waits)
+
+    def _require_room(self, sender: str, weight: int = 0) -> None:
+        if why := self.why_full(sender, weight):
+            self._arrived()
+            raise BodyError(
+                f"send again later, {why}",
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "backlog",
+                seconds=RETRY_SECONDS,
+            )
+
+    def _unwritable_error(self, error: sqlite3.Error) -> BodyError:
+        if (count := self._unwritable.happened()) is not None:
+            log.error(
+                "the event log cannot be written; events are refused until it can be",
+                reason=str(error),
+                requests=count,
+            )
+        return BodyError(f"not stored, send again: {error}", HTTPStatus.SERVICE_UNAVAILABLE, "not_stored")
+
+    async def append_read(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> None:
         """Append records of a file or pipe, which are durable when this returns.
 
         Parameters
@@ -115,13 +172,13 @@ class LogIntake:
 
         Raises
         ------
-        TooManyBadError, LogFullError
-            Nothing was stored.
+        BodyError, TooManyBadError
+            Nothing was stored; the first, if it can be later.
         sqlite3.Error
             When the log cannot be written.
         """
         if why := self.clocks.behind():
-            raise LogFullError(why)
+            raise BodyError(why, HTTPStatus.SERVICE_UNAVAILABLE, "clock")
         lines = Records.of(lines)
         bad, arrived, sender = list[Rejected](), self._clock(), followed[0] if followed else ""
         if self._stop:
@@ -147,47 +204,17 @@ class LogIntake:
             self._shares.add(sender, weight)
         self._arrived()
 
-    async def append_sent(self, lines: Sequence[bytes], sender: str, *, waits: bool = True) -> CheckedLines:
-        """Append what a sender sent, which is durable when this returns; return the bad and late records.
-
-        Parameters
-        ----------
-        waits
-            The sender waits for the answer: return the bad and late ones even if no limit needs them, and
-            store nothing if all of them are bad.
-
-        Raises
-        ------
-        LogFullError, streams.ingest.receivers.record_sink.NotStoredError
-            Nothing was stored.
-        sqlite3.Error
-            When the log cannot be written.
-        """
-        self._require_room(sender)  # before the check counts
-        lines = Records.of(lines)
-        found, arrived = CheckedLines([]), self._clock()
-        if self._stop or waits:
-            found = await asyncio.to_thread(self._checked, lines, sender, arrived, waits=waits)
-        kept = lines.without(found.beyond) if found.beyond else lines
-        if kept:
-            weight = self._weight_of(kept)
-            async with self._appending:
-                self._require_room(sender, weight)
-                await asyncio.to_thread(self._append, kept, None, None, arrived)
-                self._shares.add(sender, weight)
-            self._begins = max(self._begins, found.newest - self._lateness)
-            self._arrived()
-        return found
-
-    def _checked(self, lines: Sequence[bytes], sender: str, arrived: float, *, waits: bool) -> CheckedLines:
-        found = check_lines(lines, arrived, self._future, self.reached or self._begins)
-        self.clocks.check(sender, len(lines), found)
-        return within_limits(found, len(lines), self._senders, sender, waits=waits)
-
-    def _require_room(self, sender: str, weight: int = 0) -> None:
-        if why := self.why_full(sender, weight):
-            self._arrived()
-            raise LogFullError(why)
+    async def append_when_room(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
+    ) -> None:
+        """Append records that can wait at their source, such as lines of a file."""
+        while True:
+            try:
+                await self.append_read(lines, followed)
+            except BodyError:
+                await asyncio.sleep(poll)
+            else:
+                return
 
     def _weight_of(self, records: Records) -> int:
         return self._weight(len(records), int((records.ends - records.starts).sum()))
@@ -196,58 +223,3 @@ class LogIntake:
         self._check()
         self._store.append(*record)
         self._check()  # no sender gets an answer unless its records can be found
-
-    async def append_when_room(
-        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
-    ) -> None:
-        """Append records that can wait at their source, such as lines of a file."""
-        while True:
-            try:
-                await self.append(lines, followed)
-            except LogFullError:
-                await asyncio.sleep(poll)
-            else:
-                return
-
-
-class LogSink(Part):
-    """Appends the lines of receivers to the log."""
-
-    def __init__(self, intake: LogIntake, unwritable: Recurring | None = None) -> None:
-        self._intake = intake
-        self._unwritable = unwritable or Recurring()  # when to log that
-
-    def why_full(self, sender: str | None = None) -> str | None:
-        """Return why no record of a sender, or of any, is accepted now; None if they are."""
-        why = self._intake.why_full(sender)
-        return why and f"too far behind: {why}"
-
-    not_ready = why_full
-
-    async def append(self, lines: Sequence[bytes], *, sender: str = "", waits: bool = True) -> AppendResult:
-        """Append lines that are durable when this returns.
-
-        Raises
-        ------
-        NotStoredError
-            Nothing was stored.
-        """
-        try:
-            appended = await self._intake.append_sent(lines, sender, waits=waits)
-        except LogFullError as error:
-            message = f"send again later, too far behind: {error}"
-            raise NotStoredError(
-                message, HTTPStatus.SERVICE_UNAVAILABLE, "backlog", seconds=RETRY_SECONDS
-            ) from None
-        except sqlite3.Error as error:
-            if (count := self._unwritable.happened()) is not None:
-                log.error(  # noqa: TRY400 - operators need one line
-                    "the event log cannot be written; events are refused until it can be",
-                    reason=str(error),
-                    requests=count,
-                )
-            message = f"not stored, send again: {error}"
-            raise NotStoredError(message, HTTPStatus.SERVICE_UNAVAILABLE, "not_stored") from None
-        if refused := self._unwritable.ended():
-            log.info("the event log can be written again", refused_requests=refused)
-        return AppendResult(appended.rejected, appended.late)

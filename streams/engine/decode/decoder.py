@@ -41,12 +41,10 @@ from streams.engine.decode.event_reader import (
     AcceptedEvents,
     EventReader,
     HeldBack,
-    stamps_of,
 )
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.hashing import hashes_of, joins_of
 from streams.engine.decode.operations import Kinds
-from streams.engine.decode.parse import parse, rejected
 from streams.engine.decode.paths import CallIds, PathIds, cut
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
@@ -103,8 +101,8 @@ class Decoder:
         self.values = ValueKeys(settings.rollup.max_values, self.paths)
         self.value_ids = ValueIds(self.paths, self.values)
         self._kinds = Kinds()
-        self._reader = EventReader(settings.time.future)
         self._scanner = Scanner(settings.rollup) if compiled and COMPILES else None
+        self._reader = EventReader(settings.time.future, self._scanner)
         self._rows = FEW  # scanned at once
         self._left = 0  # of the records scanned last, those left to the plain decoder
 
@@ -165,35 +163,17 @@ class Decoder:
         self, scanner: "Scanner", records: Records, arrived: Floats | None
     ) -> tuple[Columns, list[Rejected]]:
         """Decode up to ROWS records: by the scanner, except those that it leaves to the plain decoder."""
-        if self._reader.held or not len(records):
+        found = self._reader.scan(records, arrived)
+        if found is None:
             return self._decode_plain(records, arrived)
-        read = scanner.scan(records)
-        left = np.flatnonzero(~read)
-        self._left = len(left)
-        stamps = scanner.stamps(len(records))
-        plain = None
-        if len(left):
-            raw = [records[row] for row in left.tolist()]
-            events, rows, problems = parse(raw)
-            ts, good = stamps_of(events, rows, problems)
-            plain = left[[rows[k] for k in good]]
-            stamps[plain] = ts
-            read[plain] = True
-            stamps = stamps[read]
-        newest = self._reader.time.admit_all(
-            stamps, arrived if arrived is None or read.all() else arrived[read]
-        )
-        if newest is None:  # a leap in time: decide record by record
-            return self._decode_plain(records, arrived)
-        if plain is None:
-            return self._with_gb_seconds(scanner.columns(records, newest)), []
+        self._left = found.left
+        if found.plain is None:
+            return self._with_gb_seconds(scanner.columns(records, found.newest)), []
         scanned = scanner.columns(records, np.zeros(len(records)))
-        events = [events[k] for k in good]
-        columns = merged(scanned, self._columns(events, ts, np.zeros(len(ts)), records, plain), plain, read)
-        columns.newest = newest
-        self._teach(scanner, events)
-        bad = [rejected(raw[row], int(left[row]), problem) for row, problem in sorted(problems.items())]
-        return self._with_gb_seconds(columns), bad
+        columns = merged(scanned, self._columns(*found.plain), found.plain.numbers, found.read)
+        columns.newest = found.newest
+        self._teach(scanner, found.plain.events)
+        return self._with_gb_seconds(columns), found.rejected
 
     def _teach(self, scanner: "Scanner", events: Sequence[Event]) -> None:
         """Teach the scanner the names of these events; folded names stay unknown to it."""

@@ -5,7 +5,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detectors.model.array_types import Floats, Ints
+from detectors.model.array_types import Bools, Floats, Ints
+from detectors.state.compiled import COMPILES
 from streams.engine.decode.event import Event, Stated
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.parse import (
@@ -17,10 +18,17 @@ from streams.engine.decode.parse import (
     rejected,
     stamp_of,
 )
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected, RejectReason
+
+if COMPILES:
+    from streams.engine.decode.scan.scanner import Scanner
 
 PIECE_BYTES: Final = 4 * 1024 * 1024
 """Bytes read at once: the objects of a record may take thirty times its size."""
+
+NAMELESS: Final = Scanner() if COMPILES else None
+"""The compiled reader of checks, for any thread."""
 
 HeldBack = tuple[int, bytes]
 """How many records before the next run, and the record."""
@@ -38,8 +46,19 @@ class AcceptedEvents(NamedTuple):
     numbers: Ints  # (n,) which of these they are
 
 
+class ScannedRecords(NamedTuple):
+    """Records that the compiled reader has read, but for those that it left to the plain one."""
+
+    read: Bools  # (n,) which are events
+    ts: Floats  # (k,) epoch seconds of these
+    newest: Floats  # (k,) event time reached at each, epoch seconds
+    left: int
+    plain: AcceptedEvents | None  # of those left
+    rejected: list[Rejected]
+
+
 class EventReader:
-    """The plain reader, which defines what a record means.
+    """Two readers of records: a plain one, which defines what they mean, and a compiled one, which agrees.
 
     A record that leaps ahead of all others is held back until later records confirm or refute it
     (``streams.engine.decode.event_time.EventTime``).
@@ -48,16 +67,19 @@ class EventReader:
     ----------
     future
         Seconds that a stamp may lie ahead of its arrival.
+    scanner
+        The compiled reader; without it, all is read by the plain one, several times slower.
     """
 
-    def __init__(self, future: float) -> None:
+    def __init__(self, future: float, scanner: "Scanner | None" = None) -> None:
+        self.scanner = scanner
         self.time = EventTime(future)
         self.held: list[HeldBack] = []
 
     def read(
         self, records: Sequence[bytes], arrived: Floats | None, *, last: bool = False, start: bool = False
     ) -> tuple[AcceptedEvents, list[Rejected]]:
-        """Read consecutive records, which arrived at ``arrived`` (n,) epoch seconds, None if unknown.
+        """Read consecutive records plainly, which arrived at ``arrived`` (n,) epoch seconds, None if unknown.
 
         Parameters
         ----------
@@ -87,6 +109,39 @@ class EventReader:
             events, ts = [events[row] for row in admitted.accepted.tolist()], ts[admitted.accepted]
         bad = [rejected(records[row], indices[row], problem) for row, problem in sorted(problems.items())]
         return AcceptedEvents(events, ts, admitted.newest, records, numbers), bad
+
+    def scan(self, records: Records, arrived: Floats | None) -> ScannedRecords | None:
+        """Read up to ``scanner.ROWS`` records by the compiled reader, as ``read`` does.
+
+        None, and no change, if they must be read plainly: there is no compiled reader, or the stamps must be
+        decided one by one.
+        """
+        if self.scanner is None or self.held or not len(records):
+            return None
+        read, stamps = self.scanner.scan(records)
+        left = np.flatnonzero(~read)
+        plain, bad = None, list[Rejected]()
+        if len(left):
+            raw = [records[row] for row in left.tolist()]
+            events, rows, problems = parse(raw)
+            ts, good = stamps_of(events, rows, problems)
+            numbers = left[[rows[k] for k in good]]
+            plain = AcceptedEvents([events[k] for k in good], ts, np.zeros(len(ts)), records, numbers)
+            bad = [rejected(raw[row], int(left[row]), problem) for row, problem in sorted(problems.items())]
+            stamps[numbers] = ts
+            read[numbers] = True
+            stamps = stamps[read]
+            arrived = arrived if arrived is None else arrived[read]
+        newest = self.time.admit_all(stamps, arrived)
+        return None if newest is None else ScannedRecords(read, stamps, newest, len(left), plain, bad)
+
+    def check(self, records: Records, arrived: Floats) -> tuple[Floats, list[Rejected]]:
+        """Read up to ``scanner.ROWS`` records; return the stamps of events, and the bad records."""
+        scanned = self.scan(records, arrived)
+        if scanned is not None:
+            return scanned.ts, scanned.rejected
+        accepted, bad = self.read(records, arrived)
+        return accepted.ts, bad
 
     def finish(self, *, last: bool) -> tuple[AcceptedEvents, list[Rejected]]:
         """Decide on what is held back: nothing follows, or (not ``last``) nothing for a while."""

@@ -19,7 +19,6 @@ from streams.ingest.formats.format import Reading, RefusalError, to_json_line
 from streams.ingest.receivers.events_receiver import stored_answer
 from streams.ingest.receivers.ingest_handler import IngestHandler, error_answer
 from streams.ingest.receivers.payload_lines import Reader, ReadPayload, from_reading
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.request_body import BodyError
 
 MOST: Final = 1024 * 1024
@@ -44,19 +43,19 @@ class GithubSignature:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             With the variable to set.
         """
         if not self.secret:
             message = f"signed, but the secret is not known here; set {self._variable} to that of the webhook"
-            raise NotStoredError(message, HTTPStatus.FORBIDDEN, "signature")
+            raise BodyError(message, HTTPStatus.FORBIDDEN, "signature")
 
     def verify(self, body: bytes, signed: str) -> None:
         """Check the signature of a body.
 
         Raises
         ------
-        NotStoredError
+        BodyError
             When it does not match.
         """
         wanted = f"sha256={hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()}"
@@ -65,7 +64,7 @@ class GithubSignature:
             message = (
                 f"{HEADER} is not that of the body; give the webhook the secret that {self._variable} has"
             )
-            raise NotStoredError(message, HTTPStatus.UNAUTHORIZED, "signature")
+            raise BodyError(message, HTTPStatus.UNAUTHORIZED, "signature")
 
 
 class ChangesReceiver:
@@ -127,5 +126,5 @@ def _form_payload(body: bytes) -> bytes:
         found = parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)["payload"]
     except (ValueError, KeyError):
         message = "not a form with a payload; set the content type of the webhook to application/json"
-        raise NotStoredError(message, HTTPStatus.BAD_REQUEST) from None
+        raise BodyError(message, HTTPStatus.BAD_REQUEST) from None
     return found[0].encode()

@@ -6,19 +6,18 @@ One sender's garbage must not stop the engine, which ends when too many records 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from streams.engine.decode.event_reader import PIECE_BYTES, EventReader
+from streams.engine.decode.event_reader import NAMELESS, PIECE_BYTES, EventReader
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, LimitExceeded, counted
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_limits import SenderLimits
+from streams.process.compilation import JUDGEMENT
 
-PIECE_RECORDS: Final = 4096  # decoded at once: a bad one may be the first excess
+PIECE_RECORDS: Final = 4096  # read at once: a bad one may be the first excess
 
 
 class TooManyBadError(Exception):
@@ -43,18 +42,10 @@ def within_limits(
 ) -> CheckedLines:
     """Return what was found in all ``records`` of a sender, with those that are not to be kept.
 
-    Raises
-    ------
-    NotStoredError
-        When all of them are bad, and the sender waits for the answer.
+    None is kept if all of them are bad, and the sender waits for the answer, which says so.
     """
     if waits and len(found.rejected) == records:
-        raise NotStoredError(
-            "nothing was stored: no line of the body can be accepted as an event; correct it and send it "
-            "again",
-            HTTPStatus.BAD_REQUEST,
-            rejected=found.rejected,
-        )
+        return found._replace(beyond=range(records))
     return found._replace(beyond=limits.beyond(sender, records, found.rejected))
 
 
@@ -83,13 +74,13 @@ def check_lines(
     TooManyBadError
         With the first bad one that exceeds the limit.
     """
-    reader = EventReader(future)
+    reader = EventReader(future, NAMELESS if JUDGEMENT.ready() else None)
     records, rejected = Records.of(lines), list[Rejected]()
     late = end = 0
     while (start := end) < len(records):
         end = min(records.end_of_piece(start, PIECE_RECORDS, PIECE_BYTES), len(records))
-        accepted, found = reader.read(records[start:end], np.full(end - start, arrived))
-        late += int(np.count_nonzero(accepted.ts < reached))
+        stamps, found = reader.check(records[start:end], np.full(end - start, arrived))
+        late += int(np.count_nonzero(stamps < reached))
         passed = limit and limit.feed(end - start, counted(found))
         rejected += [replace(bad, index=start + bad.index) for bad in found]
         if passed:

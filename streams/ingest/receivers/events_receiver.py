@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from streams.ingest.receivers.ingest_handler import IngestHandler, error_answer
 from streams.ingest.receivers.payload_lines import Receipt, payload_reader, read_native
-from streams.ingest.receivers.record_sink import DeadLetterAnswer, NotStoredError
+from streams.ingest.receivers.record_sink import DeadLetterAnswer
 from streams.process.web.answer_forms import json_of
 from streams.process.web.request_body import BodyError
 
@@ -59,8 +59,8 @@ class EventsReceiver:
         return stored_answer(receipt)
 
 
-def _no_events() -> NotStoredError:
-    return NotStoredError(
+def _no_events() -> BodyError:
+    return BodyError(
         "no events in the body; send one JSON object per line, or name another format: POST "
         "/events?format=auto",
         HTTPStatus.BAD_REQUEST,

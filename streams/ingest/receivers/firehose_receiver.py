@@ -14,7 +14,6 @@ from aiohttp import web
 
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
 from streams.ingest.receivers.payload_lines import ReadPayload, payload_reader
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.answer_forms import FIREHOSE, REQUEST_ID, firehose_answer
 from streams.process.web.request_body import BodyError
 
@@ -57,10 +56,7 @@ class FirehoseReceiver:
                 except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
                     return read(payload)  # its error names the fault
                 if expected is not None and named.request_id not in (None, expected):
-                    message = (
-                        f"the body is of another request than the header {REQUEST_ID} says; send it again"
-                    )
-                    raise NotStoredError(message, HTTPStatus.BAD_REQUEST)
+                    raise _of_another_request()
                 return read(payload)
 
             await self._handler.receive(request, read_named)
@@ -77,6 +73,11 @@ class FirehoseReceiver:
         return firehose_answer(request, named=named.request_id, timestamp=named.timestamp)
 
 
+def _of_another_request() -> BodyError:
+    text = f"the body is of another request than the header {REQUEST_ID} says; send it again"
+    return BodyError(text, HTTPStatus.BAD_REQUEST)
+
+
 def _source(request: web.Request) -> str | None:
     if (name := request.query.get("source")) is not None:
         return name
@@ -86,7 +87,7 @@ def _source(request: web.Request) -> str | None:
     try:
         return _COMMON.decode(attributes.encode(errors="surrogateescape")).common_attributes.get("source")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise NotStoredError(
+        raise BodyError(
             f'{_ATTRIBUTES} is not {{"commonAttributes": {{…}}}} with texts; send it as Firehose does',
             HTTPStatus.BAD_REQUEST,
         ) from None

@@ -21,7 +21,7 @@ from streams.ingest.receivers.payload_lines import (
     explain_refusals,
     unpack,
 )
-from streams.ingest.receivers.record_sink import AppendResult, DeadLetterAnswer, NotStoredError, RecordSink
+from streams.ingest.receivers.record_sink import AppendResult, DeadLetterAnswer, RecordSink
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.access import sender_of
@@ -32,11 +32,8 @@ SMALL_ROOM: Final = 32 * 1024 * 1024
 LARGE_ROOM: Final = 2 * MAX_BODY
 AT_ONCE: Final = 2
 BACKLOG_SECONDS: Final = 5  # between two times that a driver drops judged records
-BUSY_SECONDS: Final = 1
 MOST_LABELS: Final = 100
 """Reasons of skipped parts with a label of their own."""
-
-_AGAIN: Final = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class IngestHandler:
@@ -86,19 +83,19 @@ class IngestHandler:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             When the source is unknown, or the format is a mistake.
         """
         try:
             found = self.inputs.of(name)
         except UnknownInputError as error:
-            raise NotStoredError(str(error), HTTPStatus.NOT_FOUND, "unknown_source") from None
+            raise BodyError(str(error), HTTPStatus.NOT_FOUND, "unknown_source") from None
         if form is None:
             return found
         try:
             return self.inputs.of(name, form)
         except UnknownInputError as error:
-            raise NotStoredError(str(error), HTTPStatus.BAD_REQUEST, "unknown_format") from None
+            raise BodyError(str(error), HTTPStatus.BAD_REQUEST, "unknown_format") from None
 
     async def receive(
         self, request: web.Request, read: Reader, *, of_lines: bool = False, most: int = MAX_BODY
@@ -121,7 +118,7 @@ class IngestHandler:
         """
         sender = sender_of(request)
         if why := self._sink.why_full(sender):
-            raise NotStoredError(
+            raise BodyError(
                 f"send again later, {why}",
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "backlog",
@@ -153,19 +150,18 @@ class IngestHandler:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             Nothing was stored.
         """
         if payload.refused and not payload.records:
             first = payload.refused[0]
             too_large = first.reason is RejectReason.TOO_LARGE and len(payload.refused) == 1
-            error = NotStoredError(
+            raise BodyError(
                 f"nothing was stored: no part of it can be read as a record ({first.reason}: "
                 f"{first.detail}); {'send it in parts' if too_large else 'correct it and send it again'}",
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST,
+                refused=explain_refusals(payload),
             )
-            error.refused = explain_refusals(payload)
-            raise error
         appended = await self._append(payload, sender) if payload.lines else AppendResult()
         self._count_skipped(payload.skipped)
         # refused parts become dead letters as bad lines do, and are reported with the reason of their format
@@ -180,11 +176,15 @@ class IngestHandler:
         )
 
     async def _append(self, payload: ReadPayload, sender: str) -> AppendResult:
-        try:
-            return await self._sink.append(payload.lines, sender=sender)
-        except NotStoredError as error:
-            error.refused = explain_refusals(payload, error.rejected) if error.rejected else ()
-            raise
+        appended = await self._sink.append(payload.lines, sender=sender)
+        if len(appended.rejected) == len(payload.lines):
+            raise BodyError(
+                "nothing was stored: no line of the body can be accepted as an event; correct it and send it "
+                "again",
+                HTTPStatus.BAD_REQUEST,
+                refused=explain_refusals(payload, appended.rejected),
+            )
+        return appended
 
     def count(self, error: BodyError) -> None:
         """Count a request that is refused."""
@@ -205,7 +205,7 @@ def _read(body: bytes, encoding: str, read: Reader, most: int, of_lines: bool) -
     try:
         return read(plain)
     except RegistryError as error:
-        raise NotStoredError(
+        raise BodyError(
             f"nothing was stored, send it again: {error}",
             HTTPStatus.SERVICE_UNAVAILABLE,
             "registry",
@@ -221,13 +221,10 @@ class NotStoredAnswer(RefusalAnswer):
 
 def error_answer(error: BodyError) -> web.Response:
     """Return an error as JSON."""
-    refused = list(error.refused) if isinstance(error, NotStoredError) else []
+    refused = [part for part in error.refused if isinstance(part, DeadLetterAnswer)]
     return json_of(NotStoredAnswer(str(error), refused or UNSET), error.status, retry_after(error))
 
 
 def retry_after(error: BodyError) -> dict[str, str]:
     """Return the ``Retry-After`` header, if the sender should try again."""
-    if error.status not in _AGAIN:
-        return {}
-    seconds = error.seconds if isinstance(error, NotStoredError) else BUSY_SECONDS
-    return {} if seconds is None else {"Retry-After": str(seconds)}
+    return {} if error.seconds is None else {"Retry-After": str(error.seconds)}

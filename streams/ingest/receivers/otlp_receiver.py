@@ -21,7 +21,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from streams.engine.decode.records import Records
 from streams.ingest.receivers.ingest_handler import IngestHandler, retry_after
 from streams.ingest.receivers.payload_lines import Reader, ReadPayload, Receipt, payload_reader
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.web.request_body import BodyError
 
 PROTOBUF: Final = "application/x-protobuf"
@@ -70,7 +69,7 @@ class OtlpReceiver:
     def _reader(self, request: web.Request) -> Reader:
         form = _FORMATS.get(request.content_type)
         if form is None:
-            raise NotStoredError(
+            raise BodyError(
                 f"Content-Type {request.content_type!r} is none of OTLP; send {PROTOBUF} or {JSON}",
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             )

@@ -26,7 +26,6 @@ from config.settings import PubsubSettings
 from streams.ingest.receivers.events_receiver import stored_answer
 from streams.ingest.receivers.ingest_handler import IngestHandler, error_answer
 from streams.ingest.receivers.payload_lines import payload_reader
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import Recurring
 from streams.process.web.request_body import BodyError
 
@@ -86,7 +85,7 @@ class SigningKeys:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             When there are none and they cannot be fetched now.
         """
         async with self._lock:
@@ -107,9 +106,7 @@ class SigningKeys:
     def _known(self) -> "KeySet":
         if self._keys is None:
             text = f"the keys that verify the token cannot be fetched from {self._url}; send it again"
-            raise NotStoredError(
-                text, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(WITHOUT_SECONDS)
-            )
+            raise BodyError(text, HTTPStatus.SERVICE_UNAVAILABLE, "no_keys", seconds=int(WITHOUT_SECONDS))
         return self._keys
 
     async def _fetch(self) -> None:
@@ -178,7 +175,7 @@ class PushTokens:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             401 if the token is none of Google's, or has expired; 403 if it is of another audience or
             account; 503 if its keys cannot be fetched.
         """
@@ -232,12 +229,12 @@ def _may_be_signed(token: str) -> bool:
         return False
 
 
-def _not_signed() -> NotStoredError:
+def _not_signed() -> BodyError:
     return _refused("not one that Google has signed, or it has expired", HTTPStatus.UNAUTHORIZED)
 
 
-def _refused(why: str, status: int) -> NotStoredError:
-    return NotStoredError(f"the token of the push is refused: {why}", status, "push_token")
+def _refused(why: str, status: int) -> BodyError:
+    return BodyError(f"the token of the push is refused: {why}", status, "push_token")
 
 
 class PubsubReceiver:
@@ -264,9 +261,9 @@ class PubsubReceiver:
         return stored_answer(receipt)
 
 
-def _not_set_up() -> NotStoredError:
+def _not_set_up() -> BodyError:
     text = "pushes of Pub/Sub are not set up; set sources.pubsub: audience and service_accounts"
-    return NotStoredError(text, HTTPStatus.FORBIDDEN, "push_token")
+    return BodyError(text, HTTPStatus.FORBIDDEN, "push_token")
 
 
 if TYPE_CHECKING:

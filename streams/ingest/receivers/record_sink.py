@@ -7,11 +7,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from streams.engine.decode.rejected import Rejected, RejectReason
-from streams.process.web.request_body import BodyError
 
 
 class AppendResult(NamedTuple):
-    """The outcome for lines that are durable."""
+    """The outcome for lines that are durable; if all are bad, and their sender waits, none of them is."""
 
     rejected: Sequence[Rejected] = ()  # bad ones among them
     late: int = 0  # lines of a time that is judged already
@@ -24,32 +23,6 @@ class DeadLetterAnswer(msgspec.Struct, kw_only=True):
     record: int | UnsetType = UNSET
     reason: RejectReason
     detail: str
-
-
-class NotStoredError(BodyError):
-    """Nothing was stored.
-
-    Parameters
-    ----------
-    rejected
-        The lines that are to blame, if they are.
-    seconds
-        When the same may be sent again; None if it is of no use, or is not known.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        status: int,
-        reason: str = "unreadable",
-        *,
-        rejected: Sequence[Rejected] = (),
-        seconds: int | None = None,
-    ) -> None:
-        super().__init__(message, status, reason)
-        self.rejected = rejected
-        self.refused: Sequence[DeadLetterAnswer] = ()  # the parts to blame, as answers list them
-        self.seconds = seconds
 
 
 class RecordSink(Protocol):
@@ -74,7 +47,7 @@ class RecordSink(Protocol):
 
         Raises
         ------
-        NotStoredError
+        streams.process.web.request_body.BodyError
             Nothing was stored.
         """
         ...

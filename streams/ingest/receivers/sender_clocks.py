@@ -16,8 +16,8 @@ import structlog
 
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.receivers.checked_lines import CheckedLines
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_limits import KnownSenders
+from streams.process.web.request_body import BodyError
 
 AGAIN_SECONDS: Final = 5  # when a sender should send again
 SURE_SECONDS: Final = 10.0  # for which most senders must be ahead before this host is behind
@@ -82,7 +82,7 @@ class SenderClocks:
 
         Raises
         ------
-        NotStoredError
+        BodyError
             When it is to be sent again later.
         """
         ahead = [bad for bad in found.rejected if bad.reason is RejectReason.FAR_FUTURE]
@@ -95,7 +95,7 @@ class SenderClocks:
             why = BEHIND if self._behind else "the clock of this sender is ahead, or that of this host behind"
         if waits:
             text = f"nothing was stored, send it again later: {why}"
-            raise NotStoredError(
+            raise BodyError(
                 f"{text} ({ahead[0].detail})" if ahead else text,
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "clock",

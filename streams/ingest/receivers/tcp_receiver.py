@@ -20,11 +20,12 @@ import structlog
 from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers.payload_lines import LineReader, read_lines
-from streams.ingest.receivers.record_sink import NotStoredError, RecordSink
+from streams.ingest.receivers.record_sink import RecordSink
 from streams.process.logs import Recurring
 from streams.process.web.access import sender_at
 from streams.process.web.connections import ConnectionLimits, Connections
 from streams.process.web.http_server import ListenError
+from streams.process.web.request_body import BodyError
 from streams.process.web.tokens import AccessScope, Tokens
 
 READ: Final = 256 * 1024
@@ -130,7 +131,7 @@ class TcpReceiver:
             if connection.refused:
                 answer |= {"refused": connection.refused, "first_refused": connection.first}
             await _answer(writer, answer)
-        except NotStoredError as error:
+        except BodyError as error:
             if (count := self._trouble.happened()) is not None:
                 log.warning("a connection was refused", reason=str(error), connections=count)
             stored = {"accepted": connection.accepted} if connection.accepted else {}
@@ -148,7 +149,7 @@ class TcpReceiver:
             await self._check_token(connection)
         if not self._connections.admit(connection.protocol):
             message = "too many connections send at the same time; connect again in a few seconds"
-            raise NotStoredError(message, HTTPStatus.SERVICE_UNAVAILABLE, "busy")
+            raise BodyError(message, HTTPStatus.SERVICE_UNAVAILABLE, "busy")
         # once it stops, no more is read: a sender without an answer sends again
         while not self._stopping and (data := await connection.reader.read(READ)):
             if too_long:  # its beginning was stored, as a dead letter
@@ -176,7 +177,7 @@ class TcpReceiver:
         allowed = self._tokens().allowed(token) if kind.lower() == "bearer" else frozenset()
         if AccessScope.INTAKE not in allowed:
             message = "the first line must be: Bearer TOKEN, with a token that allows intake"
-            raise NotStoredError(message, HTTPStatus.UNAUTHORIZED, "token")
+            raise BodyError(message, HTTPStatus.UNAUTHORIZED, "token")
         connection.sender = self._tokens().label(token)
 
     async def _store(self, connection: _Connection, block: bytes) -> None:
@@ -185,7 +186,7 @@ class TcpReceiver:
             while lines:
                 try:
                     appended = await self._sink.append(lines, sender=connection.sender, waits=False)
-                except NotStoredError as error:
+                except BodyError as error:
                     if error.status != HTTPStatus.SERVICE_UNAVAILABLE or self._stopping:
                         raise
                     await asyncio.sleep(_POLL)

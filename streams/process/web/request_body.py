@@ -1,6 +1,7 @@
 """Receives request bodies in bounded time and memory, whatever their senders do."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
@@ -17,13 +18,38 @@ NOT_UNDERSTOOD: Final = "not_understood"
 """Reason of a body that has arrived, and is not of the expected kind."""
 
 
-class BodyError(Exception):
-    """A body is refused; nothing of it is kept. ``reason`` is the label of the metric."""
+BUSY_SECONDS: Final = 1
 
-    def __init__(self, message: str, status: int, reason: str = "unreadable") -> None:
+
+class BodyError(Exception):
+    """A body is refused; nothing of it is kept.
+
+    Parameters
+    ----------
+    status
+        That of HTTP.
+    reason
+        The label of the metric.
+    seconds
+        When the same may be sent again; None if it is of no use, or is not known.
+    refused
+        The parts to blame, as answers list them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        reason: str = "unreadable",
+        *,
+        seconds: int | None = None,
+        refused: Sequence[msgspec.Struct] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.seconds = seconds
+        self.refused = refused
 
 
 class Patience(NamedTuple):
@@ -189,7 +215,7 @@ class Stay:
 
 
 def _busy() -> BodyError:
-    return BodyError("too many requests at the same time, send again", 503, "busy")
+    return BodyError("too many requests at the same time, send again", 503, "busy", seconds=BUSY_SECONDS)
 
 
 def _too_large(most: int) -> BodyError:

@@ -218,7 +218,7 @@ async def main():
     dog = Watchdog()
     daemon = LocalDaemon(Settings.model_validate_json(sys.argv[1]), watchdog=dog, stuck=1.0)
     dog.start()
-    await daemon._intake.append([b'{"ts": 1760000000, "service": "shop"}'])
+    await daemon._intake.append_read([b'{"ts": 1760000000, "service": "shop"}'])
     await daemon.run()
 
 asyncio.run(main())

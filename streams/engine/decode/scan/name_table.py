@@ -25,6 +25,9 @@ from streams.engine.decode.scan.machine_words import (
     store64,
 )
 
+NO_TABLE: Final = 0
+"""In the place of an address: every key has the number 0, for readers to which it does not matter."""
+
 LONGEST: Final = 1000
 """Bytes of the longest text in a key; a record with a longer one is left to the plain decoder."""
 
@@ -168,6 +171,8 @@ def hash_texts(texts: int, width: int, owner: int, seed: np.uint64) -> np.uint64
 @part
 def look_up(texts: int, owner: int, table: int) -> int:
     """Return the number of a key, -1 when it is not known; ``table`` is ``NameTable.address``."""
+    if table == NO_TABLE:
+        return np.int64(0)
     width = load_int(table + _WIDTH)
     slots, mask = load_int(table + _SLOTS_AT), load_int(table + _MASK)
     found = hash_texts(texts, width, owner, load64(table + _SEED))

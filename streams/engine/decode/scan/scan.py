@@ -19,7 +19,7 @@ from streams.engine.decode.hashing import SHORT
 from streams.engine.decode.scan import scan_fields as fields
 from streams.engine.decode.scan import scan_memory as memory
 from streams.engine.decode.scan.machine_words import load8, load_int, store64, store_float
-from streams.engine.decode.scan.name_table import look_up
+from streams.engine.decode.scan.name_table import NO_TABLE, look_up
 from streams.engine.decode.scan.scan_json import (
     BRACE,
     count_high,
@@ -176,9 +176,13 @@ def _scan_record(io: int, at: int, end: int, row: int) -> bool:
         and load_int(work + _LENGTH_OF_FUNCTION) <= 0
     ):
         return False
-    if high > 0 and high != _high_in_names(io, work, first_call):
+    known = array_at(io, memory.KNOWN_PATHS)
+    if known == NO_TABLE:
+        if high > 0 or load_int(work + memory.COUNTS_TEXT + 8) >= 0:
+            return False  # only of names that are known is it known whether they are valid
+    elif high > 0 and high != _high_in_names(io, work, first_call):
         return False  # only the plain decoder knows whether the rest is valid
-    path = look_up(work, np.int64(0), array_at(io, memory.KNOWN_PATHS))
+    path = look_up(work, np.int64(0), known)
     if path < 0:
         return False
     kind = kind_of(work + memory.KIND_TEXT)

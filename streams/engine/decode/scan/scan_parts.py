@@ -24,7 +24,7 @@ from streams.engine.decode.scan.machine_words import (
     store64,
     store_float,
 )
-from streams.engine.decode.scan.name_table import look_up
+from streams.engine.decode.scan.name_table import NO_TABLE, look_up
 from streams.engine.decode.scan.scan_json import (
     BRACE,
     BRACKET,
@@ -288,7 +288,7 @@ def scan_values(io: int, at: int, quote: int, end: int, row: int, work: int) -> 
     first = True
     counts = array_at(io, memory.COUNTS)
     before = load_int(counts + memory.VALUES)
-    known = array_at(io, memory.VALUE_KEY)
+    known, table = array_at(io, memory.VALUE_KEY), array_at(io, memory.KNOWN_KEYS)
     text = work + memory.ONE_TEXT
     while True:
         key, length, _, value, quote = next_key(at, quote, end, first)
@@ -297,8 +297,8 @@ def scan_values(io: int, at: int, quote: int, end: int, row: int, work: int) -> 
         first = False
         store64(text, key)
         store64(text + 8, length)
-        number = look_up(text, np.int64(0), array_at(io, memory.KNOWN_KEYS))
         v = load_int(counts + memory.VALUES)
+        number = look_up(text, np.int64(0), table) if table != NO_TABLE else v
         if number < 0 or v >= load_int(counts + memory.ROOM):
             return np.int64(-1), quote
         for other in range(before, v):

@@ -1,6 +1,7 @@
 """The Python side of the compiled scanner: the arrays that it writes, and the names that it knows."""
 
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from streams.engine.decode.operations import MOST_NAMES
 from streams.engine.decode.paths import cut
 from streams.engine.decode.records import Records
 from streams.engine.decode.scan.machine_words import BEHIND
-from streams.engine.decode.scan.name_table import NameTable
+from streams.engine.decode.scan.name_table import NO_TABLE, NameTable
 from streams.engine.decode.scan.scan import scan
 from streams.engine.decode.scan.scan_memory import (
     INPUTS,
@@ -56,9 +57,9 @@ _OF_TEXT: Final = {"text_row": np.int64, "text_of": np.int64, "text_at": np.int6
 
 
 class Scanner:
-    """Scans the records of one source partition."""
+    """Scans the records of one source partition; without ``bounds``, those of any, and knows no names."""
 
-    def __init__(self, bounds: RollupSettings) -> None:
+    def __init__(self, bounds: RollupSettings | None = None) -> None:
         self._bounds = bounds
         self._arrays: dict[str, NDArray[Any]] = {
             "read": np.zeros(ROWS, np.bool_),
@@ -72,10 +73,14 @@ class Scanner:
         }
         self._io = np.zeros(len(INPUTS) + len(OUTPUTS), np.int64)
         self._io[len(INPUTS) :] = [self._arrays[name].ctypes.data for name in OUTPUTS]
+        self._scanning = Lock()
         self.forget()
 
     def forget(self) -> None:
         """Forget all names."""
+        if self._bounds is None:
+            self._io[2 : len(INPUTS)] = NO_TABLE
+            return
         self._paths = NameTable(PATH_TEXTS, 2 * self._bounds.max_paths)
         self._calls = NameTable(1, 2 * self._bounds.max_calls)
         self._ops = NameTable(1, MOST_NAMES)
@@ -84,11 +89,17 @@ class Scanner:
             known.address for known in (self._paths, self._calls, self._ops, self._keys)
         ]
 
-    def scan(self, records: Records) -> Bools:
-        """Scan 1 to ``ROWS`` records; return (n,) which were read, the others being for the plain decoder."""
+    def scan(self, records: Records) -> tuple[Bools, Floats]:
+        """Scan 1 to ``ROWS`` records.
+
+        Returns
+        -------
+        (n,) which were read, the others being for the plain decoder, and (n,) the time stamps of these. Any
+        thread may have that; ``columns`` are of the records scanned last.
+        """
         n = len(records)
         if not records.buffer:
-            return np.zeros(n, np.bool_)
+            return np.zeros(n, np.bool_), np.zeros(n)
         buffer = np.frombuffer(records.buffer, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
         beyond = np.flatnonzero(records.ends + BEHIND > len(buffer))
@@ -98,15 +109,10 @@ class Scanner:
             tail[: len(buffer) - first] = buffer[first:]
             starts[beyond] = records.starts[beyond] - first + tail.ctypes.data
             ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
-        self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
-        scan(self._io.ctypes.data, n)
-        read: Bools = self._arrays["read"][:n].copy()
-        return read
-
-    def stamps(self, n: int) -> Floats:
-        """Return (n,) the time stamps of the records scanned last, valid where they were read."""
-        found: Floats = self._arrays["ts"][:n].copy()
-        return found
+        with self._scanning:
+            self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
+            scan(self._io.ctypes.data, n)
+            return self._arrays["read"][:n].copy(), self._arrays["ts"][:n].copy()
 
     def columns(self, records: Records, newest: Floats) -> Columns:
         """Return the columns of the records scanned last; rows that were not read are undefined."""

@@ -9,13 +9,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import Recurring
+from streams.process.web.request_body import BodyError
 
 GOOD = b'{"ts": 1760000000, "service": "shop"}'
 
@@ -28,7 +28,7 @@ async def post(
     app = web.Application()
     app.add_routes(
         EventsReceiver(
-            IngestHandler(LogSink(LogIntake(store, settings or Settings(), lambda: wakes.append(1))))
+            IngestHandler(LogIntake(store, settings or Settings(), lambda: wakes.append(1)))
         ).routes()
     )
     server = TestServer(app)
@@ -76,7 +76,7 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    sink = LogSink(LogIntake(store, Settings(), lambda: None), Recurring(lambda: now))
+    sink = LogIntake(store, Settings(), lambda: None, unwritable=Recurring(lambda: now))
     append = store.append
 
     def full(*_: object) -> int:
@@ -85,7 +85,7 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     async def status() -> int:
         try:
             await sink.append([GOOD])
-        except NotStoredError as error:
+        except BodyError as error:
             return error.status
         return 202
 
@@ -145,7 +145,7 @@ async def test_while_the_engine_is_too_far_behind_senders_read_when_to_come_agai
     wakes: list[int] = []
     intake = LogIntake(store, settings, lambda: wakes.append(1))
     app = web.Application()
-    app.add_routes(EventsReceiver(IngestHandler(LogSink(intake))).routes())
+    app.add_routes(EventsReceiver(IngestHandler(intake)).routes())
     async with TestClient(TestServer(app)) as client:
         refused = await client.post("/events", data=GOOD)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
@@ -160,7 +160,7 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
 ) -> None:
     intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
     store.append([b"x" * (64 << 20)])
-    assert intake.why_full() == "the log holds 64 MiB (local.backlog_mib)"
+    assert intake.why_full() == "too far behind: the log holds 64 MiB (local.backlog_mib)"
     store.save("engine", Checkpoint(), done=1)
     assert (intake.why_full(), store.log_bytes) == (None, 0)
 

@@ -16,15 +16,16 @@ from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
 from detectors.model.array_types import Floats
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
-from streams.engine.decode.event_reader import AcceptedEvents, EventReader
+from streams.engine.decode.event_reader import EventReader
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.receivers import checked_lines
-from streams.ingest.receivers.checked_lines import CheckedLines
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.ingest_handler import IngestHandler
 from streams.ingest.receivers.payload_lines import MAX_LINES, MAX_MEMBERS, unpack
+from streams.ingest.receivers.record_sink import AppendResult
 from streams.process.web.connections import ConnectionLimits
 from streams.process.web.http_server import HttpServer
 from streams.process.web.request_body import BodyError, Patience, Room
@@ -42,7 +43,7 @@ async def serving(
     **options: Any,
 ) -> AsyncIterator[int]:
     routes = EventsReceiver(
-        IngestHandler(LogSink(LogIntake(store, settings or Settings(), lambda: None)), **options)
+        IngestHandler(LogIntake(store, settings or Settings(), lambda: None), **options)
     ).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, limits=limits)
     try:
@@ -64,15 +65,13 @@ async def post(port: int, body: bytes, encoding: str = "identity") -> tuple[int,
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return how many records were read, call by call."""
     counts: list[int] = []
-    read = EventReader.read
+    check = EventReader.check
 
-    def counting(
-        self: EventReader, records: Sequence[bytes], arrived: Floats | None, **how: bool
-    ) -> tuple[AcceptedEvents, list[Rejected]]:
+    def counting(self: EventReader, records: Records, arrived: Floats) -> tuple[Floats, list[Rejected]]:
         counts.append(len(records))
-        return read(self, records, arrived, **how)
+        return check(self, records, arrived)
 
-    monkeypatch.setattr(EventReader, "read", counting)
+    monkeypatch.setattr(EventReader, "check", counting)
     return counts
 
 
@@ -122,14 +121,14 @@ async def test_small_requests_do_not_wait_for_large_ones(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = asyncio.Event()
-    append = LogIntake.append_sent
+    append = LogIntake.append
 
-    async def slow(self: LogIntake, lines: Sequence[bytes], *sender: Any, **options: Any) -> CheckedLines:
+    async def slow(self: LogIntake, lines: Sequence[bytes], **options: Any) -> AppendResult:
         if len(lines) > 10_000:
             await held.wait()
-        return await append(self, lines, *sender, **options)
+        return await append(self, lines, **options)
 
-    monkeypatch.setattr(LogIntake, "append_sent", slow)
+    monkeypatch.setattr(LogIntake, "append", slow)
     room = Room(32 * MIB, 64 * MIB)
     body = b"\n".join([GOOD] * 120_000)
     async with serving(store, room=room) as port:
@@ -146,7 +145,7 @@ async def test_decoding_a_file_ends_at_the_first_record_beyond_the_limit(
     store: SqliteStore, decoded: list[int]
 ) -> None:
     with pytest.raises(checked_lines.TooManyBadError, match="51 bad records in a row"):
-        await LogIntake(store, Settings(), lambda: None).append([GOOD] * 10_000 + [b"1"] * 200_000)
+        await LogIntake(store, Settings(), lambda: None).append_read([GOOD] * 10_000 + [b"1"] * 200_000)
     assert sum(decoded) < 15_000
     assert store.end == 0
 
@@ -159,7 +158,7 @@ async def test_where_the_limit_is_passed_does_not_depend_on_the_pieces(
     for piece in (1, 2, 3, 5, 8, 100):
         monkeypatch.setattr(checked_lines, "PIECE_RECORDS", piece)
         with pytest.raises(checked_lines.TooManyBadError) as refused:
-            await LogIntake(store, settings, lambda: None).append(lines)
+            await LogIntake(store, settings, lambda: None).append_read(lines)
         assert refused.value.passed.rejected.index == 12
 
 

@@ -55,7 +55,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory, hours: list[bytes]) -> Path
     async def make() -> None:
         async with daemon_at(folder / "state") as daemon:
             for first in range(0, half, 1000):
-                await daemon._intake.append(hours[first : min(first + 1000, half)])
+                await daemon._intake.append_read(hours[first : min(first + 1000, half)])
                 while not first and (daemon._judge.changed or not daemon._judge.offset):
                     await asyncio.sleep(0.01)  # for a checkpoint
                 if first == half // 2000 * 1000:
@@ -79,7 +79,7 @@ def test_a_backup_goes_on_at_another_path_as_if_it_had_never_been_interrupted(
     async def run(state: Path) -> None:
         async with daemon_at(state) as daemon:
             taken = daemon._store.end
-            await daemon._intake.append(hours[taken:])
+            await daemon._intake.append_read(hours[taken:])
             assert not pipeline_of(daemon).silences(), "what came after the backup is not in it"
 
     asyncio.run(run(tmp_path / "whole"))

@@ -160,13 +160,13 @@ def fetched_at(one: LocalDaemon) -> float:
 async def test_the_age_of_the_newest_fetch_grows_while_nothing_arrives(tmp_path: Path) -> None:
     one = LocalDaemon(local_settings(tmp_path, time={"idle": 1}))
     async with running(one), asyncio.timeout(20):
-        await one._intake.append([EVENT % 1_760_000_000])
+        await one._intake.append_read([EVENT % 1_760_000_000])
         while not one._judge.offset:
             await asyncio.sleep(0.01)
         while (one._judge.reading().fetch_age or 0) < 1.5:  # beyond the time after which a source is idle
             await asyncio.sleep(0.01)
         before = fetched_at(one)
-        await one._intake.append([EVENT % 1_760_000_001])
+        await one._intake.append_read([EVENT % 1_760_000_001])
         while fetched_at(one) < before + 1:
             await asyncio.sleep(0.01)
 
@@ -213,7 +213,7 @@ def test_a_journal_that_disappears_ends_the_daemon_before_what_is_in_it_could_be
     class Watched(LocalDaemon):
         async def run(self) -> None:
             running = asyncio.create_task(super().run())
-            await self._intake.append([EVENT % 1_760_000_000] * 7)
+            await self._intake.append_read([EVENT % 1_760_000_000] * 7)
             (tmp_path / "state" / file).unlink()
             await running
 
@@ -275,7 +275,7 @@ def test_a_state_that_was_moved_holds_all_that_was_accepted_and_goes_on_when_it_
     class Watched(LocalDaemon):
         async def run(self) -> None:
             running = asyncio.create_task(super().run())
-            await self._intake.append([EVENT % 1_760_000_000] * 7)
+            await self._intake.append_read([EVENT % 1_760_000_000] * 7)
             moved(tmp_path / "state")
             await running
 

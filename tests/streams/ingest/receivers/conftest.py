@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.http_receivers import HttpReceivers
@@ -54,7 +54,7 @@ def serve(store: SqliteStore) -> Serve:
         intake = LogIntake(store, given, lambda: None, limits=limits)
         registry = Registry(given.sources.registry) if given.sources.registry else None
         inputs = Inputs(given.sources, registry)
-        handler = IngestHandler(LogSink(intake), inputs, metrics.intake_refused, metrics.skipped)
+        handler = IngestHandler(intake, inputs, metrics.intake_refused, metrics.skipped)
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
         routes = HttpReceivers(handler, given.sources).routes()

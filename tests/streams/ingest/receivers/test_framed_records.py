@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import RegistrySettings, Settings, SourcesSettings
 from streams.drivers.local.line_inputs import Follow
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.payload_lines import line_reader
@@ -98,7 +98,7 @@ async def test_lines_wait_for_the_registry_and_are_stored_once(
     intake = LogIntake(store, Settings(), lambda: None)
     file = tmp_path / "pushes.ndjson"
     file.write_bytes(b"".join(push(number) + b"\n" for number in range(3)))
-    receiver = TcpReceiver("127.0.0.1:0", LogSink(intake), lines)
+    receiver = TcpReceiver("127.0.0.1:0", intake, lines)
     reader, writer = await asyncio.open_connection("127.0.0.1", await receiver.start())
     following = asyncio.create_task(Follow(file, store, intake, 0.01, lines).run())
     try:

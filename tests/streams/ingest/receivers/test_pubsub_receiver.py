@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings
 from streams.ingest.receivers.pubsub_receiver import AGAIN_SECONDS, WITHOUT_SECONDS, SigningKeys
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.process.logs import EVERY_SECONDS
+from streams.process.web.request_body import BodyError
 from tests.streams.ingest.receivers.conftest import Serve, Serving
 
 AUDIENCE = "https://uneri.example.com/pubsub"
@@ -181,7 +181,7 @@ async def test_keys_outlive_their_owners_failures_and_are_renewed() -> None:
     async with TestServer(app) as server:
         keys = SigningKeys(str(server.make_url("/certs")), lambda: now)
         google.down = True
-        with pytest.raises(NotStoredError, match="cannot be fetched") as refused:
+        with pytest.raises(BodyError, match="cannot be fetched") as refused:
             await keys.get()
         assert (refused.value.status, refused.value.seconds) == (503, 10)
         google.down = False
@@ -232,7 +232,7 @@ async def test_fetches_that_fail_are_few_and_logged_now_and_then() -> None:
         with capture_logs() as logged:
             for _ in range(4):
                 for _ in range(25):
-                    with pytest.raises(NotStoredError, match="cannot be fetched"):
+                    with pytest.raises(BodyError, match="cannot be fetched"):
                         await keys.get()
                 now += WITHOUT_SECONDS
             assert google.fetched == 4

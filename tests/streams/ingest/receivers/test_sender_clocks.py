@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.ingest.receivers.checked_lines import CheckedLines
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_clocks import AGAIN_SECONDS, KEPT_SECONDS, SenderClocks
+from streams.process.web.request_body import BodyError
 
 
 class World:
@@ -25,7 +25,7 @@ class World:
         rejected += [Rejected(RejectReason.NOT_JSON, index, "", b"") for index in range(ahead, ahead + bad)]
         try:
             self.clocks.check(sender, right + ahead + bad, CheckedLines(rejected))
-        except NotStoredError as error:
+        except BodyError as error:
             return "again" if (error.status, error.seconds) == (503, AGAIN_SECONDS) else "refused"
         return "checked"
 

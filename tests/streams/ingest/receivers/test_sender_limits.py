@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
 from config.settings import DeadLetterSettings, Settings
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit
 from streams.ingest.receivers import sender_limits
-from streams.ingest.receivers.record_sink import NotStoredError
 from streams.ingest.receivers.sender_limits import SenderLimits
+from streams.process.web.request_body import BodyError
 from tests.streams.ingest.receivers.conftest import Serve, Serving
 
 LOUD, QUIET = "loud_0123456789abcdefghi", "quiet_0123456789abcdefgh"
@@ -60,7 +60,7 @@ async def test_a_sender_of_garbage_costs_no_other_sender_a_record(serve: Serve) 
 
 
 async def test_without_tokens_a_sender_is_its_address(store: SqliteStore) -> None:
-    sink = LogSink(LogIntake(store, STRICT, lambda: None))
+    sink = LogIntake(store, STRICT, lambda: None)
     for _ in range(2):
         await sink.append([good(), *[b"nope"] * 9], sender="10.0.0.1")
         await sink.append([good(), *[b"oops"] * 5], sender="10.0.0.2")
@@ -80,8 +80,8 @@ async def test_garbage_alone_is_refused_and_counts_for_nothing(serve: Serve) -> 
 async def test_records_ahead_of_their_arrival_fill_no_disk_either(store: SqliteStore) -> None:
     now = 1_760_000_000.0
     ahead = good(100 * 86_400)
-    sink = LogSink(LogIntake(store, Settings(), lambda: None, lambda: now))
-    with pytest.raises(NotStoredError, match="clock"):  # it may be this host that is behind
+    sink = LogIntake(store, Settings(), lambda: None, lambda: now)
+    with pytest.raises(BodyError, match="clock"):  # it may be this host that is behind
         await sink.append([good(), *[ahead] * 4000], sender="10.0.0.1")
     for sender in ("10.0.0.2", "10.0.0.3"):
         await sink.append([good()], sender=sender)
@@ -94,14 +94,14 @@ async def test_records_ahead_of_their_arrival_fill_no_disk_either(store: SqliteS
 
 async def test_senders_do_not_count_towards_the_limit_of_a_followed_file(store: SqliteStore) -> None:
     intake = LogIntake(store, STRICT, lambda: None)
-    await intake.append([b"nope"] * 5)
-    await intake.append_sent([b"oops"] * 9, "10.0.0.1", waits=False)
-    await intake.append([good(), b"nope"])
+    await intake.append_read([b"nope"] * 5)
+    await intake.append([b"oops"] * 9, sender="10.0.0.1", waits=False)
+    await intake.append_read([good(), b"nope"])
     assert store.read(0).records == [*[b"nope"] * 5, *[b"oops"] * 5, good(), b"nope"]
 
 
 async def test_bad_records_that_nobody_keeps_are_logged_once_with_their_sender(store: SqliteStore) -> None:
-    sink = LogSink(LogIntake(store, STRICT, lambda: None))
+    sink = LogIntake(store, STRICT, lambda: None)
     with capture_logs() as logs:
         for _ in range(3):
             await sink.append([good(), *[b"nope"] * 9], sender="shipper of eu-1")

@@ -8,12 +8,13 @@ import pytest
 
 from config.settings import DeadLetterSettings, LocalSettings, Settings
 from streams.drivers.local.line_inputs import Follow
-from streams.drivers.local.log_intake import LogFullError, LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.records import Records
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.receivers.sender_shares import KEPT_SECONDS, SenderShares
 from streams.ingest.receivers.tcp_receiver import TcpReceiver
+from streams.process.web.request_body import BodyError
 from streams.process.web.tokens import load_tokens
 from tests.hand_clock import HandClock
 from tests.streams.ingest.receivers.conftest import Serve, Serving
@@ -126,14 +127,12 @@ async def test_who_fills_the_log_waits_and_others_are_accepted_over_http(serve: 
 async def test_padded_records_count_by_their_size(store: SqliteStore) -> None:
     intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
     padded = Records.of([b'{"ts": 1760000000, "service": "shop", "x": "%s"}' % (b"x" * 1_000_000)])
-    await intake.append_sent([good()], "quiet")
+    await intake.append([good()], sender="quiet")
     for _ in range(60):
-        await intake.append_sent(padded, "loud")
-    with pytest.raises(
-        LogFullError, match=r"the log holds 57 MiB .*, and the rest is kept for other senders"
-    ):
-        await intake.append_sent(padded, "loud")
-    await intake.append_sent(padded, "quiet")
+        await intake.append(padded, sender="loud")
+    with pytest.raises(BodyError, match=r"the log holds 57 MiB .*, and the rest is kept for other senders"):
+        await intake.append(padded, sender="loud")
+    await intake.append(padded, sender="quiet")
     store.save("engine", Checkpoint(), done=store.end)
     assert intake.why_full("loud") is None
 
@@ -141,7 +140,7 @@ async def test_padded_records_count_by_their_size(store: SqliteStore) -> None:
 async def test_who_fills_the_log_over_tcp_waits_and_others_do_not(store: SqliteStore) -> None:
     intake = LogIntake(store, SMALL, lambda: None)
     tokens = load_tokens(Settings().tokens, TOKENS)
-    receiver = TcpReceiver("127.0.0.1:0", LogSink(intake), Records.of_lines, lambda: tokens)
+    receiver = TcpReceiver("127.0.0.1:0", intake, Records.of_lines, lambda: tokens)
     port = await receiver.start()
 
     async def send(token: str) -> object:
@@ -154,8 +153,8 @@ async def test_who_fills_the_log_over_tcp_waits_and_others_do_not(store: SqliteS
         return answer
 
     try:
-        await intake.append_sent([good()], "another")
-        await intake.append_sent([good()] * 950, tokens.label(LOUD))
+        await intake.append([good()], sender="another")
+        await intake.append([good()] * 950, sender=tokens.label(LOUD))
         loud = asyncio.create_task(send(LOUD))
         assert await send(QUIET) == {"accepted": 1}
         assert store.end == 952
@@ -169,14 +168,14 @@ async def test_a_large_file_leaves_room_to_senders(tmp_path: Path, store: Sqlite
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"a\n" * 950)
     intake = LogIntake(store, SMALL, lambda: None)
-    await intake.append_sent([good()], "quiet")
+    await intake.append([good()], sender="quiet")
     following = asyncio.create_task(Follow(file, store, intake, poll=0.001).run())
     async with asyncio.timeout(10):
         while store.end < 951:
             await asyncio.sleep(0.001)
     with file.open("ab") as more:
         more.write(b"b\n")
-    await intake.append_sent([good()], "quiet")
+    await intake.append([good()], sender="quiet")
     await asyncio.sleep(0.02)
     assert store.end == 952
     following.cancel()
@@ -187,5 +186,5 @@ async def test_what_was_in_the_log_before_a_restart_is_nobodys(store: SqliteStor
     store.append([good()] * 950)
     intake = LogIntake(store, SMALL, lambda: None)
     for sender in ("loud", "quiet"):
-        await intake.append_sent([good()], sender)
+        await intake.append([good()], sender=sender)
     assert intake.why_full("loud") is intake.why_full("quiet") is None

@@ -19,7 +19,7 @@ from config.settings import (
     TlsSettings,
 )
 from streams.drivers.local.daemon import LocalDaemon
-from streams.drivers.local.log_intake import LogIntake, LogSink
+from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.payload_lines import line_reader
@@ -52,9 +52,7 @@ async def listening(
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
     context = None if tls is None else Certificates(tls).context
-    receiver = TcpReceiver(
-        "127.0.0.1:0", LogSink(intake), line_reader(source), lambda: known, context, limits=limits
-    )
+    receiver = TcpReceiver("127.0.0.1:0", intake, line_reader(source), lambda: known, context, limits=limits)
     port = await receiver.start()
     try:
         yield port, intake, receiver

@@ -80,7 +80,7 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
     async with running(daemon) as world:
         events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 20) * 6 :]]
         live = [json.dumps(event | {"ts": event["ts"] + WEEK}).encode() for event in events]
-        await daemon._intake.append(live)
+        await daemon._intake.append_read(live)
         await world.until(lambda: not place.folders("learnt") and is_merged(place))
         held = daemon._history.segments
         assert held is not None
