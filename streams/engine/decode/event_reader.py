@@ -28,7 +28,7 @@ PIECE_BYTES: Final = 4 * 1024 * 1024
 """Bytes read at once: the objects of a record may take thirty times its size."""
 
 NAMELESS: Final = Scanner() if COMPILES else None
-"""The compiled reader of checks, for any thread."""
+"""The compiled reader of checks, which all share, one at a time."""
 
 HeldBack = tuple[int, bytes]
 """How many records before the next run, and the record."""

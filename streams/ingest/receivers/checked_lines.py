@@ -6,6 +6,7 @@ One sender's garbage must not stop the engine, which ends when too many records 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.process.compilation import JUDGEMENT
 
 PIECE_RECORDS: Final = 4096  # read at once: a bad one may be the first excess
+_READING: Final = Lock()  # of the threads that check: they share the memory of the compiled reader
 
 
 class TooManyBadError(Exception):
@@ -79,7 +81,8 @@ def check_lines(
     late = end = 0
     while (start := end) < len(records):
         end = min(records.end_of_piece(start, PIECE_RECORDS, PIECE_BYTES), len(records))
-        stamps, found = reader.check(records[start:end], np.full(end - start, arrived))
+        with _READING:
+            stamps, found = reader.check(records[start:end], np.full(end - start, arrived))
         late += int(np.count_nonzero(stamps < reached))
         passed = limit and limit.feed(end - start, counted(found))
         rejected += [replace(bad, index=start + bad.index) for bad in found]

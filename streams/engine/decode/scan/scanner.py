@@ -1,7 +1,6 @@
 """The Python side of the compiled scanner: the arrays that it writes, and the names that it knows."""
 
 from functools import lru_cache
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +72,6 @@ class Scanner:
         }
         self._io = np.zeros(len(INPUTS) + len(OUTPUTS), np.int64)
         self._io[len(INPUTS) :] = [self._arrays[name].ctypes.data for name in OUTPUTS]
-        self._scanning = Lock()
         self.forget()
 
     def forget(self) -> None:
@@ -94,8 +92,7 @@ class Scanner:
 
         Returns
         -------
-        (n,) which were read, the others being for the plain decoder, and (n,) the time stamps of these. Any
-        thread may have that; ``columns`` are of the records scanned last.
+        (n,) which were read, the others being for the plain decoder, and (n,) the time stamps of these.
         """
         n = len(records)
         if not records.buffer:
@@ -109,10 +106,9 @@ class Scanner:
             tail[: len(buffer) - first] = buffer[first:]
             starts[beyond] = records.starts[beyond] - first + tail.ctypes.data
             ends[beyond] = records.ends[beyond] - first + tail.ctypes.data
-        with self._scanning:
-            self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
-            scan(self._io.ctypes.data, n)
-            return self._arrays["read"][:n].copy(), self._arrays["ts"][:n].copy()
+        self._io[0], self._io[1] = starts.ctypes.data, ends.ctypes.data
+        scan(self._io.ctypes.data, n)
+        return self._arrays["read"][:n].copy(), self._arrays["ts"][:n].copy()
 
     def columns(self, records: Records, newest: Floats) -> Columns:
         """Return the columns of the records scanned last; rows that were not read are undefined."""

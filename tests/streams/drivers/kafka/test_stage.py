@@ -17,6 +17,7 @@ from streams.drivers.kafka.stage import (
     Emission,
     LostRecordsError,
     OtherTopicError,
+    Stage,
     StageRunner,
     UnfedError,
 )
@@ -74,7 +75,7 @@ class World:
             raise KafkaConnectionError("no broker")
         return Bounds(self.first, self.end)
 
-    def runner(self, stage: "Summing", **options: Any) -> StageRunner:
+    def runner(self, stage: Stage, **options: Any) -> StageRunner:
         return StageRunner(
             "sum/0",
             "t/0",

@@ -1,0 +1,45 @@
+"""The way of an event from a topic as docs/architecture.md has it is the way that one takes, call by call."""
+
+import asyncio
+
+from aiokafka.consumer import fetcher
+from aiokafka.structs import TopicPartition
+
+from config.settings import KafkaSettings, Settings
+from streams.drivers.kafka.stages import RollupStage
+from streams.drivers.kafka.topics import Topics
+from streams.ingest.batch_consumer.chunk import Chunk
+from streams.ingest.batch_consumer.chunk_records import ChunkedTopics, ChunkRecords, FetchedRecords
+from tests.streams.drivers.kafka.test_stage import World
+from tests.streams.drivers.trace import traced
+from tests.streams.drivers.way import hold_to, table
+from tests.streams.ingest.batch_consumer.test_chunk_records import ZSTD, batch
+
+KAFKA = KafkaSettings(app="uneri")
+TOPICS = Topics.of(KAFKA)
+T0 = 1_760_000_000
+EVENTS = 200
+
+
+def fetched(first: int) -> Chunk:
+    """Return what a fetch gives of the events from ``first`` on, in a packed batch."""
+    offsets = list(range(first, first + EVENTS))
+    events: list[bytes | None] = [b'{"ts":%d,"service":"shop"}' % (T0 + number) for number in offsets]
+    records = FetchedRecords(batch(offsets, values=events, codec=ZSTD, timestamp=(T0 + first) * 1000))
+    place, topics = TopicPartition(TOPICS.requests, 0), ChunkedTopics({TOPICS.requests})
+    chunks: list[Chunk] = [
+        *ChunkRecords(place, records, None, first, None, topics, True, fetcher.READ_COMMITTED)
+    ]
+    return chunks[0]
+
+
+async def test_an_event_takes_the_way_of_the_map_from_a_topic() -> None:
+    stage = RollupStage(0, Settings(kafka=KAFKA), 2, TOPICS)
+    runner = World().runner(stage)
+    await runner.open()
+    await runner.feed(fetched(0))  # which begins with a checkpoint of how it emits
+    with traced() as trace:
+        await runner.feed(await asyncio.to_thread(fetched, EVENTS))
+        await runner.checkpoint()
+        hold_to(table("From a topic, with Kafka"), trace.calls())
+    assert stage.records == 2 * EVENTS
