@@ -432,21 +432,27 @@ class LogJudge(Checkpointed, Part):
 
     async def _judge_run(self, deliver: Deliver) -> bool:
         """Judge one run of the log; return False if there was nothing."""
-        run = await asyncio.to_thread(self._store.read, self.offset, self._most)
-        if not run.records:
+        records, emitted = await asyncio.to_thread(self._feed_next)
+        if emitted is None:
             self._caught_up.set()
             if self.changed and self.is_due():
                 await self.checkpoint()
             return False
-        self._fetched = time.monotonic()
-        emitted = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
         self._blocks += emitted.blocks
         self._record(emitted)
         self._dead += [(SOURCE, self.offset + bad.index, bad) for bad in emitted.rejected]
-        await self._emit(emitted, len(run.records), deliver)
+        await self._emit(emitted, records, deliver)
         if self.is_due() or len(self._dead) >= MOST_DEAD:
             await self.checkpoint()
         return True
+
+    def _feed_next(self) -> tuple[int, Emitted | None]:
+        """Feed the engine the next records of the log, if there are any; return how many."""
+        run = self._store.read(self.offset, self._most)
+        if not run.records:
+            return 0, None
+        self._fetched = time.monotonic()
+        return len(run.records), self.engine.feed(SOURCE, run.records, run.arrived)
 
     def _record(self, emitted: Emitted) -> None:
         if self._history is not None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.parse import problem_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC
@@ -53,6 +54,16 @@ def is_json(text: bytes) -> bool:
     except JSON_ERRORS:
         return False
     return True
+
+
+def object_on_several_lines(payload: bytes) -> bytes | None:
+    """Return the payload if it is one object on several lines, and no longer than a record may be."""
+    whole = payload.strip()
+    if len(whole) > MAX_BYTES or not (whole.startswith(b"{") and b"\n" in whole):
+        return None
+    if is_json(whole[: whole.index(b"\n")]) or not is_json(whole):
+        return None
+    return whole
 
 
 def split(payload: bytes) -> list[bytes]:

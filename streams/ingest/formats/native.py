@@ -11,7 +11,7 @@ from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.routes import named_route, path_templates
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import Reading, RefusalError, Surroundings, validated, with_defaults
-from streams.ingest.formats.json_payload import is_json
+from streams.ingest.formats.json_payload import object_on_several_lines
 
 _MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
 _BATCH: Final = 1000  # lines that are parsed at once
@@ -36,22 +36,12 @@ class _Native:
 
 
 def _batches(payload: bytes) -> Iterator[list[bytes]]:
-    if whole := _on_several_lines(payload):
+    if whole := object_on_several_lines(payload):
         yield [whole]
         return
     lines = (line for raw in BytesIO(payload) if (line := raw.strip()))
     while batch := list(islice(lines, _BATCH)):
         yield batch
-
-
-def _on_several_lines(payload: bytes) -> bytes | None:
-    """Return the payload if it is one object on several lines."""
-    whole = payload.strip()
-    if len(whole) > MAX_BYTES or not (whole.startswith(b"{") and b"\n" in whole):
-        return None
-    if is_json(whole[: whole.index(b"\n")]) or not is_json(whole):
-        return None
-    return whole
 
 
 def _read(lines: list[bytes], around: Surroundings) -> Reading:

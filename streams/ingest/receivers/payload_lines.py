@@ -12,12 +12,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.engine.decode.event import MAX_BYTES
 from streams.engine.decode.records import Records, joined
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
 from streams.ingest.formats.inputs import Input
-from streams.ingest.formats.json_payload import JSON_ERRORS
+from streams.ingest.formats.json_payload import object_on_several_lines
 from streams.ingest.receivers.record_sink import DeadLetterAnswer
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.request_body import BodyError
@@ -52,21 +51,9 @@ def split_records(body: bytes) -> Records:
     [b'{"ts": 1}', b'nope']
     """
     _check(len(body), body.count(b"\n"), MAX_BODY)
-    lines = Records.of_lines(body)
-    if len(lines) > 1 and len(body) <= MAX_BYTES and not _is_json(lines[0]):
-        try:
-            return Records.of([msgspec.json.encode(msgspec.json.decode(body, type=dict))])
-        except JSON_ERRORS:
-            return lines
-    return lines
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line)
-    except JSON_ERRORS:
-        return False
-    return True
+    if whole := object_on_several_lines(body):
+        return Records.of([msgspec.json.encode(msgspec.json.decode(whole))])
+    return Records.of_lines(body)
 
 
 class LargerError(Exception):

@@ -12,8 +12,8 @@ from config.settings import Settings
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.ingest.formats.inputs import Inputs
-from streams.ingest.receivers.http_receivers import HttpReceivers
 from streams.ingest.receivers.ingest_handler import IngestHandler
+from streams.ingest.receivers.receivers import HttpReceivers
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.ingest.registry.registry import Registry
 from streams.process.metrics import Metrics
