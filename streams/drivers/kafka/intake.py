@@ -352,7 +352,7 @@ class TopicSink:
             raise self._behind(found.newest - appended)
         return AppendResult(found.rejected)
 
-    def _behind(self, seconds: float) -> NotStoredError:
+    def _behind(self, seconds: float) -> BodyError:
         """Return what a sender reads: the stages refuse these records, as of the future."""
         why = (
             f"Kafka's clock is {seconds:,.0f} s behind these records; set it (chronyc tracking, timedatectl)"

@@ -24,7 +24,6 @@ from streams.process.part import Part
 from streams.process.web.listen_address import ListenAddress
 from streams.process.web.tokens import Tokens
 
-
 log = structlog.get_logger("uneri.intake")
 
 
