@@ -174,11 +174,11 @@ class Answers:
         words = self._words
         lines = [
             words.answers.silence(
-                escape(mute.id, NAME),
-                escape(mute.what, 2 * NAME),
-                self._until(mute.until),
-                person(mute.by),
-                escape(mute.why, 2 * NAME),
+                identity=escape(mute.id, NAME),
+                what=escape(mute.what, 2 * NAME),
+                until=self._until(mute.until),
+                by=person(mute.by),
+                why=escape(mute.why, 2 * NAME),
             )
             for mute in quiet[:LISTED]
         ]
@@ -190,7 +190,7 @@ class Answers:
     def what_changed(self, changes: Changes, *, at: int) -> Message:
         """Answer ``what-changed``."""
         words, labels = self._words, self._words.labels
-        title = words.answers.changes(words.figures.clock(changes.since, self._zone))
+        title = words.answers.changes(since=words.figures.clock(changes.since, self._zone))
         of_incidents = (
             (labels.opened, changes.opened),
             (labels.new_levels, changes.shifts),
@@ -213,14 +213,15 @@ class Answers:
     def _leader(self, hot: Hot) -> str:
         words = self._words
         return words.answers.new_leader(
-            f"*{escape(hot.scope.label, NAME)}*",
-            f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
-            escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
+            label=f"*{escape(hot.scope.label, NAME)}*",
+            former=f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
+            account=escape(f"{hot.scope.cloud} {words.account(hot.scope.account)}", 2 * NAME),
         )
 
     def _memo(self, memo: Memo) -> str:
         text = memo_mrkdwn(memo.text, SHORT)
-        line = self._words.incident.memo(self._words.labels.noted, self._when(memo.at), person(memo.by), text)
+        title, when, who = self._words.labels.noted, self._when(memo.at), person(memo.by)
+        line = self._words.incident.memo(title=title, when=when, who=who, text=text)
         about = escape(memo.scope or memo.incident, 2 * NAME)
         return f"{line} · {about}" if about else line
 

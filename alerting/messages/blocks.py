@@ -1,11 +1,12 @@
 """A message and the blocks it is made of, all within Slack's limits."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from alerting.words.mrkdwn import escape, plain
+from alerting.words.phrase import Phrase
 from alerting.words.phrases import Phrases
 
 HEADER: Final = 150  # Slack's limit; the others stay below it (3,000 a section, about 13,200 in all)
@@ -152,7 +153,7 @@ def paragraphs(lines: Iterable[str], budget: int) -> list[Block]:
 def listing(
     title: str,
     lines: Sequence[str],
-    more: Callable[[int], str],
+    more: Phrase,
     *,
     budget: int = SECTION,
     most: int | None = None,
@@ -163,7 +164,7 @@ def listing(
     Parameters
     ----------
     more
-        Returns the line that counts the entries not shown.
+        The line that counts the entries not shown; ``NOTHING`` where the most important come first.
     budget
         Characters available.
     total
@@ -178,7 +179,7 @@ def listing(
             break
         shown += 1
     rest = max(len(lines), total or 0) - shown
-    last = more(rest) if rest else ""
+    last = more(count=rest) if rest else ""
     return paragraphs([f"*{title}*", *lines[:shown], *([last] if last else [])], budget)
 
 

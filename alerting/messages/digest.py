@@ -27,6 +27,7 @@ from alerting.messages.blocks import (
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.request_lines import change_lines
 from alerting.words.mrkdwn import escape, person
+from alerting.words.phrase import NOTHING
 from alerting.words.phrases import Phrases
 from config.links import Links
 from detectors.model.finding import Finding
@@ -73,7 +74,8 @@ def digest(day: Day) -> Message:
     title = words.digest.title(len(rising), near, len(groups))
     more = max(0, len(groups) - len(_rows(day)))
     as_of = day.when(day.notice.at)
-    footer = context([words.digest.footer(as_of, more) if rising else f"{words.labels.watermark} {as_of}"])
+    last = words.digest.footer(when=as_of, more=more) if rising else f"{words.labels.watermark} {as_of}"
+    footer = context([last])
     blocks = [header(title)]
     for of in SECTIONS:
         made = of(day)
@@ -84,11 +86,11 @@ def digest(day: Day) -> Message:
     if rising:
         leader = leading(groups[0]).primary
         size = words.incident.size(leader, leader.observed)
-        first = escape(f"{words.figures.about(leader.about)}{words.labels.comma}{size}", 3 * NAME)
+        first = escape(f"{words.figures.about(leader.about)}{words.figures.comma}{size}", 3 * NAME)
     elif day.notice.hottest:
         first = _heat_lines(day)[0]
     at = words.figures.clock(day.notice.at, day.zone)
-    text = words.digest.sentence(at, title, first.replace("*", ""))
+    text = words.digest.sentence(when=at, title=title, first=first.replace("*", ""))
     text += "".join(f" {line}{words.labels.stop.rstrip()}" for line in _baseline_lines(day))
     return Message(text=text[:TEXT], blocks=blocks, look="digest")
 
@@ -116,16 +118,16 @@ def _small_line(incident: Incident, day: Day) -> str:
 
 def hottest(day: Day) -> list[Block]:
     """Return the hottest table of each account, and how near concurrency is to its limit."""
-    return listing(day.words.labels.digest_hottest, _heat_lines(day), _no_count)
+    return listing(day.words.labels.digest_hottest, _heat_lines(day), NOTHING)
 
 
 def rankings(day: Day) -> list[Block]:
     """Return the most used APIs, the slowest and the business values, each beside last week."""
     labels, standings = day.words.labels, day.notice.standings
     return [
-        *listing(labels.digest_used, _ranking_lines(standings.most_used, day.words), _no_count),
-        *listing(labels.digest_slowest, _ranking_lines(standings.slowest, day.words), _no_count),
-        *listing(labels.digest_values, _ranking_lines(standings.values, day.words, VALUES), _no_count),
+        *listing(labels.digest_used, _ranking_lines(standings.most_used, day.words), NOTHING),
+        *listing(labels.digest_slowest, _ranking_lines(standings.slowest, day.words), NOTHING),
+        *listing(labels.digest_values, _ranking_lines(standings.values, day.words, VALUES), NOTHING),
     ]
 
 
@@ -141,8 +143,8 @@ def costs(day: Day) -> list[Block]:
         if use.day >= LEAST_MONEY
     ]
     return [
-        *listing(labels.digest_costs, accounts[:LINES], _no_count),
-        *listing(labels.digest_costliest, most, _no_count),
+        *listing(labels.digest_costs, accounts[:LINES], NOTHING),
+        *listing(labels.digest_costliest, most, NOTHING),
     ]
 
 
@@ -154,8 +156,9 @@ def precision(day: Day) -> list[Block]:
     line = day.words.digest.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
     lines = [line]
     if found.sensitivity is not None:
-        lines.append(day.words.digest.less_sensitive(found.sensitivity, found.left_out, found.lost))
-    return listing(day.words.labels.digest_precision, lines, _no_count)
+        told = {"times": found.sensitivity, "left_out": found.left_out, "lost": found.lost}
+        lines.append(day.words.digest.less_sensitive(**told))
+    return listing(day.words.labels.digest_precision, lines, NOTHING)
 
 
 def snoozes(day: Day) -> list[Block]:
@@ -163,7 +166,7 @@ def snoozes(day: Day) -> list[Block]:
     ending = sorted(day.dispatch.expiring, key=lambda mute: (mute.until, mute.id))
     phrase = day.words.digest.expiring
     lines = [
-        phrase(escape(expiring.what, 2 * NAME), day.when(expiring.until), person(expiring.by))
+        phrase(what=escape(expiring.what, 2 * NAME), until=day.when(expiring.until), by=person(expiring.by))
         for expiring in ending
     ]
     return listing(day.words.labels.digest_snoozes, lines, day.words.figures.and_more, most=LINES)
@@ -174,12 +177,12 @@ def held(day: Day) -> list[Block]:
     stages = sorted(day.dispatch.held.items())
     phrase = day.words.digest.held
     lines = [escape(phrase(stage, pages), 2 * NAME) for stage, pages in stages[:LINES] if pages]
-    return listing(day.words.labels.digest_held, lines, _no_count)
+    return listing(day.words.labels.digest_held, lines, NOTHING)
 
 
 def baselines(day: Day) -> list[Block]:
     """Return the scopes judged since the last digest, judged before it, and still learnt."""
-    return listing(day.words.labels.digest_baselines, _baseline_lines(day), _no_count)
+    return listing(day.words.labels.digest_baselines, _baseline_lines(day), NOTHING)
 
 
 SECTIONS: Final[Sequence[Section]] = (
@@ -194,11 +197,6 @@ SECTIONS: Final[Sequence[Section]] = (
     baselines,
 )
 """The sections of a digest, in this order."""
-
-
-def _no_count(_: int) -> str:
-    """Leave out lines that do not fit without a count: the most important ones come first."""
-    return ""
 
 
 def _rows(day: Day) -> list[str]:
@@ -229,14 +227,15 @@ def _row(group: list[Incident], day: Day) -> str:
     text = "\n".join(lines)
     text = text if len(text) <= SECTION else "\n".join(lines[1:])
     others = [_beside(incident.primary, words) for incident in group if incident is not lead]
-    together = words.digest.together(others[:BESIDE], max(0, len(others) - BESIDE))
+    names, rest = words.figures.comma.join(others[:BESIDE]), max(0, len(others) - BESIDE)
+    together = words.digest.together(names=names, more=rest)
     return f"{text}\n{together}" if others and len(text) + len(together) < SECTION else text
 
 
 def _beside(finding: Finding, words: Phrases) -> str:
     """Return a series that grows with another one, and the days until its own limit."""
     until = "" if finding.growth is None else words.digest.limit_in(finding.growth)
-    until = f"{words.labels.comma}{until}" if until else ""
+    until = f"{words.figures.comma}{until}" if until else ""
     rate = f"{words.incident.size(finding, finding.observed)}{until}"
     return f"{escape(words.figures.about(finding.about), NAME)} ({escape(rate, NAME)})"
 
@@ -268,7 +267,8 @@ def _baseline_lines(day: Day) -> list[str]:
     if whole.named:
         many = len({(scope.cloud, scope.account) for scope in whole.named}) > 1
         names = [_scope_name(scope, words, of_many=many) for scope in whole.named]
-        lines.append(words.digest.judgeable(names, sum(whole.judgeable.values()) - len(names)))
+        more = sum(whole.judgeable.values()) - len(names)
+        lines.append(words.digest.judgeable(names=words.figures.comma.join(names), more=more))
     if day.dispatch.learnt:
         lines.append(words.digest.learnt(day.dispatch.learnt))
     if whole.learning:

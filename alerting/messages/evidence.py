@@ -77,7 +77,7 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
         lines.insert(0, f"*{words.labels.callers}* · {of}")
     for share in standing_out(finding):
         kind, label = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
-        lines.append(words.incident.stands_out(kind, label, words.figures.percent(share.share)))
+        lines.append(words.incident.stands_out(kind=kind, label=label, part=percent(share.share)))
     reasons = reason_counts(finding)[:CALLERS]
     if reasons:
         lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))

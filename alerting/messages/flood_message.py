@@ -60,7 +60,7 @@ def _counted(counts: Counter[str], words: Phrases) -> str:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     lines = [escape(words.figures.count(clean(what), number), 2 * NAME) for what, number in ranked[:_COUNTS]]
     if len(ranked) > _COUNTS:
-        lines.append(words.figures.and_more(len(ranked) - _COUNTS))
+        lines.append(words.figures.and_more(count=len(ranked) - _COUNTS))
     return "\n".join(lines) or "–"
 
 
@@ -72,6 +72,6 @@ def incident_row(incident: Incident, console: ConsoleLinks, words: Phrases) -> s
     else:
         what = f"{escape(words.figures.kind(finding.about.kind), NAME)} {console.linked(finding.about, NAME)}"
     size = escape(words.incident.size(finding, incident.peak), NAME)
-    state = "" if incident.state == "open" else f" · {words.figures.state(incident)}"
+    state = "" if incident.state == "open" else f" · {words.figures.state(incident.state)}"
     how_bad = "" if incident.state == "withdrawn" else f" · {words.incident.grade(incident.severity.level)}"
     return f"*{words.figures.verdict(incident.verdict)}*  {what} · {size}{how_bad}{state}"

@@ -92,7 +92,8 @@ class IncidentMarkdown:
         lines = MemoLines(known.memos, known.incident, self.words, self._zone)
         for memo in reversed(known.memos):
             when, who = self.words.when(memo.at, self._zone), person(memo.who)
-            yield f"- {self._markdown(self.words.incident.memo(lines.title(memo), when, who, '')).rstrip()}"
+            head = self.words.incident.memo(title=lines.title(memo), when=when, who=who, text="")
+            yield f"- {self._markdown(head).rstrip()}"
             for line in memo.text.splitlines():
                 yield f"  > {markdown_line(_with_addresses(line))}".rstrip()
 
@@ -105,7 +106,8 @@ class IncidentMarkdown:
     def _small_print(self, known: KnownIncident) -> str:
         incident, labels = known.incident, self.words.labels
         when = self.words.when(known.at, self._zone)
-        ids = [self.words.incident.as_of(when, escape(incident.id, NAME), incident.reopened)]
+        identity = escape(incident.id, NAME)
+        ids = [self.words.incident.as_of(when=when, incident=identity, reopened=incident.reopened)]
         for name, value in ((labels.fingerprint, incident.fingerprint), (labels.follows, incident.follows)):
             if value:
                 ids.append(f"{name}: {escape(value, NAME)}")

@@ -38,6 +38,7 @@ from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import caller_lines
 from alerting.messages.request_lines import MemoLines, change_lines, memo_mrkdwn
 from alerting.pipeline.silences import size_of
+from alerting.words import numbers
 from alerting.words.mrkdwn import escape, link, mention, person
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -85,7 +86,7 @@ def page(
     ]
     notes = action_lines(dispatch.commands, incident, words, zone, at=at)
     if earlier is not None and earlier.startswith("https://"):
-        notes.append(words.incident.seen_before(link(earlier, words.labels.earlier, NAME)))
+        notes.append(words.incident.seen_before(link=link(earlier, words.labels.earlier, NAME)))
     notes += MemoLines(dispatch.memos, incident, words, zone).some()
     if notes:
         before.append(section(fit(notes, SECTION)))
@@ -207,7 +208,9 @@ def _lasted(incident: Incident, end: int, zone: ZoneInfo, words: Phrases) -> str
     begun, ended = incident.primary_span
     span = _span(begun, ended or end, zone, words)
     longer = begun - incident.start >= _LONGER or end - (ended or end) >= _LONGER
-    return f"{span}\n{words.incident.whole_span(_span(incident.start, end, zone, words))}" if longer else span
+    if not longer:
+        return span
+    return f"{span}\n{words.incident.whole_span(span=_span(incident.start, end, zone, words))}"
 
 
 def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
@@ -218,13 +221,14 @@ def _span(start: int, end: int, zone: ZoneInfo, words: Phrases) -> str:
 def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> list[str]:
     lines = [words.incident.compared(incident.primary)]
     if incident.size is not None and incident.rule:
-        lines.append(words.incident.rule(incident.size))
+        times, setting = numbers.number(incident.size.times), incident.size.setting
+        lines.append(words.incident.rule(times=times, setting=setting))
     if incident.members:
         named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
-        shown = [escape(series, 2 * NAME) for series in named[:_NAMED]]
-        lines.append(words.incident.also_affected(shown, max(0, len(named) - _NAMED)))
+        shown = words.figures.comma.join(escape(series, 2 * NAME) for series in named[:_NAMED])
+        lines.append(words.incident.also_affected(names=shown, more=max(0, len(named) - _NAMED)))
     as_of = words.when(at, zone)
-    lines.append(words.incident.as_of(as_of, incident.id, incident.reopened))
+    lines.append(words.incident.as_of(when=as_of, incident=incident.id, reopened=incident.reopened))
     return lines
 
 
@@ -272,7 +276,7 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
     if kind is None:
         text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
     elif kind is CommandKind.UNSILENCE and not line.by:
-        text = words.incident.snooze_expired()
+        text = words.incident.snooze_expired
     else:
         done = Command(id="", kind=kind, at=line.at, by=line.by, until=line.until, why=line.detail)
         text = _action(done, incident, words, zone)

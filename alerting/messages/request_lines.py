@@ -163,7 +163,7 @@ class MemoLines:
         shown = [*self._others[: -NAMED - 1 : -1], *self._own[-NAMED:]]
         lines = [self._line(memo, SHORT) for memo in shown]
         more = len(self._memos) - len(shown)
-        return [*lines, self._words.figures.and_more(more)] if more else lines
+        return [*lines, self._words.figures.and_more(count=more)] if more else lines
 
     def all(self) -> list[str]:
         """Return all memos at length, the newest first."""
@@ -171,7 +171,7 @@ class MemoLines:
 
     def _line(self, memo: Memo, limit: int) -> str:
         when, text = self._words.when(memo.at, self._zone), memo_mrkdwn(memo.text, limit)
-        return self._words.incident.memo(self.title(memo), when, person(memo.by), text)
+        return self._words.incident.memo(title=self.title(memo), when=when, who=person(memo.by), text=text)
 
     def title(self, memo: Memo) -> str:
         """Return the heading of a memo: of this incident, of the last other one, or of one before."""
@@ -229,14 +229,15 @@ def change_lines(incident: Incident, words: Phrases) -> list[str]:
         change, of, by = _shown(preceding.change, words)
         lines.append(words.incident.after_change(preceding.after, change, of, by))
     more = len(incident.changes) - len(lines)
-    return [*lines, words.incident.more_changes(more)] if more > 0 else lines
+    return [*lines, words.incident.more_changes(count=more)] if more > 0 else lines
 
 
 def change_line(change: StatedChange, words: Phrases, zone: ZoneInfo) -> str:
     """Return a change as a line: its time, name, scope and author."""
     shown, of, by = _shown(change, words)
     kind = escape(words.figures.kind(change.about.kind), NAME)
-    return words.answers.deployed(words.when(int(change.ts), zone), shown, f"{kind} {of}", by)
+    when = words.when(int(change.ts), zone)
+    return words.answers.deployed(when=when, change=shown, of=f"{kind} {of}", by=by)
 
 
 def _shown(change: StatedChange, words: Phrases) -> tuple[str, str, str]:

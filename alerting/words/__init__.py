@@ -1,4 +1,4 @@
-"""The words of messages: numbers, names and sentences in each language.
+"""The words of messages: which phrase is said of what, and the phrases of each language.
 
 May import commands and incidents; pure.
 """

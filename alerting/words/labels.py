@@ -25,7 +25,6 @@ class Labels(NamedTuple):
     error: str
     occurred: str
     no_reason: str
-    comma: str
     stop: str  # between two sentences
     withdrawn: str  # the sentence of an incident that late data withdrew
     test: str  # the begin of a test message

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from alerting.words.en.phrases import ENGLISH
-from alerting.words.ja.phrases import JAPANESE
+from alerting.words.en import ENGLISH
+from alerting.words.ja import JAPANESE
 from alerting.words.phrases import NOBODY, Phrases
 
 __all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of"]

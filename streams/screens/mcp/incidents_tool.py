@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from alerting.incidents.answers import ChangeAnswer
 from alerting.messages.incident_answer import IncidentAnswer
-from alerting.words.en import figures
+from alerting.words.locales import ENGLISH
 from streams.screens.board.incidents.incident_routes import MOST as NEWEST
 from streams.screens.board.incidents.incident_routes import ListedIncident, ListedIncidents
 from streams.screens.mcp.board_client import BoardClient
@@ -151,7 +151,7 @@ def _words(
         yield f"since {times.words(written.start)}{lasted}, {made.state};"
     facts = [f"severity {made.severity}", _sent(made.sent)]
     if made.costs is not None and abs(made.costs) >= A_CENT:
-        facts.append(f"costs {figures.costs(made.costs)}")
+        facts.append(f"costs {ENGLISH.figures.costs(made.costs)}")
     if made.acknowledged_by is not None:
         facts.append(f"acknowledged by {quoted(made.acknowledged_by)}")
     if made.labelled:

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerting.words import numbers
-from alerting.words.en import figures
+from alerting.words.locales import ENGLISH
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Scope
 from detectors.model.sentence import an_hour, in_days
@@ -32,7 +32,11 @@ def measure_in_words(measure: str, kind: str = "") -> str:
     if measure.startswith(_OF_EVENTS):
         return quoted(measure.partition(":")[2].partition("[")[0])
     known = _NAMED.get(measure)
-    return quoted(measure) if known is None else figures.measure(known, _TABLE if kind == TABLE else None)
+    return (
+        quoted(measure)
+        if known is None
+        else ENGLISH.figures.measure(known, _TABLE if kind == TABLE else None)
+    )
 
 
 def measures_in_words(measures: Iterable[str]) -> str:
@@ -66,7 +70,7 @@ def amount(value: float | None, measure: str, kind: str = "") -> str:
     known = _NAMED.get(measure)
     if known is None:
         return f"{shown} {quoted(measure)}"
-    return figures.quantity(value, known, _TABLE if kind == TABLE else None)
+    return ENGLISH.figures.quantity(value, known, _TABLE if kind == TABLE else None)
 
 
 def share_in_words(share: float | None) -> str:
@@ -77,7 +81,7 @@ def share_in_words(share: float | None) -> str:
     >>> share_in_words(0.912), share_in_words(None)
     ('91 %', 'unknown')
     """
-    return UNKNOWN if share is None else figures.percent(share)
+    return UNKNOWN if share is None else ENGLISH.figures.percent(share)
 
 
 def change_in_words(value: float | None, before: float | None) -> str:
@@ -174,7 +178,7 @@ class ToolTimes:
         >>> ToolTimes("Asia/Tokyo").words(1760000000)
         '2025-10-09 17:53 JST'
         """
-        return figures.clock(int(epoch), self.zone)
+        return ENGLISH.figures.clock(int(epoch), self.zone)
 
     def span(self, first: float, end: float) -> str:
         """Return a span of time in words.
@@ -197,4 +201,4 @@ def duration(seconds: float) -> str:
     >>> duration(1380.4), duration(-3)
     ('23 min', '0 s')
     """
-    return figures.duration(max(0, int(seconds)))
+    return ENGLISH.figures.duration(max(0, int(seconds)))

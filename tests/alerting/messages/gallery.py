@@ -4,6 +4,7 @@ Pages of every verdict in every state; what each may show; threads, floods, dige
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -108,7 +109,7 @@ NAMED = Settings.model_validate(
 def gallery(words: Phrases) -> dict[str, Shown]:
     """Return every message by its name, in order."""
     shown: dict[str, Shown] = {}
-    for part in (_pages, _threads, _floods, _digests, _answers, _modals, _documents):
+    for part in (_pages, _threads, _floods, _digests, _answers, _modals, _documents, _phrases):
         shown |= part(words)
     return shown
 
@@ -154,6 +155,10 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     )
     yield "spike near a limit, resolved", over(table_finding(limit=60.0))
     yield "drop near a limit, resolved", over(table_finding(limit=60.0, verdict=Verdict.DROP, observed=1.0))
+    gap = replace(absence(WHOLE), gap=True)
+    yield "nothing arrives", about(gap)
+    yield "nothing arrives from two accounts", replace(about(gap), members=[gap])
+    yield "records arrive again", over(gap)
     yield "absence of a table, withdrawn", about(absence(TABLE), state="withdrawn", end=T0 + 600)
     yield (
         "absence, after a week",
@@ -236,6 +241,13 @@ def _findings() -> dict[str, Finding]:
         "added up, fall": fall(),
         "added up, wcu": lasting(measure=Measure.WCU),
         "added up, concurrency": lasting(measure=Measure.BUSY),
+        "costs more": table_finding(costs=3.1),
+        "costs less": replace(DROP, costs=-2.0),
+        "refused": purchases(measure=Measure.ERRORS_USER),
+        "refused, uncounted": purchases(measure=Measure.ERRORS_USER, failures=None),
+        "limit, reached": near(observed=104.0),
+        "limit, by growth": growth_finding(TABLE, verdict=Verdict.LIMIT, near=True),
+        "throttled for two reasons": near(throttle_reasons={"hot <key>": 3.0, "table": 214.0}),
         "errors": purchases(),
         "errors of an older state": purchases(failures=None, affected=None),
         "throttled calls": finding(
@@ -296,6 +308,7 @@ def _threads(words: Phrases) -> dict[str, Shown]:
         "a deploy is known": (with_changes(), Milestone.PRECEDED),
         "opened, errors": (about(purchases()), Milestone.OPENED),
         "opened, limit": (about(near()), Milestone.OPENED),
+        "closed": (over(level(), lost=True), Milestone.RESOLVED),
     }
     for name, (of, what) in known.items():
         line = Line(what=what.value, at=T0)
@@ -338,6 +351,18 @@ GROWING_TOGETHER = (
     growth_finding(SERVICE, days=None, callers=[share(PUT, 0.9), share(GET, 0.1)], limit=None),
     growth_finding(WHOLE, days=None, callers=[share(SERVICE, 1.0)], limit=None),
 )
+
+
+_MARKED = Precision(weeks=4, pages=9, expected=5, not_an_anomaly=1, sensitivity=0.8, left_out=4, lost=1)
+
+
+def _some_day() -> Iterator[Finding]:
+    today, unknown = growth_finding(TABLE), growth_finding(scope("table", "users"))
+    for of, range_of in ((today, (1.0, 1.0, 1.0)), (unknown, (11.0, 9.0, None))):
+        first, lower, upper = range_of
+        assert of.growth is not None
+        days = {"days_to_limit": first, "days_to_limit_lower": lower, "days_to_limit_upper": upper}
+        yield replace(of, growth=replace(of.growth, **days))
 
 
 def _digests(words: Phrases) -> dict[str, Shown]:
@@ -396,6 +421,12 @@ def _digests(words: Phrases) -> dict[str, Shown]:
         "growing together": (listed(*GROWING_TOGETHER), {}),
         "two limits together": (listed(GROWING_TOGETHER[0], two_limits), {}),
         "growing apart": (listed(GROWING_TOGETHER[0], apart), {}),
+        "a limit today, another some day": (listed(*_some_day()), {}),
+        "a limit that is reached": (listed(growth_finding(TABLE, days=0.0)), {}),
+        "too many marks": (
+            [],
+            {"precision": _MARKED},
+        ),
         "a limit after a deploy": ([limit], {}),
         "everything": ([incident(near()), incident()], {**people, "hottest": hottest}),
     }
@@ -456,6 +487,7 @@ def _answers(words: Phrases) -> dict[str, Shown]:
         "answer: refused": answers.refused(),
         "help": answers.help(Help(None, "")),
         **{f"help: {fault}": answers.help(Help(fault, "<!here>")) for fault in Fault},
+        "help: without a word": answers.help(Help(Fault.TEXT, "")),
         "status": answers.standing([OPEN], at=T0, behind=95, held={"quiet_hours": 2}, last=RESOLVED),
         "status: quiet": answers.standing([], at=T0),
         "open": answers.open_incidents(flood_of(300), at=T0),
@@ -491,4 +523,14 @@ def _documents(words: Phrases) -> dict[str, Shown]:
     return {
         "document": write.document(known).markdown,
         "document: requests": write.document(KnownIncident(with_examples(), T0)).markdown,
+    }
+
+
+def _phrases(words: Phrases) -> dict[str, Shown]:
+    """Return what only pictures, terminals and reports say."""
+    of_chart = {"a spike": OPEN.primary, "errors": purchases(), "a fatal error": fatal(), "a value": SALES}
+    noon = datetime.fromtimestamp(T0, ZONE)
+    return {
+        **{f"chart: {name}": words.incident.alt_text(of, of.observed, 4) for name, of in of_chart.items()},
+        "a time": f"{words.figures.slack_time(T0, ZONE)} · {words.figures.date(noon)}",
     }

@@ -1,8 +1,10 @@
 """What every message says: reviewed in English and Japanese, accepted by Slack, and in one language only."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 
 from alerting.commands.command import Matcher
@@ -10,8 +12,8 @@ from alerting.commands.slash import Help, parse
 from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.messages.blocks import Message
 from alerting.messages.modals import details, note, pattern
-from alerting.words.ja.incident import missing, reached_by
 from alerting.words.locales import JAPANESE, LANGUAGES, phrases_of
+from alerting.words.phrase import Phrase
 from alerting.words.phrases import Phrases
 from tests.alerting.given import T0, finding, scope
 from tests.alerting.message_makers import ZONE, said
@@ -34,6 +36,28 @@ def test_every_message_says_what_was_reviewed(words: Phrases) -> None:
     assert {name: text for name, text in found.items() if text != expected[name]} == {
         name: text for name, text in expected.items() if text != found[name]
     }
+
+
+@LANGUAGE
+def test_every_phrase_is_in_a_message_that_was_reviewed(
+    words: Phrases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, call = set[str](), Phrase.__call__
+
+    def note(phrase: Phrase, **values: object) -> str:
+        used.add(str(phrase))
+        return call(phrase, **values)
+
+    monkeypatch.setattr(Phrase, "__call__", note)
+    gallery(words)
+    assert not set(_phrases_in(words)) - used
+
+
+def _phrases_in(words: Phrases) -> Iterator[str]:
+    for part in (words.figures, words.incident, words.digest, words.answers):
+        for value in structs.asdict(part).values():
+            phrases = value.values() if isinstance(value, dict) else [value]
+            yield from (str(phrase) for phrase in phrases if isinstance(phrase, Phrase) and phrase)
 
 
 @LANGUAGE
@@ -113,5 +137,5 @@ def test_the_setting_names_the_language() -> None:
     ("lasted", "span"), [("45秒", "45秒間に"), ("13分", "13分間に"), ("2時間", "2時間に")]
 )
 def test_a_span_of_hours_says_once_that_it_is_one(lasted: str, span: str) -> None:
-    assert reached_by(120.0, lasted, is_table=False).startswith(span)
-    assert missing(120.0, lasted, is_table=True).startswith(span)
+    assert JAPANESE.incident.reached_by(120.0, lasted, is_table=False).startswith(span)
+    assert JAPANESE.incident.missing(120.0, lasted, is_table=True).startswith(span)

@@ -3,49 +3,45 @@
 from typing import Final, assert_never
 
 from alerting.words import numbers
-from alerting.words.ja import figures
+from alerting.words.figures import NAME, Figures
 from alerting.words.mrkdwn import clean, cut
+from alerting.words.phrase import then
 from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
-from detectors.model.scope import ROUTE, TABLE, Scope
+from detectors.model.scope import ROUTE, Scope
 from detectors.model.sentence import MOST_OF_IT, has_multiple
 from detectors.watch.absence import RETIRED_SECONDS
 
 _NAMED: Final = 3
 
 
-def explanation(finding: Finding) -> str:
+def explanation(finding: Finding, figures: Figures) -> str:
     """Explain the finding, in a few sentences with the numbers used."""
     match finding.verdict:
         case Verdict.SPIKE | Verdict.DROP | Verdict.SHIFT:
-            text = _deviation(finding)
+            text = _deviation(finding, figures)
         case Verdict.GROWTH:
-            text = _growth(finding)
+            text = _growth(finding, figures)
         case Verdict.LIMIT:
-            text = _growth(finding) if finding.growth is not None else _limit(finding)
+            text = _growth(finding, figures) if finding.growth is not None else _limit(finding, figures)
         case Verdict.ABSENCE:
-            text = _absence(finding)
+            text = _absence(finding, figures)
         case Verdict.FATAL:
-            text = _fatal(finding)
+            text = _fatal(finding, figures)
         case never:
             assert_never(never)
-    return text + _cause(finding)
+    return text + _cause(finding, figures)
 
 
-def retired(finding: Finding) -> bool:
+def _retired(finding: Finding) -> bool:
     """Return whether an absence lasted so long that its scope is considered retired."""
     return (finding.end or 0) - finding.start >= RETIRED_SECONDS
 
 
-def traffic(finding: Finding) -> str:
-    """Name what is missing in an absence."""
-    return "呼び出し" if finding.about.kind == TABLE else "リクエスト"
-
-
-def _deviation(finding: Finding) -> str:
+def _deviation(finding: Finding, figures: Figures) -> str:
     stays = "この水準が続いています。" if finding.verdict is Verdict.SHIFT else ""
     if finding.failures is not None:
-        return _failures(finding, finding.failures) + stays
+        return _failures(finding, finding.failures, figures) + stays
     is_at, usually = finding.figures
     now, expected = (figures.quantity(value, finding.measure, finding.about) for value in (is_at, usually))
     lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
@@ -57,7 +53,7 @@ def _deviation(finding: Finding) -> str:
         times = _basis(finding)
         if has_multiple(finding.measure, usually, usual):
             times += f"の {numbers.number(planned.factor)}倍"
-        basis = f"予定「{cut(clean(planned.name), figures.NAME)}」（{times}）で見込まれる {expected}{between}"
+        basis = f"予定「{cut(clean(planned.name), NAME)}」（{times}）で見込まれる {expected}{between}"
     if finding.verdict is Verdict.DROP and usually > 0:
         text = f"{basis}の {100 * is_at / usually:.0f}% でした。"
     elif has_multiple(finding.measure, is_at, usually):
@@ -65,13 +61,13 @@ def _deviation(finding: Finding) -> str:
     else:
         text = f"{basis}を{'下' if is_at < usually else '大きく上'}回りました。"
     if mean is not None:
-        averaged = f"{figures.during(mean.seconds)}の平均が {figures.then(now, 'で')}"
-        return f"{figures.subject(finding)}は {averaged}、{text}{stays}"
+        averaged = f"{figures.spanned(figures.duration(mean.seconds))}の平均が {then(now, 'で')}"
+        return f"{figures.subject_of(finding)}は {averaged}、{text}{stays}"
     reached = "上がり" if finding.rises else "下がり"
-    return f"{figures.subject(finding)}は {figures.then(now, 'に')}{reached}、{text}{stays}"
+    return f"{figures.subject_of(finding)}は {then(now, 'に')}{reached}、{text}{stays}"
 
 
-def _failures(finding: Finding, failures: Failures) -> str:
+def _failures(finding: Finding, failures: Failures, figures: Figures) -> str:
     counted = figures.failures(failures, finding.about)
     share, usual = figures.percent(failures.share), figures.usually(failures)
     ended = not finding.deviates
@@ -102,38 +98,38 @@ def _basis(finding: Finding) -> str:
     return f"{text}（インシデントの影響を受けた{left_out}週は除外）" if left_out else text
 
 
-def _growth(finding: Finding) -> str:
+def _growth(finding: Finding, figures: Figures) -> str:
     growth = finding.growth
     if growth is None:
         return ""
     slow, fast = (f"{100 * rate:.1f}" for rate in (growth.per_day_lower, growth.per_day_upper))
     if growth.per_day_lower <= 0:
-        text = f"{figures.subject(finding)}の増加傾向は、確実とは言えなくなりました。"
+        text = f"{figures.subject_of(finding)}の増加傾向は、確実とは言えなくなりました。"
         middle = f"{round(100 * growth.per_day, 1) + 0.0:.1f}"  # -0.0 is 0
         rate = f"直近{growth.days}日間では1日あたり {middle}%（{slow}～{fast}%）です。"
         return text + rate.replace("-", "−") if growth.days else text
     text = (
-        f"{figures.subject(finding)}は {growth.days}日間途切れることなく、"
+        f"{figures.subject_of(finding)}は {growth.days}日間途切れることなく、"
         f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増え続けています。"
     ).replace("-", "−")
     if finding.limit is None or growth.days_to_limit is None:
         return text
     limit = figures.quantity(finding.limit, finding.measure, finding.about)
     if growth.days_to_limit == 0:
-        return f"{text}ピーク時にはすでに上限の {figures.then(limit, 'に')}達しています。"
+        return f"{text}ピーク時にはすでに上限の {then(limit, 'に')}達しています。"
     days = figures.days_to_limit(growth)
-    return f"{text}あと{days}で上限の {figures.then(limit, 'に')}達する見込みです（80%）。"
+    return f"{text}あと{days}で上限の {then(limit, 'に')}達する見込みです（80%）。"
 
 
-def _limit(finding: Finding) -> str:
+def _limit(finding: Finding, figures: Figures) -> str:
     limit = finding.limit or 0.0
     share = finding.observed / limit if limit else 0.0
-    used = f"上限 {figures.then(figures.quantity(limit, finding.measure), 'の')} {figures.percent(share)} "
+    used = f"上限 {then(figures.quantity(limit, finding.measure), 'の')} {figures.percent(share)} "
     if finding.measure.level:
         value = figures.quantity(finding.observed, finding.measure)
-        whole = figures.then(figures.quantity(limit, finding.measure), "の")
+        whole = then(figures.quantity(limit, finding.measure), "の")
         used = f" {value}（上限 {whole} {figures.percent(share)}）"
-    subject = figures.subject(finding)
+    subject = figures.subject_of(finding)
     if not finding.near:
         return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
     refused = "呼び出しのスロットリングも発生しています。" if finding.throttled else ""
@@ -144,9 +140,9 @@ def _limit(finding: Finding) -> str:
     return f"{subject}は{over}{used}に達しています。{refused}"
 
 
-def _absence(finding: Finding) -> str:
-    about, what = figures.about(finding.about), traffic(finding)
-    if finding.state == "end" and retired(finding):
+def _absence(finding: Finding, figures: Figures) -> str:
+    about, what = figures.about(finding.about), figures.what(finding.about)
+    if finding.state == "end" and _retired(finding):
         return f"{about} は1週間にわたり{what}がないため、廃止されたものとして扱います。"
     lasts = max(0, finding.until - finding.start)
     waited, over = figures.duration(lasts), finding.state == "end"
@@ -165,20 +161,20 @@ def _absence(finding: Finding) -> str:
     missed = numbers.number(finding.missed)
     basis = _basis(finding)
     if (planned := finding.planned) is not None:
-        basis += f"と予定「{cut(clean(planned.name), figures.NAME)}」"
+        basis += f"と予定「{cut(clean(planned.name), NAME)}」"
     known = lasts if means is None else means.seconds
-    time = "この間" if known >= lasts else f"このうち最後の{figures.during(known)}"
+    time = "この間" if known >= lasts else f"このうち最後の{figures.spanned(figures.duration(known))}"
     return f"{text}{basis}から、{time}に約{missed}件が想定されていました。"
 
 
-def _fatal(finding: Finding) -> str:
-    error = cut(clean(finding.error_type), figures.NAME)
+def _fatal(finding: Finding, figures: Figures) -> str:
+    error = cut(clean(finding.error_type), NAME)
     routes = [s.scope for s in finding.callers if s.scope.kind == ROUTE and s.share > 0]
-    on = f"（{_listed(routes)}）" if routes else ""
+    on = f"（{_listed(routes, figures)}）" if routes else ""
     often = figures.times(finding.times)
     if (failures := finding.failures) is not None:
         often += f"（{figures.failures(failures, finding.about)}、{figures.percent(failures.share)}）"
-    by = _listed([share.scope for share in finding.suspects])
+    by = _listed([share.scope for share in finding.suspects], figures)
     of = f"呼び出し元は{by} です。" if by else ""
     return (
         f"{figures.about(finding.about)} のリクエスト{on}が {error} により{often}"
@@ -186,12 +182,12 @@ def _fatal(finding: Finding) -> str:
     )
 
 
-def _listed(scopes: list[Scope]) -> str:
+def _listed(scopes: list[Scope], figures: Figures) -> str:
     rest = len(scopes) - _NAMED
     return "、".join(map(figures.about, scopes[:_NAMED])) + (f" ほか{rest}件" if rest > 0 else "")
 
 
-def _cause(finding: Finding) -> str:
+def _cause(finding: Finding, figures: Figures) -> str:
     if not finding.causes or finding.causes[0].score < MOST_OF_IT:
         return ""
     cause = figures.about(finding.causes[0].scope)

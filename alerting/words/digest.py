@@ -1,0 +1,148 @@
+"""The phrases of the daily digest, and of the message of a flood."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from alerting.words import numbers
+from alerting.words.figures import Figures
+from alerting.words.phrase import Phrase
+from detectors.model.finding import Finding, Growth
+from detectors.model.measures import Measure
+from detectors.model.scope import TABLE
+from detectors.watch.rankings import Hot, Use
+
+
+class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
+    """The phrases of the daily digest, and of the message of a flood; names that they take are mrkdwn."""
+
+    figures: Figures
+    no_account: str
+    nothing_grows: str
+    heading: Phrase  # growing, rises, near, is_near, is_both, groups
+    together: Phrase  # names, more: the series that grow together with that of an entry
+    reached: str
+    reached_in: Phrase  # days
+    sentence: Phrase  # when, title, first: for notifications
+    level_now: Phrase  # now, headroom
+    footer: Phrase  # when, more
+    lasted: Phrase  # since, until
+    lasts: Phrase  # since
+    hot_scope: Phrase  # kind, label, part
+    hot_of_limit: Phrase  # part, measure
+    hot_of_all: Phrase  # part
+    hot_still: Phrase  # account, label, of
+    hot_now: Phrase  # account, label, of, former
+    used: Phrase  # name, amount, before, change
+    slow: str  # the unit of a latency
+    requests: str  # the unit of requests
+    costs: Phrase  # name, day, month
+    money: Phrase  # amount, change
+    expiring: Phrase  # what, until, by: a snooze or silence that ends soon
+    actionable: Phrase  # weeks, pages, good, expected, not_an_anomaly
+    less_sensitive: Phrase  # times, left_out, lost: a setting that would have left out most marked pages
+    held_back: Phrase  # stage, pages
+    judgeable: Phrase  # names, more: the scopes judged since the last digest
+    learnt_kind: Phrase  # count, kind
+    learnt_all: Phrase  # kinds
+    learning_on: Phrase  # scopes, first, last, days, is_day
+    flood_open: Phrase  # incidents, still_open: the title of the one message of many incidents
+    flood_over: Phrase  # incidents
+    flood_opened: Phrase  # incidents, still_open: the sentence below it
+    flood_ended: Phrase  # incidents
+
+    def title(self, growing: int, near: int, groups: int) -> str:
+        """Return the title; ``near`` of the ``growing`` series are near a limit without growing.
+
+        ``groups`` is the number of entries: series that grow together are one.
+        """
+        if not growing:
+            return self.nothing_grows
+        return self.heading(
+            growing=growing,
+            rises=growing - near,
+            near=near,
+            is_near=near > 0,
+            is_both=0 < near < growing,
+            groups=groups if groups < growing else 0,
+        )
+
+    def limit_in(self, growth: Growth) -> str:
+        """Return the days until a limit, in words; empty where no day is named."""
+        if growth.days_to_limit is None:
+            return ""
+        if growth.days_to_limit <= 0:
+            return self.reached
+        return self.reached_in(days=self.figures.days_to_limit(growth))
+
+    def level(self, finding: Finding) -> str:
+        """Return the level of a growing series, and its headroom."""
+        headroom = self.figures.headroom(finding.observed, finding) if finding.limit else ""
+        return self.level_now(now=self.figures.of_finding(finding.observed, finding), headroom=headroom)
+
+    def lasting(self, since: str, until: str) -> str:
+        """Return the span of a small change; ``until`` is empty while it lasts."""
+        return self.lasted(since=since, until=until) if until else self.lasts(since=since)
+
+    def hottest(self, hot: Hot, account: str, label: str, former: str, measure: str) -> str:
+        """Return the table that leads its account and its predecessor, or the concurrency near a limit."""
+        part = self.figures.percent(hot.share)
+        if hot.scope.kind != TABLE:
+            return self.hot_scope(kind=self.figures.kind(hot.scope.kind), label=label, part=part)
+        of = self.hot_of_limit(part=part, measure=measure) if measure else self.hot_of_all(part=part)
+        leads = self.hot_now if former else self.hot_still
+        return leads(account=account or self.no_account, label=label, of=of, former=former)
+
+    def usage(self, use: Use, name: str) -> str:
+        """Return the day of an API or a business value, and that of last week."""
+        is_slow = use.measure is Measure.LATENCY
+        unit = self.slow if is_slow else "" if use.measure.key else self.requests
+        amount, before, change = f"{numbers.number(use.day)}{unit}", "", ""
+        if use.week_ago is not None and (is_slow or use.week_ago < numbers.FEW_A_DAY):
+            # a multiple of nearly nothing says nothing
+            before = f"{numbers.number(use.week_ago)}{unit if is_slow else ''}"
+        elif use.week_ago is not None:
+            change = self.figures.change(use.day, use.week_ago, use.measure)
+        return self.used(name=name, amount=amount, before=before, change=change)
+
+    def cost(self, use: Use, name: str) -> str:
+        """Return the costs of a day and of 30 days, and those before."""
+        month = "" if use.month is None else self._money(use.month, use.month_before)
+        return self.costs(name=name, day=self._money(use.day, use.week_ago), month=month)
+
+    def _money(self, now: float, before: float | None) -> str:
+        is_known = bool(before) and numbers.money(before or 0.0) != "0"
+        change = self.figures.times_or_percent(now / (before or 1.0)) if is_known else ""
+        return self.money(amount=numbers.money(now), change=change)
+
+    def precision(self, weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
+        """Return the share of pages of the last weeks that were actionable."""
+        good = self.figures.percent(1 - (expected + not_an_anomaly) / pages) if pages else "–"
+        return self.actionable(
+            good=good, weeks=weeks, pages=pages, expected=expected, not_an_anomaly=not_an_anomaly
+        )
+
+    def held(self, stage: str, pages: int) -> str:
+        """Return the number of pages that a stage held until they were resolved."""
+        return self.held_back(stage=self.figures.stage(stage), pages=pages)
+
+    def learnt(self, counts: Mapping[str, int]) -> str:
+        """Return the number of scopes judged before the start, by kind."""
+        kinds = (
+            self.learnt_kind(count=count, kind=self.figures.kind(kind)) for kind, count in counts.items()
+        )
+        return self.learnt_all(kinds=self.figures.comma.join(kinds))
+
+    def learning(self, scopes: int, first: int, last: int, days: int) -> str:
+        """Return the number of scopes still learnt, on the ``first`` to ``last`` of the ``days`` it takes."""
+        return self.learning_on(scopes=scopes, first=first, last=last, days=days, is_day=first == last)
+
+    def flood_title(self, incidents: int, still_open: int) -> str:
+        """Return the title of the one message of many incidents."""
+        title = self.flood_open if still_open else self.flood_over
+        return title(incidents=incidents, still_open=still_open)
+
+    def flood_sentence(self, incidents: int, still_open: int) -> str:
+        """Return the sentence about incidents that share one message."""
+        sentence = self.flood_opened if still_open else self.flood_ended
+        return sentence(incidents=incidents, still_open=still_open)

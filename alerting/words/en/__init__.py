@@ -1,1 +1,0 @@
-"""The phrases of messages in English."""
