@@ -16,40 +16,66 @@ from detectors.watch.rankings import Hot, Use
 class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
     """The phrases of the daily digest, and of the message of a flood; names that they take are mrkdwn."""
 
-    figures: Figures
-    no_account: str
-    nothing_grows: str
-    heading: Phrase  # growing, rises, near, is_near, is_both, groups
-    together: Phrase  # names, more: the series that grow together with that of an entry
-    reached: str
-    reached_in: Phrase  # days
-    sentence: Phrase  # when, title, first: for notifications
-    level_now: Phrase  # now, headroom
-    footer: Phrase  # when, more
-    lasted: Phrase  # since, until
-    lasts: Phrase  # since
-    hot_scope: Phrase  # kind, label, part
-    hot_of_limit: Phrase  # part, measure
-    hot_of_all: Phrase  # part
-    hot_still: Phrase  # account, label, of
-    hot_now: Phrase  # account, label, of, former
-    used: Phrase  # name, amount, before, change
-    slow: str  # the unit of a latency
-    requests: str  # the unit of requests
-    costs: Phrase  # name, day, month
-    money: Phrase  # amount, change
-    expiring: Phrase  # what, until, by: a snooze or silence that ends soon
-    actionable: Phrase  # weeks, pages, good, expected, not_an_anomaly
-    less_sensitive: Phrase  # times, left_out, lost: a setting that would have left out most marked pages
-    held_back: Phrase  # stage, pages
-    judgeable: Phrase  # names, more: the scopes judged since the last digest
-    learnt_kind: Phrase  # count, kind
-    learnt_all: Phrase  # kinds
-    learning_on: Phrase  # scopes, first, last, days, is_day
-    flood_open: Phrase  # incidents, still_open: the title of the one message of many incidents
-    flood_over: Phrase  # incidents
-    flood_opened: Phrase  # incidents, still_open: the sentence below it
-    flood_ended: Phrase  # incidents
+    figures: Figures = Figures()
+    no_account: str = "unnamed account"
+    nothing_grows: str = "DIGEST · nothing is growing"
+    # also rises, near, is_both
+    heading: Phrase = Phrase(
+        "DIGEST · {growing:,} series growing{is_near:? or near a limit|}[ in {groups:,} group{groups:?|s}]"
+    )
+    # the series that grow together with that of an entry
+    together: Phrase = Phrase("Growing with it: {names}[ and {more:,} more]")
+    reached: str = "at its limit"
+    reached_in: Phrase = Phrase("limit in {days}")
+    sentence: Phrase = Phrase("{title} ({when}).[ First: {first}.]")  # for notifications
+    level_now: Phrase = Phrase("now {now}[, {headroom}]")
+    footer: Phrase = Phrase(
+        "[and {more:,} more that grow more slowly or have no limit in sight · ]"
+        "For capacity planning; no immediate action needed · as of {when}"
+    )
+    lasted: Phrase = Phrase("{since} – {until}")
+    lasts: Phrase = Phrase("since {since}")
+    hot_scope: Phrase = Phrase("{kind!c} {label}: {part} of its concurrency limit in its busiest hour")
+    hot_of_limit: Phrase = Phrase("{part} of its {measure} limit in its busiest hour")
+    hot_of_all: Phrase = Phrase("{part} of the capacity consumed there")
+    hot_still: Phrase = Phrase("{account}: hottest table is still {label}, {of}")
+    hot_now: Phrase = Phrase("{account}: hottest table is now {label}, {of}; previously {former}")
+    used: Phrase = Phrase("{name}: {amount}[, last week {before}][, {change}]")
+    slow: str = " ms"  # the unit of a latency
+    requests: str = " requests"  # the unit of requests
+    costs: Phrase = Phrase("{name}: {day}[ · 30 days: {month}]")
+    money: Phrase = Phrase("{amount} USD[ ({change})]")
+    expiring: Phrase = Phrase("{what} · until {until}[ · by {by}]")  # a snooze or silence that ends soon
+    actionable: Phrase = Phrase(
+        "{good} of {pages:,} {pages:?page|pages} in the last {weeks:?week|{weeks} weeks} "
+        "{pages:?was|were} actionable: "
+        "{expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
+    )
+    # a setting that would have left out most marked pages
+    less_sensitive: Phrase = Phrase(
+        "With `judge.sensitivity` at {times:g} times its value, {left_out:,} of these would not have been "
+        "sent, nor would {lost:,} of the others. Try it on your history with `uneri replay --against`"
+    )
+    held_back: Phrase = Phrase("{stage}: {pages:,} page{pages:?|s}")
+    # the scopes judged since the last digest
+    judgeable: Phrase = Phrase("Judged from now on: {names}[ and {more:,} more]")
+    learnt_kind: Phrase = Phrase("{count:,} {kind}{count:?|s}")
+    learnt_all: Phrase = Phrase("Learnt from history, judged already: {kinds}")
+    learning_on: Phrase = Phrase(
+        "Still learning: {scopes:,} scope{scopes:?|s} "
+        "({is_day:?day {first}|days {first} to {last}} of {days})"
+    )
+    # the title of the one message of many incidents
+    flood_open: Phrase = Phrase("FLOOD · {incidents:,} incidents at once · {still_open:,} open")
+    flood_over: Phrase = Phrase("FLOOD RESOLVED · {incidents:,} incidents")
+    # the sentence below it
+    flood_opened: Phrase = Phrase(
+        "{incidents:,} incidents opened within a short time and share this message, "
+        "which is kept up to date; {still_open:,} still open. Look for a common cause first."
+    )
+    flood_ended: Phrase = Phrase(
+        "{incidents:,} incidents opened within a short time and shared this message; all are resolved."
+    )
 
     def title(self, growing: int, near: int, groups: int) -> str:
         """Return the title; ``near`` of the ``growing`` series are near a limit without growing.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,55 +24,77 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     Methods that take a scope or a finding return plain text that may hold names from events.
     """
 
-    comma: str  # between the items of a list
+    comma: str = ", "  # between the items of a list
     kinds: Names = {}  # of scopes
     verdicts: Mapping[Verdict, str] = {}  # in titles
     states: Names = {}  # of an incident
-    stages: Names  # of the notification pipeline
-    measures: Mapping[Measure, tuple[str, str]]  # their names, and units with the space before them
-    calls_measure: tuple[str, str]  # the same of a table's requests
-    calls: str
-    requests: str
-    a_second: str  # after the name of what is counted
-    glued: str  # how units of levels begin that follow a number without a space
-    new: str  # a kind of failure
+    stages: Names = MappingProxyType({"size": "too small to page"})  # of the notification pipeline
+    # their names, and units with the space before them
+    measures: Mapping[Measure, tuple[str, str]] = MappingProxyType(
+        {
+            Measure.REQUESTS: ("requests", " requests/s"),
+            Measure.COLD_STARTS: ("cold starts", " cold starts/s"),
+            Measure.ERRORS_USER: ("user errors", " user errors/s"),
+            Measure.ERRORS_BACKEND: ("backend errors", " backend errors/s"),
+            Measure.ERRORS_FATAL: ("fatal errors", " fatal errors/s"),
+            Measure.THROTTLES: ("throttles", " throttles/s"),
+            Measure.READS: ("reads", " reads/s"),
+            Measure.WRITES: ("writes", " writes/s"),
+            Measure.RCU: ("rcu", " rcu/s"),
+            Measure.WCU: ("wcu", " wcu/s"),
+            Measure.BUSY: ("concurrency", " concurrent"),
+            Measure.COST: ("cost", " USD/h"),
+            Measure.LATENCY: ("latency p95", " ms"),
+            Measure.LATENCY_CODE: ("code latency p95", " ms"),
+            Measure.LATENCY_AUTH: ("authorizer latency p95", " ms"),
+        }
+    )
+    calls_measure: tuple[str, str] = ("calls", " calls/s")  # the same of a table's requests
+    calls: str = "calls"
+    requests: str = "requests"
+    a_second: str = "/s"  # after the name of what is counted
+    glued: str = "/"  # how units of levels begin that follow a number without a space
+    new: str = "new"  # a kind of failure
     other_kinds: str = OTHER_KINDS
-    unnamed_account: str
-    none: str  # of what was expected
+    unnamed_account: str = "unnamed account"
+    none: str = "none"  # of what was expected
     during: str = ""  # the end of a duration as a span of time
     weekdays: str = ""
-    joint: str = ""  # between hours and minutes
+    joint: str = " "  # between hours and minutes
 
-    averaged: Phrase  # value, lasted, during
-    ratio: Phrase  # ratio
-    per_cent: Phrase  # number
-    up_from: Phrase  # before, now; ``rate`` is ``now`` without the name of its unit
-    failed: Phrase  # failed, requests, what, lasted, during
-    failure_kind: Phrase  # name, times, new; ``total`` of the first kind alone
-    usual: Phrase  # usual; ``number`` without its percent sign
-    a_day: Phrase  # rate
-    days: Phrase  # first
-    days_or_more: Phrase  # first
-    days_between: Phrase  # first, last
-    in_seconds: Phrase  # number
-    in_minutes: Phrase  # number
-    in_hours: Phrase  # number
-    in_days: Phrase  # number
-    often: Phrase  # count
-    zoned: Phrase  # at
-    dated: Phrase  # at
-    day: Phrase  # at, weekday
-    named_account: Phrase  # name, account
-    between: Phrase  # expected, lower, upper
-    measured: Phrase  # about, measure
-    left: Phrase  # part, limit
-    none_left: Phrase  # limit
-    costs_more: Phrase  # money
-    costs_less: Phrase  # money
-    complete: Phrase  # share
-    counted: Phrase  # what, number
-    and_more: Phrase  # count: the entries that are not shown
-    more_in_file: Phrase  # count: those that are only in the attached file
+    averaged: Phrase = Phrase("{value} over {lasted}")  # also during
+    ratio: Phrase = Phrase("{ratio}×")
+    per_cent: Phrase = Phrase("{number} %")
+    # also now; ``rate`` is ``now`` without the name of its unit
+    up_from: Phrase = Phrase("up from {before} to {rate}")
+    failed: Phrase = Phrase("{failed:,.0f} of {requests:,.0f} {what} in {lasted}")  # also during
+    # ``total`` of the first kind alone
+    failure_kind: Phrase = Phrase("{name} ({times:,.0f}[ of {total:,.0f}][, {new}])")
+    usual: Phrase = Phrase("{usual}")  # ``number`` without its percent sign
+    a_day: Phrase = Phrase("{rate} % a day")
+    days: Phrase = Phrase("{first} day{first:?|s}")
+    days_or_more: Phrase = Phrase("{first} day{first:?|s} or more")
+    days_between: Phrase = Phrase("{first} to {last} days")
+    in_seconds: Phrase = Phrase("{number} s")
+    in_minutes: Phrase = Phrase("{number} min")
+    in_hours: Phrase = Phrase("{number} h")
+    in_days: Phrase = Phrase("{number} d")
+    often: Phrase = Phrase("{count:?once|{count:,} times}")
+    zoned: Phrase = Phrase("{at:%Y-%m-%d %H:%M %Z}")
+    dated: Phrase = Phrase("{at:%b} {at.day}, {at:%Y %H:%M}")
+    day: Phrase = Phrase("{at:%a %d %b %Y}")  # also weekday
+    named_account: Phrase = Phrase("{name} ({account})")
+    between: Phrase = Phrase("{expected} ({lower} – {upper})")
+    measured: Phrase = Phrase("{about} ({measure})")
+    left: Phrase = Phrase("{part} left of {limit}")
+    none_left: Phrase = Phrase("none left of {limit}")
+    costs_more: Phrase = Phrase("{money} USD an hour more")
+    costs_less: Phrase = Phrase("{money} USD an hour less")
+    complete: Phrase = Phrase("{share} complete")
+    counted: Phrase = Phrase("{what}: {number:,}")
+    and_more: Phrase = Phrase("and {count:,} more")  # the entries that are not shown
+    # those that are only in the attached file
+    more_in_file: Phrase = Phrase("and {count:,} more in the file attached to this thread")
     subject: Phrase = NOTHING  # about, name: the subject of a sentence
 
     def kind(self, of: str) -> str:

@@ -1,6 +1,7 @@
 """The phrases about one incident: in its page, its thread and its chart."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.words import numbers
 from alerting.words.figures import NAME, Figures
 from alerting.words.mrkdwn import clean, cut
-from alerting.words.phrase import NOTHING, Names, Phrase
+from alerting.words.phrase import Names, Phrase
 from alerting.words.stated_texts import NAMED_CHANGES, stated_texts
 from detectors.model.finding import (
     Concentration,
@@ -44,102 +45,198 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     them is safe in mrkdwn, with no markup but bold.
     """
 
-    figures: Figures
+    figures: Figures = Figures()
     grades: Mapping[Grade, str] = {}
     links: Names = {}  # by the suffix of their kind
-    actions: Mapping[CommandKind, str]  # in bold
-    changes: Names  # what a source calls a change: deployed
-    some_change: str
-    fates: Mapping[Measure, str]  # of what counts as failed, where it did not fail
-    failed: str
-    wholes: Pair  # what a part of a change is a part of
-    whole: str  # where nothing changed
-    count_names: Mapping[int, str] = {}
+    # in bold
+    actions: Mapping[CommandKind, str] = MappingProxyType(
+        {
+            CommandKind.ACKNOWLEDGE: "*Acknowledged*",
+            CommandKind.SNOOZE: "*Snoozed*",
+            CommandKind.EXPECTED: "*Marked as expected*",
+            CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",
+            CommandKind.TAKE_BACK: "*Taken back*",
+            CommandKind.SILENCE: "*Silenced*",
+            CommandKind.UNSILENCE: "*Silence ended*",
+            CommandKind.NOTE: "*Noted*",
+            CommandKind.FORGET: "*Memo removed*",
+        }
+    )
+    # what a source calls a change: deployed
+    changes: Names = MappingProxyType(
+        {
+            "deployed": "finished deploy",
+            "deploy failed": "failed deploy",
+            "config": "configuration change",
+            "capacity": "capacity change",
+            "concurrency": "concurrency change",
+        }
+    )
+    some_change: str = "change"
+    # of what counts as failed, where it did not fail
+    fates: Mapping[Measure, str] = MappingProxyType(
+        {Measure.THROTTLES: "throttled", Measure.COLD_STARTS: "were cold starts"}
+    )
+    failed: str = "failed"
+    wholes: Pair = ("the increase", "the drop")  # what a part of a change is a part of
+    whole: str = ""  # where nothing changed
+    count_names: Mapping[int, str] = MappingProxyType({1: "one", 2: "two", 3: "three"})
 
-    titles: Mapping[str, Phrase]  # by state; headline, or head (the verdict) and what; lasted
+    # by state; headline, or head (the verdict) and what; lasted
+    titles: Mapping[str, Phrase] = MappingProxyType(
+        {
+            "open": Phrase("{head} · {what}"),
+            "reopened": Phrase("{head}, reopened · {what}"),
+            "worsening": Phrase("{head}, worsening · {what}"),
+            "easing": Phrase("{head}, easing · {what}"),
+            "resolved": Phrase("RESOLVED[ after {lasted}] · {what}"),
+            "lost": Phrase("CLOSED, NO DATA · {what}"),
+            "withdrawn": Phrase("WITHDRAWN: {head} · {what}"),
+        }
+    )
     headlines: Mapping[str, Phrase] = {}  # by verdict; subject, about, change, pace and others
-    gap: str  # what nothing arrives is called
-    absent: Phrase  # name, what
-    accounts: Phrase = NOTHING  # count: where nothing arrives from several
-    fatal: Phrase  # error, times
-    of_limit: Phrase  # name, share
-    sustained: Phrase  # size
-    failing: Phrase  # part, what, fate
-    failing_errors: Phrase  # part, what, ended, name
-    failing_size: Phrase  # name, failing
-    resolved_story: Phrase  # title, ending, where
-    withdrawn_story: Phrase  # title, where
-    open_story: Phrase  # title, now, where
-    caller_story: Phrase  # caller, part, whole
-    endings: Mapping[str, Phrase]
-    ended_after: Phrase  # ending, behind
-    share_of_all: Phrase  # name
-    share_of_change: Phrase  # name, whole
-    more: Pair
-    more_calls: Pair
-    capacity: Pair  # of what is counted in units of capacity, and of anything else
-    by_calls: Phrase  # calls, more
-    by_use: Phrase  # more, capacity
-    by_both: Phrase  # calls, more, capacity
-    demand: str
-    per_call: str
-    alone: Phrase  # kind
-    carried: Phrase  # share, count, number, kind
-    stands_out: Phrase  # kind, label, part: a client or tenant
-    reason: Phrase  # reason, count: of throttling
-    throttled_by: Phrase  # reasons
-    graded: Phrase  # grade, harm
-    harms: Mapping[Harm, Phrase]  # what, share (of all, 0 if unknown), over (whether it is), left, times
-    harms_unknown: Mapping[Harm, Phrase]  # where they differ without a share, or of all of it
-    reached: Phrase  # requests, rounded, what, is_table, lasted, during
-    fewer: Phrase  # requests, what, lasted, during: missing
-    named_routes: Phrase  # names, more
-    against_errors: str
-    against_limit: Pair  # of a level, and of anything else
-    against_holidays: Phrase  # count
-    against_weeks: Phrase  # weeks
-    against: Names  # what it is compared with, where there are no weeks
-    as_planned: Phrase  # basis, factor, event
-    excluded: Phrase  # basis, weeks
-    excluded_holidays: Phrase  # basis, count
-    last_week: str
-    weeks_ago: Phrase  # weeks
-    week_joints: Pair  # before the last of several, and before any other
-    pace: Phrase  # days, slow, fast
-    at_limit: Phrase  # basis
-    until_limit: Phrase  # days, basis
-    also_affected: Phrase  # names, more: other series
-    whole_span: Phrase  # span
-    rule: Phrase  # times, setting: that let its page out
-    as_of: Phrase  # when, incident, reopened: the small print
-    seen_before: Phrase  # link: the message of the previous time
-    chart: Phrase  # about, measure, subject, hours, shown
-    chart_reached: Phrase  # reached, expected
-    chart_failing: Phrase  # shown, now
-    milestones: Mapping[Milestone, Phrase]  # about, name, size, headline, stands, ending and others
-    closed: Phrase  # ending: resolved without data
-    preceding: Phrase  # behind
-    preceding_joint: str
-    preceded: Phrase  # changes
-    not_preceded: str
-    action_line: Phrase  # verb, who, until, mark, why
+    gap: str = "nothing arrives"  # what nothing arrives is called
+    absent: Phrase = Phrase("no {name}")  # also what
+    accounts: Phrase = Phrase("{count} accounts")  # where nothing arrives from several
+    fatal: Phrase = Phrase("{error}, {times}")
+    of_limit: Phrase = Phrase("{name} at {share} of its limit")
+    sustained: Phrase = Phrase("{size}, sustained")
+    failing: Phrase = Phrase("{part} of {what} {fate}")
+    failing_errors: Phrase = Phrase("{part} of {what} {ended:?failed|fail} ({name})")
+    failing_size: Phrase = Phrase("{failing}")  # also name
+    resolved_story: Phrase = Phrase("{title}. {ending} {where}.")
+    withdrawn_story: Phrase = Phrase("{title}: what came later showed no anomaly, {where}.")
+    open_story: Phrase = Phrase("{title}: {now}, {where}.")
+    caller_story: Phrase = Phrase(" Function {caller} accounts for {part}[ of {whole}].")
+    endings: Mapping[str, Phrase] = MappingProxyType(
+        {
+            "lost": Phrase("No record of it has arrived since, so what became of it is unknown."),
+            "retired": Phrase("Nothing was received for a week; it is considered retired."),
+            "gap": Phrase("Records arrive again."),
+            "absence": Phrase("{what!c} resumed."),
+            "fatal": Phrase("Occurred {often}, then stopped. From now on it counts as a known error."),
+            "limit": Phrase("No longer near the limit; it peaked at {furthest}."),
+            "shift": Phrase("Back to the old level, or the new level has become the baseline."),
+            "failures": Phrase("Back to normal after {counted} {fate} (normally {usually})."),
+            "mean": Phrase("Back to normal after averaging {mean} (expected {usual})."),
+            "rise": Phrase("Back to normal after peaking at {furthest} (expected {usual})."),
+            "fall": Phrase("Back to normal after falling to {furthest} (expected {usual})."),
+        }
+    )
+    ended_after: Phrase = Phrase("{ending} It ended {behind}.")
+    share_of_all: Phrase = Phrase("share of the {name}")
+    share_of_change: Phrase = Phrase("share of {whole} in {name}")
+    more: Pair = ("more", "less")
+    more_calls: Pair = ("more", "fewer")
+    capacity: Pair = (" capacity", "")  # of what is counted in units of capacity, and of anything else
+    by_calls: Phrase = Phrase("{calls} calls")  # also more
+    by_use: Phrase = Phrase("{more}{capacity} per call")
+    by_both: Phrase = Phrase("{calls} calls and {more}{capacity} per call")
+    demand: str = "Spread as usual: demand"
+    per_call: str = "More per call, not more calls"
+    alone: Phrase = Phrase("This {kind} alone; the rest is as usual")
+    carried: Phrase = Phrase("{share} from {number} {kind}{count:?|s}")
+    stands_out: Phrase = Phrase("{kind!c} {label} accounts for {part}")  # a client or tenant
+    reason: Phrase = Phrase("{reason} ({count})")  # of throttling
+    throttled_by: Phrase = Phrase("Throttled: {reasons}")
+    graded: Phrase = Phrase("{grade} · {harm}")
+    # what, share (of all, 0 if unknown), over (whether it is), left, times
+    harms: Mapping[Harm, Phrase] = MappingProxyType(
+        {
+            Harm.ERRORS: Phrase("[{known} of ]{what} {over:?failed|fail}"),
+            Harm.NO_REQUESTS: Phrase("no {what} {over:?were|are} seen"),
+            Harm.THROTTLED: Phrase("[{known} of ]calls {over:?were|are} throttled"),
+            Harm.LIMIT: Phrase("{left} of the capacity was left at the peak"),
+            Harm.FEWER_REQUESTS: Phrase("[{known} of ]{what} {over:?were|are} missing"),
+            Harm.SLOW: Phrase("responses {over:?took|take} {times} times as long"),
+            Harm.USER_ERRORS: Phrase("[{known} of ]requests {over:?were|are} refused as user errors"),
+            Harm.GROWTH: Phrase("growth, no limit is near"),
+            Harm.LOAD: Phrase("no errors or throttling seen"),
+        }
+    )
+    # where they differ without a share, or of all of it
+    harms_unknown: Mapping[Harm, Phrase] = MappingProxyType(
+        {
+            Harm.LIMIT: Phrase("the limit was reached"),
+            Harm.SLOW: Phrase("responses {over:?took|take} longer"),
+        }
+    )
+    # also what, during
+    reached: Phrase = Phrase("{requests} {is_table:?call|request}{rounded:?|s} in {lasted}")
+    fewer: Phrase = Phrase("about {requests} {what} missing in {lasted}")  # also during; missing
+    named_routes: Phrase = Phrase("{names}[ and {more} more route{more:?|s}]")
+    against_errors: str = "Compared with every error seen there before"
+    # of a level, and of anything else
+    against_limit: Pair = ("Compared with its limit", "Compared with the configured limit")
+    against_holidays: Phrase = Phrase(
+        "Holiday: compared with the last {count:?holiday or Sunday|{count} holidays and Sundays}"
+    )
+    against_weeks: Phrase = Phrase("Compared with {weeks}")
+    # what it is compared with, where there are no weeks
+    against: Names = MappingProxyType(
+        {
+            "weeks": "No earlier week to compare with",
+            "yesterday": "No earlier week to compare with; compared with yesterday",
+            "minutes": "No earlier day to compare with; compared with the last few minutes",
+        }
+    )
+    as_planned: Phrase = Phrase("{basis}, ×{factor} as planned")  # also event
+    excluded: Phrase = Phrase("{basis} ({weeks} excluded)")
+    excluded_holidays: Phrase = Phrase("{basis} ({count} more excluded)")
+    last_week: str = "last week"
+    weeks_ago: Phrase = Phrase("{weeks} weeks ago")
+    week_joints: Pair = (" and ", ", ")  # before the last of several, and before any other
+    pace: Phrase = Phrase("based on {days} days, {slow} to {fast} % a day")
+    at_limit: Phrase = Phrase("*at its limit* · {basis}")
+    until_limit: Phrase = Phrase("*limit in {days}* (80 %) · {basis}")
+    also_affected: Phrase = Phrase("Also affected: {names}[ and {more} more]")  # other series
+    whole_span: Phrase = Phrase("including knock-on effects {span}")
+    rule: Phrase = Phrase("{times} times what pages (incidents.page.{setting})")  # that let its page out
+    as_of: Phrase = Phrase("As of {when} · incident {incident}[ · reopened {reopened}×]")  # the small print
+    seen_before: Phrase = Phrase("This happened before: {link}")  # the message of the previous time
+    chart: Phrase = Phrase("Chart of {about}, {measure}, last {hours} hours: {shown}.")  # also subject
+    chart_reached: Phrase = Phrase("reached {reached}, expected {expected}")
+    chart_failing: Phrase = Phrase("{shown}")  # also now
+    # about, name, size, headline, stands, ending and others
+    milestones: Mapping[Milestone, Phrase] = MappingProxyType(
+        {
+            Milestone.OPENED: Phrase("Opened: {about}, {size}[. {basis}]"),
+            Milestone.WORSENED: Phrase("Worsening: {stands}"),
+            Milestone.EASED: Phrase("Easing: {stands}"),
+            Milestone.SHIFTED: Phrase("New sustained level: {stands}"),
+            Milestone.DEEPER: Phrase("Traced to {about}, which explains the rest"),
+            Milestone.CALLER: Phrase("New among the top callers: {name}"),
+            Milestone.JOINED: Phrase("Also affected: {name}"),
+            Milestone.REOPENED: Phrase("Reopened: {stands}"),
+            Milestone.AMENDED: Phrase("Figures corrected by late data: {stands}"),
+            Milestone.PRECEDED: Phrase("{preceded}"),
+            Milestone.WITHDRAWN: Phrase("Withdrawn: what came later showed no anomaly"),
+            Milestone.RESOLVED: Phrase("Resolved after {lasted}. {ending}"),
+        }
+    )
+    closed: Phrase = Phrase("Closed. {ending}")  # resolved without data
+    preceding: Phrase = Phrase("{behind}")
+    preceding_joint: str = "; "
+    preceded: Phrase = Phrase("Now known: it began {changes}")
+    not_preceded: str = "A change before it does not count anymore"
+    action_line: Phrase = Phrase("{verb}[ by {who}][ until {until}]{mark}[ · {why}]")
     note_line: Phrase | None = None  # the same of a memo
-    silent: str
-    teaches: str
-    behind: Phrase  # lasted, change, of, by
-    beside: Phrase  # change, of, by: at about the same time
-    following: Phrase  # behind
-    more_changes: Phrase  # count
-    memo: Phrase  # title, when, who, text
-    snooze_expired: str
-    stands: Phrase  # now, size
-    stands_failing: Phrase  # now, size, failing
-    now: Phrase  # now, is_open, usual
-    now_fatal: str
-    now_limit: Phrase  # now, headroom
-    now_absent: Phrase  # usual
-    now_failing: Phrase  # counted, fate, usual
-    now_mean: Phrase  # mean, usual, now
+    silent: str = ": silent while it lasts"
+    teaches: str = ", and what is like it must show more for some weeks"
+    behind: Phrase = Phrase("{lasted} after {change} of {of}[ by {by}]")
+    beside: Phrase = Phrase("at about the same time as {change} of {of}[ by {by}]")  # at about the same time
+    following: Phrase = Phrase("{behind!c}")
+    more_changes: Phrase = Phrase("{count} more change{count:?|s} shortly before")
+    memo: Phrase = Phrase("*{title}* ({when}, {who}): {text}")
+    snooze_expired: str = "*Snooze expired*: the incident is still open"
+    stands: Phrase = Phrase("{now} ({size})")
+    stands_failing: Phrase = Phrase("{failing}: {now}")  # also size
+    now: Phrase = Phrase("{now}{is_open:? now|}, {usual} expected")
+    now_fatal: str = "never seen there before"
+    now_limit: Phrase = Phrase("{now} at the peak, {headroom}")
+    now_absent: Phrase = Phrase("{usual} expected")
+    now_failing: Phrase = Phrase("{counted}, normally {usual}")  # also fate
+    now_mean: Phrase = Phrase("{mean}, {usual} expected[, {now} now]")
 
     def title(self, of: Incident) -> str:
         """Return the title: verdict and state, what it is about, how large it is."""

@@ -18,7 +18,7 @@ from alerting.words.figures import Figures
 from alerting.words.incident import IncidentPhrases
 from alerting.words.ja_why import explanation
 from alerting.words.labels import Labels
-from alerting.words.phrase import Phrase
+from alerting.words.phrase import NOTHING, Phrase
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
@@ -206,6 +206,7 @@ FIGURES: Final = Figures(
     none="なし",
     during="間",
     weekdays="月火水木金土日",
+    joint="",
     averaged=Phrase("{during}の平均 {value}"),
     ratio=Phrase("{ratio}倍"),
     per_cent=Phrase("{number}%"),
@@ -287,6 +288,7 @@ INCIDENT: Final = JapaneseIncident(
     failed="失敗",
     wholes=("増加分", "減少分"),
     whole="全体",
+    count_names={},
     titles={
         "open": Phrase("{headline}"),
         "reopened": Phrase("【再発】{headline}"),
@@ -309,6 +311,7 @@ INCIDENT: Final = JapaneseIncident(
     },
     gap="受信なし",
     absent=Phrase("{what}なし"),
+    accounts=NOTHING,
     fatal=Phrase("{error} {times}"),
     of_limit=Phrase("{name} 上限の {share}"),
     sustained=Phrase("{size}（継続）"),

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from alerting.words.en import ENGLISH
 from alerting.words.ja import JAPANESE
-from alerting.words.phrases import NOBODY, Phrases
+from alerting.words.phrases import ENGLISH, NOBODY, Phrases
 
 __all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of"]
 

@@ -27,12 +27,12 @@ NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 class Phrases(NamedTuple):
     """The phrases of one language, part by part."""
 
-    locale: str  # as in ``notify.locale``
-    labels: Labels
-    figures: Figures
-    incident: IncidentPhrases
-    digest: DigestPhrases
-    answers: AnswerPhrases
+    locale: str = "en"  # as in ``notify.locale``
+    labels: Labels = Labels()
+    figures: Figures = Figures()
+    incident: IncidentPhrases = IncidentPhrases()
+    digest: DigestPhrases = DigestPhrases()
+    answers: AnswerPhrases = AnswerPhrases()
     accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id
 
     def severity_of(self, incident: Incident) -> str:
@@ -80,3 +80,6 @@ class Phrases(NamedTuple):
     def when(self, epoch: int, zone: ZoneInfo, *, day: bool = True) -> str:
         """Return a time as mrkdwn, which Slack shows in the reader's time zone and language."""
         return when(epoch, self.figures.clock(epoch, zone), day=day)
+
+
+ENGLISH: Final = Phrases()

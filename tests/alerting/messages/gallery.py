@@ -247,7 +247,7 @@ def _findings() -> dict[str, Finding]:
         "refused, uncounted": purchases(measure=Measure.ERRORS_USER, failures=None),
         "limit, reached": near(observed=104.0),
         "limit, by growth": growth_finding(TABLE, verdict=Verdict.LIMIT, near=True),
-        "throttled for two reasons": near(throttle_reasons={"hot <key>": 3.0, "table": 214.0}),
+        "throttled for two reasons": near(throttle_reasons={"load <test>": 3.0, "table": 214.0}),
         "errors": purchases(),
         "errors of an older state": purchases(failures=None, affected=None),
         "throttled calls": finding(

@@ -1,7 +1,9 @@
 """What every message says: reviewed in English and Japanese, accepted by Slack, and in one language only."""
 
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -12,6 +14,12 @@ from alerting.commands.slash import Help, parse
 from alerting.incidents.severity import Grade, Harm, Severity
 from alerting.messages.blocks import Message
 from alerting.messages.modals import details, note, pattern
+from alerting.words import ja
+from alerting.words.answers import AnswerPhrases
+from alerting.words.digest import DigestPhrases
+from alerting.words.figures import Figures
+from alerting.words.ja import JapaneseIncident
+from alerting.words.labels import Labels
 from alerting.words.locales import JAPANESE, LANGUAGES, phrases_of
 from alerting.words.phrase import Phrase
 from alerting.words.phrases import Phrases
@@ -36,6 +44,17 @@ def test_every_message_says_what_was_reviewed(words: Phrases) -> None:
     assert {name: text for name, text in found.items() if text != expected[name]} == {
         name: text for name, text in expected.items() if text != found[name]
     }
+
+
+def test_japanese_states_every_phrase_anew() -> None:
+    kinds = {cls.__name__: cls for cls in (Labels, Figures, JapaneseIncident, DigestPhrases, AnswerPhrases)}
+    stated = {
+        call.func.id: {keyword.arg for keyword in call.keywords}
+        for call in ast.walk(ast.parse(Path(ja.__file__).read_text("utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in kinds
+    }
+    fields = {name: set(getattr(cls, "__struct_fields__", ())) for name, cls in kinds.items()}
+    assert stated == fields | {"Labels": set(Labels._fields)}
 
 
 @LANGUAGE
@@ -116,7 +135,7 @@ def test_bold_stands_apart_or_slack_would_show_the_asterisks() -> None:
 OURS = re.compile(
     r"items|inventory|[pg][eu]t|item|POST|GET|PUT|id|ios|WCU|RCU|USD|API|ms|By|aws|ap|northeast|JST|ID|KeyError"
     r"|PaymentGatewayTimeout|[uU]neri|table|users|logs|ledger|shop|web|buy|sales?|lambda|concurrent|executions|migration|ci|game|prod"
-    r"|load|test|why|here|ops|ab|[abdfhmpstv]|incidents|page|demand|defect"
+    r"|load|test|why|here|ops|ab|[abdfhmpstv]|incidents|page|demand|defect|judge|sensitivity|replay|against"
 )
 
 
