@@ -11,7 +11,7 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink
+from alerting.outbox.ports import DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Send, group_of
 from alerting.pipeline.pipeline import Pipeline
 
@@ -147,9 +147,7 @@ class Courier:
     # -- putting ----------------------------------------------------------------------------------
 
     async def _keep(self, dispatches: list[Dispatch]) -> None:
-        items = [
-            (dispatch, content) for dispatch in dispatches if (content := self._content(dispatch)) is not None
-        ]
+        items = [(dispatch, row) for dispatch in dispatches if (row := self._render(dispatch)) is not None]
         parts = self._pipeline.snapshot()
         changed: dict[str, bytes | None] = {
             name: part for name, part in parts.items() if self._parts.get(name) != part
@@ -161,7 +159,7 @@ class Courier:
             self._idle.clear()
             self._wake()
 
-    def _content(self, dispatch: Dispatch) -> Content | None:
+    def _render(self, dispatch: Dispatch) -> OutboxRow | None:
         sink = self._sinks.get(group_of(dispatch.destination))
         if sink is None:
             log.error("unknown destination; the message is dropped", destination=dispatch.destination)

@@ -9,7 +9,7 @@ from typing import Final
 from alerting.commands.dispatch import SLACK, Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox import pictures
-from alerting.outbox.ports import Content, DeliveryOutcome, OutboxStorage, Result, SubjectState
+from alerting.outbox.ports import DeliveryOutcome, OutboxStorage, Result, SubjectState
 from alerting.outbox.row import DIGEST, MESSAGE, METHOD, URGENCY, OutboxRow, Send, State, Thread
 from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, enqueue_dispatch
 from alerting.outbox.send_queues import Failover, SendQueues
@@ -102,16 +102,16 @@ class Outbox:
         return parts
 
     async def put(
-        self, items: Iterable[tuple[Dispatch, Content]], parts: Mapping[str, bytes | None], now: float
+        self, items: Iterable[tuple[Dispatch, OutboxRow]], parts: Mapping[str, bytes | None], now: float
     ) -> None:
         """Store dispatches and the pipeline's state in one write; a repeated dispatch changes nothing."""
         async with self._writing:
             changed: dict[str, OutboxRow] = {}
-            for dispatch, content in items:
+            for dispatch, rendered in items:
                 if self._failover.probe(dispatch.destination, now):
                     for thread in self._store.threads(self._failover.effective(dispatch.destination)):
                         self._store.offer(thread)
-                changed |= {row.id: row for row in enqueue_dispatch(self._store, dispatch, content, now)}
+                changed |= {row.id: row for row in enqueue_dispatch(self._store, dispatch, rendered, now)}
             if changed or parts:
                 self._at(DeliveryCrashPoint.DECIDED)
                 await self._storage.write(changed.values(), parts)

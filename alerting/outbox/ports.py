@@ -7,8 +7,6 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from alerting.commands.dispatch import Dispatch
-from alerting.incidents.incident import Incident
-from alerting.messages.blocks import Message
 from alerting.outbox.row import OutboxRow, Picture, SentAs
 
 
@@ -25,15 +23,6 @@ class OutboxStorage(Protocol):
         self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
     ) -> None:
         """Insert or replace rows and parts; drop parts that are None and rows whose ids are in ``gone``."""
-
-
-class Content(NamedTuple):
-    """The content of a dispatch for one sink: a message in blocks, or bytes to post."""
-
-    message: Message | None = None
-    body: bytes | None = None
-    chart: Incident | None = None  # drawn into the thread of a new message
-    key: str = ""  # identifies the subject to its receiver
 
 
 class SubjectState(NamedTuple):
@@ -71,8 +60,8 @@ class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class Sink(Protocol):
     """Renders dispatches, and takes one row at a time. It does not retry and never raises."""
 
-    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
-        """Return the content of a dispatch, None when there is nothing to send."""
+    def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow | None:
+        """Return the row of a dispatch, None when there is nothing to send."""
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Deliver one row: post, edit, or add to a thread, by ``row.send``."""

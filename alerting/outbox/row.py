@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from alerting.commands.dispatch import SLACK, Destination
+from alerting.commands.dispatch import SLACK, Destination, Dispatch, Form
 from alerting.incidents.incident import Incident
+from alerting.incidents.notice import identify
 from alerting.messages.blocks import Message
 from detectors.state.state import StateError
 
@@ -51,6 +52,13 @@ class Picture(msgspec.Struct, frozen=True):
 
 URGENCY: Final = {Send.POST: 0, Send.EDIT: 1, Send.LINE: 2, Send.FILE: 3, Send.CHART: 3, Send.LINK: 4}
 DIGEST: Final = 5  # the urgency of messages that can wait
+_SEND: Final = {
+    Form.PARENT: Send.POST,
+    Form.FLOOD: Send.POST,
+    Form.DIGEST: Send.POST,
+    Form.LINE: Send.LINE,
+    Form.FILE: Send.FILE,
+}
 METHOD: Final = {
     Send.POST: "post",
     Send.LINE: "post",
@@ -87,6 +95,32 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
     home: str | None = None  # the channel's id, learnt from an earlier message
     via: str | None = None  # the fallback destination it goes to
     error: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        dispatch: Dispatch,
+        *,
+        message: Message | None = None,
+        body: bytes | None = None,
+        incident: Incident | None = None,
+        key: str = "",
+    ) -> "OutboxRow":
+        """Return a dispatch as its sink rendered it; its number and time are those at which it is stored."""
+        send = _SEND[dispatch.form]
+        return cls(
+            id=identify(dispatch.id, dispatch.destination),
+            destination=dispatch.destination,
+            subject=dispatch.subject,
+            send=send,
+            urgency=DIGEST if dispatch.form is Form.DIGEST else URGENCY[send],
+            sequence=0,
+            created=0.0,
+            message=message,
+            body=body,
+            incident=incident,
+            key=key,
+        )
 
     @property
     def channel(self) -> str:

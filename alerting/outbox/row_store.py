@@ -6,9 +6,8 @@ from typing import Final
 from msgspec import structs
 
 from alerting.commands.dispatch import Dispatch, Form
-from alerting.incidents.notice import Action, identify
+from alerting.incidents.notice import Action
 from alerting.messages.blocks import Message
-from alerting.outbox.ports import Content
 from alerting.outbox.row import (
     ATTACHMENTS,
     DIGEST,
@@ -198,39 +197,17 @@ DAY: Final = 86400.0  # seconds: an older digest waits for a newer one
 CATCHING_UP: Final = 60.0  # seconds that it waits: during a back-fill, a day takes less
 BLOCKS: Final = 40  # waiting lines are joined up to this many blocks; Slack accepts 50
 
-_SEND: Final = {
-    Form.PARENT: Send.POST,
-    Form.FLOOD: Send.POST,
-    Form.DIGEST: Send.POST,
-    Form.LINE: Send.LINE,
-    Form.FILE: Send.FILE,
-}
 
-
-def enqueue_dispatch(store: RowStore, dispatch: Dispatch, content: Content, now: float) -> list[OutboxRow]:
-    """Enqueue a dispatch; return the rows that changed, none if it is a repeat."""
-    key = identify(dispatch.id, dispatch.destination)
-    if key in store.ids:
+def enqueue_dispatch(store: RowStore, dispatch: Dispatch, row: OutboxRow, now: float) -> list[OutboxRow]:
+    """Enqueue the row of a dispatch; return the rows that changed, none if it is a repeat."""
+    if row.id in store.ids:
         return []
-    store.ids.add(key)
-    send = _SEND[dispatch.form]
-    row = OutboxRow(
-        id=key,
-        destination=dispatch.destination,
-        subject=dispatch.subject,
-        send=send,
-        urgency=URGENCY[send],
-        sequence=store.number(),
-        created=now,
-        message=content.message,
-        body=content.body,
-        key=content.key,
-    )
+    store.ids.add(row.id)
+    row.sequence, row.created = store.number(), now
     thread = store.thread(row)
     thread.key = row.key or thread.key
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
-            row.incident = content.chart
             row.commands = len(dispatch.commands) + len(dispatch.memos)  # commands are shown at once
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
             return _enqueue_message(store, row, thread, hurried=not waits)
@@ -246,7 +223,6 @@ def enqueue_dispatch(store: RowStore, dispatch: Dispatch, content: Content, now:
             merged = [store.finish(file, State.MERGED, thread) for file in older]
             return [*merged, store.enqueue(row, thread)]
         case Form.DIGEST:
-            row.urgency = DIGEST
             if not store.queues.paced:
                 return [store.enqueue(row, thread)]
             row.not_before = now + CATCHING_UP if now - dispatch.notice.at > DAY else 0.0

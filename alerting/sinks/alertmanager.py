@@ -16,7 +16,7 @@ from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
+from alerting.outbox.ports import DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
 from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 from alerting.words.phrases import Phrases
@@ -63,8 +63,8 @@ class AlertmanagerSink(HttpSink):
         place = SentAs(self._destination, row.id)
         return DeliveryOutcome(result=Result.SENT, place=place, again=AGAIN if is_open else None)
 
-    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
-        """Return the body for a dispatch: one alert per incident or flood."""
+    def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow | None:
+        """Return the row of a dispatch: one alert per incident or flood."""
         if dispatch.form not in (Form.PARENT, Form.FLOOD):
             return None
         flood = dispatch.form is Form.FLOOD
@@ -83,7 +83,7 @@ class AlertmanagerSink(HttpSink):
         ]
         body.append({"labels": labels, **alert})
         key = [labels, former] if former else labels
-        return Content(body=json.dumps(body).encode(), key=json.dumps(key, sort_keys=True))
+        return OutboxRow.of(dispatch, body=json.dumps(body).encode(), key=json.dumps(key, sort_keys=True))
 
 
 def _known(key: str) -> tuple[dict[str, str], list[tuple[str, str]]]:

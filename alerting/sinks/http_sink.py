@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from alerting.commands.dispatch import Dispatch
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, SubjectState
+from alerting.outbox.ports import DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
@@ -123,8 +123,8 @@ class HttpSink(HttpClient):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
 
-    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
-        """Return the body for a dispatch, None when there is nothing to send."""
+    def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow | None:
+        """Return the row of a dispatch, None when there is nothing to send."""
         raise NotImplementedError
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:

@@ -1,4 +1,4 @@
-"""The content of a dispatch for Slack and the terminal: a message with its chart, or the CSV of a flood."""
+"""The row of a dispatch for Slack and the terminal: a message with its chart, or the CSV of a flood."""
 
 import csv
 import io
@@ -12,7 +12,8 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
 from alerting.incidents.incident import Incident
 from alerting.messages.render import Renderer
-from alerting.outbox.ports import Content, SubjectState
+from alerting.outbox.ports import SubjectState
+from alerting.outbox.row import OutboxRow
 from alerting.words.csv_cells import csv_cell
 from detectors.model.finding import Finding
 from detectors.model.scope import Edge
@@ -24,16 +25,16 @@ class MessageSink:
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
-    def render(self, dispatch: Dispatch, known: SubjectState) -> Content:
+    def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow:
         """Return the message of a dispatch with its chart, or the CSV of a flood."""
         if dispatch.form is Form.FILE:
-            return Content(body=zlib.compress(flood_file(dispatch.of_flood).encode()))
+            return OutboxRow.of(dispatch, body=zlib.compress(flood_file(dispatch.of_flood).encode()))
         message = self._renderer(dispatch, known.link)
         if dispatch.form is not Form.PARENT:
-            return Content(message=message)
+            return OutboxRow.of(dispatch, message=message)
         incident = dispatch.notice.incident
         chart = None if incident.primary.trace is None else structs.replace(incident, members=[])
-        return Content(message=message, chart=chart)
+        return OutboxRow.of(dispatch, message=message, incident=chart)
 
 
 _COLUMNS: Final = (

@@ -17,7 +17,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
 from alerting.incidents.answers import IncidentEntry, incident_entry
 from alerting.messages.incident_answer import incident_data
-from alerting.outbox.ports import Content, SubjectState
+from alerting.outbox.ports import SubjectState
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 
@@ -82,8 +82,8 @@ class WebhookSink(HttpSink):
             headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
         return body, headers
 
-    def render(self, dispatch: Dispatch, _: SubjectState) -> Content | None:
-        """Return the body for a dispatch (fields: ``docs/alerts.md``)."""
+    def render(self, dispatch: Dispatch, _: SubjectState) -> OutboxRow | None:
+        """Return the row of a dispatch, with its body (fields: ``docs/alerts.md``)."""
         if dispatch.form is Form.FILE:
             return None  # the flood's body lists all of its incidents
         notice = dispatch.notice
@@ -123,7 +123,9 @@ class WebhookSink(HttpSink):
             "timestamp": rfc3339(dispatch.at or notice.at),
             "data": msgspec.to_builtins(data),
         }
-        return Content(body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+        return OutboxRow.of(
+            dispatch, body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        )
 
 
 _SHORT: Final = (

@@ -18,7 +18,7 @@ from alerting.messages.examples import Example, examples
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Clock, Courier
 from alerting.outbox.outbox import PACE, Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink, SubjectState
+from alerting.outbox.ports import DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.slack import SlackSink
@@ -62,7 +62,7 @@ class _AnnouncingSink:
     def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
         self._sink, self._say = sink, say
 
-    def render(self, dispatch: Dispatch, known: SubjectState) -> Content | None:
+    def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow | None:
         return self._sink.render(dispatch, known)
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:

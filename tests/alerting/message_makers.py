@@ -77,13 +77,13 @@ def said(message: Message) -> str:
 
 def posted(sent: Dispatch, words: Phrases = ENGLISH, links: Links = LINKS) -> bytes:
     """Return what a webhook gets."""
-    content = WebhookSink("w", "", None, HttpOptions(links, words)).render(sent, SubjectState())
-    assert content is not None
-    return content.body or b""
+    row = WebhookSink("w", "", None, HttpOptions(links, words)).render(sent, SubjectState())
+    assert row is not None
+    return row.body or b""
 
 
 def alerted(sent: Dispatch, words: Phrases = ENGLISH, links: Links = LINKS) -> bytes:
     """Return what an Alertmanager gets."""
-    content = AlertmanagerSink("a", "", {}, HttpOptions(links, words)).render(sent, SubjectState())
-    assert content is not None
-    return content.body or b""
+    row = AlertmanagerSink("a", "", {}, HttpOptions(links, words)).render(sent, SubjectState())
+    assert row is not None
+    return row.body or b""

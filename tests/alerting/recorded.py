@@ -21,7 +21,7 @@ from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
 from alerting.messages.render import Renderer
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result, Sink
+from alerting.outbox.ports import DeliveryOutcome, Result, Sink
 from alerting.outbox.row import OutboxRow, Picture, Send, SentAs, group_of
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.alertmanager import AlertmanagerSink
@@ -292,18 +292,17 @@ class _Sent:
         }
 
     async def put(self, dispatches: list[Dispatch], now: float) -> None:
-        items = [
-            (dispatch, content) for dispatch in dispatches if (content := self._content(dispatch)) is not None
-        ]
+        rendered = [(dispatch, self._render(dispatch)) for dispatch in dispatches]
+        items = [(dispatch, row) for dispatch, row in rendered if row is not None]
         await self._outbox.put(items, {}, now)
         for group in self._sinks:
             time = now
-            while isinstance(row := self._outbox.next(time, group), OutboxRow):
-                if await self._outbox.begin(row):
-                    await self._outbox.settle(row, self._outcome(row), time)
+            while isinstance(due := self._outbox.next(time, group), OutboxRow):
+                if await self._outbox.begin(due):
+                    await self._outbox.settle(due, self._outcome(due), time)
                 time += 1.5
 
-    def _content(self, dispatch: Dispatch) -> Content | None:
+    def _render(self, dispatch: Dispatch) -> OutboxRow | None:
         return self._sinks[group_of(dispatch.destination)].render(dispatch, self._outbox.known(dispatch))
 
     def _outcome(self, row: OutboxRow) -> DeliveryOutcome:

@@ -12,7 +12,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incidents import Incidents
 from alerting.messages.blocks import Message
 from alerting.outbox.outbox import Outbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, SentAs
 from alerting.sinks.message_content import flood_file
 from tests.alerting.delivery_world import SETTINGS, DeliveryWorld, FakeClock, Memory
@@ -60,20 +60,18 @@ async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() ->
     notice = notices_of(table_finding(trace=None))[0]
     for count in (10 + CYCLES, MANY):
         box = Outbox(Memory(), random.Random(1))  # noqa: S311  spreads retries
-        content = Content(message=Message(text="t", blocks=[]))
-        items = [
-            (
-                Dispatch(
-                    id=f"d{number}",
-                    destination=f"slack:#c{number % 7}",
-                    form=Form.PARENT,
-                    subject=f"s{number}",
-                    notice=notice,
-                ),
-                content,
+        message = Message(text="t", blocks=[])
+        sent = [
+            Dispatch(
+                id=f"d{number}",
+                destination=f"slack:#c{number % 7}",
+                form=Form.PARENT,
+                subject=f"s{number}",
+                notice=notice,
             )
             for number in range(count)
         ]
+        items = [(dispatch, OutboxRow.of(dispatch, message=message)) for dispatch in sent]
         await box.put(items[:-CYCLES], {}, 0.0)
         box.next(0.0)
         gc.collect()  # of what others left

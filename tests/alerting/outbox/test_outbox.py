@@ -13,7 +13,7 @@ from alerting.incidents.notice import Action, Notice, identify
 from alerting.messages.blocks import Message
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
-from alerting.outbox.ports import Content, DeliveryOutcome, Result
+from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow, Send, SentAs, State
 from config.settings import Settings
 from tests.alerting.delivery_world import Memory
@@ -48,14 +48,10 @@ def dispatch(notice: Notice, to: str = "slack:#uneri", **changes: Any) -> Dispat
     return Dispatch(**(given | changes))
 
 
-def message(text: str) -> Content:
-    return Content(message=Message(text=text, blocks=[]))
-
-
 async def put(box: Outbox, notices: list[Notice], now: float, to: str = "slack:#uneri") -> None:
     for notice in notices:
-        content = message(f"{notice.action.value} {notice.at}")
-        await box.put([(dispatch(notice, to), content)], {}, now)
+        sent, shown = dispatch(notice, to), Message(text=f"{notice.action.value} {notice.at}", blocks=[])
+        await box.put([(sent, OutboxRow.of(sent, message=shown))], {}, now)
 
 
 async def send(box: Outbox, now: float, outcome: DeliveryOutcome = OUT) -> OutboxRow:
