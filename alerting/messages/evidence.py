@@ -100,10 +100,10 @@ def standing_out(finding: Finding) -> list[Share]:
     return sorted(suspects, key=lambda share: -share.share)[:CALLERS]
 
 
-def reason_counts(finding: Finding) -> list[tuple[str, str]]:
+def reason_counts(finding: Finding, longest: int = NAME) -> list[tuple[str, str]]:
     """Return the reasons for throttling with their counts, most frequent first."""
     ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
-    return [(cut(clean(reason), NAME), numbers.number(count)) for reason, count in ordered]
+    return [(cut(clean(reason), longest), numbers.number(count)) for reason, count in ordered]
 
 
 def _because(share: Share, finding: Finding, words: Phrases) -> str:

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
+from alerting.messages.evidence import reason_counts
 from alerting.messages.render import Renderer
 from alerting.messages.request_lines import example_texts
-from alerting.report.carriers import Carriers, carriers, causes, is_split, throttles
+from alerting.report.carriers import NAME, Carriers, carriers, causes, is_split
 from alerting.report.chart import Chart, chart, forecast, merged, without
 from alerting.report.preview import fragment
 from alerting.report.timeline import name_of
@@ -206,7 +207,7 @@ class Cards:
             carried=clean(words.incident.share_of(primary)),
             split=is_split(primary, words),
             causes=causes(primary, words),
-            throttles=throttles(primary),
+            throttles=reason_counts(primary, NAME),
             examples=self._examples(incident),
             examples_title=words.labels.examples,
             trace_word=words.labels.trace,

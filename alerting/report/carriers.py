@@ -12,7 +12,7 @@ KINDS: Final = (FUNCTION, ROUTE, SERVICE, CLIENT, TENANT)
 ROWS: Final = 4
 """Rows per kind; smaller shares are only counted."""
 
-_NAME: Final = 80
+NAME: Final = 80
 
 
 class Carrier(NamedTuple):
@@ -66,12 +66,6 @@ def causes(finding: Finding, words: Phrases) -> list[str]:
     ]
 
 
-def throttles(finding: Finding) -> list[tuple[str, str]]:
-    """Return the reasons for throttling with their counts, most frequent first."""
-    ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
-    return [(cut(clean(reason), _NAME), numbers.number(count)) for reason, count in ordered]
-
-
 def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope]) -> Carrier:
     whole = max(0.0, share.share)
     calls, per_call = whole, 0.0
@@ -85,7 +79,7 @@ def _carrier(share: Share, finding: Finding, words: Phrases, suspects: set[Scope
         f", {why}" if why else ""
     )
     return Carrier(
-        name=cut(clean(share.scope.label), _NAME) or "unnamed",
+        name=cut(clean(share.scope.label), NAME) or "unnamed",
         part=words.figures.percent(share.share),
         calls=round(100 * calls, 2),
         per_call=round(100 * per_call, 2),

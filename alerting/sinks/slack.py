@@ -30,10 +30,25 @@ _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
 _BLIND: Final = 1  # a message in doubt is posted again this often without a search
 
 
+def slack_client(
+    token: str, base_url: str, session: aiohttp.ClientSession, timeout: float = TIMEOUT
+) -> AsyncWebClient:
+    """Return a client of Slack's Web API that retries nothing: the SDK would post again blindly.
+
+    Raises
+    ------
+    TokenError
+        When the token cannot be sent.
+    """
+    client = AsyncWebClient(
+        token=sendable(token), base_url=base_url, timeout=int(timeout) or 1, session=session
+    )
+    client.retry_handlers = []
+    return client
+
+
 class SlackSink(MessageSink, HttpClient):
     """Delivers rows through Slack's Web API, one call at a time and without retries of its own.
-
-    The SDK's retry handlers are off: one of them posts again blindly after a broken connection.
 
     Parameters
     ----------
@@ -81,14 +96,7 @@ class SlackSink(MessageSink, HttpClient):
         return DeliveryOutcome(result=Result.SENT)
 
     def _client(self) -> AsyncWebClient:
-        client = AsyncWebClient(
-            token=sendable(self._token),
-            base_url=self._base_url,
-            timeout=int(self._timeout) or 1,
-            session=self._open(),
-        )
-        client.retry_handlers = []
-        return client
+        return slack_client(self._token, self._base_url, self._open(), self._timeout)
 
     async def _post(self, row: OutboxRow) -> DeliveryOutcome:
         if row.send is Send.LINE and row.place is None:

@@ -1,7 +1,6 @@
 """Calls to Slack's Web API for interactions: modals, ephemeral answers, members of user groups."""
 
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -9,41 +8,30 @@ import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
 from slack_sdk.web.async_client import AsyncWebClient
 
-from alerting.sinks.http_sink import outgoing_session
-from alerting.sinks.slack_errors import sendable
+from alerting.sinks.http_sink import TIMEOUT, HttpClient
+from alerting.sinks.slack import slack_client
 from alerting.words.mrkdwn import clean
 from streams.notify.slack_socket import reason_of
 
-TIMEOUT: Final = 10.0
 HOOKS: Final = "hooks.slack.com"
 _REAL: Final = "https://slack.com/api/"
 
 log = structlog.get_logger("uneri.slack")
 
 
-class SlackApi:
+class SlackApi(HttpClient):
     """Calls Slack to answer a person. Nothing is retried: the person can press again.
 
     ``token`` is the bot token, ``base_url`` that of the Web API.
     """
 
     def __init__(self, token: str, base_url: str) -> None:
+        super().__init__(TIMEOUT)
         self._token = token
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
-        self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return f"SlackApi({self._base_url!r})"
-
-    async def __aenter__(self) -> Self:
-        self._session = outgoing_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     async def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal; return False if Slack did not (a trigger expires after three seconds)."""
@@ -98,12 +86,12 @@ class SlackApi:
 
         The URL is untrusted: only Slack's own host is called, and redirects are not followed.
         """
-        if not self.is_slacks(url) or self._session is None:
+        if not self.is_slacks(url):
             log.warning("answer not sent: the response_url is not on Slack's host")
             return False
         given = {"response_type": "ephemeral", "replace_original": False, **body}
         try:
-            async with self._session.post(
+            async with self._open().post(
                 url, json=given, allow_redirects=False, proxy=load_http_proxy_from_env()
             ) as answer:
                 if answer.status == 200:  # noqa: PLR2004  # HTTP's OK
@@ -136,8 +124,4 @@ class SlackApi:
         return self._base_url != _REAL and (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
 
     def _client(self) -> AsyncWebClient:
-        client = AsyncWebClient(
-            token=sendable(self._token), base_url=self._base_url, timeout=int(TIMEOUT), session=self._session
-        )
-        client.retry_handlers = []
-        return client
+        return slack_client(self._token, self._base_url, self._open())

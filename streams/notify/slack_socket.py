@@ -8,11 +8,11 @@ from typing import Any, Final
 import aiohttp
 import structlog
 from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
-from slack_sdk.web.async_client import AsyncWebClient
 
 from alerting.outbox.ports import Result
 from alerting.sinks.http_sink import outgoing_session
-from alerting.sinks.slack_errors import outcome_of, sendable
+from alerting.sinks.slack import slack_client
+from alerting.sinks.slack_errors import outcome_of
 from streams.notify.slack_http import InteractionReceiver
 
 TIMEOUT: Final = 10.0
@@ -162,9 +162,8 @@ async def open_address(token: str, base_url: str, session: aiohttp.ClientSession
     ValueError
         When the address is not secure.
     """
-    client = AsyncWebClient(base_url=base_url, timeout=int(TIMEOUT), session=session)
-    client.retry_handlers = []
-    url = str((await client.apps_connections_open(app_token=sendable(token))).get("url"))
+    client = slack_client(token, base_url, session)
+    url = str((await client.apps_connections_open(app_token=token)).get("url"))
     if not url.startswith("wss://" if base_url.startswith("https://") else ("wss://", "ws://")):
         raise ValueError("the address is not secure")
     return url
