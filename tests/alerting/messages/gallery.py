@@ -89,8 +89,11 @@ from tests.alerting.messages.made_incidents import (
     listed,
     memo,
     near,
+    of_span,
     over,
+    own_spans,
     purchases,
+    risen,
     with_changes,
     with_examples,
 )
@@ -124,6 +127,8 @@ def _pages(words: Phrases) -> dict[str, Shown]:
         for state, changes in STATES.items()
     }
     pages |= {name: page(of, words=words, at=of.end or T0) for name, of in _incidents()}
+    pages |= {f"span: {name}": page(of, words=words) for name, of in own_spans().items()}
+    pages["span: edited minutes later"] = page(of_span(risen()), words=words, at=T0 + 180)
     return pages | _rendered(words)
 
 
@@ -222,6 +227,7 @@ def _findings() -> dict[str, Finding]:
         "drop, planned": replace(DROP, planned=SALE),
         "fewer calls": fewer_calls(),
         "shift without a week": replace(SHIFT, weeks_used=[1], weeks_left_out=[2]),
+        **{f"{of.verdict}, {name}": of for name, of in _young()},
         "growth, uncertain": growth_finding(TABLE, growth=uncertain),
         "limit, throttled": near(minutes=15, throttled=True),
         "limit of a day": near(near=False),
@@ -254,6 +260,20 @@ def _findings() -> dict[str, Finding]:
             TABLE, measure=Measure.THROTTLES, observed=2.0, expected=0.0, failures=throttled
         ),
     }
+
+
+YOUNG: dict[str, dict[str, Any]] = {
+    "of one week": {"weeks_used": [1]},
+    "of a day": {"weeks_used": [], "compared_with": "yesterday"},
+    "of minutes": {"weeks_used": [], "compared_with": "minutes"},
+}
+"""How little a baseline may have."""
+
+
+def _young() -> Iterator[tuple[str, Finding]]:
+    for name, basis in YOUNG.items():
+        yield name, finding(PUT, **basis)
+        yield name, absence(PUT, **basis)
 
 
 def _rendered(words: Phrases) -> dict[str, Shown]:
@@ -305,6 +325,9 @@ def _threads(words: Phrases) -> dict[str, Shown]:
                 dispatch(notice(of), Form.LINE, line=line)
             )
     known = {
+        **{f"opened, {of.verdict} {name}": (about(of), Milestone.OPENED) for name, of in _young()},
+        "opened, a week left out": (about(replace(SHIFT, weeks_left_out=[2])), Milestone.OPENED),
+        "opened, fatal": (about(fatal()), Milestone.OPENED),
         "a deploy is known": (with_changes(), Milestone.PRECEDED),
         "opened, errors": (about(purchases()), Milestone.OPENED),
         "opened, limit": (about(near()), Milestone.OPENED),

@@ -16,7 +16,7 @@ from detectors.model.finding import AddedUp, Affected, Cause, FailureKind, Failu
 from detectors.model.measures import Measure, level_of, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from detectors.model.scope import Scope
-from detectors.model.sentence import explain_change, explain_deviation, explain_limit
+from detectors.model.sentence import explain_absence, explain_change, explain_deviation, explain_limit
 from detectors.model.stated import StatedChange
 from tests.alerting.given import (
     ACCOUNT,
@@ -168,6 +168,64 @@ def over(*findings: Finding, **changes: Any) -> Incident:
     for of in findings:
         incidents.feed([replace(ended(of, of.end or T0 + 1260), **changes)], T0 + 7200)
     return incidents.all()[0]
+
+
+SPAN = 40 * 60
+CALM = 3 * 60  # after which a deviation is still open
+
+
+def risen(**changes: Any) -> Finding:
+    """Return a rise to three times the usual that is over, and whose end is not certain yet."""
+    given: dict[str, Any] = {
+        "state": "update",
+        "start": T0 - SPAN - CALM,
+        "observed": 5.6,  # in a calm minute
+        "peak": 98.4,
+        "added_up": AddedUp(observed=24.6, expected=8.2, seconds=SPAN, until=T0 - CALM),
+    }
+    of = finding(PUT, **(given | changes))
+    return replace(of, sentence=explain_change(of))
+
+
+def of_span(primary: Finding, **changes: Any) -> Incident:
+    known = incident(replace(primary, state="open"))
+    return replace(known, **({"primary": primary, "peak": primary.peak or primary.observed} | changes))
+
+
+def own_spans() -> dict[str, Incident]:
+    """Return incidents whose newest minute says something else than their span."""
+    failures = Failures(failed=400, requests=1000, seconds=SPAN)
+    slow = risen(measure=Measure.LATENCY, observed=8.3, added_up=None, peak=73.7)
+    mean = AddedUp(observed=73.0, expected=8.2, seconds=SPAN, until=T0 - CALM)
+    minute = replace(table_finding(), added_up=AddedUp(observed=41.0, expected=8.2, seconds=60, until=T0))
+    lasted = 29 * 60
+    gone = finding(
+        PUT,
+        verdict=Verdict.ABSENCE,
+        state="end",
+        start=T0 - lasted - 600,
+        end=T0 - 600,
+        observed=0.0,
+        missed=1740.0,
+        added_up=AddedUp(observed=0.0, expected=1.0, seconds=lasted, until=T0 - 600),
+        affected=Affected(requests=0, seconds=lasted, routes=[ROUTE]),
+    )
+    gone = replace(gone, sentence=explain_absence(gone))
+    over = replace(risen(), state="end", end=T0 - CALM)
+    failing: dict[str, Any] = {"measure": Measure.ERRORS_BACKEND, "failures": failures}
+    return {
+        "a rise in its calm minute": of_span(risen()),
+        "a rise whose end is certain": of_span(over),
+        "a rise, resolved": of_span(risen(), state="resolved"),
+        "of a table": of_span(risen(scope=TABLE, measure=Measure.WCU, callers=[share(PUT, 0.9)])),
+        "failed calls of a table": of_span(risen(scope=TABLE, measure=Measure.ERRORS_BACKEND)),
+        "slow in its calm minute": of_span(slow),
+        "slow on average": of_span(replace(slow, added_up=mean)),
+        "nothing fails any more": of_span(risen(**failing, callers=[share(ROUTE, 0.9, more_calls=0.1)])),
+        "its only minute": of_span(replace(minute, sentence=explain_change(minute))),
+        "a limit for hours": of_span(near(minutes=5)),
+        "no requests for a while": of_span(gone, state="resolved", end=T0 - 600, verdict=Verdict.ABSENCE),
+    }
 
 
 def listed(*findings: Finding) -> list[Incident]:
