@@ -15,11 +15,6 @@ def _many(count: int, at: int = T0, stem: str = "i") -> list[Notice]:
     return [opened(f"{stem}{number}", scope("table", f"t{number}"), at) for number in range(count)]
 
 
-def test_up_to_the_limit_each_has_its_own_message() -> None:
-    reported = pipeline(flood=5).feed(_many(5), T0)
-    assert [dispatch.form for dispatch in reported] == [Form.PARENT] * 5
-
-
 def test_more_at_once_are_one_message_and_a_file() -> None:
     message, file = pipeline(flood=5).feed(_many(6), T0)
     assert (message.form, file.form) == (Form.FLOOD, Form.FILE)

@@ -12,12 +12,6 @@ END = T0 + 3600
 DAY = 86400
 
 
-def test_what_begins_in_the_window_is_reported_at_its_end_if_it_is_still_open() -> None:
-    one = pipeline(maintenance=[WORK])
-    assert one.feed([opened()], END - 1) == []
-    assert said(one.feed([], END)) == ["parent a open"]
-
-
 def test_what_has_ended_in_the_window_is_not_reported() -> None:
     one = pipeline(maintenance=[WORK])
     first = opened()

@@ -36,25 +36,6 @@ DAY = 86400
 # -- the life of a message ----------------------------------------------------------------------------------
 
 
-def test_an_incident_is_one_message_that_is_edited_and_a_thread_of_its_milestones() -> None:
-    one = pipeline()
-    first = opened()
-    worse = later(first, T0 + 120, Milestone.WORSENED, state="worsening")
-    assert said(one.feed([first], T0)) == ["parent a open"]
-    assert said(one.feed([worse], T0 + 120)) == ["parent a worsening", "line a worsened"]
-    assert said(one.feed([resolved(worse, T0 + 900)], T0 + 900)) == ["parent a resolved", "line a resolved"]
-
-
-def test_what_comes_back_is_a_new_message_that_links_the_earlier_as_its_thread_notes() -> None:
-    one = pipeline()
-    first = opened()
-    over = resolved(first, T0 + 900)
-    one.feed([first, over], T0 + 900)
-    reported = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
-    assert said(reported) == ["line a reopened", "parent a.1 open"]
-    assert reported[1].follows == "a"
-
-
 def test_edits_after_a_return_go_to_the_newest_message() -> None:
     one = pipeline()
     first = opened()
@@ -62,14 +43,6 @@ def test_edits_after_a_return_go_to_the_newest_message() -> None:
     back = reopened(over, T0 + 1000)
     one.feed([first, over, back], T0 + 1000)
     assert said(one.feed([later(back, T0 + 1100)], T0 + 1100)) == ["parent a.1 open"]
-
-
-def test_a_new_incident_of_the_same_thing_links_the_message_of_the_last() -> None:
-    one = pipeline()
-    first = opened()
-    one.feed([first, resolved(first, T0 + 900)], T0 + 900)
-    reported = one.feed([opened("b", at=T0 + 9000, follows="a")], T0 + 9000)
-    assert reported[0].follows == "a"
 
 
 def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:

@@ -5,21 +5,14 @@ from typing import Any
 import pytest
 
 from alerting.commands.dispatch import Form
-from alerting.incidents.notice import Milestone
 from detectors.model.finding import Verdict
 from tests.alerting.given import T0
-from tests.alerting.notices import digest, incident, later, opened, pipeline, resolved, said
+from tests.alerting.notices import digest, incident, opened, pipeline, resolved, said
 
 NIGHT: dict[str, Any] = {"start": "22:00", "end": "07:00"}
 MIDNIGHT = T0 - 9 * 3600  # Thursday, 2025-10-09 00:00 UTC
 SEVEN = MIDNIGHT + 7 * 3600
 DAY = 86400
-
-
-def test_what_comes_in_quiet_hours_is_reported_at_their_end_if_it_is_still_open() -> None:
-    one = pipeline(quiet_hours=[NIGHT])
-    assert one.feed([opened(at=MIDNIGHT)], SEVEN - 1) == []
-    assert said(one.feed([], SEVEN)) == ["parent a open"]
 
 
 def test_what_has_ended_by_then_is_counted_in_the_next_digest() -> None:
@@ -39,15 +32,6 @@ def test_a_day_without_a_digest_gets_one_for_what_was_held() -> None:
     [reported] = one.feed([], T0)  # nine o'clock
     assert (reported.form, reported.at, reported.held) == (Form.DIGEST, T0, {"quiet_hours": 1})
     assert one.feed([], T0 + DAY) == []
-
-
-def test_what_was_reported_before_continues_in_its_thread() -> None:
-    one = pipeline(quiet_hours=[NIGHT])
-    evening = MIDNIGHT - 3 * 3600
-    first = opened(at=evening)
-    one.feed([first], evening)
-    worse = later(first, MIDNIGHT, Milestone.WORSENED)
-    assert said(one.feed([worse], MIDNIGHT)) == ["parent a open", "line a worsened"]
 
 
 def test_they_hold_what_they_match_and_let_the_rest_through() -> None:

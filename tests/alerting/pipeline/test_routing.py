@@ -5,7 +5,7 @@ from typing import Any
 from detectors.model.scope import Scope
 from detectors.watch.maturity import Maturity
 from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
-from tests.alerting.notices import digest, incident, later, opened, pipeline, reopened, resolved
+from tests.alerting.notices import digest, incident, later, opened, pipeline
 
 SINKS = {
     "webhooks": [{"name": "w", "url": "http://127.0.0.1"}],
@@ -42,16 +42,6 @@ def test_a_service_is_matched_by_any_member() -> None:
     members = [finding(SERVICE)]
     assert _to({"match": {"services": ["inv*"]}, "to": ["#inv"]}, members=members) == ["slack:#inv"]
     assert _to({"match": {"services": ["inv*"]}, "to": ["#inv"]}) == ["slack:#uneri"]
-
-
-def test_whom_a_page_calls_is_called_once_an_incident() -> None:
-    one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
-    first = opened()
-    over = resolved(first, T0 + 900)
-    assert [reported.mention for reported in one.feed([first], T0)] == ["here"]
-    assert [reported.mention for reported in one.feed([over], T0 + 900) if reported.line is None] == [""]
-    back = one.feed([reopened(over, T0 + 1000)], T0 + 1000)
-    assert [reported.mention for reported in back] == ["", ""]
 
 
 def test_a_page_that_was_not_out_yet_still_calls_when_it_is_replaced_by_its_next_state() -> None:

@@ -4,22 +4,13 @@ import pytest
 
 from alerting.commands.command import CommandKind, Matcher
 from alerting.commands.dispatch import CommandResult
-from alerting.incidents.notice import Milestone
 from alerting.pipeline import gate
 from tests.alerting.given import T0, scope, table_finding
-from tests.alerting.notices import later, opened, pipeline, press, quieted, reopened, resolved, said
+from tests.alerting.notices import opened, pipeline, press, quieted, reopened, resolved, said
 
 KNOWN = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00", "why": "the migration"}
 UNTIL = 1_760_011_200
 OTHER = scope("table", "others")
-
-
-def test_a_silenced_incident_is_reported_when_its_silence_ends_in_its_newest_state() -> None:
-    one = pipeline(silences=[KNOWN])
-    first = opened()
-    assert one.feed([first], T0) == []
-    assert one.feed([later(first, T0 + 300, state="worsening")], UNTIL - 1) == []
-    assert said(one.feed([], UNTIL)) == ["parent a worsening"]
 
 
 def test_what_has_ended_by_then_is_never_reported_and_is_counted() -> None:
@@ -35,10 +26,6 @@ def test_what_has_ended_by_then_is_never_reported_and_is_counted() -> None:
         "silenced until 2025-10-09 12:00 UTC by the configuration: the migration; "
         "it ended before it was reported"
     )
-
-
-def test_what_no_silence_matches_is_reported() -> None:
-    assert said(pipeline(silences=[KNOWN]).feed([opened("b", OTHER)], T0)) == ["parent b open"]
 
 
 def test_the_reason_of_a_page_says_what_it_outlasted() -> None:
@@ -68,40 +55,6 @@ def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
     assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
 
 
-def test_while_an_incident_is_snoozed_its_message_is_edited_and_nothing_else_is_posted() -> None:
-    one = pipeline()
-    first = opened()
-    one.feed([first], T0)
-    answer = one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
-    assert said(answer.dispatches) == ["parent a open", "line a snooze"]
-    worse = later(first, T0 + 300, Milestone.WORSENED, state="worsening")
-    [edit] = one.feed([worse], T0 + 300)
-    assert said([edit]) == ["parent a worsening"]
-    snooze = quieted(edit)
-    assert snooze is not None
-    assert snooze.until == T0 + 3600
-
-
-def test_the_end_of_a_snooze_is_reported_where_the_incident_continues() -> None:
-    one = pipeline()
-    one.feed([opened()], T0)
-    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
-    reported = one.feed([], T0 + 3600)
-    assert said(reported) == ["parent a open", "line a unsilence"]
-    assert quieted(reported[0]) is None
-    assert reported[1].line is not None
-    assert reported[1].line.by == ""
-
-
-def test_nothing_is_reported_when_a_snooze_outlives_its_incident() -> None:
-    one = pipeline()
-    first = opened()
-    one.feed([first], T0)
-    one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
-    assert said(one.feed([resolved(first, T0 + 900)], T0 + 900)) == ["parent a resolved"]
-    assert one.feed([], T0 + 3600) == []
-
-
 def test_a_snoozed_incident_that_comes_back_continues_in_its_message() -> None:
     one = pipeline()
     first = opened()
@@ -110,16 +63,6 @@ def test_a_snoozed_incident_that_comes_back_continues_in_its_message() -> None:
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     one.feed([over], T0 + 900)
     assert said(one.feed([reopened(over, T0 + 1000)], T0 + 1000)) == ["parent a open"]
-
-
-@pytest.mark.parametrize("ask", [CommandKind.EXPECTED, CommandKind.NOT_AN_ANOMALY])
-def test_what_is_expected_stays_quiet_for_as_long_as_it_lasts(ask: CommandKind) -> None:
-    one = pipeline()
-    first = opened()
-    one.feed([first], T0)
-    one.command(press(ask))
-    worse = later(first, T0 + 90_000, Milestone.WORSENED)
-    assert said(one.feed([worse], T0 + 90_000)) == ["parent a open"]
 
 
 def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_reported() -> None:
