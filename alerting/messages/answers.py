@@ -27,6 +27,7 @@ from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.flood_message import incident_row
 from alerting.messages.request_lines import SHORT, change_line, memo_mrkdwn
 from alerting.pipeline.incident_registry import TrackedIncident
+from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import escape, person
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -38,16 +39,6 @@ EVERYTHING: Final = Matcher()
 LISTED: Final = 20
 _EACH: Final = 10
 _LIST: Final = 2 * SECTION  # characters: several lists share one answer
-
-
-class Mute(NamedTuple):
-    """One silence or snooze; ``what`` and ``why`` hold what people and events wrote, unescaped."""
-
-    id: str
-    what: str
-    until: int | None
-    by: str
-    why: str
 
 
 class Changes(NamedTuple):
@@ -167,7 +158,7 @@ class Answers:
             text=line, blocks=[section(line), *self._list(self._words.labels.open_now, newest, at)]
         )
 
-    def silences(self, quiet: Sequence[Mute]) -> Message:
+    def silences(self, quiet: Sequence[Silence]) -> Message:
         """Answer ``silences``: the active ones, with their ends, authors and reasons."""
         if not quiet:
             return self._short(self._words.labels.no_silences)

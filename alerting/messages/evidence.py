@@ -48,9 +48,7 @@ def basis_fields(finding: Finding, words: Phrases) -> list[str]:
 
 def _share(share: Share, finding: Finding, words: Phrases) -> str:
     figures = words.figures
-    now, before = (
-        figures.quantity(value, finding.measure, finding.about) for value in (share.observed, share.expected)
-    )
+    now, before = (figures.of_finding(value, finding) for value in (share.observed, share.expected))
     name = escape(figures.about(share.scope), 2 * NAME)
     change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
     return f"{name} · {change}{_because(share, finding, words)}"

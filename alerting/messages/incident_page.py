@@ -184,12 +184,12 @@ def _observed(incident: Incident, words: Phrases, *, is_now: bool) -> list[str]:
         return [labelled(failed, part), *how, labelled(labels.expected, figures.usually(failures))]
     furthest = labels.peak if primary.rises else labels.lowest
     name, value = (labels.now, primary.observed) if is_now else (furthest, incident.peak)
-    shown = labelled(name, figures.quantity(value, primary.measure, primary.about))
+    shown = labelled(name, figures.of_finding(value, primary))
     if primary.verdict is Verdict.LIMIT:  # shows its headroom instead
         return [shown]
     if primary.added_up is None or primary.is_minute:
         return [shown, labelled(labels.expected, figures.interval(primary))]
-    usual = figures.quantity(primary.added_up.expected, primary.measure, primary.about)
+    usual = figures.of_finding(primary.added_up.expected, primary)
     expected = labelled(labels.expected, usual)
     if primary.verdict is Verdict.ABSENCE:
         return [shown, expected]

@@ -142,14 +142,14 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
     primary, labels = incident.primary, words.labels
     peak = labels.peak if primary.rises else labels.lowest
     _, usual = primary.figures
-    expected = labelled(labels.expected, words.figures.quantity(usual, primary.measure, primary.about))
+    expected = labelled(labels.expected, words.figures.of_finding(usual, primary))
     if primary.added_up is None or primary.is_minute:
         interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
         shown = [expected, labelled(labels.interval, interval)]
     else:  # the interval is that of a minute
         shown = [labelled(labels.mean, words.figures.added_up(primary.added_up, primary)), expected]
     shown += [
-        labelled(peak, words.figures.quantity(incident.peak, primary.measure, primary.about)),
+        labelled(peak, words.figures.of_finding(incident.peak, primary)),
         labelled(labels.score, f"{primary.score:.4f}"),
         f"*{labels.since}*\n{words.when(incident.start, zone)}",
     ]
@@ -158,9 +158,7 @@ def _figures(incident: Incident, words: Phrases, zone: ZoneInfo) -> list[str]:
         failed = labels.throttled if primary.measure is Measure.THROTTLES else labels.failed
         shown.append(labelled(failed, f"{words.figures.percent(failures.share)} · {counted}"))
     if primary.limit:
-        shown.append(
-            labelled(labels.limit, words.figures.quantity(primary.limit, primary.measure, primary.about))
-        )
+        shown.append(labelled(labels.limit, words.figures.of_finding(primary.limit, primary)))
     if primary.growth is not None:
         shown.append(f"*{labels.growth}*\n{words.incident.forecast(primary.growth)}")
     if primary.error_type:

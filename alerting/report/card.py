@@ -258,10 +258,10 @@ class Cards:
         if primary.growth is not None:
             return [*self._growth(primary, primary.growth), *self._basis(incident)]
         facts = []
-        usual = clean(words.figures.quantity(primary.figures[1], primary.measure, primary.about))
+        usual = clean(words.figures.of_finding(primary.figures[1], primary))
         interval = f"{numbers.number(primary.lower)} – {numbers.number(primary.upper)}"
         expected = Fact("Expected", usual, interval if primary.is_minute else "")
-        reached = clean(words.figures.quantity(incident.peak, primary.measure, primary.about))
+        reached = clean(words.figures.of_finding(incident.peak, primary))
         match primary.verdict:
             case Verdict.FATAL:
                 facts += [Fact("Error", cut(clean(primary.error_type), _NAME))]
@@ -281,11 +281,15 @@ class Cards:
                 if primary.added_up is not None and not primary.is_minute:
                     facts.append(self._mean(primary, primary.added_up))
                 facts.append(expected)
-        if primary.limit is not None and primary.limit > 0 and primary.rises:
-            limit = clean(words.figures.quantity(primary.limit, primary.measure, primary.about))
-            used = f"{words.figures.percent(incident.peak / primary.limit)} of it used"
-            facts.append(Fact("Limit", limit, used))
-        return [*facts, *self._basis(incident)]
+        limit = self._limit(primary, incident.peak) if primary.rises else []
+        return [*facts, *limit, *self._basis(incident)]
+
+    def _limit(self, primary: Finding, used: float) -> list[Fact]:
+        if primary.limit is None or primary.limit <= 0:
+            return []
+        part = self._words.figures.percent(used / primary.limit)
+        limit = clean(self._words.figures.of_finding(primary.limit, primary))
+        return [Fact("Limit", limit, f"{part} of it used")]
 
     def _as_of(self, at: int | None) -> list[Fact]:
         if at is None:
@@ -305,24 +309,21 @@ class Cards:
 
     def _mean(self, primary: Finding, span: AddedUp) -> Fact:
         figures = self._words.figures
-        mean = clean(figures.quantity(span.observed, primary.measure, primary.about))
+        mean = clean(figures.of_finding(span.observed, primary))
         change = figures.change(span.observed, span.expected, primary.measure)
         return Fact("Averaged", mean, f"over {figures.duration(span.seconds)}, {clean(change)}")
 
     def _growth(self, primary: Finding, growth: Growth) -> list[Fact]:
         words = self._words
         facts = [
-            Fact("Level", clean(words.figures.quantity(primary.observed, primary.measure, primary.about))),
+            Fact("Level", clean(words.figures.of_finding(primary.observed, primary))),
             Fact(
                 "Grows by",
                 words.figures.per_day(growth.per_day),
                 f"{100 * growth.per_day_lower:.1f} – {100 * growth.per_day_upper:.1f} %, {growth.days} days",
             ),
         ]
-        if primary.limit is not None and primary.limit > 0:
-            limit = clean(words.figures.quantity(primary.limit, primary.measure, primary.about))
-            used = f"{words.figures.percent(primary.observed / primary.limit)} of it used"
-            facts.append(Fact("Limit", limit, used))
+        facts += self._limit(primary, primary.observed)
         if growth.days_to_limit is not None:
             reached = growth.days_to_limit <= 0
             days = "now" if reached else words.figures.days_to_limit(growth)
@@ -352,16 +353,15 @@ class Cards:
     def _described(self, incident: Incident, of: Finding, *, is_forecast: bool) -> str:
         if is_forecast:
             return f"{self._words.figures.series(of)}: {of.sentence}"
-        quantity, primary = self._words.figures.quantity, incident.primary
+        figures, primary = self._words.figures, incident.primary
+        series, when = figures.series(of), self._when(incident)
         if primary.failures is not None and primary.verdict is not Verdict.FATAL:
             size = self._words.incident.size(primary, incident.peak)
-            counted = self._words.figures.failures(primary.failures, primary.about)
-            return f"{self._words.figures.series(of)}, {self._when(incident)}. {size}: {counted}."
-        return (
-            f"{self._words.figures.series(of)}, {self._when(incident)}. It reached "
-            f"{quantity(incident.peak, primary.measure, primary.about)} where "
-            f"{quantity(primary.figures[1], primary.measure, primary.about)} was expected."
+            return f"{series}, {when}. {size}: {figures.failures(primary.failures, primary.about)}."
+        reached, expected = (
+            figures.of_finding(value, primary) for value in (incident.peak, primary.figures[1])
         )
+        return f"{series}, {when}. It reached {reached} where {expected} was expected."
 
     def _changes(self, incident: Incident) -> list[ChangeLine]:
         if incident.state == "withdrawn":

@@ -87,7 +87,7 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
     mark = None
     if (furthest := _furthest(trace, (begun, until), incident.peak)) is not None:
         across = round(100 * (furthest[0] + 0.5) / count, 2)
-        reached = clean(words.figures.quantity(furthest[1], finding.measure, finding.about))
+        reached = clean(words.figures.of_finding(furthest[1], finding))
         mark = across, heights.down(furthest[1]), reached, across > _RIGHT
     return Chart(
         now=_line(trace.now, heights),
@@ -96,14 +96,9 @@ def chart(incident: Incident, finding: Finding, trace: Trace, zone: ZoneInfo, wo
         shade=(left, round(max(right - left, 0.0), 3)),
         alerted=_alerted(incident, times, words),
         peak=mark,
-        limit=None
-        if limit is None
-        else Tick(
-            heights.down(limit),
-            clean(f"limit {words.figures.quantity(limit, finding.measure, finding.about)}"),
-        ),
+        limit=_limit(limit, finding, heights, words),
         across=times.ticks(_TICKS),
-        up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
+        up=_rungs(heights),
         readings=_readings(trace),
     )
 
@@ -119,6 +114,16 @@ def _trace(start: int, step: int, parts: Sequence[list[float | None]]) -> Trace:
 
 def _known(values: Values) -> Iterator[float]:
     return (value for value in values if value is not None and math.isfinite(value))
+
+
+def _limit(limit: float | None, finding: Finding, heights: Heights, words: Phrases) -> Tick | None:
+    if limit is None:
+        return None
+    return Tick(heights.down(limit), clean(f"limit {words.figures.of_finding(limit, finding)}"))
+
+
+def _rungs(heights: Heights) -> list[Tick]:
+    return [Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs]
 
 
 def _alerted(incident: Incident, times: Times, words: Phrases) -> Tick | None:
@@ -281,16 +286,11 @@ def forecast(finding: Finding, growth: Growth, zone: ZoneInfo, words: Phrases) -
         peak=(
             times.place(finding.seen),
             down,
-            clean(words.figures.quantity(finding.observed, finding.measure, finding.about)),
+            clean(words.figures.of_finding(finding.observed, finding)),
             True,
         ),
-        limit=None
-        if limit is None
-        else Tick(
-            heights.down(limit),
-            clean(f"limit {words.figures.quantity(limit, finding.measure, finding.about)}"),
-        ),
+        limit=_limit(limit, finding, heights, words),
         across=times.ticks(6),
-        up=[Tick(heights.down(rung), numbers.number(rung)) for rung in heights.rungs],
+        up=_rungs(heights),
         readings="",
     )

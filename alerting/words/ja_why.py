@@ -43,7 +43,7 @@ def _deviation(finding: Finding, figures: Figures) -> str:
     if finding.failures is not None:
         return _failures(finding, finding.failures, figures) + stays
     is_at, usually = finding.figures
-    now, expected = (figures.quantity(value, finding.measure, finding.about) for value in (is_at, usually))
+    now, expected = (figures.of_finding(value, finding) for value in (is_at, usually))
     lower, upper = (numbers.of_measure(bound, finding.measure) for bound in (finding.lower, finding.upper))
     mean = None if finding.is_minute else finding.added_up
     between = f"（{lower}～{upper}）" if mean is None else ""  # the interval is that of a minute
@@ -114,7 +114,7 @@ def _growth(finding: Finding, figures: Figures) -> str:
     ).replace("-", "−")
     if finding.limit is None or growth.days_to_limit is None:
         return text
-    limit = figures.quantity(finding.limit, finding.measure, finding.about)
+    limit = figures.of_finding(finding.limit, finding)
     if growth.days_to_limit == 0:
         return f"{text}ピーク時にはすでに上限の {then(limit, 'に')}達しています。"
     days = figures.days_to_limit(growth)

@@ -39,7 +39,7 @@ from alerting.commands.slash import (
     tomorrow,
 )
 from alerting.incidents.notice import identify
-from alerting.messages.answers import Answers, Changes, Mute
+from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import Message
 from alerting.messages.modals import NOTE_BLOCK, UNTIL_BLOCK, details, note, pattern
 from alerting.pipeline.pipeline import Pipeline
@@ -328,12 +328,7 @@ class InteractionHandler:
         if request is Query.OPEN:
             return self._answers.open_incidents(ongoing, at=at)
         if request is Query.SILENCES:
-            return self._answers.silences(
-                [
-                    Mute(silence.id, silence.what, silence.until, silence.by, silence.why)
-                    for silence in pipeline.silences()
-                ]
-            )
+            return self._answers.silences(pipeline.silences())
         held: dict[str, int] = {}
         for tracked in pipeline.held():
             if tracked.held is not None:

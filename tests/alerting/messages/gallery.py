@@ -17,7 +17,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.incidents.worth import Size
 from alerting.messages import examples as made
-from alerting.messages.answers import Answers, Changes, Mute
+from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import Message
 from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
 from alerting.messages.modals import details, note, pattern
@@ -94,6 +94,7 @@ from tests.alerting.messages.made_incidents import (
     own_spans,
     purchases,
     risen,
+    silence,
     with_changes,
     with_examples,
 )
@@ -492,7 +493,7 @@ def what_changed(text: str) -> Changes:
 
 def _answers(words: Phrases) -> dict[str, Shown]:
     answers = Answers(LINKS, ZONE, words)
-    mutes = [Mute(f"s{n}", "table:<!here>", UNTIL, "ops", "why") for n in range(40)]
+    mutes = [silence(f"s{n}", "table:<!here>", UNTIL, "ops", "why") for n in range(40)]
     lead = Hot(TABLE, 0.4, former=scope("table", "users"))
     many = [StatedChange(T0 - number, PUT, "deploy", f"v{number}") for number in range(300)]
     changes = {

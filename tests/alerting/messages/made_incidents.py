@@ -4,12 +4,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident, IncidentExample
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action
 from alerting.incidents.preceding import PrecedingChange
+from alerting.pipeline.silences import Silence
 from config.settings import Settings
 from detectors.explain.examples import Why
 from detectors.model.finding import AddedUp, Affected, Cause, FailureKind, Failures, Finding, Plan, Verdict
@@ -295,6 +296,11 @@ MEMOS = [
 def asked(kind: CommandKind, **changes: Any) -> Command:
     given: dict[str, Any] = {"id": kind.value, "kind": kind, "at": T0, "by": "U012AB3CD", "incident": OPEN.id}
     return Command(**(given | changes))
+
+
+def silence(identity: str, scope: str, until: int, by: str, why: str) -> Silence:
+    matcher = Matcher(scopes=[scope])
+    return Silence(id=identity, kind=CommandKind.SILENCE, matcher=matcher, until=until, by=by, why=why)
 
 
 SNOOZED = asked(CommandKind.SNOOZE, until=T0 + 3600, why="a *load* test <!here>")

@@ -17,7 +17,7 @@ from alerting.commands.slash import Fault, Help
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.incidents.preceding import PrecedingChange
-from alerting.messages.answers import Answers, Changes, Mute
+from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import TOTAL, Message, length
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
@@ -32,6 +32,7 @@ from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Standings, Use
 from tests.alerting.given import T0, finding, growth_finding, share
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice
+from tests.alerting.messages.made_incidents import silence
 from tests.alerting.messages.test_message import names
 from tests.alerting.report.test_preview import OURS as OUR_TAGS
 from tests.alerting.report.test_preview import Elements
@@ -153,7 +154,7 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
     answers = Answers(LINKS, ZONE, words)
     yield answers.help(Help(Fault.UNKNOWN, name))
     yield answers.open_incidents([one] * 30, at=T0)
-    yield answers.silences([Mute(name, other, T0, name, other)] * 30)
+    yield answers.silences([silence(name, other, T0, name, other)] * 30)
     yield answers.standing([one] * 30, at=T0, held={name: 3}, last=one)
     stated = [change.change for change in one.changes] * 9
     changed = Changes(T0, [one] * 12, [one], [one], [one], [Hot(scope, 0.4, former=scope)], stated)
