@@ -1,6 +1,7 @@
 """One incident as programs receive it over HTTP and by webhooks: with its links, and what people did."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -93,25 +94,30 @@ def example_answer(example: IncidentExample, links: Links | None) -> ExampleAnsw
     return copy_fields(ExampleAnswer, example.request, why=example.why, links=found)
 
 
-def incident_data(
-    incident: Incident,
-    links: Links,
-    words: Phrases,
-    *,
-    at: int,
-    commands: Sequence[Command],
-    memos: Sequence[Memo],
-) -> WebhookIncident:
-    """Return one incident, its links, and the commands of people; ``at`` is the watermark, epoch seconds."""
-    console = ConsoleLinks.of(incident, links, words, at=at)
+class KnownIncident(NamedTuple):
+    """An incident at a watermark (epoch seconds), with the commands on it and the memos on it and its kind.
+
+    Commands and memos are oldest first.
+    """
+
+    incident: Incident
+    at: int
+    commands: Sequence[Command] = ()
+    memos: Sequence[Memo] = ()
+
+
+def incident_data(known: KnownIncident, links: Links, words: Phrases) -> WebhookIncident:
+    """Return one incident, its links, and the commands of people."""
+    incident = known.incident
+    console = ConsoleLinks.of(incident, links, words, at=known.at)
     return WebhookIncident(
-        incident=incident_answer(incident, links, memos),
+        incident=incident_answer(incident, links, known.memos),
         links=console.addresses(incident),
         runbook=console.runbook(incident),
         account_name=words.accounts.get(incident.primary.about.account),
         commands=[
             CommandAnswer(ask=command.kind, by=command.by, at=rfc3339(command.at), why=command.why)
-            for command in commands
+            for command in known.commands
         ],
     )
 

@@ -1,16 +1,15 @@
 """Writes one incident as Markdown: for an issue, a document, another chat."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Command
-from alerting.commands.memo import Memo
-from alerting.incidents.incident import Incident
 from alerting.messages.blocks import NAME, REASON, labelled
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import basis_fields, evidence_lists
+from alerting.messages.incident_answer import KnownIncident
 from alerting.messages.incident_page import page_fields, page_why
 from alerting.messages.mrkdwn_runs import runs
 from alerting.messages.request_lines import MemoLines, addresses, change_lines, example_lines
@@ -21,18 +20,6 @@ from config.links import Links
 
 TITLE: Final = 200  # characters
 _DATE: Final = re.compile(r"<!date\^(\d+)\^[^<>]*>")
-
-
-class KnownIncident(NamedTuple):
-    """An incident at a watermark (epoch seconds), with the commands on it and the memos on it and its kind.
-
-    Commands and memos are oldest first.
-    """
-
-    incident: Incident
-    at: int
-    commands: Sequence[Command] = ()
-    memos: Sequence[Memo] = ()
 
 
 class IncidentDocument(NamedTuple):

@@ -16,7 +16,7 @@ import msgspec
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
 from alerting.incidents.answers import IncidentEntry, incident_entry
-from alerting.messages.incident_answer import incident_data
+from alerting.messages.incident_answer import KnownIncident, incident_data
 from alerting.outbox.ports import SubjectState
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
@@ -101,17 +101,9 @@ class WebhookSink(HttpSink):
                 if notice.small:
                     data["small"] = [incident_entry(incident) for incident in notice.small]
             case _:
-                incident = notice.incident
                 at = dispatch.at or notice.at
-                found = incident_data(
-                    incident,
-                    self._links,
-                    self._words,
-                    at=at,
-                    commands=dispatch.commands,
-                    memos=dispatch.memos,
-                )
-                data |= msgspec.structs.asdict(found)
+                known = KnownIncident(notice.incident, at, dispatch.commands, dispatch.memos)
+                data |= msgspec.structs.asdict(incident_data(known, self._links, self._words))
         if dispatch.follows is not None:
             data["follows"] = dispatch.follows
         if dispatch.line is not None:

@@ -12,13 +12,14 @@ from alerting.incidents.growth import together
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_answer import (
     IncidentAnswer,
+    KnownIncident,
     WholeIncidentAnswer,
     acknowledgement,
     incident_answer,
     incident_data,
     label_of,
 )
-from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
+from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from config.links import Links
@@ -99,9 +100,7 @@ def whole_incident(
     memos = pipeline.memos_of(incident)
     known = KnownIncident(incident, tracked.notice.at, tracked.commands, memos)
     document = write.document(known)
-    found = incident_data(
-        incident, write.links, write.words, at=known.at, commands=known.commands, memos=memos
-    )
+    found = incident_data(known, write.links, write.words)
     found = replace(found, incident=_with_messages(tracked, found.incident))
     return copy_fields(WholeIncidentAnswer, found, document)
 

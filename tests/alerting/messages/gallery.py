@@ -19,7 +19,8 @@ from alerting.incidents.worth import Size
 from alerting.messages import examples as made
 from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import Message
-from alerting.messages.incident_markdown import IncidentMarkdown, KnownIncident
+from alerting.messages.incident_answer import KnownIncident
+from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.pipeline.incident_registry import TrackedIncident

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from alerting.commands.command import CommandKind
 from alerting.commands.memo import memo_text
 from alerting.messages import examples as made
+from alerting.messages.incident_answer import KnownIncident
 from alerting.messages.incident_markdown import (
     IncidentMarkdown,
-    KnownIncident,
     markdown_line,
     markdown_link,
     markdown_text,
