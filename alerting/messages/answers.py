@@ -102,20 +102,20 @@ class Answers:
     """
 
     def __init__(self, links: Links, zone: ZoneInfo, words: Phrases) -> None:
-        self._links, self._zone, self._words = links, zone, words
+        self.links, self.zone, self.words = links, zone, words
 
     def command(self, answer: Answer) -> Message:
         """Answer a command: whether it took effect, until when, and whether it matches anything known."""
-        reply = self._words.answers.reply(answer.result, self._until(answer.until))
-        return self._short(f"{reply} {self._words.labels.matches_nothing}" if answer.fits == 0 else reply)
+        reply = self.words.answers.reply(answer.result, self._until(answer.until))
+        return self._short(f"{reply} {self.words.labels.matches_nothing}" if answer.fits == 0 else reply)
 
     def refused(self) -> Message:
         """Refuse: the person is not allowed to do this."""
-        return self._short(self._words.labels.not_allowed)
+        return self._short(self.words.labels.not_allowed)
 
     def help(self, asked: Help) -> Message:
         """List the commands, after the fault in the text."""
-        words, usage = self._words, self._words.labels.help
+        words, usage = self.words, self.words.labels.help
         wrong = "" if asked.fault is None else words.answers.fault(asked.fault, escape(asked.word, NAME))
         return Message(
             text=f"{wrong} {usage}".strip(), blocks=[*([section(wrong)] if wrong else []), section(usage)]
@@ -135,7 +135,7 @@ class Answers:
         ``behind`` is how many seconds the data lags, ``held`` the number of incidents held back by stage,
         ``last`` the incident of the last message.
         """
-        words, labels = self._words, self._words.labels
+        words, labels = self.words, self.words.labels
         line = words.answers.status(len(still_open), "" if behind is None else words.figures.duration(behind))
         blocks = [section(line), *self._list(labels.open_now, still_open, at, most=_EACH)]
         stages = [
@@ -151,18 +151,16 @@ class Answers:
     def open_incidents(self, incidents: Sequence[Incident], *, at: int) -> Message:
         """Answer ``open``: every open incident, the newest first."""
         if not incidents:
-            return self._short(self._words.answers.status(0, ""))
+            return self._short(self.words.answers.status(0, ""))
         newest = sorted(incidents, key=lambda incident: (-incident.start, incident.id))
-        line = self._words.answers.status(len(incidents), "")
-        return Message(
-            text=line, blocks=[section(line), *self._list(self._words.labels.open_now, newest, at)]
-        )
+        line = self.words.answers.status(len(incidents), "")
+        return Message(text=line, blocks=[section(line), *self._list(self.words.labels.open_now, newest, at)])
 
     def silences(self, quiet: Sequence[Silence]) -> Message:
         """Answer ``silences``: the active ones, with their ends, authors and reasons."""
         if not quiet:
-            return self._short(self._words.labels.no_silences)
-        words = self._words
+            return self._short(self.words.labels.no_silences)
+        words = self.words
         lines = [
             words.answers.silence(
                 identity=escape(mute.id, NAME),
@@ -180,15 +178,15 @@ class Answers:
 
     def what_changed(self, changes: Changes, *, at: int) -> Message:
         """Answer ``what-changed``."""
-        words, labels = self._words, self._words.labels
-        title = words.answers.changes(since=words.figures.clock(changes.since, self._zone))
+        words, labels = self.words, self.words.labels
+        title = words.answers.changes(since=words.figures.clock(changes.since, self.zone))
         of_incidents = (
             (labels.opened, changes.opened),
             (labels.new_levels, changes.shifts),
             (labels.new_errors, changes.fatal),
             (labels.resolved, changes.resolved),
         )
-        stated = [change_line(change, words, self._zone) for change in changes.stated[:LISTED]]
+        stated = [change_line(change, words, self.zone) for change in changes.stated[:LISTED]]
         lists = [
             (labels.deployed, stated, len(changes.stated)),
             (labels.memos, [self._memo(memo) for memo in changes.memos[:LISTED]], len(changes.memos)),
@@ -202,7 +200,7 @@ class Answers:
         return Message(text=title, blocks=[header(title), *(blocks or [section(labels.nothing_changed)])])
 
     def _leader(self, hot: Hot) -> str:
-        words = self._words
+        words = self.words
         return words.answers.new_leader(
             label=f"*{escape(hot.scope.label, NAME)}*",
             former=f"*{escape(hot.former.label, NAME)}*" if hot.former else "",
@@ -211,28 +209,28 @@ class Answers:
 
     def _memo(self, memo: Memo) -> str:
         text = memo_mrkdwn(memo.text, SHORT)
-        title, when, who = self._words.labels.noted, self._when(memo.at), person(memo.by)
-        line = self._words.incident.memo(title=title, when=when, who=who, text=text)
+        title, when, who = self.words.labels.noted, self._when(memo.at), person(memo.by)
+        line = self.words.incident.memo(title=title, when=when, who=who, text=text)
         about = escape(memo.scope or memo.incident, 2 * NAME)
         return f"{line} · {about}" if about else line
 
     def _rows(self, incidents: Sequence[Incident], at: int) -> list[str]:
         rows = []
         for incident in incidents:
-            console = ConsoleLinks.of(incident, self._links, self._words, at=at)
-            rows.append(f"{incident_row(incident, console, self._words)} · {self._when(incident.start)}")
+            console = ConsoleLinks.of(incident, self.links, self.words, at=at)
+            rows.append(f"{incident_row(incident, console, self.words)} · {self._when(incident.start)}")
         return rows
 
     def _list(self, title: str, incidents: Sequence[Incident], at: int, most: int = LISTED) -> list[Block]:
         lines = self._rows(incidents[:most], at)
-        return listing(title, lines, self._words.figures.and_more, budget=_LIST, total=len(incidents))
+        return listing(title, lines, self.words.figures.and_more, budget=_LIST, total=len(incidents))
 
     @staticmethod
     def _short(text: str) -> Message:
         return Message(text=text, blocks=[section(text)])
 
     def _when(self, epoch: int) -> str:
-        return self._words.when(epoch, self._zone)
+        return self.words.when(epoch, self.zone)
 
     def _until(self, epoch: int | None) -> str:
         return "" if epoch is None else self._when(epoch)

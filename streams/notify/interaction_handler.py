@@ -5,8 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 import structlog
 from msgspec.structs import replace
@@ -43,8 +42,6 @@ from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import Message
 from alerting.messages.modals import NOTE_BLOCK, UNTIL_BLOCK, details, note, pattern
 from alerting.pipeline.pipeline import Pipeline
-from alerting.words.phrases import Phrases
-from config.links import Links
 from config.settings import DigestSettings
 from detectors.model.stated import StatedChange
 from detectors.watch.rankings import Hot
@@ -66,16 +63,6 @@ class NotKeptError(Exception):
     """A command could not be made durable; the cause is the storage's error."""
 
 
-class AnswerStyle(NamedTuple):
-    """Language, time zone and layout of answers."""
-
-    answers: Answers
-    words: Phrases
-    zone: ZoneInfo
-    digest: DigestSettings
-    links: Links
-
-
 class InteractionHandler:
     """Handles interactions after they were acknowledged.
 
@@ -85,6 +72,10 @@ class InteractionHandler:
 
     Parameters
     ----------
+    answers
+        Makes the answers, with their links, time zone and language.
+    digest
+        When a snooze until tomorrow ends.
     counter
         Counts commands, with the labels ``ask`` and ``said``.
     leaders
@@ -100,7 +91,8 @@ class InteractionHandler:
         *,
         slack: SlackApi,
         operators: Operators,
-        style: AnswerStyle,
+        answers: Answers,
+        digest: DigestSettings,
         counter: Counter,
         leaders: Callable[[], Sequence[Hot]] = tuple,
         changes: Callable[[], Sequence[StatedChange]] = tuple,
@@ -110,8 +102,8 @@ class InteractionHandler:
         self._execute = execute
         self._slack = slack
         self._operators = operators
-        self._style = style
-        self._answers = style.answers
+        self._answers = answers
+        self._digest = digest
         self._counter = counter
         self._leaders = leaders
         self._changes = changes
@@ -141,19 +133,19 @@ class InteractionHandler:
     def on_action(self, payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Queue a ``block_actions`` or ``view_submission`` payload; return the errors of a modal, if any."""
         now = int(self._now())
-        action = parse_interaction(payload, now, self._style.digest, self._style.zone)
+        action = parse_interaction(payload, now, self._digest, self._answers.zone)
         match action:
             case ButtonPress(command, choice, response_url):
                 self._enqueue(self._press(command, choice, response_url), command.id)
             case ModalRequest():
                 self._enqueue(self._open(action), action.trigger)
             case ModalSubmission() if action.until <= now:
-                error = self._style.words.answers.reply(CommandResult.PAST, "")
+                error = self._answers.words.answers.reply(CommandResult.PAST, "")
                 return {"response_action": "errors", "errors": {UNTIL_BLOCK: error}}
             case ModalSubmission():
                 self._enqueue(self._submit(action), action.key)
             case MemoSubmission(text=""):
-                error = self._style.words.answers.fault(Fault.EMPTY_NOTE, "")
+                error = self._answers.words.answers.fault(Fault.EMPTY_NOTE, "")
                 return {"response_action": "errors", "errors": {NOTE_BLOCK: error}}
             case MemoSubmission():
                 self._enqueue(self._add_memo(action), action.key)
@@ -197,20 +189,20 @@ class InteractionHandler:
         if tracked is None:
             await self._reply(modal.response_url, self._answers.command(Answer(result=CommandResult.UNKNOWN)))
             return
-        words, zone, now = self._style.words, self._style.zone, int(self._now())
+        words, zone, now = self._answers.words, self._answers.zone, int(self._now())
         if modal.view == DETAILS:
             view = details(
                 tracked.incident,
                 words,
                 zone,
                 at=tracked.notice.at,
-                links=self._style.links,
+                links=self._answers.links,
                 memos=self._pipeline.memos_of(tracked.incident),
             )
         elif modal.view == NOTE:
             view = note(tracked.incident, words)
         else:
-            day = datetime.fromtimestamp(tomorrow(now, self._style.digest, zone), zone).date()
+            day = datetime.fromtimestamp(tomorrow(now, self._digest, zone), zone).date()
             view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())
         await self._slack.open_view(modal.trigger, view)
 

@@ -19,7 +19,7 @@ from config.secret import token_in
 from config.settings import Settings, SlackSettings
 from detectors.model.stated import StatedChange
 from detectors.watch.rankings import Hot
-from streams.notify.interaction_handler import AnswerStyle, InteractionHandler
+from streams.notify.interaction_handler import InteractionHandler
 from streams.notify.operators import Operators
 from streams.notify.slack_api import SlackApi
 from streams.notify.slack_http import SlackHttp, SlackSignatures
@@ -152,15 +152,14 @@ class Interactions:
             operators=len(slack.operators) or "everyone",
         )
         zone, words = zone_of(settings.digest), phrases_of(settings.notify.locale, settings.account_names)
-        links = Links(settings.links)
-        style = AnswerStyle(Answers(links, zone, words), words, zone, settings.digest, links)
         async with SlackApi(secrets.token, slack.base_url) as api:
             self._handler = InteractionHandler(
                 pipeline,
                 execute,
                 slack=api,
                 operators=Operators(slack.operators, api.members),
-                style=style,
+                answers=Answers(Links(settings.links), zone, words),
+                digest=settings.digest,
                 counter=self._metrics.commands,
                 leaders=leaders,
                 changes=changes,
