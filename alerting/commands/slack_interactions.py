@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.labels import scope_of
@@ -27,6 +28,7 @@ _AT_ONCE: Final = {
     "not_an_anomaly": CommandKind.NOT_AN_ANOMALY,
     "take_back": CommandKind.TAKE_BACK,
 }
+_MODALS: Final = {PATTERN: CommandKind.SNOOZE, NOTE: CommandKind.NOTE}
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _VALUE: Final = re.compile(r"([0-9A-Za-z][0-9A-Za-z_-]{0,79}):([0-9]{1,9})")
 _WHY: Final = 200  # characters kept of a reason
@@ -52,24 +54,9 @@ class ModalRequest(NamedTuple):
 
 
 class ModalSubmission(NamedTuple):
-    """The submitted modal ``pattern``: snooze all incidents like this one until a time."""
+    """A command given by a modal: a memo, or a snooze of all incidents like this one."""
 
-    incident: str
-    user: str
-    key: str  # the same when this submission is sent again
-    until: int
-    why: str
-    name: str = ""  # of the user
-
-
-class MemoSubmission(NamedTuple):
-    """The submitted modal ``note``: keep a memo on this incident."""
-
-    incident: str
-    user: str
-    key: str  # the same when this submission is sent again
-    text: str  # empty if nothing can be seen of it
-    name: str = ""  # of the user
+    command: Command  # that snooze has no matcher until the incident is looked up
 
 
 class UnknownPayload(NamedTuple):
@@ -78,7 +65,7 @@ class UnknownPayload(NamedTuple):
     why: str
 
 
-Interaction = ButtonPress | ModalRequest | ModalSubmission | MemoSubmission | UnknownPayload
+Interaction = ButtonPress | ModalRequest | ModalSubmission | UnknownPayload
 
 
 class _User(msgspec.Struct):
@@ -146,10 +133,8 @@ def parse_interaction(
         return UnknownPayload("not a valid user id")
     if given.type == "block_actions":
         return _button(given, at, digest, zone)
-    if given.type == "view_submission" and given.view is not None and given.view.callback_id == PATTERN:
+    if given.type == "view_submission" and given.view is not None and given.view.callback_id in _MODALS:
         return _submission(given, given.view, at, digest, zone)
-    if given.type == "view_submission" and given.view is not None and given.view.callback_id == NOTE:
-        return _memo_submission(given, given.view)
     return UnknownPayload(f"unknown payload type {given.type[:40]!r}")
 
 
@@ -186,25 +171,26 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
     place = _VALUE.fullmatch(view.private_metadata)
     if place is None:
         return UnknownPayload("the modal's metadata is not an incident id and a revision")
+    kind, user = _MODALS[view.callback_id], given.user
     inputs = [field for block in view.state.values.values() for field in block.values()]
-    day = next((field.selected_date for field in inputs if field.selected_date), None)
-    try:
-        until = morning_of(date.fromisoformat(day or ""), digest, zone)
-    except (ValueError, OverflowError):
-        return UnknownPayload("the modal has no valid date")
-    why = next((field.value for field in inputs if field.value), "")[:_WHY]
-    key = identify("press", place[1], CommandKind.SNOOZE, given.user.id, view.id)
-    return ModalSubmission(place[1], given.user.id, key, min(until, at + LONGEST), why, given.user.name)
-
-
-def _memo_submission(given: _Payload, view: _View) -> Interaction:
-    place = _VALUE.fullmatch(view.private_metadata)
-    if place is None:
-        return UnknownPayload("the modal's metadata is not an incident id and a revision")
-    inputs = [field for block in view.state.values.values() for field in block.values()]
-    text = memo_text(next((field.value for field in inputs if field.value), ""))[:LONGEST_MEMO]
-    key = identify("press", place[1], CommandKind.NOTE, given.user.id, view.id)
-    return MemoSubmission(place[1], given.user.id, key, text, given.user.name)
+    text = next((field.value for field in inputs if field.value), "")
+    command = Command(
+        id=identify("press", place[1], kind, user.id, view.id),
+        kind=kind,
+        at=at,
+        by=user.id,
+        incident=place[1],
+        why=memo_text(text)[:LONGEST_MEMO],
+        name=user.name,
+    )
+    if kind is CommandKind.SNOOZE:
+        day = next((field.selected_date for field in inputs if field.selected_date), "")
+        try:
+            until = morning_of(date.fromisoformat(day), digest, zone)
+        except (ValueError, OverflowError):
+            return UnknownPayload("the modal has no valid date")
+        command = replace(command, why=text[:_WHY], until=min(until, at + LONGEST))
+    return ModalSubmission(command)
 
 
 def name_of(username: str) -> str:
@@ -226,19 +212,4 @@ def pattern_of(incident: Incident) -> Matcher:
         scopes=[scope_of(primary)],
         verdicts=[incident.verdict.value],
         measures=[primary.measure.value],
-    )
-
-
-def snooze_of(submitted: ModalSubmission, incident: Incident, at: int) -> Command:
-    """Return the command that snoozes all incidents like this one."""
-    return Command(
-        id=submitted.key,
-        kind=CommandKind.SNOOZE,
-        at=at,
-        by=submitted.user,
-        incident=incident.id,
-        matcher=pattern_of(incident),
-        until=submitted.until,
-        why=submitted.why,
-        name=submitted.name,
     )

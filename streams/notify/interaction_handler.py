@@ -17,14 +17,12 @@ from alerting.commands.slack_interactions import (
     DETAILS,
     NOTE,
     ButtonPress,
-    MemoSubmission,
     ModalRequest,
     ModalSubmission,
     UnknownPayload,
     name_of,
     parse_interaction,
     pattern_of,
-    snooze_of,
 )
 from alerting.commands.slash import (
     Fault,
@@ -139,16 +137,14 @@ class InteractionHandler:
                 self._enqueue(self._press(command, choice, response_url), command.id)
             case ModalRequest():
                 self._enqueue(self._open(action), action.trigger)
-            case ModalSubmission() if action.until <= now:
+            case ModalSubmission(Command(kind=CommandKind.SNOOZE, until=until)) if (until or 0) <= now:
                 error = self._answers.words.answers.reply(CommandResult.PAST, "")
                 return {"response_action": "errors", "errors": {UNTIL_BLOCK: error}}
-            case ModalSubmission():
-                self._enqueue(self._submit(action), action.key)
-            case MemoSubmission(text=""):
+            case ModalSubmission(Command(kind=CommandKind.NOTE, why="")):
                 error = self._answers.words.answers.fault(Fault.EMPTY_NOTE, "")
                 return {"response_action": "errors", "errors": {NOTE_BLOCK: error}}
-            case MemoSubmission():
-                self._enqueue(self._add_memo(action), action.key)
+            case ModalSubmission(command):
+                self._enqueue(self._submit(command), command.id)
             case UnknownPayload(why):
                 log.info("unknown interaction ignored", reason=why)
         return None
@@ -206,29 +202,16 @@ class InteractionHandler:
             view = pattern(tracked.incident, pattern_of(tracked.incident), words, day=day.isoformat())
         await self._slack.open_view(modal.trigger, view)
 
-    async def _submit(self, submitted: ModalSubmission) -> None:
-        if not await self._allowed(submitted.user, CommandKind.SNOOZE, ""):
+    async def _submit(self, command: Command) -> None:
+        if not await self._allowed(command.by, command.kind, ""):
             return
-        tracked = self._pipeline.find(submitted.incident)
-        if tracked is None:
-            log.info("snooze ignored: unknown incident", incident=submitted.incident)
-            return
-        await self._execute_once(snooze_of(submitted, tracked.incident, int(self._now())))
-
-    async def _add_memo(self, submitted: MemoSubmission) -> None:
-        if not await self._allowed(submitted.user, CommandKind.NOTE, ""):
-            return
-        await self._execute_once(
-            Command(
-                id=submitted.key,
-                kind=CommandKind.NOTE,
-                at=int(self._now()),
-                by=submitted.user,
-                incident=submitted.incident,
-                why=submitted.text,
-                name=submitted.name,
-            )
-        )
+        if command.kind is CommandKind.SNOOZE:
+            tracked = self._pipeline.find(command.incident or "")
+            if tracked is None:
+                log.info("snooze ignored: unknown incident", incident=command.incident)
+                return
+            command = replace(command, matcher=pattern_of(tracked.incident))
+        await self._execute_once(command)
 
     async def _execute_once(self, command: Command, press: tuple[object, ...] | None = None) -> Answer:
         """Execute a command; the same ``press`` within ``DOUBLE_SECONDS`` is not executed again."""

@@ -16,7 +16,6 @@ from alerting.commands.slack_interactions import (
     UnknownPayload,
     parse_interaction,
     pattern_of,
-    snooze_of,
 )
 from alerting.commands.slash import LONGEST
 from config.settings import DigestSettings
@@ -102,17 +101,16 @@ def test_the_same_press_is_the_same_command_and_another_press_another() -> None:
 
 def test_a_pattern_holds_until_the_morning_of_a_date_for_what_is_alike() -> None:
     asked = read(submission())
-    assert asked == ModalSubmission("a1b2", "U123", asked.key, 1_760_227_200, "moving house")  # type: ignore[union-attr]
     assert isinstance(asked, ModalSubmission)
-    command = snooze_of(asked, incident(), T0)
-    assert command.kind is CommandKind.SNOOZE
-    assert command.matcher == pattern_of(incident())
-    assert command.matcher == Matcher(
+    command = asked.command
+    assert (command.kind, command.incident, command.by) == (CommandKind.SNOOZE, "a1b2", "U123")
+    assert (command.until, command.why) == (1_760_227_200, "moving house")
+    assert pattern_of(incident()) == Matcher(
         accounts=["123456789012"], scopes=["table:items"], verdicts=["spike"], measures=["wcu"]
     )
     far = read(submission(state={"values": {"one": {"until": {"selected_date": "9999-12-31"}}}}))
     assert isinstance(far, ModalSubmission)
-    assert far.until == T0 + LONGEST, "nobody silences for ever by a slip of the year"
+    assert far.command.until == T0 + LONGEST, "nobody silences for ever by a slip of the year"
 
 
 @pytest.mark.parametrize(

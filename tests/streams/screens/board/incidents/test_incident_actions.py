@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Dispatch
-from alerting.commands.slack_interactions import ButtonPress, ModalSubmission, parse_interaction, snooze_of
+from alerting.commands.slack_interactions import ButtonPress, ModalSubmission, parse_interaction, pattern_of
 from config.settings import DigestSettings, NotifySettings, Settings, WebhookSettings
 from streams.process.web.access import Access
 from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
@@ -346,13 +346,12 @@ async def test_the_pipeline_does_what_it_does_for_a_button_of_slack(
 ) -> None:
     slack, page = busy_incidents(NOW), given()
     press = parse_interaction(payload, NOW, DigestSettings(), ZoneInfo("UTC"))
+    assert isinstance(press, ButtonPress | ModalSubmission)
+    command = press.command
     if isinstance(press, ModalSubmission):
         tracked = slack.pipeline.find("spike")
         assert tracked is not None
-        command = snooze_of(press, tracked.incident, NOW)
-    else:
-        assert isinstance(press, ButtonPress)
-        command = press.command
+        command = replace(command, matcher=pattern_of(tracked.incident))
     expected = slack.pipeline.command(command)
     async with served(page, now=lambda: NOW) as board, browser() as session:
         status, said = await act(session, board, "POST", f"incidents/spike/{path}", {**body, "by": "mika"})
