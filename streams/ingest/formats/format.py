@@ -14,6 +14,7 @@ import msgspec
 
 from streams.engine.decode.event import ChangeRecord, Event, RefusedRecord, SampleRecord
 from streams.engine.decode.parse import lacks, stamp_of
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 
 Record = Event | SampleRecord | ChangeRecord
@@ -134,7 +135,7 @@ class Reading:
 class Lines(NamedTuple):
     """A reading whose records are lines of docs/event.md."""
 
-    records: list[bytes]
+    records: Records
     refused: list[Refused]
     skipped: Counter[str]
 

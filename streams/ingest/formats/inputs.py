@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from config.sections.sources import InputSettings, SourcesSettings
 from detectors.model.array_types import Floats
+from streams.engine.decode.records import Records, joined
 from streams.engine.decode.rejected import Rejected, RejectReason
 from streams.ingest.formats.envelopes.confluent import Schemas, SchemasNeededError, read_with
 from streams.ingest.formats.envelopes.gzipped import MAGIC
@@ -120,7 +121,7 @@ class Input(NamedTuple):
         if isinstance(scans, OtlpProto) and (found := scans.lines(payload, self.around)) is not None:
             return found
         reading = self.read(payload)
-        return Lines(list(map(to_json_line, reading.records)), reading.refused, reading.skipped)
+        return Lines(Records.of([*map(to_json_line, reading.records)]), reading.refused, reading.skipped)
 
 
 def _may_be_several(payload: bytes) -> bool:
@@ -192,7 +193,7 @@ class Converted:
     """Consecutive payloads as parts, numbered in a row: the records of a payload, then its refusals."""
 
     payloads: int = 0  # how many of those given are converted by now
-    records: list[bytes] = field(default_factory=list)  # native: one JSON object of docs/event.md each
+    records: Records = field(default_factory=lambda: joined([]))  # native: one JSON object each
     rows: list[int] = field(default_factory=list)  # the part that each record is
     of: list[int] = field(default_factory=list)  # by part: the index of its payload among those given
     numbers: list[int | None] = field(default_factory=list)  # by part: its own in its payload, None if alone
@@ -235,31 +236,32 @@ def converted(
     SchemasNeededError
         When the next payload cannot be read yet; those before it have been yielded.
     """
-    run = Converted()
+    run, found = Converted(), list[Records]()
     for index, payload in enumerate(payloads):
         try:
-            records = _add(run, source, index, payload, wanted)
+            reading = source.lines(payload)
         except SchemasNeededError:
             if run.payloads:
+                run.records = joined(found)
                 yield run
             raise
-        ended = ends is not None and ends(index, records)
+        found.append(reading.records if wanted is None else Records.of([*filter(wanted, reading.records)]))
+        _add(run, index, len(found[-1]), reading)
+        ended = ends is not None and ends(index, len(found[-1]))
         run.payloads = index + 1
         if (ended or len(run) >= PARTS) and run.payloads < len(payloads):
+            run.records = joined(found)
             yield run
-            run = Converted()
+            run, found = Converted(), []
+    run.records = joined(found)
     yield run
 
 
-def _add(
-    run: Converted, source: Input, index: int, payload: bytes, wanted: Callable[[bytes], bool] | None
-) -> int:
-    reading = source.lines(payload)
-    found = reading.records if wanted is None else list(filter(wanted, reading.records))
-    begin, records = len(run), len(found)
+def _add(run: Converted, index: int, records: int, reading: Lines) -> None:
+    """Give the parts of a payload their numbers; the first ones are its records."""
+    begin = len(run)
     parts = records + len(reading.refused)
     run.rows += range(begin, begin + records)
-    run.records += found
     run.refused += [
         Rejected(refused.reason, begin + records + number, refused.detail, refused.sample)
         for number, refused in enumerate(reading.refused)
@@ -267,4 +269,3 @@ def _add(
     run.of += [index] * parts
     run.numbers += [None] if parts == 1 else range(parts)
     run.skipped += reading.skipped
-    return records

@@ -143,8 +143,10 @@ def payload_reader(source: Input) -> Reader:
 
     def read(payload: bytes) -> ReadPayload:
         found = source.lines(payload)
-        lines = [*found.records, *map(refused_record, found.refused)]
-        return ReadPayload(Records.of(lines), len(found.records), found.refused, found.skipped)
+        lines = found.records
+        if found.refused:
+            lines = joined([lines, Records.of([*map(refused_record, found.refused)])])
+        return ReadPayload(lines, len(found.records), found.refused, found.skipped)
 
     return read
 

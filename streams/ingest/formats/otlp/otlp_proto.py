@@ -15,6 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from detectors.state.compiled import COMPILES, is_kept
+from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.format import Lines, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.otlp.attributes import EXCEPTION, RESOURCE, SPAN
@@ -203,7 +204,8 @@ def _completed(found: "Scanned", around: Surroundings) -> Lines | None:
     if not lines and not any(span.kind or span.start for span in spans):
         return None
     lines.sort(key=itemgetter(0))
-    return Lines([line for _, line in lines], reading.refused, found.skipped + reading.skipped)
+    records = Records.of([line for _, line in lines])
+    return Lines(records, reading.refused, found.skipped + reading.skipped)
 
 
 def _left(found: "LeftSpans") -> ResourceSpans:

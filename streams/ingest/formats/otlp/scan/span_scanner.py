@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bytes
+from streams.engine.decode.records import Records
 from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
 from streams.ingest.formats.format import MOST_RECORDS, Surroundings
@@ -51,7 +52,7 @@ class LeftSpans(NamedTuple):
 class Scanned(NamedTuple):
     """The lines of a message, and the spans that were left."""
 
-    lines: list[bytes]
+    lines: Records
     skipped: Counter[str]
     left: list[LeftSpans]
     rows: list[int]  # of each line, its span in the message; empty if nothing is left
@@ -142,7 +143,8 @@ class SpanScanner:
 
     def _scanned(self, payload: bytes, at: int) -> Scanned:
         length = self._get(memory.OUT_LENGTH)
-        lines = self._arrays[memory.OUT][: length - 1].tobytes().split(b"\n") if length else []
+        out = self._arrays[memory.OUT][: length - 1].tobytes() if length else b""
+        lines = Records.of_stored(out) if length else Records.of([])
         skipped = Counter({why: found for why, place in _SKIPPED.items() if (found := self._get(place))})
         left = self._left(payload, at) if self._get(memory.LEFT_COUNT) else []
         rows = self._arrays[memory.LINE_ROWS][: len(lines)].tolist() if left else []
