@@ -37,11 +37,19 @@ def expects_jump(
 
 @part
 def await_job(
-    row: int, value: float, offset: float, expected: Expected, jumps: bool, rows: Rows, memory: Memory
+    row: int,
+    value: float,
+    grain: float,
+    offset: float,
+    expected: Expected,
+    jumps: bool,
+    rows: Rows,
+    memory: Memory,
 ) -> None:
     """Count the steps for which a job has not come."""
     least = from_scale(expected.least + memory.level[row], offset, True)
     lately = from_scale(expected.lately, offset, True)
-    is_missing = value <= COMES * least and least >= SUDDEN * lately and memory.code[row] == 0
+    is_job = least >= grain and least >= SUDDEN * lately  # less than one call is the level of a thin series
+    is_missing = is_job and value <= COMES * least and memory.code[row] == 0
     waits = is_missing and (jumps or memory.awaited[row] > 0) and rows.whole[row] < 0
     memory.awaited[row] = memory.awaited[row] + 1 if waits else 0

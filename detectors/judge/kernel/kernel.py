@@ -162,7 +162,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
             size, apart = many, more
             scratch.summed[row] = by
         if factor == 1.0:
-            await_job(row, value, offset, expected, jumps, rows, memory)
+            await_job(row, value, grain, offset, expected, jumps, rows, memory)
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     size = 0.0 if falls or small else size

@@ -5,7 +5,7 @@ import pytest
 
 from detectors.judge.kernel.arrays import CODES
 from detectors.model.finding import Verdict
-from tests.detectors.judge.judged_counts import DAY, WEEK, a_judge, openings
+from tests.detectors.judge.judged_counts import BEGIN, DAY, WEEK, a_judge, openings
 
 WEEKS, ROWS = 6, 4
 FIRST = WEEK + 2 * DAY + 180  # a Wednesday, 03:00
@@ -85,6 +85,20 @@ def test_no_rise_follows_a_nightly_job_that_once_does_not_come(
         if 0 <= step - planned[24] < DAY
     ]
     assert Verdict.SPIKE not in {verdict for _, _, verdict in opened}
+
+
+def test_a_burst_of_a_thin_series_is_no_job_and_its_quiet_minutes_are_learnt() -> None:
+    steps = 5 * WEEK
+    mean = np.repeat(0.05 * (1 + 0.8 * np.sin(2 * np.pi * np.arange(steps) / DAY - 2))[:, None], ROWS, axis=1)
+    values, judge = np.random.default_rng(1).poisson(mean).astype(float), a_judge(ROWS)
+    expected = np.concatenate(
+        [
+            judge.judge_steps(BEGIN + 60 * first, values[first : first + DAY])[0].expected.copy()
+            for first in range(0, steps, DAY)
+        ]
+    )
+    late = slice(3 * WEEK, None)
+    assert expected[late].mean() < 0.25 * mean[late].mean()  # a median of mostly zeros; .45 of quiet left out
 
 
 def test_more_than_the_job_at_its_time_is_reported_all_the_same() -> None:
