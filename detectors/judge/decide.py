@@ -198,7 +198,7 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
             out.code[step, row] = 0
             return
         memory.code[row] = SPIKE if side > 0 else DROP
-        memory.since[row] = index + 1 - min(memory.run[row], pace.persist)
+        memory.since[row] = index + 1 - max(min(memory.run[row], pace.persist), memory.awaited[row])
         off = _as_before(row, side, memory, scratch)
         memory.calm[row] = memory.open[row] = memory.anew[row] = 0
         memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict

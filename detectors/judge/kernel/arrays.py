@@ -111,6 +111,7 @@ class Memory(NamedTuple):
     anew: Int32s  # consecutive steps that show another onset while a verdict is open, negative for a fall
     shape_lately: Floats  # mean over minutes of what the weeks expect, on the scale
     awaited: Int32s  # steps for which a job that comes every week has not come
+    missing: Floats  # the evidence of that, in nats
 
 
 class Output(NamedTuple):

@@ -3,10 +3,10 @@
 The last minutes never show it, since nothing changes. The weeks alone do, and may be wrong about a day: a
 holiday's morning does not come either. But people come over an hour and jobs within a minute. So a job is
 awaited from a step on in which the weeks expect a sudden rise, all of them, for as long as not even half of
-the smallest comes. Meanwhile nothing is learnt, so that what comes later is no rise. It is not reported:
-bursts that are no jobs come every week by chance, and made a dozen false pages a month.
+the smallest comes. Meanwhile nothing is learnt, so that what comes later is no rise.
 """
 
+from math import log, sqrt
 from typing import Final
 
 from detectors.judge.kernel.arrays import WEEKS, Memory, Rows, Scratch
@@ -20,6 +20,12 @@ SUDDEN: Final = 2.0
 
 COMES: Final = 0.5
 """Part of the smallest of all weeks from which on a job has come, however small."""
+
+CERTAIN: Final = 20.0
+"""Evidence in nats, as of an absence: a Poisson stream of that many events has none by a chance of e^-20."""
+
+LATE_STEPS: Final = 5
+"""Steps by which a job may be later than ever."""
 
 
 @inlined
@@ -46,10 +52,22 @@ def await_job(
     rows: Rows,
     memory: Memory,
 ) -> None:
-    """Count the steps for which a job has not come."""
+    """Count the steps for which a job has not come, and the evidence that it does not."""
     least = from_scale(expected.least + memory.level[row], offset, True)
     lately = from_scale(expected.lately, offset, True)
     is_job = least >= grain and least >= SUDDEN * lately  # less than one call is the level of a thin series
     is_missing = is_job and value <= COMES * least and memory.code[row] == 0
-    waits = is_missing and (jumps or memory.awaited[row] > 0) and rows.whole[row] < 0
-    memory.awaited[row] = memory.awaited[row] + 1 if waits else 0
+    if not is_missing or not (jumps or memory.awaited[row] > 0) or rows.whole[row] >= 0:
+        memory.awaited[row], memory.missing[row] = 0, 0.0
+        return
+    events, usual = value / grain, least / grain
+    memory.awaited[row] += 1
+    memory.missing[row] += (events * log(events / usual) if events > 0 else 0.0) - events + usual
+
+
+@part
+def size_of_missing(row: int, memory: Memory, pace: Pace) -> float:
+    """Return the negative size of a job that does not come (1 is reported), 0 while none is missing."""
+    if memory.awaited[row] < LATE_STEPS or not memory.missing[row] >= CERTAIN:
+        return 0.0
+    return -sqrt(2 * memory.missing[row]) / pace.many

@@ -41,7 +41,7 @@ from detectors.judge.kernel.arrays import (
     Rows,
     Scratch,
 )
-from detectors.judge.kernel.awaited import await_job, expects_jump
+from detectors.judge.kernel.awaited import await_job, expects_jump, size_of_missing
 from detectors.judge.kernel.cumulative import add_up, adds_up, has_begun, learn_over_hours, size_of_cusum
 from detectors.judge.kernel.expect import Expected, expect
 from detectors.judge.kernel.learn import close_slot, learn, learn_units
@@ -163,6 +163,10 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
             scratch.summed[row] = by
         if factor == 1.0:
             await_job(row, value, grain, offset, expected, jumps, rows, memory)
+            missing = size_of_missing(row, memory, pace)
+            if missing < -abs(size):
+                size, apart = missing, abs(value - usual)
+                scratch.summed[row] = np.nan
     falls = rows.rises[row] and size < 0
     small = apart * factor < max(rows.floor[row], rows.relative[row] * usual * factor)
     size = 0.0 if falls or small else size

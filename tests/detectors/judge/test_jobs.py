@@ -75,7 +75,7 @@ def test_a_weekly_job_that_once_does_not_come_after_it_was_reported_twice_is_no_
 @pytest.mark.parametrize(
     ("level", "times", "minutes"), [(3, 20, 30), (0.1, 300, 20), (10, 10, 30), (60, 5, 60)]
 )
-def test_no_rise_follows_a_nightly_job_that_once_does_not_come(
+def test_a_nightly_job_that_once_does_not_come_is_a_drop_and_no_rise_follows_it(
     level: float, times: float, minutes: int
 ) -> None:
     values, planned = with_jobs(level, times, minutes, DAY, DAY // 8, without=24)
@@ -84,7 +84,9 @@ def test_no_rise_follows_a_nightly_job_that_once_does_not_come(
         for step, row, code in openings(a_judge(ROWS), values)
         if 0 <= step - planned[24] < DAY
     ]
-    assert Verdict.SPIKE not in {verdict for _, _, verdict in opened}
+    assert sorted(row for _, row, _ in opened) == [*range(ROWS)]
+    assert {verdict for _, _, verdict in opened} == {Verdict.DROP}
+    assert max(step for step, _, _ in opened) < 10
 
 
 def test_a_burst_of_a_thin_series_is_no_job_and_its_quiet_minutes_are_learnt() -> None:
