@@ -33,9 +33,10 @@ from streams.engine.decode.usual_delay import (
 )
 
 DAY: Final = 86400.0
-LONG_AGO: Final = 3600.0
+LONG_AGO: Final = 1200.0
 """Seconds behind the time reached from which on a record is history, which has no say in the usual delay:
-however many somebody sends, time goes on by those that are of today.
+however many somebody sends, time goes on by those that are of today. Firehose delivers after a quarter of an
+hour at the latest.
 """
 EARLY: Final = 16
 """Records, with arrival, at each of which the usual delay is found in a window that begins."""
