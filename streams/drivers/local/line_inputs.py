@@ -46,8 +46,9 @@ class Follow:
     """Appends complete lines of ``path`` to the log, with the position in the same transaction.
 
     A file that is replaced (rotation) is read before its successor, for some seconds beyond its end: its
-    writer may not know yet. Its last line needs no line end; that of other files waits for one. A file that
-    shrank is read again from its start. All lines wait while the log is full.
+    writer may not know yet. So is one that was replaced while nobody read it, if it is still in its folder.
+    Its last line needs no line end; that of other files waits for one. A file that shrank is read again from
+    its start. All lines wait while the log is full.
     """
 
     def __init__(
@@ -73,9 +74,10 @@ class Follow:
             When too many lines are bad. The position does not move past them.
         """
         waited = successor = False
+        earlier = self._earlier()
         while True:
             try:
-                file = _open(self._path)
+                file = _open(earlier or self._path)
             except OSError as error:
                 if not waited:
                     log.warning(
@@ -86,10 +88,18 @@ class Follow:
                     waited = True
                 await asyncio.sleep(self._poll)
                 continue
-            waited = False
+            waited, earlier = False, None
             with file:
                 await self._drain(file, successor=successor)
             successor = True
+
+    def _earlier(self) -> Path | None:
+        """Return where the file that was read last is now, if it was replaced meanwhile."""
+        known = self._store.position(str(self._path.resolve()))
+        if known is None or not self._replaced(known.inode):
+            return None
+        with os.scandir(self._path.resolve().parent) as entries:
+            return next((Path(entry.path) for entry in entries if entry.inode() == known.inode), None)
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino

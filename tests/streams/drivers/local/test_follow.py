@@ -131,6 +131,21 @@ async def test_what_is_no_file_is_waited_for_and_stops_nothing(tmp_path: Path, s
     assert lines[0]["reason"] == "it is no file"
 
 
+async def test_a_file_that_is_replaced_while_nobody_reads_it_is_read_to_its_end_first(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    async with following(file, store):
+        await taken(store, 1)
+    with file.open("ab") as last:
+        last.write(b"b\n")
+    file.rename(tmp_path / "events.1")
+    file.write_bytes(b"c\n")
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
 async def test_a_file_that_became_shorter_is_read_again_from_its_start(
     tmp_path: Path, store: SqliteStore
 ) -> None:
