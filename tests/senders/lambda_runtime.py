@@ -61,3 +61,9 @@ def invoke(
         [outcome.get("error") for outcome in outcomes],
         done.stdout.splitlines(),
     )
+
+
+def calls(event: Event) -> list[tuple[Any, ...]]:
+    """Return the table calls of an event without their times, which are asserted to be there."""
+    assert all(call.ms is not None and call.ms > 0 for call in event.tables or ())
+    return [(call.name, call.op, call.rcu, call.wcu, call.throttled) for call in event.tables or ()]

@@ -70,13 +70,6 @@ handler = observed(_each)
 
 
 @observed
-def gives_up(event: dict[str, Any], context: Any) -> Any:
-    """Call what has no end of refusals."""
-    del context
-    return client.get_item(TableName=event["table"], Key=_key())
-
-
-@observed
 def nested(event: dict[str, Any], context: Any) -> Any:
     """Call another handler, as routers do."""
     return handler(event, context)

@@ -50,7 +50,7 @@ const WAYS = {
   raise: () => {
     throw new RangeError("sku");
   },
-  sleep: () => new Promise((resolve) => setTimeout(resolve, 1500)),
+  sleep: () => new Promise((resolve) => setTimeout(resolve, 4000)),
   note: () => note({ route: "GET /noted", tenant: "game-42", values: { sales: 120, none: Number.NaN } }),
 };
 
