@@ -13,6 +13,7 @@ from detectors.model.sentence import named
 from streams.engine.decode.paths import Path
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
+from tests.streams.engine.detect.found_in_blocks import fed_in_runs, findings_of
 
 DAY = 1440  # minutes
 SETTINGS = Settings(judge=JudgeSettings(young=6 * 3600))
@@ -60,14 +61,9 @@ def stream(late: float, *, delay: int = 40) -> Iterable[Block]:
                 sequence += 1
 
 
-def findings_of(blocks: Iterable[Block], *, restart: int | None = None) -> list[Finding]:
-    detect, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
-    for number, sent in enumerate(blocks):
-        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
-        if number == restart:
-            parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
-            detect.restore(parts)
-    return found
+@functools.cache
+def filled_in_part() -> list[Finding]:
+    return findings_of(stream(0.5), SETTINGS)
 
 
 def of_route(findings: Iterable[Finding]) -> list[Finding]:
@@ -79,7 +75,7 @@ def of_route(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def test_a_fall_is_kept_when_no_record_is_late() -> None:
-    states = [finding.state for finding in of_route(findings_of(stream(0.0)))]
+    states = [finding.state for finding in of_route(findings_of(stream(0.0), SETTINGS))]
     assert states[0] == "open"
     assert states[-1] == "end"
     assert "withdrawn" not in states
@@ -87,7 +83,7 @@ def test_a_fall_is_kept_when_no_record_is_late() -> None:
 
 @pytest.mark.parametrize("delay", [10, 40], ids=["while it is open", "after it was over"])
 def test_a_fall_that_late_records_fill_is_withdrawn(delay: int) -> None:
-    findings = of_route(findings_of(stream(1.0, delay=delay if delay > LASTS else LASTS - 1)))
+    findings = of_route(findings_of(stream(1.0, delay=delay if delay > LASTS else LASTS - 1), SETTINGS))
     assert (findings[0].state, findings[0].verdict) == ("open", Verdict.DROP)
     assert findings[-1].state == "withdrawn"
     assert findings[-1].id == findings[0].id
@@ -98,7 +94,7 @@ def test_a_fall_that_late_records_fill_is_withdrawn(delay: int) -> None:
 
 
 def test_a_fall_that_late_records_fill_in_part_is_amended() -> None:
-    last = of_route(findings_of(stream(0.5)))[-1]
+    last = of_route(filled_in_part())[-1]
     assert (last.state, last.verdict) == ("end", Verdict.DROP)
     assert last.observed == pytest.approx((LEFT + 0.5 * 570) / 60, rel=0.15)
     observed, expected = last.figures
@@ -124,7 +120,11 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
                     yield block(sequence, missed, usual()[missed], at + 1)
                     sequence += 1
 
-    findings = [finding for finding in of_route(findings_of(gone())) if named(finding.about) == "route PUT /"]
+    findings = [
+        finding
+        for finding in of_route(findings_of(gone(), SETTINGS))
+        if named(finding.about) == "route PUT /"
+    ]
     assert [(finding.verdict, finding.state) for finding in findings] == [
         (Verdict.ABSENCE, "open"),
         (Verdict.ABSENCE, "withdrawn"),
@@ -133,27 +133,20 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
 
 def test_records_that_are_hours_late_are_counted_and_change_nothing() -> None:
     detect = Detect(0, ["one/0"], SETTINGS)
-    for at in range(500):
-        detect.feed([block(at, at, 600.0, at + 1)])
+    list(fed_in_runs(detect, [block(at, at, 600.0, at + 1) for at in range(500)]))
     [judged] = detect.feed([block(500, 10, 50.0, 500), block(501, 500, 600.0, 501)])
     assert (detect.steps.late, judged.findings) == (50, [])
 
 
 def test_an_ended_finding_is_forgotten_once_no_late_record_can_change_it() -> None:
     detect = Detect(0, ["one/0"], SETTINGS)
-    for sent in stream(0.0):
-        detect.feed([sent])
+    list(fed_in_runs(detect, list(stream(0.0))))
     over = len(detect.snapshot()["findings"])
-    for at in range(FALL + 120, FALL + 120 + 6 * 60):
-        detect.feed([block(at, at, usual()[at], at + 1)])
+    hours = range(FALL + 120, FALL + 120 + 6 * 60)
+    list(fed_in_runs(detect, [block(at, at, usual()[at], at + 1) for at in hours]))
     assert len(detect.snapshot()["findings"]) < over / 4
-
-
-@functools.cache
-def at_once() -> list[Finding]:
-    return findings_of(stream(0.5))
 
 
 @pytest.mark.parametrize("restart", [FALL + 5, FALL + LASTS + 3, FALL + 50])
 def test_a_restart_anywhere_changes_nothing(restart: int) -> None:
-    assert findings_of(stream(0.5), restart=restart) == at_once()
+    assert findings_of(stream(0.5), SETTINGS, restart) == filled_in_part()

@@ -10,6 +10,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, Measure
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
+from tests.streams.engine.detect.found_in_blocks import fed_in_runs
 from tests.streams.engine.detect.test_detect import DAY, PUT, SETTINGS, calls, found, minute
 
 GONE = DAY + 2 * 60  # an absence needs a day
@@ -59,15 +60,15 @@ def test_an_absence_has_ended_after_two_minutes_of_full_traffic(part: float) -> 
 
 
 def test_the_minute_in_which_live_records_follow_a_history_is_no_drop() -> None:
-    draw, detect, findings = np.random.default_rng(3), Detect(0, ["one/0"], SETTINGS), list[Finding]()
+    draw, detect, sent = np.random.default_rng(3), Detect(0, ["one/0"], SETTINGS), list[Block]()
     for number in range(GONE + 20):
-        if number == GONE:
-            detect.hand_over(["two/0"])
         part = 0.1 if GONE - 1 <= number <= GONE else 1.0  # the history ends within a minute
         requests = float(draw.poisson(RATE * part))
-        sent = minute(number, {Measure.REQUESTS: requests}, calls(0, requests, requests))
-        sent.source = "two/0" if number >= GONE else "one/0"
-        findings += [finding for judged in detect.feed([sent]) for finding in judged.findings]
+        sent.append(minute(number, {Measure.REQUESTS: requests}, calls(0, requests, requests)))
+        sent[-1].source = "two/0" if number >= GONE else "one/0"
+    findings = list(fed_in_runs(detect, sent[:GONE]))
+    detect.hand_over(["two/0"])
+    findings += fed_in_runs(detect, sent[GONE:])
     assert [finding for finding in findings if finding.verdict is Verdict.DROP] == []
 
 

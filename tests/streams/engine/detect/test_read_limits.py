@@ -1,5 +1,8 @@
 """Limits that were read from a cloud: each holds from its moment on, however the daemon came to know it."""
 
+import functools
+from itertools import pairwise
+
 import pytest
 
 from config.capacity import Capacity, KnownLimit, ReadLimits
@@ -9,6 +12,7 @@ from detectors.model.measures import Measure
 from detectors.watch.rankings import Load
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
+from tests.streams.engine.detect.found_in_blocks import AT_ONCE
 from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, minute
 
 CHANGE = 90  # minutes: the limit falls, and what is used is 90 % of it
@@ -43,20 +47,27 @@ class Run:
         detect = Detect(0, ["one/0"], SETTINGS, capacity=capacity)
         self.findings: list[Finding] = []
         self.loads: dict[int, list[Load]] = {}
-        for at, block in enumerate(blocks(minutes)):
+        given, events = blocks(minutes), {*restarts, *([heard[0]] if heard else [])}
+        for at, until in pairwise(sorted({0, *events, *range(AT_ONCE, minutes, AT_ONCE), minutes})):
             if heard is not None and at == heard[0]:
                 capacity = heard[1]
                 detect.limit(capacity)
             if at in restarts:
                 parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS, capacity=capacity)
                 detect.restore(parts)
-            for judged in detect.feed([block]):
+            for judged in detect.feed(given[at:until]):
                 self.findings += judged.findings
                 self.loads[judged.start] = list(judged.loads)
 
 
+@functools.cache
+def replayed() -> Run:
+    """Return a run that has the file from its start."""
+    return Run(NEW)
+
+
 def test_a_limit_is_near_from_the_moment_on_from_which_it_is_in_force() -> None:
-    found = Run(NEW).findings
+    found = replayed().findings
     assert [(finding.verdict, finding.measure, finding.limit, finding.state) for finding in found] == [
         (Verdict.LIMIT, Measure.WCU, 10.0, "open")
     ]
@@ -69,7 +80,7 @@ def test_a_limit_is_near_from_the_moment_on_from_which_it_is_in_force() -> None:
 def test_who_hears_of_a_limit_while_it_runs_finds_what_a_replay_with_the_file_finds(
     heard: int, restarts: tuple[int, ...]
 ) -> None:
-    live, replay = Run(OLD, (heard, NEW), restarts), Run(NEW)
+    live, replay = Run(OLD, (heard, NEW), restarts), replayed()
     assert live.findings == replay.findings
     assert live.loads == replay.loads
 
@@ -81,7 +92,7 @@ def test_a_raised_limit_ends_what_was_near_it() -> None:
 
 
 def test_the_loads_of_the_digest_have_the_limit_of_their_hour() -> None:
-    loads = Run(NEW).loads
+    loads = replayed().loads
     limits = [[load.limit for load in loads[at] if load.measure is Measure.WCU] for at in (3540, 7140)]
     assert limits == [[1000.0], [10.0]]
 

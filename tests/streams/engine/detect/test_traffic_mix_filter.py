@@ -1,6 +1,6 @@
 """A service is slower only if what it is called for takes longer, not if its slow routes are called more."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from streams.engine.decode.paths import Call, Path
 from streams.engine.detect.detect import Detect
 from streams.engine.detect.step_record import decode_names, decode_step
 from streams.engine.rollup.blocks.block import Block
+from tests.streams.engine.detect.found_in_blocks import findings_of
 
 SETTINGS = Settings(judge=JudgeSettings(young=2 * 3600))
 LEARNT = 3 * 60  # minutes
@@ -82,14 +83,10 @@ def usual_times_then(*shapes: Shape) -> Iterator[Block]:
             yield block(minute, shape)
 
 
-def findings_of(blocks: Iterator[Block], restart: Callable[[int], bool] = lambda _: False) -> list[Finding]:
-    detect, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
-    for number, sent in enumerate(blocks):
-        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
-        if restart(number):
-            parts, detect = detect.snapshot(), Detect(0, ["one/0"], SETTINGS)
-            detect.restore(parts)
-    return found
+@cache
+def mix_and_times() -> list[Finding]:
+    """Return what is found when first the mix is another, then everything takes longer."""
+    return findings_of(usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0)), SETTINGS)
 
 
 def slower(findings: list[Finding]) -> dict[tuple[str, str], int]:
@@ -107,7 +104,7 @@ WHOLES = {(SERVICE, "latency"), (FUNCTION, "latency"), (FUNCTION, "latency_code"
 
 
 def test_nothing_is_slower_when_slow_calls_are_made_more_often() -> None:
-    assert not slower(findings_of(usual_times_then(OTHER_MIX, OTHER_MIX)))
+    assert not slower(findings_of(usual_times_then(OTHER_MIX, OTHER_MIX), SETTINGS))
 
 
 def test_nothing_is_faster_when_slow_calls_are_made_less_often() -> None:
@@ -116,23 +113,23 @@ def test_nothing_is_faster_when_slow_calls_are_made_less_often() -> None:
     blocks = (
         block(hour * LASTS + minute, shape) for hour, shape in enumerate(hours) for minute in range(LASTS)
     )
-    assert not slower(findings_of(blocks))
+    assert not slower(findings_of(blocks, SETTINGS))
 
 
 def test_calls_that_take_longer_are_found_whatever_they_are_called_for() -> None:
-    found = slower(findings_of(usual_times_then((USUAL, 1.0, MORE))))
+    found = slower(findings_of(usual_times_then((USUAL, 1.0, MORE)), SETTINGS))
     assert found.keys() >= WHOLES
     assert all(LEARNT <= start <= LEARNT + 2 for start in found.values())
 
 
 def test_what_becomes_slower_while_the_mix_is_another_is_found_from_then_on() -> None:
-    found = slower(findings_of(usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0))))
+    found = slower(mix_and_times())
     since = LEARNT + LASTS
     assert {whole for whole, start in found.items() if since <= start <= since + 3} >= WHOLES
 
 
 def test_a_slowdown_that_was_found_stays_open_when_the_mix_changes_too() -> None:
-    findings = findings_of(usual_times_then((USUAL, 4.0, 0.0), (MORE, 4.0, 0.0)))
+    findings = findings_of(usual_times_then((USUAL, 4.0, 0.0), (MORE, 4.0, 0.0)), SETTINGS)
     ended = [
         finding for finding in findings if finding.state == "end" and finding.measure.startswith("latency")
     ]
@@ -142,10 +139,8 @@ def test_a_slowdown_that_was_found_stays_open_when_the_mix_changes_too() -> None
 
 @pytest.mark.parametrize("at", [LEARNT - 30, LEARNT + 1, LEARNT + 20, LEARNT + LASTS + 1])
 def test_a_restart_changes_nothing(at: int) -> None:
-    def blocks() -> Iterator[Block]:
-        return usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0))
-
-    assert findings_of(blocks(), lambda number: number == at) == findings_of(blocks())
+    blocks = usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0))
+    assert findings_of(blocks, SETTINGS, restart=at) == mix_and_times()
 
 
 def test_late_records_may_bring_scopes_that_their_step_has_not() -> None:
