@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import structlog
@@ -14,10 +14,13 @@ from hypothesis import settings
 from config.settings import LocalSettings, WebSettings
 from tests.canary import _canaries, pytest_runtest_makereport
 from tests.free_port import free_port
-from tests.kafka.broker import BrokerUnavailableError
+from tests.kafka.broker import Broker, BrokerUnavailableError
 from tests.kafka.shared_broker import SharedBroker
 
 __all__ = ["_canaries", "kafka", "pytest_runtest_makereport"]  # the first and the last look for secrets
+
+if TYPE_CHECKING:
+    from tests.faults.daemons import Supervisor
 
 # What tests of a folder share says in a failure which values it compared, as the tests themselves do.
 pytest.register_assert_rewrite(
@@ -139,3 +142,18 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
     finally:
         shared.leave()
+
+
+@pytest.fixture(scope="session")
+def supervisor() -> Iterator["Supervisor"]:
+    from tests.faults.daemons import Supervisor  # noqa: PLC0415 - before it, its assertions are registered
+
+    with Supervisor() as forks_daemons:
+        yield forks_daemons
+
+
+@pytest.fixture
+def own_broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
+    """A broker of the test alone, which it may harm: on the shared one, groups of others come and go."""
+    with Broker() as broker:
+        yield broker

@@ -1,19 +1,10 @@
-"""Fixtures of the fault tests: one supervisor, and one input on one broker."""
-
-from collections.abc import Iterator
+"""Fixtures of the fault tests: one input, on one broker and in a file."""
 
 import pytest
 
-from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input
 from tests.faults.local_run import LOCAL_TAIL, LocalInput
 from tests.faults.traffic import traffic
-
-
-@pytest.fixture(scope="session")
-def supervisor() -> Iterator[Supervisor]:
-    with Supervisor() as one:
-        yield one
 
 
 @pytest.fixture(scope="session")

@@ -59,13 +59,6 @@ def _short(value: object) -> str:
     return text if len(text) < 300 else f"{text[:300]}…"
 
 
-def _committed(consumer: KafkaConsumer, topic: str, count: int) -> bool:
-    """Return whether a group has committed everything."""
-    places = [TopicPartition(topic, number) for number in range(count)]
-    ends = consumer.end_offsets(places)
-    return all((consumer.committed(place) or 0) == ends[place] for place in places)
-
-
 class Input:
     """A requests topic with its records and expected results. Runs may share it: each is a consumer group."""
 
@@ -169,7 +162,7 @@ class KafkaRun:
         with self._consumer() as consumer:
 
             def done() -> bool:
-                return daemon.code is not None or _committed(consumer, self.names.requests, len(self.sources))
+                return daemon.code is not None or topics.has_committed(consumer, self.names.requests)
 
             return wait_until(done, seconds, 0.1) and daemon.code is None
 
@@ -189,10 +182,13 @@ class KafkaRun:
                 return daemon.code is not None or (
                     len(said) == len(self.sources) * SHARDS
                     and all(said.values())
-                    and _committed(consumer, self.names.requests, len(self.sources))
-                    and _committed(consumer, self.names.rollups, SHARDS)
-                    and _committed(consumer, self.names.findings, 1)
-                    and _committed(consumer, self.names.notices, 1)
+                    and topics.has_committed(
+                        consumer,
+                        self.names.requests,
+                        self.names.rollups,
+                        self.names.findings,
+                        self.names.notices,
+                    )
                 )
 
             return wait_until(done, seconds, 0.1) and daemon.code is None
@@ -228,19 +224,9 @@ class KafkaRun:
 
     def _read(self) -> dict[str, dict[int, list[tuple[bytes, bytes]]]]:
         found: dict[str, dict[int, list[tuple[bytes, bytes]]]] = defaultdict(lambda: defaultdict(list))
-        with self._consumer() as consumer:
-            names = (self.names.rollups, self.names.findings, self.names.notices, self.names.dead_letters)
-            places = [
-                TopicPartition(name, number)
-                for name in names
-                for number in consumer.partitions_for_topic(name)
-            ]
-            consumer.assign(places)
-            consumer.seek_to_beginning(*places)
-            end = consumer.end_offsets(places)
-            while any(consumer.position(place) < end[place] for place in places):
-                for place, records in consumer.poll(500).items():
-                    found[place.topic][place.partition] += [(record.key, record.value) for record in records]
+        for name in (self.names.rollups, self.names.findings, self.names.notices, self.names.dead_letters):
+            for record in topics.read(self._input.broker, name):
+                found[name][record.partition].append((record.key, record.value))
         return found
 
     def _judge_blocks(self, report: Report, topic: dict[int, list[tuple[bytes, bytes]]]) -> None:

@@ -78,6 +78,7 @@ def warm_up() -> None:
 
 def run_daemon(request: dict[str, Any]) -> int:
     """Run a daemon; return its exit code."""
+    os.environ.update(request.get("environment", {}))
     settings = Settings.model_validate(request["settings"])
     options: dict[str, Any] = {"every": request["every"]}
     if request["crash"]:

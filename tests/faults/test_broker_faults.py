@@ -3,9 +3,9 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
 from streams.drivers.kafka.connections.client import open_client
@@ -18,13 +18,6 @@ from tests.kafka.topic import committed
 FROZEN = float(
     os.environ.get("UNERI_FROZEN", "15")
 )  # seconds: longer than a session; a minute in `make faults`
-
-
-@pytest.fixture
-def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
-    """A broker that a test may harm."""
-    with Broker() as one:
-        yield one
 
 
 def restarted_until_done(run: KafkaRun, daemon: Daemon, seconds: float = 120) -> tuple[Report, list[str]]:
@@ -45,38 +38,36 @@ def restarted_until_done(run: KafkaRun, daemon: Daemon, seconds: float = 120) ->
     return run.finish(seconds), words
 
 
-def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
-    supervisor: Supervisor, broker: Broker, tmp_path: Path
-) -> None:
-    given = Input(broker.address, traffic(3))
+@contextmanager
+def half_read(supervisor: Supervisor, given: Input, folder: Path) -> Iterator[Daemon]:
+    """Let something happen while a daemon works, then send the other half: nothing may be lost or doubled."""
     given.fill(0, 0.5)
-    run = KafkaRun(given, supervisor, tmp_path)
+    run = KafkaRun(given, supervisor, folder)
     daemon = run.start(never_idle=True)
     assert daemon.logged("stage opened")
     daemon.wait(1)
-    broker.kill()
-    daemon.wait(3)
-    broker.start()
+    yield daemon
     given.fill(0.5, 1)
     report, _ = restarted_until_done(run, daemon)
     assert report.wrong == []
+
+
+def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
+    supervisor: Supervisor, own_broker: Broker, tmp_path: Path
+) -> None:
+    with half_read(supervisor, Input(own_broker.address, traffic(3)), tmp_path) as daemon:
+        own_broker.kill()
+        daemon.wait(3)
+        own_broker.start()
 
 
 def test_a_broker_that_hangs_longer_than_a_session_costs_nothing(
-    supervisor: Supervisor, broker: Broker, tmp_path: Path
+    supervisor: Supervisor, own_broker: Broker, tmp_path: Path
 ) -> None:
-    given = Input(broker.address, traffic(3))
-    given.fill(0, 0.5)
-    run = KafkaRun(given, supervisor, tmp_path)
-    daemon = run.start(never_idle=True)
-    assert daemon.logged("stage opened")
-    daemon.wait(1)
-    broker.freeze()
-    daemon.wait(FROZEN)
-    broker.thaw()
-    given.fill(0.5, 1)
-    report, _ = restarted_until_done(run, daemon)
-    assert report.wrong == []
+    with half_read(supervisor, Input(own_broker.address, traffic(3)), tmp_path) as daemon:
+        own_broker.freeze()
+        daemon.wait(FROZEN)
+        own_broker.thaw()
 
 
 def test_the_loss_of_one_of_three_brokers_costs_nothing(
@@ -84,17 +75,11 @@ def test_the_loss_of_one_of_three_brokers_costs_nothing(
     supervisor: Supervisor,
     tmp_path: Path,
 ) -> None:
-    with Cluster() as cluster:
-        given = Input(cluster.address, traffic(3), replication=3)
-        given.fill(0, 0.5)
-        run = KafkaRun(given, supervisor, tmp_path)
-        daemon = run.start(never_idle=True)
-        assert daemon.logged("stage opened")
-        daemon.wait(1)
+    with (
+        Cluster() as cluster,
+        half_read(supervisor, Input(cluster.address, traffic(3), replication=3), tmp_path),
+    ):
         cluster.brokers[1].kill()
-        given.fill(0.5, 1)
-        report, _ = restarted_until_done(run, daemon)
-        assert report.wrong == []
 
 
 def test_a_requests_topic_that_is_deleted_ends_the_daemon_with_a_line(

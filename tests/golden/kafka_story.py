@@ -73,30 +73,22 @@ def read_all(broker: str, app: str, supervisor: Supervisor, log: Path) -> None:
     ) as consumer:
 
         def done() -> bool:
-            for name in (names.requests, names.rollups, names.findings, names.notices):
-                places = [TopicPartition(name, one) for one in consumer.partitions_for_topic(name)]
-                ends = consumer.end_offsets(places)
-                if any((consumer.committed(place) or 0) != ends[place] for place in places):
-                    return False
-            return True
+            return topics.has_committed(
+                consumer, names.requests, names.rollups, names.findings, names.notices
+            )
 
-        read = daemon.logged("started") and wait_until(lambda: done() and done(), PATIENCE, 1.0)
+        has_read = daemon.logged("started") and wait_until(lambda: done() and done(), PATIENCE, 1.0)
     assert daemon.stop() == 0, daemon.output()[-3000:]
-    assert read, daemon.output()[-3000:]
+    assert has_read, daemon.output()[-3000:]
 
 
 def findings(broker: str, app: str, start: int = 0) -> list[dict[str, Any]]:
     """Return what is told on the findings topic from an offset on, once each."""
-    place = TopicPartition(f"{app}-findings", 0)
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=None) as consumer:
-        consumer.assign([place])
-        consumer.seek(place, start)
-        end = consumer.end_offsets([place])[place]
-        while consumer.position(place) < end:
-            for record in consumer.poll(500).get(place, []):
-                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
-                    found[finding.id, finding.revision] = told(finding)
+    found = {
+        (finding.id, finding.revision): told(finding)
+        for record in topics.read(broker, f"{app}-findings", start)
+        for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings
+    }
     return [found[key] for key in sorted(found)]
 
 

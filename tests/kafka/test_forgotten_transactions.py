@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from config.settings import KafkaSettings
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
@@ -13,7 +13,6 @@ from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
 from streams.drivers.kafka.connections.client import open_client
 from streams.engine.stages.checkpoint import Checkpoint
-from tests.kafka import topic as topics
 
 FIRST, SECOND = Checkpoint({"s/0": 1}, {"p": b"first"}), Checkpoint({"s/0": 2}, {"p": b"second"})
 
@@ -31,13 +30,6 @@ def credulous(kafka: str) -> Iterator[str]:
             admin.alter_configs(given)
             if value == "false":
                 yield kafka
-
-
-@pytest.fixture
-def topic(kafka: str) -> str:
-    name = topics.unique("checkpoints")
-    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "compact"}))
-    return name
 
 
 class Process:

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,11 @@ import numpy as np
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kafka.admin import NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 
-from config.settings import InputSettings, KafkaSettings, Settings, SourcesSettings, TimeSettings, WebSettings
+from config.settings import Settings
 from streams.drivers.kafka import intake as intake_module
 from streams.drivers.kafka.intake import BATCH_BYTES, KafkaIntake, key_of
-from streams.drivers.kafka.topics import setup_topics
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.rollup_engine import RollupEngine
@@ -33,12 +31,10 @@ from streams.offline.sources.open_source import open_source
 from streams.process.metrics import Metrics
 from streams.process.web.http_server import HttpServer
 from streams.process.web.listen_address import listen_address_of
-from tests.free_port import free_port
 from tests.kafka import topic as topics
 from tests.kafka.broker import Broker
-from tests.kafka.test_guards import get
-from tests.kafka.test_input_topics import blocks_of, spans, wait_for
-from tests.kafka.test_kafka_daemon import daemon, records, stop
+from tests.kafka.kafka_app import KEPT, PATIENCE, MakeApp
+from tests.kafka.test_input_topics import spans
 from tests.laws.partition import fed
 from tests.streams.engine.rollup.rollup_oracle import Totals, totals_of
 from tests.streams.ingest.receivers.test_changes_receiver import NATIVE as CHANGE
@@ -73,18 +69,7 @@ LEVEL = {
         }
     ]
 }
-FAST = TimeSettings(idle=2)
-
-
-def settings_for(broker: str, **more: Any) -> Settings:
-    given = {
-        "kafka": KafkaSettings(
-            brokers=[broker], app=topics.unique("app"), requests=topics.unique("requests"), shards=2
-        ),
-        "web": WebSettings(listen=f"127.0.0.1:{free_port()}", tcp="127.0.0.1:0"),
-        "time": FAST,
-    }
-    return Settings(**given | more)
+TCP: dict[str, Any] = {"web": {"listen": "127.0.0.1:0", "tcp": "127.0.0.1:0"}}
 
 
 class Opened:
@@ -127,7 +112,7 @@ async def until(done: Any, seconds: float = 60) -> None:
 
 def in_topic(settings: Settings) -> list[ConsumerRecord]:
     assert settings.kafka is not None
-    return records(settings.kafka.brokers[0], settings.kafka.requests)
+    return topics.read(settings.kafka.brokers[0], settings.kafka.requests)
 
 
 def ids(found: Iterable[ConsumerRecord]) -> list[str]:
@@ -149,21 +134,12 @@ async def google() -> AsyncIterator[Google]:
         yield made
 
 
-@pytest.fixture
-def broker(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
-    """A broker that a test may harm."""
-    with Broker() as one:
-        yield one
-
-
 async def test_every_receiver_writes_records_under_the_key_of_their_request(
-    kafka: str, google: Google
+    make_app: MakeApp, google: Google
 ) -> None:
-    settings = settings_for(
-        kafka,
-        sources={"pubsub": {"audience": AUDIENCE, "service_accounts": [ACCOUNT], "keys": google.url}},
-    )
-    await asyncio.to_thread(setup_topics, settings)
+    pubsub = {"audience": AUDIENCE, "service_accounts": [ACCOUNT], "keys": google.url}
+    app = await asyncio.to_thread(make_app, partitions=0, **TCP, sources={"pubsub": pubsub})
+    settings = app.settings
     async with opened(settings) as open_:
         lines = [event("a", joins="5b8efff798038103d269b633813fc60c"), event("b"), b"nonsense"]
         status, answer, _ = await open_.post("/events", b"\n".join([*lines, json.dumps(SAMPLE).encode()]))
@@ -224,11 +200,10 @@ async def post_until_answered(
 
 @pytest.mark.parametrize("trouble", ["kill", "freeze"])
 async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
-    broker: Broker, trouble: str, monkeypatch: pytest.MonkeyPatch
+    own_broker: Broker, trouble: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "ACK_SECONDS", 3.0)
-    settings = settings_for(broker.address)
-    await asyncio.to_thread(setup_topics, settings)
+    settings = (await asyncio.to_thread(make_app, own_broker.address, partitions=0, **TCP)).settings
     names = [f"r{number}" for number in range(600)]
     statuses: dict[str, int] = {}
     bodies: dict[str, bytes] = {}
@@ -236,16 +211,16 @@ async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
         await post_until_answered(open_, names[:100], statuses, bodies)
         posting = asyncio.create_task(post_until_answered(open_, names[100:500], statuses, bodies))
         await until(lambda: len(statuses) > 150)
-        await asyncio.to_thread(getattr(broker, trouble))
+        await asyncio.to_thread(getattr(own_broker, trouble))
         await posting
         await post_until_answered(open_, names[500:], statuses, bodies)
         assert {statuses[name] for name in names[500:]} == {503}, "at once, without waiting for the broker"
         accepted = [name for name, status in statuses.items() if status == 202]
         assert 150 < len(accepted) < 500
         if trouble == "kill":
-            await asyncio.to_thread(broker.start)
+            await asyncio.to_thread(own_broker.start)
         else:
-            broker.thaw()
+            own_broker.thaw()
         await until(lambda: open_.intake.sink.why_full() is None)
         before = await asyncio.to_thread(in_topic, settings)
         assert set(accepted) <= set(ids(before))
@@ -271,14 +246,11 @@ def records_counted(settings: Settings) -> int:
     return sum(block.records for block in blocks if not block.idle)
 
 
-async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affected(kafka: str) -> None:
-    settings = settings_for(kafka)
-    assert settings.kafka is not None
-    await asyncio.to_thread(
-        topics.create,
-        kafka,
-        NewTopic(settings.kafka.requests, 2, 1, topic_configs={"max.message.bytes": "200000"}),
-    )
+async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affected(
+    make_app: MakeApp,
+) -> None:
+    taking_less = {**KEPT, "max.message.bytes": "200000"}
+    settings = (await asyncio.to_thread(make_app, configs=taking_less, **TCP)).settings
     large = event("large", error_type="x" * 300_000)
     async with opened(settings) as open_:
         status, answer, given = await open_.post("/events", large)
@@ -301,15 +273,16 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
     ]
 
 
-async def test_a_flood_is_bounded_and_asked_to_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_is_bounded_and_asked_to_wait(
+    own_broker: Broker, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(intake_module, "MOST_HELD", 1024 * 1024)
     monkeypatch.setattr(intake_module, "ACK_SECONDS", 3.0)
-    settings = settings_for(broker.address)
-    await asyncio.to_thread(setup_topics, settings)
+    settings = (await asyncio.to_thread(make_app, own_broker.address, partitions=0, **TCP)).settings
     body = b"\n".join(event(f"e{number}") for number in range(4000))  # 400 KiB
     async with opened(settings) as open_:
         assert (await open_.post("/events", body))[0] == 202
-        broker.freeze()
+        own_broker.freeze()
         most = 0
 
         async def watch() -> None:
@@ -325,7 +298,7 @@ async def test_a_flood_is_bounded_and_asked_to_wait(broker: Broker, monkeypatch:
         assert all("Retry-After" in given for *_, given in answers)
         assert 0 < most <= intake_module.MOST_HELD
         assert open_.intake.sink.held == 0
-        broker.thaw()
+        own_broker.thaw()
         await until(lambda: open_.intake.sink.why_full() is None)
         assert (await open_.post("/events", body))[0] == 202
 
@@ -342,11 +315,10 @@ def posted(url: str, body: bytes) -> int:
         return 0
 
 
-def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -> None:
-    settings = settings_for(kafka)
-    setup_topics(settings)
-    running = daemon(settings, "intake")
-    url = f"http://{settings.web.listen}/events"
+def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(make_app: MakeApp) -> None:
+    app = make_app(partitions=0)
+    running = app.start("intake")
+    url = f"http://{app.settings.web.listen}/events"
     accepted: list[str] = []
     ended = threading.Event()
 
@@ -359,23 +331,22 @@ def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(kafka: str) -
             elif ended.is_set():
                 return
 
+    app.until(app.ready)
+    shown = app.shown()
+    assert shown["roles"] == "intake"
+    assert shown["intake"].startswith("takes records")
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for sender in senders:
+        sender.start()
     try:
-        wait_for(lambda: get(settings, "/readyz")[0] == 200)
-        shown = json.loads(get(settings, "/status")[1])
-        assert shown["roles"] == "intake"
-        assert shown["intake"].startswith("takes records")
-        senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
-        for sender in senders:
-            sender.start()
-        wait_for(lambda: len(accepted) > 200)
+        app.until(lambda: len(accepted) > 200)
     finally:
         ended.set()
-        code, said = stop(running)
+        code = running.stop()
     for sender in senders:
         sender.join(30)
-    assert code == 0, said
-    assert "Traceback" not in said
-    found = ids(in_topic(settings))
+    assert code == 0, running.output()
+    found = ids(in_topic(app.settings))
     assert len(found) == len(set(found))
     assert set(accepted) <= set(found)
 
@@ -423,10 +394,9 @@ async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
 
 
 def test_from_the_receiver_to_the_rollup_the_totals_are_those_of_the_embedded_receivers(
-    kafka: str, tmp_path: Path
+    make_app: MakeApp, tmp_path: Path
 ) -> None:
-    settings = settings_for(kafka, time=TimeSettings(idle=10, lateness=10))  # what is sent again comes before
-    setup_topics(settings)
+    app = make_app(partitions=0, time={"idle": 10, "lateness": 10})  # what is sent again comes before
     begin = time.time() - 120  # a rollup that is ten minutes behind would tell steps
     lines = [raw for number in range(300) for raw in request_of(number, begin + number * 0.03)]
     chance = random.Random(4)  # noqa: S311
@@ -434,35 +404,26 @@ def test_from_the_receiver_to_the_rollup_the_totals_are_those_of_the_embedded_re
     bodies = [b"\n".join(lines[at : at + 25]) for at in range(0, len(lines), 25)]
     bodies += chance.sample(bodies, 4)  # senders that had no answer
     expected = asyncio.run(through_the_log(bodies, tmp_path))
-    running = daemon(settings, "intake", "rollup", "detect", "incidents", "notify")
-    try:
-        wait_for(lambda: get(settings, "/readyz")[0] == 200)
-        for body in bodies:
-            assert posted(f"http://{settings.web.listen}/events", body) == 202
+    running = app.start("intake", "rollup", "detect", "incidents", "notify")
+    app.until(app.ready)
+    for body in bodies:
+        assert posted(f"http://{app.settings.web.listen}/events", body) == 202
 
-        def totals() -> Totals:
-            return {key: value for key, value in totals_of(blocks_of(kafka, settings)).items() if value}
+    def totals() -> Totals:
+        return {key: value for key, value in totals_of(app.blocks()).items() if value}
 
-        wait_for(lambda: totals() == pytest.approx(expected))
-    finally:
-        code, said = stop(running)
-    assert code == 0, said
+    app.until(lambda: totals() == pytest.approx(expected))
+    assert running.stop() == 0
     assert totals() == pytest.approx(expected)
 
 
-def test_without_its_topic_it_ends_with_the_remedy(kafka: str) -> None:
-    settings = settings_for(kafka)
-    assert settings.kafka is not None
-    running = daemon(settings, "intake")
-    _, said = running.communicate(timeout=240)
-    assert running.returncode == 1
-    assert f"Kafka has no topic {settings.kafka.requests}: run `uneri setup` to create it" in said
-    nowhere = settings_for(
-        kafka,
-        kafka=KafkaSettings(brokers=[kafka], requests=""),
-        sources=SourcesSettings(inputs=[InputSettings(name="spans", topic="spans")]),
-    )
-    running = daemon(nowhere, "intake")
-    _, said = running.communicate(timeout=240)
-    assert running.returncode == 2
+def test_without_its_topic_it_ends_with_the_remedy(make_app: MakeApp) -> None:
+    app = make_app(prepared=False)
+    running = app.start("intake")
+    assert running.wait(PATIENCE) == 1
+    assert f"Kafka has no topic {app.kafka.requests}: run `uneri setup` to create it" in running.output()
+    inputs = [{"name": "spans", "topic": "spans"}]
+    nowhere = make_app(prepared=False, kafka={"requests": ""}, sources={"inputs": inputs}).start("intake")
+    assert nowhere.wait(PATIENCE) == 2
+    said = nowhere.output()
     assert "the role intake writes to the topic kafka.requests, which is empty" in said

@@ -27,7 +27,8 @@ from streams.screens.board.board_data import BoardIncidents, StepSignal
 from streams.screens.board.live_board import LiveBoard
 from tests.faults.daemons import Supervisor
 from tests.kafka import topic as topics
-from tests.kafka.history_app import PARTITIONS, SHARDS, App, elsewhere, given
+from tests.kafka.history_app import SHARDS, HistoryApp
+from tests.kafka.kafka_app import PARTITIONS
 from tests.streams.record.history.backend import START, arrivals, requests
 
 SPIKE = 60 * 2 + 10  # the minute in which it begins; it goes on
@@ -84,12 +85,6 @@ def judged(wall: dict[str, Any]) -> dict[str, Any]:
     return known | {"incidents": incidents}
 
 
-@pytest.fixture(scope="module")
-def supervisor() -> Iterator[Supervisor]:
-    with Supervisor() as one:
-        yield one
-
-
 class Browser:
     """Asks a process of the board, as if all were behind one address."""
 
@@ -136,7 +131,7 @@ class Browser:
 class Boards:
     """An app that judges the same as one engine, and what a browser sees of its processes."""
 
-    app: App
+    app: HistoryApp
     engine: OneEngine
     browser: Browser
     token: str
@@ -144,8 +139,7 @@ class Boards:
 
     def feed(self, first: int, end: int) -> dict[str, Any]:
         """Have both judge some minutes; return the wall of the one engine."""
-        kafka = self.app.settings.kafka
-        assert kafka is not None
+        kafka = self.app.kafka
         some = self.lines[first * 6 : end * 6]
         parts = [some[number::PARTITIONS] for number in range(PARTITIONS)]
         topics.fill(kafka.brokers[0], kafka.requests, parts)
@@ -180,24 +174,17 @@ class Boards:
 
         self.app.until(there)
 
-    def wrote(self, end: int) -> None:
-        self.app.until(lambda: max((file.end for file in self.app.place().files()), default=0) == end)
-
 
 @pytest.fixture
 def boards(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[Boards]:
     token = new_token()
     (tmp_path / "tokens").write_text(f"operate {hash_of(token)}\n")
-    (tmp_path / "log").touch()
-    settings = given(kafka, tmp_path / "history", tokens={"file": str(tmp_path / "tokens")})
-    app = App(settings, supervisor, tmp_path / "log")
     lines = list(map(spiked, requests(THIRD, late=False)))
     lines.insert(SPIKE * 6, deployed(SPIKE))
     lines.pop()  # six records a minute, still
-    engine = OneEngine(tmp_path / "other", settings)
-    yield Boards(app, engine, Browser(settings.web.listen), token, lines)
-    for daemon in app.running:
-        daemon.kill()
+    with HistoryApp(kafka, supervisor, tmp_path, tokens={"file": str(tmp_path / "tokens")}) as app:
+        engine = OneEngine(tmp_path / "other", app.settings)
+        yield Boards(app, engine, Browser(app.settings.web.listen), token, lines)
 
 
 def deployed(minute: int) -> bytes:
@@ -209,9 +196,9 @@ def deployed(minute: int) -> bytes:
 
 def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(boards: Boards) -> None:
     app, a = boards.app, boards.app.settings
-    b, stages, notify = (elsewhere(a) for _ in range(3))
-    app.start("stages", ["rollup", "detect"], stages)
-    teller = app.start("notify", ["incidents", "notify"], notify)
+    b, stages, notify = (app.elsewhere() for _ in range(3))
+    app.start("rollup", "detect", settings=stages, worker="stages")
+    teller = app.start("incidents", "notify", settings=notify, worker="notify")
     writes = app.board("a", a, constants=SOON)
     app.until(lambda: boards.browser.ask(a, "/board/session", {"token": boards.token})[0] == 204)
     assert writes.logged("key=board/0")
@@ -239,7 +226,7 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
     writes.kill()
     expected = boards.feed(FIRST, SECOND)
     boards.shows(b, expected)
-    boards.wrote(START + SECOND * 60 // HOUR * HOUR)
+    app.until(lambda: app.written() == START + SECOND * 60 // HOUR * HOUR)
     app.board("a", a, constants=SOON)
     boards.shows(a, expected)
 
@@ -251,4 +238,3 @@ def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(b
     said = boards.ask(b, "/status")[1]["board_trouble"]
     assert "incidents are 1200 s behind: is a process with the roles incidents and notify" in said
     assert boards.browser.ask(b, acknowledge, {"by": "ana"})[0] == 503
-    assert "Traceback" not in app.log.read_text()

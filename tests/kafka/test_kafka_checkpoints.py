@@ -1,12 +1,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
 from config.settings import KafkaSettings
@@ -14,18 +12,10 @@ from detectors.state.state import FORMAT, NewerStateError, StateError
 from streams.drivers.kafka.checkpoints.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
 from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
-from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.stage import Emission
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from tests.kafka import topic as topics
-
-
-@pytest.fixture
-def topic(kafka: str) -> str:
-    name = topics.unique("checkpoints")
-    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "compact"}))
-    return name
 
 
 @asynccontextmanager
@@ -36,22 +26,6 @@ async def process(kafka: str, topic: str) -> AsyncIterator[KafkaCheckpoints]:
         yield checkpoints
     finally:
         await checkpoints.close()
-
-
-def checkpoint_records(kafka: str, topic: str) -> Iterator[Any]:
-    with open_client(
-        KafkaConsumer,
-        bootstrap_servers=kafka,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    ) as consumer:
-        place = TopicPartition(topic, 0)
-        consumer.assign([place])
-        [end] = consumer.end_offsets([place]).values()
-        while consumer.position(place) < end:
-            for several in consumer.poll(1000).values():
-                yield from several
 
 
 async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: str) -> None:
@@ -91,7 +65,7 @@ async def test_parts_that_stay_are_not_written_again_and_parts_that_go_are_remov
         await one.load("k")
         await one.save("k", Checkpoint({"s/0": 1}, {"stays": b"same", "goes": b"x"}))
         await one.save("k", Checkpoint({"s/0": 2}, {"stays": b"same", "comes": b"y"}))
-    written = [(record.key.decode(), record.value is None) for record in checkpoint_records(kafka, topic)]
+    written = [(record.key.decode(), record.value is None) for record in topics.read(kafka, topic)]
     assert written == [
         ("k|stays|0", False),
         ("k|goes|0", False),
@@ -229,7 +203,7 @@ async def test_what_goes_with_a_checkpoint_is_there_once_wherever_its_writer_die
         found = await one.load("rollup/3")
     assert found is not None
     assert found.offsets == {"requests/3": 3}
-    assert [record.key for record in checkpoint_records(kafka, other)] == [letter.key for letter in letters]
+    assert [record.key for record in topics.read(kafka, other)] == [letter.key for letter in letters]
 
 
 async def test_a_writer_that_is_cancelled_at_any_moment_can_write_again(kafka: str, topic: str) -> None:

@@ -21,7 +21,6 @@ from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.roles import mistake
 from streams.drivers.kafka.topics import (
     TopicError,
-    Topics,
     existing_topics,
     setup_topics,
     verified_topics,
@@ -34,20 +33,10 @@ from streams.record.history.parquet_rows import read_names
 from streams.record.history.segments import HOUR, Segments
 from streams.record.history.series_names import SeriesKey, SeriesNames
 from streams.record.history.step_rows import StepRows
-from tests.faults.daemons import Supervisor, wait_until
+from tests.faults.daemons import Supervisor
 from tests.kafka import topic as topics
-from tests.kafka.history_app import (
-    PARTITIONS,
-    PATIENCE,
-    SHARDS,
-    SOON,
-    App,
-    elsewhere,
-    given,
-    leave,
-    metric,
-    shown,
-)
+from tests.kafka.history_app import SHARDS, SOON, HistoryApp
+from tests.kafka.kafka_app import PARTITIONS
 from tests.streams.record.history.backend import START, Backend, requests
 
 UNERI = Path(sys.executable).with_name("uneri")
@@ -92,24 +81,13 @@ def expected(lines: list[bytes]) -> Expected:
     return Expected(records, rows, dict(names))
 
 
-@pytest.fixture(scope="module")
-def supervisor() -> Iterator[Supervisor]:
-    with Supervisor() as one:
-        yield one
-
-
 @pytest.fixture
-def app(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[App]:
-    log = tmp_path / "log"
-    log.touch()
-    one = App(given(kafka, tmp_path / "history"), supervisor, log)
-    yield one
-    for daemon in one.running:
-        daemon.signal(signal.SIGCONT)
-        daemon.kill()
+def app(kafka: str, tmp_path: Path, supervisor: Supervisor) -> Iterator[HistoryApp]:
+    with HistoryApp(kafka, supervisor, tmp_path) as keeping:
+        yield keeping
 
 
-def same(app: App, expected: Expected) -> None:
+def same(app: HistoryApp, expected: Expected) -> None:
     """Compare all rows of whole hours, and the names of all series."""
     folder = app.place()
     rows = HistoryReader(folder).rows(MINUTES, 0, END)
@@ -120,123 +98,111 @@ def same(app: App, expected: Expected) -> None:
 
 
 def test_a_board_killed_again_and_again_writes_what_one_engine_would(
-    kafka: str, app: App, lines: list[bytes], expected: Expected
+    kafka: str, app: HistoryApp, lines: list[bytes], expected: Expected
 ) -> None:
     draw = random.Random(33)  # noqa: S311 - no secret
-    assert app.settings.kafka is not None
-    topic = app.settings.kafka.requests
     for worker in ("one", "two"):
-        app.start(worker, ["rollup", "detect"], elsewhere(app.settings))
+        app.start("rollup", "detect", settings=app.elsewhere(), worker=worker)
     kills, size = 0, len(lines) // 5
     for first in range(0, len(lines), size):
         part = lines[first : first + size]
-        topics.fill(kafka, topic, [part[number::PARTITIONS] for number in range(PARTITIONS)])
+        topics.fill(kafka, app.kafka.requests, [part[number::PARTITIONS] for number in range(PARTITIONS)])
         kills += app.board().kill_at_random(draw, "stage opened", 2)
     assert kills > 3
     last = app.board()
-    app.wrote(END)
-    app.until(lambda: shown(app.settings).get("history_until") == END)
-    assert shown(app.settings)["watermark"] >= END
-    assert metric(app.settings, "uneri_history_bytes") > 0
+    app.until(lambda: app.written() >= END)
+    app.until(lambda: app.shown().get("history_until") == END)
+    assert app.shown()["watermark"] >= END
+    assert (app.metric("uneri_history_bytes") or 0) > 0
     assert last.stop() == 0
     same(app, expected)
-    assert "Traceback" not in app.log.read_text()
 
 
 def test_a_board_that_another_process_has_replaced_does_no_harm_when_it_wakes(
-    app: App, expected: Expected
+    app: HistoryApp, expected: Expected
 ) -> None:
     half = len(expected.records) // 2
     asleep = app.board("a")
     assert asleep.logged("key=board/0")
-    leave(app.settings, expected.records[:half])
-    app.wrote(START + HOUR)
+    app.leave(expected.records[:half])
+    app.until(lambda: app.written() >= START + HOUR)
     asleep.signal(signal.SIGSTOP)
-    others = elsewhere(app.settings)
+    others = app.elsewhere()
     awake = app.board("b", others)
-    leave(app.settings, expected.records[half:])
-    app.until(lambda: shown(others).get("history_until") == END)
+    app.leave(expected.records[half:])
+    app.until(lambda: app.shown(settings=others).get("history_until") == END)
     asleep.signal(signal.SIGCONT)
-    app.until(lambda: asleep.code is not None or bool(shown(app.settings)))
+    app.until(lambda: asleep.code is not None or bool(app.shown()))
     asleep.stop()  # because it was replaced, it may have ended by itself, or stand by
     assert awake.stop() == 0
     same(app, expected)
 
 
-def test_a_board_that_is_stopped_hands_over_to_the_one_that_stands_by(app: App, expected: Expected) -> None:
+def test_a_board_that_is_stopped_hands_over_to_the_one_that_stands_by(
+    app: HistoryApp, expected: Expected
+) -> None:
     half = len(expected.records) // 2
     first = app.board("a")
     assert first.logged("key=board/0")
-    others = elsewhere(app.settings)
+    others = app.elsewhere()
     app.board("b", others)
-    leave(app.settings, expected.records[:half])
-    app.wrote(START + HOUR)
+    app.leave(expected.records[:half])
+    app.until(lambda: app.written() >= START + HOUR)
     assert first.stop() == 0
-    leave(app.settings, expected.records[half:])
-    app.until(lambda: shown(others).get("history_until") == END)
+    app.leave(expected.records[half:])
+    app.until(lambda: app.shown(settings=others).get("history_until") == END)
     same(app, expected)
 
 
 def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_lost(
-    app: App, expected: Expected, tmp_path: Path
+    app: HistoryApp, expected: Expected, tmp_path: Path
 ) -> None:
     barred = tmp_path / "history"
     barred.write_text("a file where the folder is to be")
-    leave(app.settings, expected.records)
+    app.leave(expected.records)
     board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.history_keeping", "ROOM", 1]])
-    app.until(lambda: "the history cannot be written" in str(shown(app.settings, "/readyz").get("reason")))
-    status = shown(app.settings)
+    app.until(lambda: "the history cannot be written" in str(app.shown("/readyz").get("reason")))
+    status = app.shown()
     assert status["lag"]["board/0"] > 0, "the rest stays in the topic"
     assert str(barred) in status["history_trouble"] or "director" in status["history_trouble"].lower()
-    assert metric(app.settings, "uneri_history_failures_total") >= 1
-    assert shown(app.settings, "/healthz"), "it lives"
+    assert (app.metric("uneri_history_failures_total") or 0) >= 1
+    assert app.shown("/healthz"), "it lives"
     board.kill()
     board = app.board(constants=[*SOON, ["streams.drivers.kafka.board.history_keeping", "ROOM", 1]])
-    app.until(lambda: "history_trouble" in shown(app.settings))
+    app.until(lambda: "history_trouble" in app.shown())
     barred.unlink()
-    app.until(lambda: shown(app.settings).get("history_until") == END)
-    assert "history_trouble" not in shown(app.settings)
+    app.until(lambda: app.shown().get("history_until") == END)
+    assert "history_trouble" not in app.shown()
     assert board.code is None
     same(app, expected)
 
 
 def test_a_backup_of_the_app_has_the_steps_that_are_in_no_file_yet(
-    app: App, expected: Expected, tmp_path: Path
+    app: HistoryApp, expected: Expected, tmp_path: Path
 ) -> None:
     half = len(expected.records) // 2
-    leave(app.settings, expected.records[:half])
+    app.leave(expected.records[:half])
     board = app.board()
-    app.wrote(START + HOUR)
+    app.until(lambda: app.written() >= START + HOUR)
     assert board.stop() == 0
-    leave(app.settings, expected.records[half:])
+    app.leave(expected.records[half:])
     export_app(app.settings, tmp_path / "uneri-state.tar.zst")
-    assert app.settings.kafka is not None
-    again = app.settings.kafka.model_copy(update={"app": topics.unique("again")})
+    again = app.kafka.model_copy(update={"app": topics.unique("again")})
     app.settings = app.settings.model_copy(update={"kafka": again})
     setup_topics(app.settings)
     import_app(app.settings, tmp_path / "uneri-state.tar.zst")
     app.board()
-    app.wrote(END)
+    app.until(lambda: app.written() >= END)
     same(app, expected)
 
 
-def as_an_earlier_version_left_it(kafka: str, settings: Settings) -> str:
-    """Delete the topic of the steps; return its name."""
-    assert settings.kafka is not None
-    ours, name = settings.kafka, Topics.of(settings.kafka).steps
-    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
-        admin.delete_topics([name])
-    assert wait_until(lambda: not existing_topics(ours, [name]), PATIENCE)
-    return name
-
-
 def test_an_app_of_an_earlier_version_asks_to_set_up_the_topic_when_it_is_to_keep_a_history(
-    kafka: str, tmp_path: Path
+    app: HistoryApp,
 ) -> None:
-    settings = given(kafka, tmp_path)
-    assert settings.kafka is not None
-    ours = settings.kafka
-    name = as_an_earlier_version_left_it(kafka, settings)
+    settings, ours, name = app.settings, app.kafka, app.names.steps
+    with open_client(KafkaAdminClient, bootstrap_servers=ours.brokers) as admin:
+        admin.delete_topics([name])
+    app.until(lambda: not existing_topics(ours, [name]))
     assert name not in verified_topics(ours), "without a history, it is not missed"
     with pytest.raises(TopicError, match=rf"^Kafka has no topic {name}: run `uneri setup` to create it$"):
         verified_topics(ours, history=True)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -247,22 +246,16 @@ async def test_aborted_transactions_markers_and_holes_are_no_records(kafka: str)
     assert [at for piece in pieces for at in piece.offsets] == [0, 4, 8]
 
 
-@pytest.fixture
-def fragile(kafka: str) -> Iterator[Broker]:  # noqa: ARG001 - no Kafka, no test
-    with Broker() as one:
-        yield one
-
-
 def test_a_broker_that_dies_while_it_is_read_ends_in_one_line_and_leaves_no_thread(
-    fragile: Broker, monkeypatch: pytest.MonkeyPatch
+    own_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_kafka, "PATIENCE", 10.0)
-    name = written(fragile.address, [long_hour()])
-    history = TopicSource(kafka_of(fragile.address), name)
+    name = written(own_broker.address, [long_hour()])
+    history = TopicSource(kafka_of(own_broker.address), name)
     pieces = history.pieces()
     next(pieces)
-    fragile.kill()
-    with pytest.raises(ReplayError, match=f"Kafka at {fragile.address} does not answer") as caught:
+    own_broker.kill()
+    with pytest.raises(ReplayError, match=f"Kafka at {own_broker.address} does not answer") as caught:
         list(pieces)
     assert "\n" not in str(caught.value)
     assert not reading()
@@ -324,16 +317,10 @@ def test_a_missing_credential_is_reported_in_one_line() -> None:
         TopicSource(kafka, "requests")
 
 
-@pytest.fixture
-def alone(kafka: str) -> Iterator[str]:  # noqa: ARG001 - no Kafka, no test
-    """A broker of its own: on the shared one, groups of other tests come and go."""
-    with Broker() as broker:
-        yield broker.address
-
-
 def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
-    alone: str, tmp_path: Path
+    own_broker: Broker, tmp_path: Path
 ) -> None:
+    alone = own_broker.address
     name = written(alone, [hour(0), hour(1)])
     uneri = [str(Path(sys.executable).with_name("uneri")), "replay"]
     done = subprocess.run(

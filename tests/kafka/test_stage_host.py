@@ -3,8 +3,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from kafka.admin import NewTopic
 
 from config.settings import KafkaSettings
@@ -13,7 +15,7 @@ from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from tests.faults.daemons import handles_sigterm
+from tests.faults.daemons import ROOT, handles_sigterm
 from tests.kafka import topic as topics
 
 PARTITIONS = 4
@@ -21,16 +23,18 @@ PATIENCE = 240  # a busy machine starts a worker in half a minute
 RECORDS = 40_000  # of each partition
 EXPECTED = {"records": RECORDS, "sum": RECORDS * (RECORDS - 1) // 2}
 WORKER = Path(__file__).parent / "counting_worker.py"
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Workers:
-    def __init__(self, *arguments: str) -> None:
-        self._arguments = arguments
+    """Processes that count the records of an app's source, in checkpointed state."""
+
+    def __init__(self, broker: str) -> None:
+        self._broker, self._app, self._source = broker, *prepared(broker)
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(WORKER), *self._arguments]
+        given = (self._broker, self._app, self._source, "0.5", "0.25")
+        command = [sys.executable, str(WORKER), *given]
         worker = subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
         self.running.append(worker)
         return worker
@@ -40,19 +44,32 @@ class Workers:
         worker.wait()
         self.running.remove(worker)
 
-    def stop(self) -> list[int]:
+    def committed(self) -> list[int]:
+        return topics.committed(self._broker, self._app, self._source, PARTITIONS)
+
+    def reach(self, at_least: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while sum(self.committed()) < at_least:
+            assert time.monotonic() < deadline, "the workers did not get there"
+            assert all(worker.poll() is None for worker in self.running), "a worker has ended"
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End all, which must have counted every record once."""
         for worker in self.running:
             handles_sigterm(worker.pid)
             worker.send_signal(signal.SIGTERM)
-        codes = []
-        for worker in self.running:
-            try:
-                codes.append(worker.wait(60))
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                codes.append(worker.wait())
-        self.running.clear()
-        return codes
+        assert [worker.wait(60) for worker in self.running] == [0] * len(self.running)
+        assert self.committed() == [RECORDS] * PARTITIONS
+        assert checkpointed(self._broker, self._app, self._source) == [(RECORDS, EXPECTED)] * PARTITIONS
+
+
+@pytest.fixture
+def workers(kafka: str) -> Iterator[Workers]:
+    counting = Workers(kafka)
+    yield counting
+    for worker in list(counting.running):
+        counting.kill(worker)
 
 
 def checkpointed(broker: str, app: str, source: str) -> list[tuple[int, dict[str, int]]]:
@@ -89,52 +106,26 @@ def prepared(kafka: str) -> tuple[str, str]:
     return app, source
 
 
-def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(kafka: str) -> None:
-    app, source = prepared(kafka)
-    workers = Workers(kafka, app, source, "0.5", "0.25")
-    try:
-        workers.start()
-        victim = workers.start()
-        reached(kafka, app, source, workers, at_least=1)
-        workers.kill(victim)
-        workers.start()
-        halfway = topics.committed(kafka, app, source, PARTITIONS)
-        reached(kafka, app, source, workers, at_least=RECORDS * PARTITIONS)
-        codes = workers.stop()
-    finally:
-        for worker in list(workers.running):
-            workers.kill(worker)
-
-    assert sum(halfway) < RECORDS * PARTITIONS  # the kill came before the end
-    assert codes == [0, 0]
-    assert topics.committed(kafka, app, source, PARTITIONS) == [RECORDS] * PARTITIONS
-    assert checkpointed(kafka, app, source) == [(RECORDS, EXPECTED)] * PARTITIONS
+def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(workers: Workers) -> None:
+    workers.start()
+    victim = workers.start()
+    workers.reach(1)
+    workers.kill(victim)
+    workers.start()
+    assert sum(workers.committed()) < RECORDS * PARTITIONS  # the kill came before the end
+    workers.reach(RECORDS * PARTITIONS)
+    workers.stop()
 
 
-def test_a_worker_that_slept_through_its_session_ends_without_writing_over_its_successor(kafka: str) -> None:
-    app, source = prepared(kafka)
-    workers = Workers(kafka, app, source, "0.5", "0.25")
-    try:
-        sleeper = workers.start()
-        reached(kafka, app, source, workers, at_least=1)
-        sleeper.send_signal(signal.SIGSTOP)
-        workers.start()
-        reached(kafka, app, source, workers, at_least=RECORDS * PARTITIONS)
-        sleeper.send_signal(signal.SIGCONT)
-        assert sleeper.wait(PATIENCE) == 1
-        workers.running.remove(sleeper)
-        codes = workers.stop()
-    finally:
-        for worker in list(workers.running):
-            workers.kill(worker)
-    assert codes == [0]
-    assert topics.committed(kafka, app, source, PARTITIONS) == [RECORDS] * PARTITIONS
-    assert checkpointed(kafka, app, source) == [(RECORDS, EXPECTED)] * PARTITIONS
-
-
-def reached(broker: str, app: str, source: str, workers: Workers, at_least: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while sum(topics.committed(broker, app, source, PARTITIONS)) < at_least:
-        assert time.monotonic() < deadline, "the workers did not get there"
-        assert all(worker.poll() is None for worker in workers.running), "a worker has ended"
-        time.sleep(0.2)
+def test_a_worker_that_slept_through_its_session_ends_without_writing_over_its_successor(
+    workers: Workers,
+) -> None:
+    sleeper = workers.start()
+    workers.reach(1)
+    sleeper.send_signal(signal.SIGSTOP)
+    workers.start()
+    workers.reach(RECORDS * PARTITIONS)
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.wait(PATIENCE) == 1
+    workers.running.remove(sleeper)
+    workers.stop()

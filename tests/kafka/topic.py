@@ -1,4 +1,4 @@
-"""Makes and fills topics for the tests."""
+"""Makes, fills and reads topics for the tests."""
 
 import asyncio
 import uuid
@@ -8,6 +8,7 @@ import numpy as np
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
 
 from detectors.model.array_types import Floats
 from streams.drivers.kafka.connections.client import open_client
@@ -73,6 +74,35 @@ def fill(  # noqa: PLR0917
             await producer.stop()
 
     asyncio.run(write())
+
+
+def read(broker: str, topic: str, start: int = 0) -> list[ConsumerRecord]:
+    """Return all records of a topic from an offset on, as who reads committed ones only gets them."""
+    found: list[ConsumerRecord] = []
+    with open_client(
+        KafkaConsumer,
+        bootstrap_servers=broker.split(","),
+        group_id=None,
+        isolation_level="read_committed",
+    ) as consumer:
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, start)
+        ends = consumer.end_offsets(places)
+        while any(consumer.position(place) < ends[place] for place in places):
+            for records in consumer.poll(500).values():
+                found += records
+    return found
+
+
+def has_committed(consumer: KafkaConsumer, *topics: str) -> bool:
+    """Return whether the group of a consumer has committed everything of these topics."""
+    places = [
+        TopicPartition(topic, part) for topic in topics for part in consumer.partitions_for_topic(topic)
+    ]
+    ends = consumer.end_offsets(places)
+    return all((consumer.committed(place) or 0) == ends[place] for place in places)
 
 
 def committed(broker: str, group: str, topic: str, partitions: int) -> list[int]:
