@@ -1,4 +1,4 @@
-"""Common parts of the tests of the main job: sixteen days of a small backend in the real programs."""
+"""Common parts of the tests of the main job: a small backend, and the real programs of either driver."""
 
 import json
 import os
@@ -7,21 +7,24 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
 
 from config.yaml_tree import to_yaml
 from detectors.model.finding import Finding
-from streams.drivers.kafka.connections.client import open_client
 from streams.engine.detect.gather import JudgedStep
 from streams.process.web.tokens import own_authorization
 from tests.alerting.slack_standin import TOKEN, Posted, SlackStandin
+from tests.free_port import free_port
+from tests.kafka.topic import create, unique
+from tests.kafka.topic import read as read_topic
 
 HERE = Path(__file__).parent
 UNERI = Path(sys.executable).with_name("uneri")
@@ -92,17 +95,11 @@ def read(out: Path, name: str) -> list[dict[str, Any]]:
 
 def findings_in(broker: str, topic: str) -> dict[str, Finding]:
     """Return the newest telling of every finding on the findings topic."""
-    tp = TopicPartition(topic, 0)
-    newest: dict[str, Finding] = {}
-    with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=None) as consumer:
-        consumer.assign([tp])
-        consumer.seek_to_beginning(tp)
-        end = consumer.end_offsets([tp])[tp]
-        while consumer.position(tp) < end:
-            for record in consumer.poll(timeout_ms=5000).get(tp, []):
-                for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings:
-                    newest[finding.id] = msgspec.structs.replace(finding, trace=None)
-    return newest
+    return {
+        finding.id: msgspec.structs.replace(finding, trace=None)
+        for record in read_topic(broker, topic)
+        for finding in msgspec.msgpack.decode(record.value, type=JudgedStep).findings
+    }
 
 
 def pages_of(messages: list[Posted]) -> list[Posted]:
@@ -160,12 +157,97 @@ def hold_to_the_contract(out: Path) -> None:
         assert {"callers", "suspects", "sentence"} <= finding.keys()
 
 
-def write_config(path: Path, slack: SlackStandin, **sections: object) -> Path:
-    settings = {
-        "slack": {"base_url": slack.base_url, "channel": "#uneri", "digest_channel": "#digest"},
-        "notify": {"since": "2025-01-01"},
-        "limits": {"tables": {"items": {"wcu": 10}, "ledger": {"wcu": 2}}},
-        **sections,
-    }
-    path.write_text(to_yaml(settings))
-    return path
+class Program:
+    """The configuration of a daemon of either driver, whose messages go to the stand-in, and who runs by it.
+
+    Parameters
+    ----------
+    folder
+        For the configuration, the log and the state.
+    broker
+        Of the Kafka driver, whose topics are made there; the embedded driver has none.
+    topics
+        Names of topics of inputs, besides that of the requests.
+    partitions
+        Of the topic of the requests.
+    sections
+        Of the configuration. Those of the driver, and these, take precedence.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        slack: SlackStandin,
+        broker: str | None = None,
+        *,
+        topics: Sequence[str] = (),
+        partitions: int = 1,
+        **sections: Any,
+    ) -> None:
+        self._folder, self.port = folder, free_port()
+        self._sections = {
+            "slack": {"base_url": slack.base_url, "channel": "#uneri", "digest_channel": "#digest"},
+            "notify": {"since": "2025-01-01"},
+            "limits": {"tables": {"items": {"wcu": 10}, "ledger": {"wcu": 2}}},
+            **sections,
+        }
+        if broker is None:
+            self.to = f"http://127.0.0.1:{self.port}/events"
+            self._sections["local"] = {"state": str(folder / "state")}
+        else:
+            self.app, self.requests = unique("job"), unique("requests")
+            self.to = f"kafka://{broker}/{self.requests}"
+            own = {"app": self.app, "requests": self.requests, "shards": 1}
+            self._sections["kafka"] = {"brokers": [broker], **own, **sections.get("kafka", {})}
+        self.config = self._written("uneri")
+        if broker is not None:
+            kept = {"retention.ms": "-1"}
+            counts = {self.requests: partitions, **dict.fromkeys(topics, 1)}
+            create(broker, *(NewTopic(name, count, 1, topic_configs=kept) for name, count in counts.items()))
+            self.command("setup")
+
+    def _written(self, name: str) -> Path:
+        web = "local" if "local" in self._sections else "web"
+        listening = {web: {**self._sections.get(web, {}), "listen": f"127.0.0.1:{self.port}"}}
+        path = self._folder / f"{name}.yaml"
+        path.write_text(to_yaml({**self._sections, **listening}))
+        return path
+
+    def beside(self, name: str) -> "Program":
+        """Return another process of the same app."""
+        other = copy(self)
+        other.port = free_port()
+        other.config = other._written(name)
+        return other
+
+    def command(self, *arguments: object) -> str:
+        """Return what a command says that has this configuration."""
+        done = uneri(*arguments, "--config", self.config)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def simulate(self, scenario: Path, *arguments: object) -> None:
+        """Send the requests of a scenario."""
+        done = uneri("simulate", scenario, "--to", self.to, *arguments)
+        assert done.returncode == 0, done.stderr
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a daemon, once it answers."""
+        with daemon(self.config, *arguments) as process:
+            wait_until(lambda: bool(self.status()), "the start")
+            yield process
+
+    def status(self) -> dict[str, Any]:
+        return status(self.port)
+
+    def judged_until(self) -> int:
+        return judged_until(self.port)
+
+    def delivered(self) -> bool:
+        return self.status().get("outbox") == 0
+
+    def caught_up(self) -> bool:
+        """Return whether the embedded daemon has judged and delivered everything."""
+        known = self.status()
+        return known.get("lag") == 0 and known.get("outbox") == 0

@@ -17,7 +17,7 @@ from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from tests.alerting.slack_standin import Posted, SlackStandin
 from tests.main_job.hammer import hammer
-from tests.main_job.job import PATIENCE, SCENARIO, judged_until, pages_of
+from tests.main_job.job import PATIENCE, SCENARIO, Program, pages_of
 
 HISTORY: Final = 21 * 86400  # seconds
 GOES_ON: Final = 7200  # seconds for which there are records from now on
@@ -40,25 +40,17 @@ class Newcomer:
         """Write what happened until now to a target of ``uneri simulate``."""
         simulate(self._scenario, to, until=self.begun)
 
-    def hammers_until_paged(self, slack: SlackStandin, to: str, port: int) -> None:
-        """Send what happens as it happens, and hammer once the history is judged, until a page names it.
-
-        Parameters
-        ----------
-        to
-            Where records go: a target of ``uneri simulate``.
-        port
-            Of the daemon's web server.
-        """
+    def hammers_until_paged(self, slack: SlackStandin, program: Program) -> None:
+        """Send what happens as it happens, and hammer once the history is judged, until a page names it."""
         hammered = None
-        with open_writer(to) as writer:
+        with open_writer(program.to) as writer:
             # an early evaluation may page about who calls a table, seconds before it is certain of the table
             while not any("table items" in _title_of(page) for page in pages_of(slack.messages)):
                 now = time.time()
                 assert now < self.begun + PATIENCE, [_title_of(page) for page in pages_of(slack.messages)]
                 lines = self._happened(now, hammered)
                 writer.write(lines, [int(now * 1000)] * len(lines))
-                if hammered is None and judged_until(port) >= self.begun - 120:
+                if hammered is None and program.judged_until() >= self.begun - 120:
                     hammered = now
                 time.sleep(0.5)
         paged = time.time()

@@ -7,12 +7,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from kafka.admin import NewTopic
 
 from tests.alerting.slack_standin import SlackStandin
-from tests.free_port import free_port
-from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, judged_until, pages_of, uneri, wait_until, write_config
+from tests.kafka.topic import fill
+from tests.main_job.job import Program, pages_of, wait_until
 from tests.main_job.live_requests import LiveRequests
 
 HOUR: Final = 3600
@@ -52,30 +50,24 @@ def about(pages: Sequence[str], name: str) -> bool:
 def test_a_table_that_is_hammered_is_in_slack_before_its_minute_is_judged(
     kafka: str, slack: SlackStandin, tmp_path: Path
 ) -> None:
-    app, requests, port = unique("looks"), unique("requests"), free_port()
-    config = write_config(
-        tmp_path / "uneri.yaml",
-        slack,
-        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
-        web={"listen": f"127.0.0.1:{port}"},
-        judge={"young": 2 * HOUR},
-        limits={},
-    )
-    create(kafka, NewTopic(requests, 1, 1, topic_configs={"retention.ms": "-1"}))
+    program = Program(tmp_path, slack, kafka, judge={"young": 2 * HOUR}, limits={})
     begin = time.time()
-    fill(kafka, requests, [quiet(begin - LEARNT, begin)])
-    assert uneri("setup", "--config", config).returncode == 0
+    fill(kafka, program.requests, [quiet(begin - LEARNT, begin)])
     rates = dict.fromkeys(NAMES, RATE)
     live = LiveRequests(
-        kafka, requests, begin, lambda: list(rates.values()), lambda number, at: request(NAMES[number], at)
+        kafka,
+        program.requests,
+        begin,
+        lambda: list(rates.values()),
+        lambda number, at: request(NAMES[number], at),
     )
-    with live, daemon(config):
-        wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
+    with live, program.running():
+        wait_until(lambda: time.time() - program.judged_until() < LEVEL, "catching up")
         time.sleep(COUNTED)
         assert not pages_of(slack.messages)
         since = time.time()
         rates["orders"] = RATE * TIMES
         wait_until(lambda: about([page.text for page in pages_of(slack.messages)], "orders"), "the page")
-        judged = judged_until(port)
+        judged = program.judged_until()
     assert judged <= since, "its minute had been judged, and needed no early evaluation"
     assert len(pages_of(slack.messages)) == 1

@@ -2,122 +2,95 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import NewTopic
+from kafka import KafkaConsumer
 
-from config.load import load_settings
-from config.settings import KafkaSettings, Settings
+from config.yaml_tree import to_yaml
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.stage import TOPIC
 from streams.drivers.kafka.stages import REQUESTED
-from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
-from streams.engine.stages.checkpoint import Checkpoint
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS
+from tests.faults.daemons import Daemon, Supervisor
 from tests.kafka import topic as topics
+from tests.kafka.kafka_app import KafkaApp
 from tests.streams.offline.backfill.hammered_history import BEGIN, HAMMERED, at, records
 
 UNERI = Path(sys.executable).with_name("uneri")
 SHARDS = 2
-PATIENCE = 240
+TAKEN_UP = "the history is taken up"
 
 
-class App:
-    """An app of its own on a requests topic, and its daemon."""
+class TaughtApp(KafkaApp):
+    """An app with a file of its configuration, on one partition of requests, which others may read too."""
 
-    def __init__(self, folder: Path, kafka: str, requests: str) -> None:
-        self.name = topics.unique("app")
-        self.config = folder / f"{self.name}.yaml"
-        self.config.write_text(
-            f"kafka: {{brokers: ['{kafka}'], app: {self.name}, requests: {requests}, shards: {SHARDS}}}\n"
-            "web: {listen: '127.0.0.1:0'}\ntime: {idle: 3600}\njudge: {young: 86400}\n"
-            "notify: {since: 2020-01-01}\n"
-        )
-        self.settings: Settings = load_settings(self.config)
-        setup_topics(self.settings)
+    def __init__(self, broker: str, supervisor: Supervisor, folder: Path, requests: str | None) -> None:
+        sections: dict[str, Any] = {
+            "kafka": {"shards": SHARDS} | ({"requests": requests} if requests else {}),
+            "time": {"idle": 3600},
+            "judge": {"young": 86400},
+            "notify": {"since": "2020-01-01"},
+        }
+        super().__init__(broker, supervisor, folder, partitions=0 if requests else 1, **sections)
+        self.config = folder / f"{self.kafka.app}.yaml"
+        self.config.write_text(to_yaml(self.settings.model_dump(mode="json", exclude_unset=True)))
 
-    @property
-    def kafka(self) -> KafkaSettings:
-        assert self.settings.kafka is not None
-        return self.settings.kafka
+    def send(self, first: float, last: float) -> int:
+        """Send what came between two moments; return how many records there are now."""
+        topics.fill(self.kafka.brokers[0], self.kafka.requests, [records()[at(first) : at(last)]])
+        return at(last) - at(BEGIN)
 
-    async def start(self) -> None:
-        self.daemon = await asyncio.create_subprocess_exec(
-            UNERI, "run", "--config", self.config,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        self.said: list[str] = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.daemon.stderr is not None
-        while line := await self.daemon.stderr.readline():
-            self.said.append(line.decode())
-
-    def count(self, text: str) -> int:
-        return sum(text in line for line in self.said)
-
-    async def until(self, text: str, times: int = 1) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while self.count(text) < times:
-                assert self.daemon.returncode is None, "".join(self.said)
-                await asyncio.sleep(0.1)
-
-    async def until_read(self, count: int) -> None:
+    def until_read(self, count: int) -> None:
         """Wait until checkpoints include this many requests, and every block that was made of them."""
-        async with asyncio.timeout(PATIENCE):
-            while not await asyncio.to_thread(self._has_read, count):
-                assert self.daemon.returncode is None, "".join(self.said)
-                await asyncio.sleep(0.2)
+        broker, name = self.kafka.brokers[0], self.kafka.app
+        with open_client(KafkaConsumer, bootstrap_servers=broker, group_id=name) as consumer:
+            self.until(
+                lambda: (
+                    topics.committed(broker, name, self.kafka.requests, 1) == [count]  # no more blocks come
+                    and topics.has_committed(consumer, self.names.rollups)
+                )
+            )
 
-    def _has_read(self, count: int) -> bool:
-        broker, blocks = self.kafka.brokers[0], Topics.of(self.kafka).rollups
-        if topics.committed(broker, self.name, self.kafka.requests, 1) != [count]:
-            return False  # and more blocks are to come
-        with open_client(KafkaConsumer, bootstrap_servers=broker) as consumer:
-            ends = consumer.end_offsets([TopicPartition(blocks, shard) for shard in range(SHARDS)])
-        return topics.committed(broker, self.name, blocks, SHARDS) == list(ends.values())
+    def until_taken_up(self, daemon: Daemon, times: int) -> None:
+        self.until(lambda: daemon.output().count(TAKEN_UP) >= times)
 
-    async def stop(self, how: int = signal.SIGTERM) -> None:
-        self.daemon.send_signal(how)
-        await asyncio.wait_for(self.daemon.wait(), 60)
-        await self._reading
-        assert "Traceback" not in "".join(self.said)
+    def backfill(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [str(UNERI), "backfill", *arguments, "--config", str(config or self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    async def backfill(self, *arguments: str, config: Path | None = None) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            UNERI, "backfill", *arguments, "--config", config or self.config,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
-
-    async def shards(self) -> list[dict[str, bytes]]:
+    def shards(self) -> list[dict[str, bytes]]:
         """Return the state of each shard, as its checkpoint has it."""
-        names = Topics.of(self.kafka)
-        store = FencedStore(
-            names.checkpoints, CHECKPOINTS_PARTITIONS, {"bootstrap_servers": self.kafka.brokers}
-        )
-        found: list[Checkpoint | None] = [
-            await KafkaCheckpoints(store).peek(f"detect/{shard}") for shard in range(SHARDS)
-        ]
-        return [
-            {name: body for name, body in checkpoint.parts.items() if name != TOPIC}
-            for checkpoint in found
-            if checkpoint is not None
-        ]
+
+        async def peek() -> list[dict[str, bytes]]:
+            store = FencedStore(
+                self.names.checkpoints, CHECKPOINTS_PARTITIONS, {"bootstrap_servers": self.kafka.brokers}
+            )
+            found = [await KafkaCheckpoints(store).peek(f"detect/{shard}") for shard in range(SHARDS)]
+            return [
+                {name: body for name, body in checkpoint.parts.items() if name != TOPIC}
+                for checkpoint in found
+                if checkpoint is not None
+            ]
+
+        return asyncio.run(peek())
+
+
+NewApp = Callable[..., TaughtApp]
 
 
 @pytest.fixture
-def requests(kafka: str) -> str:
-    name = topics.unique("requests")
-    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"retention.ms": "-1"}))
-    return name
+def new_app(kafka: str, supervisor: Supervisor, tmp_path: Path) -> Iterator[NewApp]:
+    with ExitStack() as apps:
+        yield lambda requests=None: apps.enter_context(TaughtApp(kafka, supervisor, tmp_path, requests))
 
 
 @pytest.fixture
@@ -127,74 +100,65 @@ def history(tmp_path: Path) -> str:
     return str(path)
 
 
-async def fill(app: App, first: float, last: float) -> int:
-    """Send what came between two moments; return how many records there are now."""
-    some = records()[at(first) : at(last)]
-    await asyncio.to_thread(topics.fill, app.kafka.brokers[0], app.kafka.requests, [some])
-    return at(last) - at(BEGIN)
-
-
-async def test_a_running_daemon_goes_on_as_if_the_history_had_come_before_its_first_start(
-    kafka: str, tmp_path: Path, requests: str, history: str
+def test_a_running_daemon_goes_on_as_if_the_history_had_come_before_its_first_start(
+    new_app: NewApp, history: str
 ) -> None:
     middle, end = HAMMERED + 300, HAMMERED + 3900  # past the hour
-    running = App(tmp_path, kafka, requests)
-    await running.start()
-    await running.until_read(await fill(running, BEGIN, middle))
-    young = [len(parts) for parts in await running.shards()]
-    code, out, err = await running.backfill(history)
-    assert code == 0, err
-    assert f"learnt from {at(BEGIN):,} records, up to" in out
-    assert "each of the 2 shards takes this up by itself" in out
-    await running.stop(signal.SIGKILL)  # wherever it is with that
-    await running.start()
-    async with asyncio.timeout(PATIENCE):  # until each has parts of the days before, not only been asked
-        while not all(
+    running = new_app()
+    daemon = running.start()
+    running.until_read(running.send(BEGIN, middle))
+    young = [len(parts) for parts in running.shards()]
+    done = running.backfill(history)
+    assert done.returncode == 0, done.stderr
+    assert f"learnt from {at(BEGIN):,} records, up to" in done.stdout
+    assert "each of the 2 shards takes this up by itself" in done.stdout
+    daemon.kill()  # wherever it is with that
+    daemon = running.start()
+    running.until(  # each has parts of the days before, not only been asked
+        lambda: all(
             REQUESTED.name not in parts and len(parts) > few
-            for parts, few in zip(await running.shards(), young, strict=True)
-        ):
-            await asyncio.sleep(0.5)
-    count = await fill(running, middle, end)
-    await running.until_read(count)
-    await running.stop()
+            for parts, few in zip(running.shards(), young, strict=True)
+        )
+    )
+    count = running.send(middle, end)
+    running.until_read(count)
+    assert daemon.stop() == 0
 
-    there = App(tmp_path, kafka, requests)
-    code, out, err = await there.backfill(history, "--to", str(int(BEGIN)))
-    assert code == 0, err
-    await there.start()
-    await there.until("the history is taken up", SHARDS)
-    await there.until_read(count)
-    await there.stop()
-    mine, theirs = await running.shards(), await there.shards()
+    there = new_app(running.kafka.requests)
+    done = there.backfill(history, "--to", str(int(BEGIN)))
+    assert done.returncode == 0, done.stderr
+    daemon = there.start()
+    there.until_taken_up(daemon, SHARDS)
+    there.until_read(count)
+    assert daemon.stop() == 0
+    mine, theirs = running.shards(), there.shards()
     assert [len(parts) > few for parts, few in zip(mine, young, strict=True)] == [True, True]
     assert mine == theirs
 
 
-async def test_a_stopped_backfill_goes_on_and_what_it_taught_is_taken_back(
-    kafka: str, tmp_path: Path, requests: str, history: str
+def test_a_stopped_backfill_goes_on_and_what_it_taught_is_taken_back(
+    new_app: NewApp, tmp_path: Path, history: str
 ) -> None:
-    app = App(tmp_path, kafka, requests)
-    process = await asyncio.create_subprocess_exec(
-        UNERI, "backfill", history, "--config", app.config, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    await asyncio.sleep(6)
+    app = new_app()
+    command = [str(UNERI), "backfill", history, "--config", str(app.config)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(6)
     process.send_signal(signal.SIGINT)
-    _, err = await process.communicate()
-    assert process.returncode in (0, 130), err.decode()  # through, or stopped somewhere
-    code, out, err_ = await app.backfill(history)
-    assert code == 0, err_
-    await app.start()
-    count = await fill(app, BEGIN, HAMMERED + 1200)
-    await app.until("the history is taken up", SHARDS)
-    await app.until_read(count)
-    taught = [len(parts) for parts in await app.shards()]
+    _, said = process.communicate()
+    assert process.returncode in (0, 130), said  # through, or stopped somewhere
+    done = app.backfill(history)
+    assert done.returncode == 0, done.stderr
+    daemon = app.start()
+    count = app.send(BEGIN, HAMMERED + 1200)
+    app.until_taken_up(daemon, SHARDS)
+    app.until_read(count)
+    taught = [len(parts) for parts in app.shards()]
     other = tmp_path / "other.yaml"
-    other.write_text(app.config.read_text().replace("young: 86400", "young: 86400, weeks: 3"))
-    code, out, err_ = await app.backfill(history, "--restart", config=other)
-    assert (code, "judge by other settings than this command" in err_) == (2, True)
-    code, out, err_ = await app.backfill("--undo")
-    assert (code, "what backfills taught is to be forgotten" in out) == (0, True)
-    await app.until("the history is taken up", 2 * SHARDS)
-    await app.stop()
-    assert all(len(parts) < many for parts, many in zip(await app.shards(), taught, strict=True))
+    other.write_text(app.config.read_text().replace("young: 86400", "young: 86400\n  weeks: 3"))
+    done = app.backfill(history, "--restart", config=other)
+    assert (done.returncode, "judge by other settings than this command" in done.stderr) == (2, True)
+    done = app.backfill("--undo")
+    assert (done.returncode, "what backfills taught is to be forgotten" in done.stdout) == (0, True)
+    app.until_taken_up(daemon, 2 * SHARDS)
+    assert daemon.stop() == 0
+    assert all(len(parts) < many for parts, many in zip(app.shards(), taught, strict=True))

@@ -7,62 +7,42 @@ Slack is a stand-in that refuses what Slack would refuse.
 
 from pathlib import Path
 
-from kafka.admin import NewTopic
-
 from tests.alerting.slack_standin import SlackStandin
-from tests.free_port import free_port
-from tests.kafka.topic import create, unique
 from tests.main_job.job import (
     SCENARIO,
     SPIKE,
-    daemon,
+    Program,
     digests_of,
     findings_in,
     hold_to_the_contract,
     hold_to_the_main_job,
-    judged_until,
     pages_of,
     read,
-    status,
-    uneri,
     wait_until,
-    write_config,
 )
 
 
 def test_the_kafka_driver_pages_once_and_replay_of_the_topic_finds_the_same(
     kafka: str, slack: SlackStandin, tmp_path: Path
 ) -> None:
-    app, requests, port = unique("job"), unique("requests"), free_port()
-    config = write_config(
-        tmp_path / "uneri.yaml",
-        slack,
-        kafka={"brokers": [kafka], "app": app, "requests": requests, "shards": 1},
-        web={"listen": f"127.0.0.1:{port}"},
-        time={"idle": 3},
-    )
-    create(kafka, NewTopic(requests, 2, 1, topic_configs={"retention.ms": "-1"}))
-    assert uneri("setup", "--config", config).returncode == 0
-    loaded = uneri("simulate", SCENARIO, "--to", f"kafka://{kafka}/{requests}")
-    assert loaded.returncode == 0, loaded.stderr
-    with daemon(config):
-        wait_until(lambda: judged_until(port) >= SPIKE + 1200, "the middle of the incident")
-    with daemon(config):  # a clean restart
+    program = Program(tmp_path, slack, kafka, partitions=2, time={"idle": 3})
+    program.simulate(SCENARIO)
+    with program.running():
+        wait_until(lambda: program.judged_until() >= SPIKE + 1200, "the middle of the incident")
+    with program.running():  # a clean restart
         wait_until(
             lambda: (
-                judged_until(port) >= SPIKE + 3300
-                and status(port).get("outbox") == 0
+                program.judged_until() >= SPIKE + 3300
+                and program.delivered()
                 and bool(pages_of(slack.messages) and digests_of(slack.messages))
             ),
             "the end",
         )
     hold_to_the_main_job(slack.messages)
     out = tmp_path / "replayed"
-    done = uneri("replay", f"kafka://{kafka}/{requests}", "--config", config, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert "\n1 page, " in done.stdout
+    assert "\n1 page, " in program.command("replay", program.to, "--out", out)
     hold_to_the_contract(out)
-    live = findings_in(kafka, f"{app}-findings")
+    live = findings_in(kafka, f"{program.app}-findings")
     found = {finding["id"]: finding for finding in read(out, "findings.jsonl")}
     assert found.keys() == live.keys()
     for finding in live.values():

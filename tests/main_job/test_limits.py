@@ -12,19 +12,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from kafka.admin import NewTopic
 
 from config.capacity import ReadLimits, load_read_limits
-from config.load import load_settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import TABLE, Scope
-from streams.drivers.kafka.topics import setup_topics
 from streams.engine.decode.touched import shard_of
 from streams.ingest.limits.reading import save_limits
 from tests.alerting.slack_standin import SlackStandin
-from tests.free_port import free_port
-from tests.kafka.topic import create, fill, unique
-from tests.main_job.job import daemon, findings_in, judged_until, status, uneri, wait_until, write_config
+from tests.kafka.topic import fill
+from tests.main_job.job import Program, findings_in, wait_until
 from tests.streams.ingest.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
 
 SHARDS = 2
@@ -93,47 +89,33 @@ class Workers:
     """Two processes of ``uneri run`` that share an application, and a file of limits that they keep."""
 
     def __init__(self, folder: Path, broker: str, slack: SlackStandin) -> None:
-        self.file = folder / "limits.json"
-        self.requests = unique("requests")
-        self._broker, self._app = broker, unique("limits")
-        self._ports = [free_port() for _ in range(2)]
-        self.configs = [
-            write_config(
-                folder / f"worker-{number}.yaml",
-                slack,
-                kafka={"brokers": [broker], "app": self._app, "requests": self.requests, "shards": SHARDS},
-                web={"listen": f"127.0.0.1:{port}"},
-                limits={
-                    "file": str(self.file),
-                    "aws": {"daily": True},
-                    "tables": {name: {"wcu": BY_HAND} for name in HAND},
-                },
-            )
-            for number, port in enumerate(self._ports)
-        ]
+        self.file, self._broker = folder / "limits.json", broker
+        limits = {
+            "file": str(self.file),
+            "aws": {"daily": True},
+            "tables": {name: {"wcu": BY_HAND} for name in HAND},
+        }
+        # its topic is stamped by its producer: what is read now is in force in ten minutes of event time
+        first = Program(folder, slack, broker, kafka={"shards": SHARDS}, limits=limits)
+        self.workers = [first, first.beside("worker-1")]
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run both, once each has a shard."""
         with ExitStack() as daemons:
-            for config in self.configs:
-                daemons.enter_context(daemon(config))
+            for worker in self.workers:
+                daemons.enter_context(worker.running())
             wait_until(
                 lambda: all(text.count("detect/") == 1 for text in self.statuses("partitions")), "two shards"
             )
             yield
-
-    def command(self, *arguments: str, worker: int = 0) -> str:
-        done = uneri(*arguments, "--config", self.configs[worker])
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def statuses(self, what: str) -> list[str]:
         """Return a field of the status of each worker, once both answer."""
         answers: list[dict[str, Any]] = []
 
         def both() -> bool:
-            answers[:] = map(status, self._ports)
+            answers[:] = [worker.status() for worker in self.workers]
             return all(answers)
 
         wait_until(both, "an answer of both")
@@ -141,12 +123,14 @@ class Workers:
 
     def judge(self, begin: int, end: int) -> None:
         """Send the requests of a time, and wait until they are judged, except for the last ten minutes."""
-        fill(self._broker, self.requests, [requests(begin, end)])
-        wait_until(lambda: all(judged_until(port) >= end - 600 for port in self._ports), "all that was sent")
+        fill(self._broker, self.workers[0].requests, [requests(begin, end)])
+        wait_until(
+            lambda: all(worker.judged_until() >= end - 600 for worker in self.workers), "all that was sent"
+        )
 
     def near(self) -> list[Finding]:
         """Return the findings of limits that are near, by the name of the table."""
-        found = findings_in(self._broker, f"{self._app}-findings").values()
+        found = findings_in(self._broker, f"{self.workers[0].app}-findings").values()
         return sorted((finding for finding in found if finding.verdict is Verdict.LIMIT), key=name_of)
 
 
@@ -159,13 +143,11 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
     kafka: str, aws: AwsStandin, slack: SlackStandin, tmp_path: Path
 ) -> None:
     capacity, workers = aws.client("dynamodb"), Workers(tmp_path, kafka, slack)
+    read_anew = "limits", "--aws", "--write", workers.file
     for name in (*READ, *HAND):
         make_table(capacity, name, rcu=HIGH, wcu=HIGH)
-    workers.command("limits", "--aws", "--write", str(workers.file))
+    workers.workers[0].command(*read_anew)
     save_limits(workers.file, earlier(load_read_limits(workers.file), DAY + 3600))
-    # stamped by its producer: what is read now is in force in ten minutes of event time, not of this test
-    create(kafka, NewTopic(workers.requests, 1, 1, topic_configs={"retention.ms": "-1"}))
-    setup_topics(load_settings(workers.configs[0]))
     now = int(time.time()) // 60 * 60
     with workers.running():
         wait_until(
@@ -176,9 +158,9 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
         for name in (*READ, *HAND):
             throughput = {"ReadCapacityUnits": HIGH, "WriteCapacityUnits": LOW}
             capacity.update_table(TableName=name, ProvisionedThroughput=throughput)
-        workers.command("limits", "--aws", "--write", str(workers.file))
-        for worker in range(2):
-            assert "limits were read again" in workers.command("reload", worker=worker)
+        workers.workers[0].command(*read_anew)
+        for worker in workers.workers:
+            assert "limits were read again" in worker.command("reload")
         ages = workers.statuses("limits")
         known = load_read_limits(workers.file)
         in_force = next(

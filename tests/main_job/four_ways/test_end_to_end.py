@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka.admin import NewTopic
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
@@ -17,23 +16,12 @@ from detectors.model.scope import TABLE
 from streams.engine.decode.event import Event
 from streams.ingest.formats.format import to_json_line
 from tests.alerting.slack_standin import SlackStandin
-from tests.free_port import free_port
-from tests.kafka.topic import create, unique
 from tests.main_job.four_ways.sender import TOKEN, Google, Sender
 from tests.main_job.four_ways.spans import Sdk
 from tests.main_job.four_ways.way import events_of, gathered, stamp
 from tests.main_job.four_ways.ways import opened
 from tests.main_job.hammer import hammer
-from tests.main_job.job import (
-    daemon,
-    hold_to_the_page,
-    judged_until,
-    pages_of,
-    status,
-    uneri,
-    wait_until,
-    write_config,
-)
+from tests.main_job.job import Program, hold_to_the_page, pages_of, wait_until
 from tests.otelcol.collector import Collector, require_collector
 from tests.streams.engine.stages.engine_run import DAY, HAMMER, HOUR, START, backend, records
 
@@ -67,11 +55,9 @@ def split(events: Sequence[Event]) -> tuple[list[bytes], list[Event]]:
     return before, [event for event in events if stamp(event) >= BY_THE_WAY]
 
 
-def judged(slack: SlackStandin, port: int, *, until: int = HAMMERED + 600) -> None:
+def judged(slack: SlackStandin, program: Program, *, until: int = HAMMERED + 600) -> None:
     wait_until(
-        lambda: (
-            judged_until(port) >= until and bool(pages_of(slack.messages)) and status(port).get("outbox") == 0
-        ),
+        lambda: program.judged_until() >= until and bool(pages_of(slack.messages)) and program.delivered(),
         "the page",
     )
 
@@ -80,24 +66,18 @@ def judged(slack: SlackStandin, port: int, *, until: int = HAMMERED + 600) -> No
 def test_a_daemon_pages_once_about_what_a_way_sends_it(
     name: str, slack: SlackStandin, tmp_path: Path
 ) -> None:
-    port, google = free_port(), Google()
+    google = Google()
     with opened(name) as way, google.serving() as keys:
         tables = TABLE in way.carried
         before, after = split([way.native(event) for event in traffic(tables=tables)])
-        config = write_config(
-            tmp_path / "uneri.yaml",
-            slack,
-            local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
-            judge=JUDGE,
-            sources={"inputs": [dict(entry) for entry in way.inputs], "pubsub": google.section(keys)},
-        )
-        with daemon(config):
-            wait_until(lambda: bool(status(port)), "the start")
-            with closing(Sender(port, google.token())) as sender:
+        sources = {"inputs": [dict(entry) for entry in way.inputs], "pubsub": google.section(keys)}
+        program = Program(tmp_path, slack, judge=JUDGE, sources=sources)
+        with program.running():
+            with closing(Sender(program.port, google.token())) as sender:
                 sender.native(before)
                 for some in gathered(after):
                     sender.send(way.deliveries(some))
-            judged(slack, port)
+            judged(slack, program)
     (page,) = pages_of(slack.messages)
     if tables:
         hold_to_the_page(page)
@@ -119,22 +99,15 @@ def export(collector: Collector, events: Sequence[Event]) -> None:
 
 def test_a_daemon_pages_once_about_the_spans_of_a_collector(slack: SlackStandin, tmp_path: Path) -> None:
     require_collector()
-    port = free_port()
+    program = Program(tmp_path, slack, judge=JUDGE)
     before, after = split(traffic())
-    config = write_config(
-        tmp_path / "uneri.yaml",
-        slack,
-        local={"listen": f"127.0.0.1:{port}", "state": str(tmp_path / "state")},
-        judge=JUDGE,
-    )
-    environment = {"UNERI_URL": f"http://127.0.0.1:{port}", "UNERI_TOKEN": TOKEN}
-    with daemon(config):
-        wait_until(lambda: bool(status(port)), "the start")
-        with closing(Sender(port)) as sender:
+    environment = {"UNERI_URL": f"http://127.0.0.1:{program.port}", "UNERI_TOKEN": TOKEN}
+    with program.running():
+        with closing(Sender(program.port)) as sender:
             sender.native(before)
         with Collector(tmp_path, "otlp_http/uneri", environment) as collector:
             export(collector, after)
-        judged(slack, port)
+        judged(slack, program)
     (page,) = pages_of(slack.messages)
     hold_to_the_page(page)
 
@@ -143,23 +116,20 @@ def test_workers_page_once_about_the_spans_that_a_collector_writes_to_kafka(
     kafka: str, slack: SlackStandin, tmp_path: Path
 ) -> None:
     require_collector()
-    requests, spans, port = unique("requests"), "otlp_spans", free_port()
-    config = write_config(
-        tmp_path / "uneri.yaml",
+    spans = "otlp_spans"
+    inputs = [{"name": "spans", "format": "otlp_proto", "topic": spans}]
+    program = Program(
+        tmp_path,
         slack,
-        kafka={"brokers": [kafka], "app": unique("spans"), "requests": requests, "shards": 1},
-        web={"listen": f"127.0.0.1:{port}"},
+        kafka,
+        topics=[spans],
         time={"idle": 3},
         judge=JUDGE,
-        sources={"inputs": [{"name": "spans", "format": "otlp_proto", "topic": spans}]},
+        sources={"inputs": inputs},
     )
-    for topic in (requests, spans):
-        create(kafka, NewTopic(topic, 1, 1, topic_configs={"retention.ms": "-1"}))
-    done = uneri("setup", "--config", config)
-    assert done.returncode == 0, done.stderr
     with Collector(tmp_path, "kafka/uneri", {"KAFKA_BROKERS": kafka}) as collector:
         export(collector, traffic())
-    with daemon(config):
-        judged(slack, port)
+    with program.running():
+        judged(slack, program)
     (page,) = pages_of(slack.messages)
     hold_to_the_page(page)
