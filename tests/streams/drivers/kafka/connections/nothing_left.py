@@ -13,6 +13,7 @@ def nothing_left() -> Iterator[None]:
     """Fail when the block leaves a thread, or something whose collection warns."""
     found: list[object] = []
     gc.collect()  # what others left is theirs
+    gc.freeze()  # and all that is alive need not be looked at again
     threads = set(threading.enumerate())
     before, sys.unraisablehook = sys.unraisablehook, lambda given: found.append(given.exc_value)
     try:
