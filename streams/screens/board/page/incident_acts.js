@@ -1,5 +1,6 @@
 // What people do about an incident, as with the buttons of Slack, and under which name.
 import { act, callMe, permission, who } from "./acting.js";
+import { Noted } from "./incidents.js";
 import { Component, html } from "./view.js";
 
 // Whether this browser may act, and how; what a page has one of is the field for the name.
@@ -136,8 +137,7 @@ export class MemoBox extends Acting {
       <ul class="rows">
         ${of.map(
           (memo) => html`<li class="memo" key=${memo.id}>
-            <span>${memo.text}</span>
-            <span class="aside"><bdi>${memo.name ?? memo.by}</bdi> · ${figures.moment(memo.at, now)}${memo.scope && html` · <bdi>${memo.scope}</bdi>`}</span>
+            <${Noted} memo=${memo} figures=${figures} now=${now}>${memo.scope && html` · <bdi>${memo.scope}</bdi>`}</${Noted}>
             ${this.acts &&
             html`<button type="button" class="plain" disabled=${busy} aria-label=${says.removeOf(memo.name ?? memo.by)} onClick=${() => this.go("forget", "DELETE", `memos/${encodeURIComponent(memo.id)}`)}>
               ${says.remove}

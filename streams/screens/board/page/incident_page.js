@@ -4,27 +4,9 @@ import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
-import { about, callersByKind, Changes, Examples, kind, Link, needsReason, Part, safe, size, Verdict, versioned, weight } from "./incidents.js";
+import { about, Causes, Changes, Examples, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
-import { falls } from "./level.js";
-import { calling, ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
-
-// Usage, failures and slowness are not split into calls and what each takes.
-const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !/^(latency|errors|throttles|cold_starts)/.test(measure);
-
-const Carriers = ({ title, of, by, go, figures, words }) =>
-  by?.length > 0 &&
-  html`<${Part} title=${title}>
-    ${by.map((one) => {
-      const { calls, each } = falls(of) ? words.incident.less : words.incident.more;
-      const split = isSplit(of) ? [one.more_calls > 0.005 && calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && each(figures.percent(one.more_per_call))].filter(Boolean) : [];
-      return html`<li key=${`${one.kind} ${versioned(one)}`}>
-        <span class="what"><${ScopeLink} to=${calling(one, of.scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
-        ${split.length > 0 && html`<span class="aside split">${split.join(" · ")}</span>`}
-      </li>`;
-    })}
-  </${Part}>`;
 
 const Happened = ({ of, figures, words, now }) => {
   const { incident: says } = words;
@@ -133,8 +115,7 @@ export class IncidentPage extends AskingPage {
       <p class="size">${size(of, figures, words)}</p>
       <p class="sentence" lang="en">${of.sentence}</p>
       <p class="marks">
-        ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
-        ${of.labelled && html`<span class="ack"><bdi>${says.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
+        <${Handled} of=${of} words=${words} />
         ${needsReason(of) && of.reason && html`<span class="aside">${of.reason}</span>`}
       </p>
       ${earlier.length > 0 &&
@@ -142,10 +123,7 @@ export class IncidentPage extends AskingPage {
         <h2 id="learnt" class="label">${says.earlier}</h2>
         <ul class="rows">
           ${earlier.map(
-            (memo) => html`<li class="memo" key=${memo.id}>
-              <span>${memo.text}</span>
-              <span class="aside"><bdi>${memo.name ?? memo.by}</bdi> · ${figures.moment(memo.at, now)} · <${Inner} to=${addressOf("incident", memo.incident)} go=${actions.go}>${says.earlierIncident}</${Inner}></span>
-            </li>`,
+            (memo) => html`<li class="memo" key=${memo.id}><${Noted} memo=${memo} figures=${figures} now=${now}> · <${Inner} to=${addressOf("incident", memo.incident)} go=${actions.go}>${says.earlierIncident}</${Inner}></${Noted}></li>`,
           )}
         </ul>
       </section>`}
@@ -155,14 +133,10 @@ export class IncidentPage extends AskingPage {
           ${scoped ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
           <section class="tile">
             <dl class="shares">
-              ${callersByKind(of).map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${of} by=${callers} key=${each} go=${actions.go} ...${{ figures, words }} />`)}
-              <${Carriers} title=${words.clients} of=${of} by=${of.suspects} go=${actions.go} figures=${figures} words=${words} />
+              <${Causes} of=${of} split=${true} go=${actions.go} ...${{ figures, words }} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
-              ${of.members?.length > 0 &&
-              html`<${Part} title=${words.alsoAffected}>
-                ${of.members.map((one) => html`<li key=${one.id}><span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${actions.go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span></li>`)}
-              </${Part}>`}
+              <${Members} of=${of.members} go=${actions.go} ...${{ figures, words }} />
               <${Changes} of=${of.changes} ...${{ figures, words }} />
               <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />
             </dl>

@@ -8,15 +8,6 @@ const LANES = 14; // scopes with a row of their own
 const ROWS = 3; // of bars that overlap, in one lane
 const DAY = 86_400;
 
-const dayOf = (figures) => {
-  const form = { month: "short", day: "numeric" };
-  try {
-    return new Intl.DateTimeFormat(figures.language, { ...form, timeZone: figures.zone });
-  } catch {
-    return new Intl.DateTimeFormat(figures.language, { ...form, timeZone: "UTC" });
-  }
-};
-
 // Returns the times at which the axis has a mark: midnights, or every third hour of one day, of the configured zone.
 const ticksOf = (since, at, figures) => {
   const short = at - since <= 2 * DAY;
@@ -82,7 +73,6 @@ export class Timeline extends Component {
       return [left, Math.max(share(of.end ?? at), left + 0.6)];
     };
     const lanes = lanesOf(incidents, words, says.others);
-    const day = dayOf(figures);
     const short = at - since <= 2 * DAY;
     const ids = lanes.flatMap((lane) => lane.of.map((one) => one.id));
     const first = ids.includes(current) ? current : ids[0];
@@ -96,7 +86,7 @@ export class Timeline extends Component {
       <div class="lanes" role="group" aria-labelledby="timeline" onKeyDown=${(event) => this.move(event)}>
         <div class="lane axis" aria-hidden="true">
           <span class="lane-name"></span>
-          <span class="track">${ticksOf(since, at, figures).map((tick) => html`<i class="tick" style=${{ left: `${share(tick)}%` }} key=${tick}><small>${short ? figures.time(tick) : day.format(tick * 1000)}</small></i>`)}</span>
+          <span class="track">${ticksOf(since, at, figures).map((tick) => html`<i class="tick" style=${{ left: `${share(tick)}%` }} key=${tick}><small>${short ? figures.time(tick) : figures.day.format(tick * 1000)}</small></i>`)}</span>
         </div>
         ${marks.length > 0 &&
         html`<div class="lane">

@@ -1,7 +1,7 @@
 // What is open: in one line for the wall, and in full for the list.
 import { addressOf } from "./address.js";
 import { Inner } from "./inner.js";
-import { Shape } from "./level.js";
+import { falls, Shape } from "./level.js";
 import { legible } from "./readable.js";
 import { calling, ScopeLink } from "./scope_link.js";
 import { html } from "./view.js";
@@ -41,13 +41,6 @@ export const size = (incident, figures, words) => {
 };
 
 const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].filter(Boolean);
-
-// Functions and routes each carry the whole of an excess: they are not to be added up.
-export const callersByKind = (incident) => {
-  const kinds = new Map();
-  for (const one of incident.callers ?? []) kinds.set(one.kind, [...(kinds.get(one.kind) ?? []), one]);
-  return [...kinds];
-};
 
 export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
 
@@ -115,11 +108,50 @@ export const Part = ({ title, children }) =>
     <dd><ul class="rows">${children}</ul></dd>
   </div>`;
 
-const Shares = ({ title, of, scope, figures, go }) =>
-  of?.length > 0 &&
+// Usage, failures and slowness are not split into calls and what each takes.
+const isSplit = ({ verdict, measure }) => !["fatal", "limit"].includes(verdict) && !/^(latency|errors|throttles|cold_starts)/.test(measure);
+
+const Carriers = ({ title, of, by, split, go, figures, words }) =>
+  by?.length > 0 &&
   html`<${Part} title=${title}>
-    ${of.map((one) => html`<li key=${`${one.kind} ${versioned(one)}`}><span class="what"><${ScopeLink} to=${calling(one, scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span></li>`)}
+    ${by.map((one) => {
+      const { calls, each } = falls(of) ? words.incident.less : words.incident.more;
+      const parts = split && isSplit(of) ? [one.more_calls > 0.005 && calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && each(figures.percent(one.more_per_call))].filter(Boolean) : [];
+      return html`<li key=${`${one.kind} ${versioned(one)}`}>
+        <span class="what"><${ScopeLink} to=${calling(one, of.scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
+        ${parts.length > 0 && html`<span class="aside split">${parts.join(" · ")}</span>`}
+      </li>`;
+    })}
   </${Part}>`;
+
+// Who causes it, with `split` by more calls or more a call. Functions and routes each carry the whole of an excess: they
+// are not to be added up.
+export const Causes = ({ of, ...common }) => {
+  const { words } = common;
+  const kinds = new Map();
+  for (const one of of.callers ?? []) kinds.set(one.kind, [...(kinds.get(one.kind) ?? []), one]);
+  return html`${[...kinds].map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${of} by=${callers} key=${each} ...${common} />`)}
+    <${Carriers} title=${words.clients} of=${of} by=${of.suspects} ...${common} />`;
+};
+
+export const Members = ({ of, figures, words, go }) =>
+  of?.length > 0 &&
+  html`<${Part} title=${words.alsoAffected}>
+    ${of.map(
+      (one) => html`<li key=${one.id}>
+        <span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span>
+      </li>`,
+    )}
+  </${Part}>`;
+
+// What people did about it.
+export const Handled = ({ of, words }) =>
+  html`${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
+    ${of.labelled && html`<span class="ack"><bdi>${words.incident.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}`;
+
+// A memo, who wrote it and when; `children` follow.
+export const Noted = ({ memo, figures, now, children }) =>
+  html`<span>${memo.text}</span> <span class="aside"><bdi>${memo.name ?? memo.by}</bdi> · ${figures.moment(memo.at, now)}${children}</span>`;
 
 export const Changes = ({ of, figures, words }) =>
   of?.length > 0 &&
@@ -130,12 +162,6 @@ export const Changes = ({ of, figures, words }) =>
         <span class="aside">${[one.by, figures.time(one.ts)].filter(Boolean).join(" · ")}</span>
       </li>`,
     )}
-  </${Part}>`;
-
-const Memos = ({ of, figures, words, now }) =>
-  of?.length > 0 &&
-  html`<${Part} title=${words.memos}>
-    ${of.map((memo) => html`<li class="memo" key=${memo.id}><span>${memo.text}</span> <span class="aside">${memo.name ?? memo.by} · ${figures.moment(memo.at, now)}</span></li>`)}
   </${Part}>`;
 
 const clientOf = (request) => [request.client?.name, request.client?.version, request.client?.tenant].filter(Boolean).join(" ");
@@ -170,25 +196,16 @@ export const Card = ({ of, figures, words, now, go }) =>
     </header>
     <p class="marks">
       <${Inner} to=${addressOf("incident", of.id)} go=${go} class="button" aria-label=${words.incident.wholeOf(about(of.scope))}>${words.incident.whole}</${Inner}>
-      ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
-      ${of.labelled && html`<span class="ack"><bdi>${words.incident.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
+      <${Handled} of=${of} words=${words} />
     </p>
     ${needsReason(of) && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">
-      ${callersByKind(of).map(([each, callers]) => html`<${Shares} title=${words.callers(words.scope.kinds[each] ?? each)} of=${callers} scope=${of.scope} key=${each} ...${{ figures, go }} />`)}
-      <${Shares} title=${words.clients} of=${of.suspects} scope=${of.scope} ...${{ figures, go }} />
-      ${of.members?.length > 0 &&
-      html`<${Part} title=${words.alsoAffected}>
-        ${of.members.map(
-          (one) => html`<li key=${one.id}>
-            <span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span>
-          </li>`,
-        )}
-      </${Part}>`}
+      <${Causes} of=${of} ...${{ figures, words, go }} />
+      <${Members} of=${of.members} ...${{ figures, words, go }} />
       <${Changes} of=${of.changes} ...${{ figures, words }} />
-      <${Memos} of=${of.memos} ...${{ figures, words, now }} />
+      ${of.memos?.length > 0 && html`<${Part} title=${words.memos}>${of.memos.map((memo) => html`<li class="memo" key=${memo.id}><${Noted} memo=${memo} ...${{ figures, now }} /></li>`)}</${Part}>`}
     </dl>
     <${Examples} of=${of.examples} ...${{ figures, words }} />
   </article>`;

@@ -1,8 +1,8 @@
 // The service map: clients, routes, functions, tables, and who calls whom. What is folded, looked for and picked is in its address.
-import { addressOf, scopeAddress } from "./address.js";
+import { addressOf } from "./address.js";
 import { AskingPage } from "./answers.js";
-import { Inner } from "./inner.js";
 import { falls, Mark } from "./level.js";
+import { Name } from "./map_box.js";
 import { Canvas } from "./map_canvas.js";
 import { many, whole } from "./map_figures.js";
 import { chosen, folded, foldFor, FOLDS, nodesOf, openGroups, unwell } from "./map_graph.js";
@@ -11,13 +11,10 @@ import { html } from "./view.js";
 
 const NARROW = "(max-width: 700px)"; // where a list reads better than a picture
 
-const End = ({ box, go }) =>
-  box.scope ? html`<${Inner} to=${scopeAddress(box.scope)} go=${go}><bdi>${box.name}</bdi></${Inner}>` : html`<bdi>${box.name}</bdi>`;
-
 // The figures of a line that somebody picked.
 const Picked = ({ link, figures, words, go, close }) =>
   html`<section class="tile picked" aria-label=${words.map.picked}>
-    <p class="name"><span><${End} box=${link.source} go=${go} /> → <${End} box=${link.target} go=${go} /></span>
+    <p class="name"><span><${Name} of=${link.source} go=${go} /> → <${Name} of=${link.target} go=${go} /></span>
       <button type="button" aria-label=${words.map.close} onClick=${close}>×</button></p>
     <p><${Mark} of=${link} words=${words} />${link.excess != null && html` ${(falls(link) ? words.map.lack : words.map.excess)(figures.percent(link.excess))}`}</p>
     <dl>
@@ -98,7 +95,7 @@ export class MapPage extends AskingPage {
       ${error && html`<p class="note">${error}</p>`}
       ${services.length > 0 &&
       html`<p class="opened">
-        ${services.map((each) => html`<span key=${each.key}>${words.kind.service} <${End} box=${each} go=${go} /><${Mark} of=${each} words=${words} /></span>`)}
+        ${services.map((each) => html`<span key=${each.key}>${words.kind.service} <${Name} of=${each} go=${go} /><${Mark} of=${each} words=${words} /></span>`)}
       </p>`}
       ${opened.length > 0 &&
       !listed &&

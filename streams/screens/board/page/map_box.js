@@ -6,7 +6,12 @@ import { many, priced, short } from "./map_figures.js";
 import { lineOf, middleOf } from "./map_layout.js";
 import { html } from "./view.js";
 
-const rem = (value) => `${value.toFixed(2)}rem`;
+// Lengths on the map are those of its letters.
+export const rem = (value) => `${value.toFixed(2)}rem`;
+export const root = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+// The name of a node or a box, which leads to its page if it has one.
+export const Name = ({ of, go }) => (of.scope ? html`<${Inner} to=${scopeAddress(of.scope)} go=${go}><bdi>${of.name}</bdi></${Inner}>` : html`<bdi>${of.name}</bdi>`);
 
 const Inside = ({ box, figures, words, most }) => html`
   <span class="top"><bdi>${box.name}</bdi><${Mark} of=${box} words=${words} /></span>

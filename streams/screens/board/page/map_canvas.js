@@ -1,7 +1,7 @@
 // The map as a picture: boxes over lines in a frame that scrolls, larger and smaller by keys, wheel and buttons.
 import { scopeAddress } from "./address.js";
 import { Inner } from "./inner.js";
-import { Box, Line, Sign } from "./map_box.js";
+import { Box, Line, rem, root, Sign } from "./map_box.js";
 import { errorShare, unwell } from "./map_graph.js";
 import { layout } from "./map_layout.js";
 import { Component, createRef, html } from "./view.js";
@@ -14,8 +14,6 @@ const CROWD = 150; // lines, from where on they are thinner
 const EDGE = 1; // rem around the map
 
 const accountAddress = ({ cloud, account }) => scopeAddress({ kind: "account", name: account, cloud, account });
-const rem = (value) => `${value.toFixed(2)}rem`;
-const root = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 export class Canvas extends Component {
   constructor(props) {

@@ -1,12 +1,9 @@
 // The map in words: every node with its figures and whom it calls, in document order.
-import { scopeAddress } from "./address.js";
-import { Inner } from "./inner.js";
 import { level, Mark } from "./level.js";
+import { Name } from "./map_box.js";
 import { priced, short } from "./map_figures.js";
 import { KINDS, unwell } from "./map_graph.js";
 import { html } from "./view.js";
-
-const Name = ({ node, go }) => (node.scope ? html`<${Inner} to=${scopeAddress(node.scope)} go=${go}><bdi>${node.name}</bdi></${Inner}>` : html`<bdi>${node.name}</bdi>`);
 
 const worstFirst = (a, b) => unwell(b) - unwell(a) || b.requests - a.requests || (a.key < b.key ? -1 : 1);
 
@@ -27,13 +24,13 @@ export const MapList = ({ nodes, edges, figures, words, go }) => {
         <ul class="rows">
           ${of.map(
             (node) => html`<li key=${node.key} class=${level(node)}>
-              <span class="what"><${Name} ...${{ node, go }} /> <small><bdi>${node.accountName}</bdi></small></span>
+              <span class="what"><${Name} of=${node} go=${go} /> <small><bdi>${node.accountName}</bdi></small></span>
               <${Mark} of=${node} words=${words} />
               <span class="figures">${[...short(node, figures, words), priced(node, figures)].filter(Boolean).join(" · ")}</span>
               ${calls.has(node.place) &&
               html`<span class="calls"><span class="aside">${words.map.calls}</span>
                 ${calls.get(node.place).sort(worstFirst).map(
-                  (edge) => html`<span key=${edge.target}><${Name} node=${byPlace.get(edge.target)} go=${go} /> <${Mark} of=${edge} words=${words} /> ${short(edge, figures, words).join(" · ")}</span>`,
+                  (edge) => html`<span key=${edge.target}><${Name} of=${byPlace.get(edge.target)} go=${go} /> <${Mark} of=${edge} words=${words} /> ${short(edge, figures, words).join(" · ")}</span>`,
                 )}
               </span>`}
             </li>`,

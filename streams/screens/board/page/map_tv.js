@@ -1,15 +1,12 @@
 // The map on a television: as many boxes as are read from five metres. What is not well comes first and in full ink.
 import { AskingPage } from "./answers.js";
-import { Box, Line, Sign } from "./map_box.js";
+import { Box, Line, rem, root, Sign } from "./map_box.js";
 import { chosen, folded, KINDS, nodesOf, unwell } from "./map_graph.js";
 import { layout } from "./map_layout.js";
 import { Component, createRef, html } from "./view.js";
 
 const FORM = { width: 36, height: 10.8, gap: 5.5, between: 1.4, heading: 0, top: 6 };
 const MORE = 5; // rem for what is left out
-
-const rem = (value) => `${value.toFixed(2)}rem`;
-const root = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 // Chooses the boxes of each column: what is not well, what is next to it, what is used most.
 export const fitting = (boxes, links, rows) => {

@@ -1,6 +1,7 @@
 // Who calls a scope and whom it calls: how much, what part of the whole, and whether that is more calls or more a call.
 import { addressOf, scopeAddress } from "./address.js";
 import { Inner } from "./inner.js";
+import { Meter } from "./spark.js";
 import { html } from "./view.js";
 
 const NEW = Infinity;
@@ -27,9 +28,7 @@ const Neighbour = ({ of, measure, most, compared, figures, words, go, range }) =
     <span class="what"><${Inner} to=${scopeAddress(of.scope) + range} go=${go}><bdi>${of.label}</bdi></${Inner}></span>
     <span class="number">${figures.quantity(amount.value, measure, most)}</span>
     <span class="part">${figures.percent(amount.share)}</span>
-    <svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, (amount.share ?? 0) * 100)).toFixed(1)} height="4" />
-    </svg>
+    <${Meter} share=${amount.share ?? 0} />
     <span class="note">${compared && why(amount, measure === "requests", figures, words)}</span>
   </li>`;
 };

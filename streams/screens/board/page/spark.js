@@ -42,3 +42,11 @@ export const Spark = (props) => {
     <path class="before" d=${path(before, low, high)} /><path class="now" d=${path(now, low, high)} />
   </svg>`;
 };
+
+// A bar for a share of 1; none where it is not known.
+export const Meter = ({ share }) =>
+  share === null
+    ? null
+    : html`<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+        <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, share * 100)).toFixed(1)} height="4" />
+      </svg>`;

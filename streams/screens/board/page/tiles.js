@@ -2,7 +2,7 @@
 import { Chart } from "./chart.js";
 import { byWorst, level, Mark, worst } from "./level.js";
 import { ScopeLink } from "./scope_link.js";
-import { Spark } from "./spark.js";
+import { Meter, Spark } from "./spark.js";
 import { html } from "./view.js";
 
 const Tile = ({ of = {}, name, label, extra, children, kind = "", rank = 2 }) =>
@@ -46,13 +46,6 @@ export const LayersTile = ({ layers, figures, words }) =>
       )}
     </dl>
   </${Tile}>`;
-
-const Meter = ({ share }) =>
-  share === null
-    ? null
-    : html`<svg class="meter" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-        <rect class="whole" width="100" height="4" /><rect class="part" width=${Math.min(100, Math.max(0, share * 100)).toFixed(1)} height="4" />
-      </svg>`;
 
 export const TableTile = ({ of, figures, words, label, go }) => {
   const unit = figures.measure(of.measure)[1].trim();
