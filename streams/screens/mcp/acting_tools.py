@@ -5,13 +5,15 @@ from typing import Annotated, Final, Literal
 import msgspec
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
+from msgspec import UNSET
 from pydantic import Field
 
 from alerting.commands.local_time import moment
 from streams.screens.board.incidents.incident_actions import ActedAnswer
+from streams.screens.mcp.answer_parts import data_of
 from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, BoardClient, in_path
 from streams.screens.mcp.reading_tools import IncidentName
-from streams.screens.mcp.tool_answer import ToolData, answered, known, or_refused
+from streams.screens.mcp.tool_answer import answered, or_refused
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 ADDS: Final = ToolAnnotations(
@@ -31,14 +33,14 @@ Person = Annotated[
 ]
 
 
-class DoneData(ToolData):
-    """What became of an action."""
-
-    said: str = Field(description="done, or repeated where it had been done before")
-    until: str | None = Field(None, description="when a snooze ends; absent: with the incident")
-    silence: str | None = Field(None, description="id of the silence that it made")
-    fits: int | None = Field(None, description="how many known incidents a snooze of all like it matches")
-    memo: str | None = Field(None, description="id of the memo that it made")
+DONE: Final = data_of(
+    ActedAnswer,
+    "What became of an action: done, or repeated where it had been done before. until is when a snooze "
+    "ends, absent where that is with the incident; silence and memo are the ids of what it made; fits "
+    "counts the known incidents that a snooze of all like it matches.",
+    "said until silence? fits memo=memo.id",
+    longest={"silence": 80, "memo": 80},
+)
 
 
 def add_acting_tools(server: MCPServer) -> None:
@@ -49,7 +51,7 @@ def add_acting_tools(server: MCPServer) -> None:
     server.add_tool(write_memo, annotations=ADDS)
 
 
-async def acknowledge_incident(incident: IncidentName, by: Person) -> Annotated[CallToolResult, DoneData]:
+async def acknowledge_incident(incident: IncidentName, by: Person) -> Annotated[CallToolResult, DONE]:
     """Acknowledge an incident: a person deals with it. Everybody is told who. Ask that person first."""
     path = f"/board/incidents/{in_path(incident)}/acknowledge"
     return await or_refused(_done(CLIENT.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}"))
@@ -64,7 +66,7 @@ async def snooze_incident(
     ] = "1h",
     until: Annotated[str, Field(description="with pattern: the day, 2026-11-30")] = "",
     why: Annotated[str, Field(max_length=200, description="the reason, shown in the list of silences")] = "",
-) -> Annotated[CallToolResult, DoneData]:
+) -> Annotated[CallToolResult, DONE]:
     """Snooze an incident: nobody is notified of it for a while. Ask the person first."""
     body: dict[str, object] = {"by": by, "for": span, "why": why}
     if until:
@@ -83,7 +85,7 @@ async def label_incident(
             "take_back: neither after all"
         ),
     ],
-) -> Annotated[CallToolResult, DoneData]:
+) -> Annotated[CallToolResult, DONE]:
     """Say what an incident is: it is silent while it lasts, and the next one like it must show more.
 
     Ask the person first.
@@ -100,7 +102,7 @@ async def write_memo(
         str, Field(description="of the timeline: the moment, 2026-11-27T09:00; needed without an incident")
     ] = "",
     scope: Annotated[str, Field(description="of the timeline: what it is about, table:items")] = "",
-) -> Annotated[CallToolResult, DoneData]:
+) -> Annotated[CallToolResult, DONE]:
     """Note what was learnt: the next message about the same thing shows it."""
     body: dict[str, object] = {"by": by, "text": text}
     if incident:
@@ -121,15 +123,8 @@ async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str
 
 async def _done(board: BoardClient, path: str, body: dict[str, object], what: str) -> CallToolResult:
     found = msgspec.convert(await board.act(path, body), ActedAnswer)
-    times, until = await board.times(), found.until or None
-    data = DoneData(
-        said=found.said.value,
-        until=None if until is None else times.data(until),
-        silence=shown(found.silence or None, 80) or None,
-        fits=known(found.fits),
-        memo=shown(found.memo.id, 80) if found.memo else None,
-    )
-    ending = "" if until is None else f", until {times.words(until)}"
-    fits = "" if data.fits is None else f"; {data.fits} known incidents are like it"
-    repeated = " That had been done before." if data.said == "repeated" else ""
-    return answered(data, [f"{what}{ending}{fits}.{repeated}"])
+    times = await board.times()
+    ending = f", until {times.words(found.until)}" if found.until else ""
+    fits = "" if found.fits is UNSET else f"; {found.fits} known incidents are like it"
+    repeated = " That had been done before." if found.said == "repeated" else ""
+    return answered(DONE.made_from(found, times), [f"{what}{ending}{fits}.{repeated}"])

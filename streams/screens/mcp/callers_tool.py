@@ -1,19 +1,26 @@
 """The callers of a scope, or its callees: how much, and whether that is more calls or more per call."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from mcp.types import CallToolResult
-from pydantic import Field
+from msgspec.structs import replace
 
 from detectors.model.measures import Measure
-from streams.screens.board.scope_pages.scope_page import ScopeAmount, ScopeNeighbour, ScopeNeighbours
+from streams.screens.board.scope_pages.scope_page import (
+    ScopeAmount,
+    ScopeNeighbour,
+    ScopeNeighbours,
+    ScopePage,
+)
 from streams.screens.board.scope_pages.scope_range import WEEK
+from streams.screens.mcp.answer_parts import AnswerPart, Given, data_of, part_of
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
 from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import answered
 from streams.screens.mcp.tool_figures import (
+    ToolTimes,
     amount,
     change_in_words,
     measure_in_words,
@@ -53,40 +60,33 @@ _FALLS: Final[tuple[Because, Because, Because]] = (
 )
 
 
-class CallerLine(ToolPart):
-    """One neighbour by one measure, and the same range a week before. Amounts are per second."""
-
-    about: NamedScope
-    value: float
-    before: float | None = None
-    share: float | None = Field(None, description="of the whole, 0 to 1")
-    calls: float
-    calls_before: float | None = None
-    per_call: float | None = None
-    per_call_before: float | None = None
-    because: Because = Field(description="what made the difference to the week before")
-
-
-class CallersOfKind(ToolPart):
-    """Neighbours of one kind, those with the most first."""
-
-    kind: str
-    measure: str
-    unit: str
-    neighbours: list[CallerLine]
-    more: int = Field(0, description="that the daemon did not read: those with fewer calls")
-
-
-class CallersData(ToolData):
-    """Who calls a scope, or whom it calls."""
-
-    about: NamedScope
-    direction: str
-    first: str
-    end: str
-    kinds: list[CallersOfKind]
-    measures: list[str] = Field(description="that this can be asked by")
-    link: str
+_CALLER: Final = part_of(
+    ScopeAmount,
+    "One neighbour by one measure, and the same range a week before. Amounts are per second, share is that "
+    "of the whole, 0 to 1; because says what made the difference to the week before.",
+    "about value before share calls calls_before per_call per_call_before because",
+    about=Given(NamedScope),
+    per_call=Given(float | None),
+    per_call_before=Given(float | None),
+    because=Given(Because),
+)
+_KIND: Final = part_of(
+    ScopeNeighbours,
+    "Neighbours of one kind, those with the most first; the daemon did not read more with fewer calls.",
+    "kind measure unit neighbours more",
+    measure=Given(str),
+    unit=Given(str),
+    neighbours=_CALLER,
+)
+CALLERS: Final = data_of(
+    ScopePage,
+    "Who calls a scope, or whom it calls, by one of the measures.",
+    "about=scope direction first end kinds=callers measures link",
+    direction=Given(str),
+    kinds=_KIND,
+    measures=Given(list[str]),
+    link=Given(str),
+)
 
 
 async def callers_answer(
@@ -111,24 +111,33 @@ async def callers_answer(
             f"they have {measures_in_words(known)}"
         )
     kinds = [
-        _kind(neighbours, measure or neighbours.measures[0], most)
+        _by_measure(neighbours, measure or neighbours.measures[0], most)
         for neighbours in given
         if neighbours.measures and (not measure or measure in neighbours.measures)
     ]
-    data = CallersData(
-        about=about,
+    link = BoardPlaces(board.url).scope(about, by=measure, **asked.times)
+    data = CALLERS.made_from(
+        page,
+        times,
         direction=direction,
-        first=times.data(page.first),
-        end=times.data(page.end),
-        kinds=kinds,
+        kinds=[_kind(kind, times) for kind in kinds],
         measures=known,
-        link=BoardPlaces(board.url).scope(about, by=measure, **asked.times),
+        link=link,
     )
     for neighbours in given:
         if len(neighbours.neighbours) > most:
             data.left_out[f"kinds.{neighbours.kind}"] = len(neighbours.neighbours) - most
-    compared = page.end - page.first <= WEEK
-    return answered(data, _lines(data, times.span(page.first, page.end), compared=compared))
+    title = f"{'Who calls' if direction == 'callers' else 'Called by'} {about.words}"
+    nothing = "Nobody did in this range." if direction == "callers" else "It called nothing in this range."
+    span, compared = times.span(page.first, page.end), page.end - page.first <= WEEK
+    lines = _lines(kinds, compared=compared) if kinds else [nothing]
+    week = "; changes are on the same range a week before" if compared else ""
+    return answered(data, [f"{title}, {span}{week}.", *lines, f"Its page: {link}"])
+
+
+def _by_measure(given: ScopeNeighbours, measure: str, most: int) -> ScopeNeighbours:
+    ordered = sorted(given.neighbours, key=lambda neighbour: -neighbour.amounts[measure].value)
+    return replace(given, measures=[measure], neighbours=ordered[:most])
 
 
 def because(of: ScopeAmount, *, counts: bool) -> Because:
@@ -156,53 +165,52 @@ def because(of: ScopeAmount, *, counts: bool) -> Because:
     return only_calls if calls >= _MOSTLY else only_each if calls <= 1 - _MOSTLY else both
 
 
-def _kind(given: ScopeNeighbours, measure: str, most: int) -> CallersOfKind:
-    ordered = sorted(given.neighbours, key=lambda neighbour: -neighbour.amounts[measure].value)
-    return CallersOfKind(
-        kind=given.kind,
+def _per_call(value: float | None, calls: float | None) -> float | None:
+    return value / calls if value is not None and calls else None
+
+
+def _kind(kind: ScopeNeighbours, times: ToolTimes) -> AnswerPart:
+    [measure] = kind.measures
+    return _KIND.made_from(
+        kind,
+        times,
         measure=measure,
         unit=unit_of_data(measure),
-        neighbours=[_line(neighbour, measure) for neighbour in ordered[:most]],
-        more=given.more,
+        neighbours=[_caller(neighbour, measure, times) for neighbour in kind.neighbours],
     )
 
 
-def _line(neighbour: ScopeNeighbour, measure: str) -> CallerLine:
+def _caller(neighbour: ScopeNeighbour, measure: str, times: ToolTimes) -> AnswerPart:
     of = neighbour.amounts[measure]
-    return CallerLine.copied(
+    return _CALLER.made_from(
         of,
+        times,
         about=NamedScope.of(neighbour.scope),
-        per_call=of.value / of.calls if of.calls else None,
-        per_call_before=None if of.before is None or not of.calls_before else of.before / of.calls_before,
+        per_call=_per_call(of.value, of.calls),
+        per_call_before=_per_call(of.before, of.calls_before),
         because=because(of, counts=measure == REQUESTS),
     )
 
 
-def _lines(data: CallersData, span: str, *, compared: bool) -> Iterator[str]:
-    who = "Who calls" if data.direction == "callers" else "Called by"
-    week = "; changes are on the same range a week before" if compared else ""
-    yield f"{who} {data.about.words}, {span}{week}."
-    if not data.kinds:
-        yield (
-            "Nobody did in this range." if data.direction == "callers" else "It called nothing in this range."
-        )
-    for kind in data.kinds:
-        yield f"By {kind.kind}, {measure_in_words(kind.measure)}:"
+def _lines(kinds: Sequence[ScopeNeighbours], *, compared: bool) -> Iterator[str]:
+    for kind in kinds:
+        [measure] = kind.measures
+        yield f"By {kind.kind}, {measure_in_words(measure)}:"
         for neighbour in kind.neighbours:
-            value, share = amount(neighbour.value, kind.measure), share_in_words(neighbour.share)
-            change = f"; {_change(neighbour, counts=kind.measure == REQUESTS)}" if compared else ""
-            yield f"- {neighbour.about.words}: {value}, {share}{change}"
+            of = neighbour.amounts[measure]
+            value, share = amount(of.value, measure), share_in_words(of.share)
+            change = f"; {_change(of, counts=measure == REQUESTS)}" if compared else ""
+            yield f"- {NamedScope.of(neighbour.scope).words}: {value}, {share}{change}"
         if kind.more:
             yield f"- {kind.more} more with fewer calls"
-    yield f"Its page: {data.link}"
 
 
-def _change(line: CallerLine, *, counts: bool) -> str:
-    change = change_in_words(line.value, line.before)
-    if not line.before:
-        return "the week before is not known" if line.before is None else change
-    if counts or line.because == "no change":
-        return f"{change}: {line.because}"
-    calls = change_in_words(line.calls, line.calls_before)
-    per_call = change_in_words(line.per_call, line.per_call_before)
-    return f"{change}: {line.because} (calls {calls}, per call {per_call})"
+def _change(of: ScopeAmount, *, counts: bool) -> str:
+    change, why = change_in_words(of.value, of.before), because(of, counts=counts)
+    if not of.before:
+        return "the week before is not known" if of.before is None else change
+    if counts or why == "no change":
+        return f"{change}: {why}"
+    calls = change_in_words(of.calls, of.calls_before)
+    per_call = change_in_words(_per_call(of.value, of.calls), _per_call(of.before, of.calls_before))
+    return f"{change}: {why} (calls {calls}, per call {per_call})"

@@ -1,22 +1,24 @@
 """One incident whole: its figures, its callers, its story, changes before it, memos, requests, links."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from mcp.types import CallToolResult
-from pydantic import Field
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from alerting.commands.memo import MemoAnswer
 from alerting.incidents.answers import MemberAnswer, ShareAnswer
-from alerting.messages.incident_answer import ExampleAnswer
+from alerting.messages.incident_answer import ExampleAnswer, IncidentAnswer
 from detectors.model.finding import is_split
 from detectors.model.request_example import ExampleClient
 from detectors.model.scope import TABLE
 from streams.screens.board.incidents.incident_service import BoardIncidentAnswer, MomentAnswer
+from streams.screens.mcp.answer_parts import AnswerPart, Given, data_of, part_of
 from streams.screens.mcp.board_client import BoardClient, in_path
-from streams.screens.mcp.incidents_tool import ChangeTold, IncidentLine, change_line, incident_line
+from streams.screens.mcp.incidents_tool import CHANGE, INCIDENT, change_words, incident_part, incident_words
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered, known
+from streams.screens.mcp.tool_answer import answered
 from streams.screens.mcp.tool_figures import ToolTimes, amount, measure_in_words, share_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
 
@@ -47,91 +49,72 @@ _HAPPENED: Final = {
 }
 
 
-class ExcessShare(ToolPart):
-    """Who causes an excess: its share, split into more calls and more per call (of a fall: fewer, less)."""
-
-    kind: str
-    name: str
-    version: str | None = None
-    share: float
-    more_calls: float
-    more_per_call: float
-
-
-class MemberLine(ToolPart):
-    """Another series that the incident took in."""
-
-    about: NamedScope
-    measure: str
-    verdict: str
-    start: str | None = None
-    end: str | None = None
-
-
-class StoryMoment(ToolPart):
-    """What happened at a time; ``text`` is of people or of a source."""
-
-    at: str
-    what: str
-    by: str | None = None
-    until: str | None = None
-    text: str | None = None
-
-
-class MemoLine(ToolPart):
-    """What somebody noted; ``text`` is data, and may be about an earlier incident of the same thing."""
-
-    id: str
-    at: str
-    by: str
-    text: str
-    incident: str | None = None
-    scope: str | None = None
-
-
-class RequestTold(ToolPart):
-    """A request that illustrates the incident; all of it but ``why`` and ``at`` is data from events."""
-
-    why: str
-    at: str
-    id: str | None = None
-    route: str | None = None
-    function: str | None = None
-    client: str | None = None
-    status: int | None = None
-    error: str | None = None
-    milliseconds: float | None = None
-    sample: str | None = None
-
-
-class IncidentData(ToolData):
-    """One incident whole."""
-
-    incident: IncidentLine
-    title: str
-    at: str = Field(description="up to when this is known")
-    lower: float | None = Field(None, description="of what was expected")
-    upper: float | None = None
-    peak: float | None = None
-    score: float | None = None
-    completeness: float | None = Field(None, description="share of the data that was there, 0 to 1")
-    limit: float | None = None
-    requests_affected: float | None = Field(None, description="while it deviated")
-    calls_affected: float | None = Field(None, description="of a table, in place of requests")
-    routes_affected: list[str] = Field([])
-    throttle_reasons: list[str] = Field([])
-    error_kinds: list[str] = Field([], description="how requests failed, in its last hour at most")
-    callers: list[ExcessShare] = Field([])
-    suspects: list[ExcessShare] = Field([], description="clients and tenants that stand out")
-    causes: list[str] = Field([], description="the deepest findings that explain it")
-    members: list[MemberLine] = Field([])
-    changes: list[ChangeTold] = Field([], description="what was deployed or configured before it")
-    ended_after: ChangeTold | None = Field(None, description="what was deployed or configured before its end")
-    story: list[StoryMoment] = Field([])
-    memos: list[MemoLine] = Field([])
-    requests: list[RequestTold] = Field([])
-    runbook: str | None = None
-    links: dict[str, str] = Field({}, description="consoles, logs and metrics over its time")
+SHARE: Final = part_of(
+    ShareAnswer,
+    "Who causes an excess: its share, split into more calls and more per call (of a fall: fewer, less).",
+    "kind name version? share more_calls more_per_call",
+    longest={"kind": 40, "name": 120, "version": 60},
+)
+MEMBER: Final = part_of(
+    MemberAnswer,
+    "Another series that the incident took in.",
+    "about=scope measure verdict start end",
+    longest={"measure": 80},
+)
+MOMENT: Final = part_of(
+    MomentAnswer,
+    "What happened at a time; ``text`` is of people or of a source.",
+    "at what by? until text",
+    longest={"by": 60},
+    what=Given(str),
+    text=Given(str | None),
+)
+MEMO: Final = part_of(
+    MemoAnswer,
+    "What somebody noted; ``text`` is data, and may be about an earlier incident of the same thing.",
+    "id at by text incident? scope?",
+    longest={"id": 80, "text": TEXT, "incident": 80, "scope": 120},
+    by=Given(str),
+)
+REQUEST: Final = part_of(
+    ExampleAnswer,
+    "A request that illustrates the incident; all of it but ``why`` and ``at`` is data from events.",
+    "why at=ts id? route? function? client status error milliseconds=ms.total sample?",
+    longest={"id": 120, "route": 120, "function": 120, "sample": 240},
+    client=Given(str | None),
+    error=Given(str | None),
+)
+INCIDENT_WHOLE: Final = data_of(
+    BoardIncidentAnswer,
+    "One incident whole, as known up to at. lower and upper are of what was expected; completeness is the "
+    "share of the data that was there, 0 to 1; requests_affected those while it deviated, calls_affected "
+    "those of a table; error_kinds how requests failed, in its last hour at most; suspects are clients and "
+    "tenants that stand out; causes the deepest findings that explain it; changes what was deployed or "
+    "configured before it, ended_after that before its end; links lead to consoles, logs and metrics over "
+    "its time.",
+    "incident title at lower=incident.lower upper=incident.upper peak=incident.peak score=incident.score "
+    "completeness=incident.completeness limit=incident.limit requests_affected calls_affected "
+    "routes_affected throttle_reasons error_kinds callers=incident.callers suspects=incident.suspects "
+    "causes members=incident.members changes=incident.changes ended_after=incident.ended_after story "
+    "memos=incident.memos requests=incident.examples runbook? links",
+    longest={"title": 200},
+    incident=INCIDENT,
+    requests_affected=Given(float | None),
+    calls_affected=Given(float | None),
+    routes_affected=Given(list[str]),
+    throttle_reasons=Given(list[str]),
+    error_kinds=Given(list[str]),
+    callers=SHARE,
+    suspects=SHARE,
+    causes=Given(list[str]),
+    members=MEMBER,
+    changes=CHANGE,
+    ended_after=CHANGE,
+    story=MOMENT,
+    memos=MEMO,
+    requests=REQUEST,
+    links=Given(dict[str, str]),
+)
 
 
 async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
@@ -142,192 +125,189 @@ async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
     BoardAnswerError
         When there is no such incident, or the daemon does not answer.
     """
-    whole = await board.ask_for(BoardIncidentAnswer, f"/board/incidents/{in_path(name)}")
+    given = await board.ask_for(BoardIncidentAnswer, f"/board/incidents/{in_path(name)}")
     times, places = await board.times(), BoardPlaces(board.url)
+    whole = _shortened(given)
+    incident = whole.incident
+    affected, is_table = incident.affected.requests, incident.scope.kind == TABLE
+    data = INCIDENT_WHOLE.made_from(
+        whole,
+        times,
+        incident=incident_part(incident, times, places),
+        requests_affected=None if is_table else affected,
+        calls_affected=affected if is_table else None,
+        routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
+        throttle_reasons=_throttle_reasons(incident),
+        error_kinds=_error_kinds(incident),
+        causes=_causes(incident),
+        story=[_moment(moment, times) for moment in whole.story],
+        memos=[memo_part(memo, times) for memo in incident.memos],
+        requests=[_request(example, times) for example in incident.examples],
+        links=whole.links,
+    )
+    data.leave_out(
+        callers=len(given.incident.callers),
+        suspects=len(given.incident.suspects),
+        members=len(given.incident.members),
+        story=len(given.story),
+        memos=len(given.incident.memos),
+        links=len(given.links),
+    )
+    return answered(data, _lines(whole, times, places))
+
+
+def _shortened(whole: BoardIncidentAnswer) -> BoardIncidentAnswer:
+    """Return an incident with as much of each list as an assistant has room for."""
     incident = whole.incident
     links = {
         shown(kind, 40): url
         for kind, url in whole.links.items()
         if shown_url(url) is not None and len(url) <= LONGEST_LINK
     }
-    callers, suspects = _shares(incident.callers), _shares(incident.suspects)
-    reasons = known(incident.throttle_reasons) or {}
-    is_table = incident.scope.kind == TABLE
-    data = IncidentData(
-        incident=incident_line(incident, times, places, at=whole.at),
-        title=shown(whole.title, 200),
-        at=times.data(whole.at),
-        lower=incident.lower,
-        upper=incident.upper,
-        peak=incident.peak,
-        score=incident.score,
-        completeness=incident.completeness,
-        limit=known(incident.limit),
-        requests_affected=None if is_table else incident.affected.requests,
-        calls_affected=incident.affected.requests if is_table else None,
-        routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
-        throttle_reasons=[f"{shown(reason, 80)}: {count:g}" for reason, count in reasons.items()],
-        error_kinds=[
-            f"{shown(kind.kind, 120)}: {kind.times:g}{', new' if kind.new else ''}"
-            for kind in (incident.failures.kinds if incident.failures else ())
-        ],
-        callers=callers[:CALLERS],
-        suspects=suspects[:CALLERS],
-        causes=[f"{NamedScope.of(cause).scope} ({shown(cause.measure, 60)})" for cause in incident.causes],
-        members=[_member(member, times) for member in incident.members[:MEMBERS]],
-        changes=[change_line(change, times) for change in incident.changes[:CALLERS]],
-        ended_after=incident.ended_after and change_line(incident.ended_after, times),
-        story=[_moment(moment, times) for moment in whole.story[-STORY:]],
-        memos=[memo_line(memo, times) for memo in incident.memos[-MEMOS:]],
-        requests=[_request(example, times) for example in incident.examples[:EXAMPLES]],
-        runbook=shown_url(whole.runbook),
+    return replace(
+        whole,
+        incident=replace(
+            incident,
+            callers=incident.callers[:CALLERS],
+            suspects=incident.suspects[:CALLERS],
+            members=incident.members[:MEMBERS],
+            changes=incident.changes[:CALLERS],
+            memos=incident.memos[-MEMOS:],
+            examples=incident.examples[:EXAMPLES],
+        ),
+        story=whole.story[-STORY:],
         links=dict(list(links.items())[:LINKS]),
     )
-    data.leave_out(
-        callers=len(callers),
-        suspects=len(suspects),
-        members=len(incident.members),
-        story=len(whole.story),
-        memos=len(incident.memos),
-        links=len(whole.links),
-    )
-    return answered(data, _lines(data, times.words(whole.at)))
 
 
-def memo_line(memo: MemoAnswer, times: ToolTimes) -> MemoLine:
+def memo_part(memo: MemoAnswer, times: ToolTimes) -> AnswerPart:
     """Return a memo."""
-    return MemoLine(
-        id=shown(memo.id, 80),
-        at=times.data(memo.at),
-        by=shown(memo.name or memo.by, 60),
-        text=shown(memo.text, TEXT),
-        incident=shown(memo.incident or None, 80) or None,
-        scope=shown(memo.scope or None, 120) or None,
-    )
+    return MEMO.made_from(memo, times, by=shown(memo.name or memo.by, 60))
 
 
-def _shares(given: Sequence[ShareAnswer]) -> list[ExcessShare]:
+def _throttle_reasons(incident: IncidentAnswer) -> list[str]:
+    reasons = incident.throttle_reasons or {}
+    return [f"{shown(reason, 80)}: {count:g}" for reason, count in reasons.items()]
+
+
+def _error_kinds(incident: IncidentAnswer) -> list[str]:
     return [
-        ExcessShare.copied(
-            share,
-            kind=shown(share.kind, 40),
-            name=shown(share.name, 120),
-            version=shown(share.version or None, 60) or None,
-        )
-        for share in given
+        f"{shown(kind.kind, 120)}: {kind.times:g}{', new' if kind.new else ''}"
+        for kind in (incident.failures.kinds if incident.failures else ())
     ]
 
 
-def _member(member: MemberAnswer, times: ToolTimes) -> MemberLine:
-    return MemberLine(
-        about=NamedScope.of(member.scope),
-        measure=shown(member.measure, 80),
-        verdict=member.verdict.value,
-        start=times.data(member.start),
-        end=None if member.end is None else times.data(member.end),
-    )
+def _causes(incident: IncidentAnswer) -> list[str]:
+    return [f"{NamedScope.of(cause).scope} ({shown(cause.measure, 60)})" for cause in incident.causes]
 
 
-def _moment(moment: MomentAnswer, times: ToolTimes) -> StoryMoment:
+def _moment(moment: MomentAnswer, times: ToolTimes) -> AnswerPart:
+    what = _HAPPENED.get(moment.what, shown(moment.what, 40))
+    return MOMENT.made_from(moment, times, what=what, text=_text(moment) or None)
+
+
+def _text(moment: MomentAnswer) -> str:
+    """Return what people or a source said of a moment."""
     of = moment.of or moment.scope
     about = NamedScope.of(of).scope if of else ""
     parts = (about, moment.measure, moment.did, moment.version, moment.why, moment.text)
-    return StoryMoment(
-        at=times.data(moment.at),
-        what=_HAPPENED.get(moment.what, shown(moment.what, 40)),
-        by=shown(moment.by or None, 60) or None,
-        until=times.data(moment.until) if isinstance(moment.until, int) else None,
-        text=shown(" ".join(str(part) for part in parts if part), TEXT) or None,
-    )
+    return shown(" ".join(str(part) for part in parts if part), TEXT)
 
 
-def _request(request: ExampleAnswer, times: ToolTimes) -> RequestTold:
+def _request(request: ExampleAnswer, times: ToolTimes) -> AnswerPart:
+    return REQUEST.made_from(request, times, client=_client(request) or None, error=_error(request) or None)
+
+
+def _client(request: ExampleAnswer) -> str:
     client = request.client or ExampleClient()
-    failed = _joined(request.error, request.error_type, request.throttled)
-    return RequestTold(
-        why=request.why.value,
-        at=times.data(request.ts),
-        id=shown(request.id, 120) or None,
-        route=shown(request.route, 120) or None,
-        function=shown(request.function, 120) or None,
-        client=shown(_joined(client.name, client.version), 120) or None,
-        status=request.status,
-        error=shown(failed, 160) or None,
-        milliseconds=request.ms.total if request.ms else None,
-        sample=shown(request.sample, 240) or None,
-    )
+    return shown(_joined(client.name, client.version), 120)
+
+
+def _error(request: ExampleAnswer) -> str:
+    return shown(_joined(request.error, request.error_type, request.throttled), 160)
 
 
 def _joined(*texts: str | None) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _lines(data: IncidentData, at: str) -> Iterator[str]:
-    line, kind = data.incident, data.incident.about.kind
-    yield f"{line.words} (as of {at})"
-    if line.sentence:
-        yield f"Why: {quoted(line.sentence, TEXT)}"
+def _lines(whole: BoardIncidentAnswer, times: ToolTimes, places: BoardPlaces) -> Iterator[str]:
+    incident = whole.incident
+    measure, kind = shown(incident.measure, 80), incident.scope.kind
+    yield f"{incident_words(incident, times, at=whole.at)} (as of {times.words(whole.at)})"
+    if shown(incident.sentence):
+        yield f"Why: {quoted(incident.sentence, TEXT)}"
     lower, upper, furthest = (
-        amount(value, line.measure, kind) for value in (data.lower, data.upper, data.peak)
+        amount(value, measure, kind) for value in (incident.lower, incident.upper, incident.peak)
     )
     yield f"Expected between {lower} and {upper}; furthest {furthest}."
-    if data.limit is not None:
-        yield f"Limit: {amount(data.limit, line.measure, kind)}."
-    if data.requests_affected is not None:
-        yield f"Requests affected: {data.requests_affected:,.0f}."
-    if data.calls_affected is not None:
-        yield f"Calls affected: {data.calls_affected:,.0f}."
-    yield from _causes(data)
-    yield from _events(data)
-    if data.runbook:
-        yield f"Runbook: {data.runbook}"
-    yield from (f"{name}: {url}" for name, url in data.links.items())
-    yield f"Its page: {line.link}"
+    if incident.limit is not UNSET:
+        yield f"Limit: {amount(incident.limit, measure, kind)}."
+    if incident.affected.requests is not None:
+        what = "Calls" if kind == TABLE else "Requests"
+        yield f"{what} affected: {incident.affected.requests:,.0f}."
+    yield from _cause_lines(incident)
+    yield from _events(whole, times)
+    if runbook := shown_url(whole.runbook):
+        yield f"Runbook: {runbook}"
+    yield from (f"{name}: {url}" for name, url in whole.links.items())
+    yield f"Its page: {places.incident(incident.id)}"
 
 
-def _causes(data: IncidentData) -> Iterator[str]:
-    line = data.incident
-    fall = (line.observed or 0.0) < (line.expected or 0.0)
-    splits = is_split(line.verdict, line.measure)
-    for title, shares in (("Caused by", data.callers), ("Stands out", data.suspects)):
+def _cause_lines(incident: IncidentAnswer) -> Iterator[str]:
+    amounts = incident.added_up or incident
+    fall = amounts.observed < amounts.expected
+    splits = is_split(incident.verdict, incident.measure)
+    for title, shares in (("Caused by", incident.callers), ("Stands out", incident.suspects)):
         for share in (share for share in shares if share.share > LITTLE):
-            name = quoted(f"{share.name} {share.version}" if share.version else share.name)
+            name, version = shown(share.name, 120), shown(share.version or None, 60)
             part = share_in_words(share.share)
-            yield f"{title}: {share.kind} {name}, {part} of it{_split(share, fall=fall) if splits else ''}"
-    yield from (
-        f"Throttled because of {quoted(throttle_reason)}" for throttle_reason in data.throttle_reasons
-    )
-    yield from (f"Failed with {quoted(kind)}" for kind in data.error_kinds)
-    yield from (f"Deepest cause: {quoted(cause, 160)}" for cause in data.causes)
+            split = _split(share, fall=fall) if splits else ""
+            who = f"{shown(share.kind, 40)} {quoted(f'{name} {version}'.strip())}"
+            yield f"{title}: {who}, {part} of it{split}"
+    yield from (f"Throttled because of {quoted(reason)}" for reason in _throttle_reasons(incident))
+    yield from (f"Failed with {quoted(kind)}" for kind in _error_kinds(incident))
+    yield from (f"Deepest cause: {quoted(cause, 160)}" for cause in _causes(incident))
     also = [
-        f"{member.about.words} ({member.verdict} of {measure_in_words(member.measure, member.about.kind)})"
-        for member in data.members
+        f"{NamedScope.of(member.scope).words} "
+        f"({member.verdict.value} of {measure_in_words(shown(member.measure, 80), member.scope.kind)})"
+        for member in incident.members
     ]
     if also:
         yield f"Also affected: {', '.join(also)}."
 
 
-def _events(data: IncidentData) -> Iterator[str]:
-    yield from (f"Changed before it: {change.words}" for change in data.changes)
-    if data.ended_after is not None:
-        yield f"Changed before its end: {data.ended_after.words}"
+def _events(whole: BoardIncidentAnswer, times: ToolTimes) -> Iterator[str]:
+    incident = whole.incident
+    yield from (f"Changed before it: {change_words(change, times)}" for change in incident.changes)
+    if incident.ended_after is not None:
+        yield f"Changed before its end: {change_words(incident.ended_after, times)}"
     yield "What happened:"
-    for moment in data.story:
-        by = f" by {quoted(moment.by)}" if moment.by else ""
-        text = f": {quoted(moment.text, 200)}" if moment.text else ""
-        what = moment.what if moment.what in _HAPPENED.values() else quoted(moment.what)
-        yield f"- {moment.at} {what}{by}{f' until {moment.until}' if moment.until else ''}{text}"
-    for memo in data.memos:
-        earlier = " on an earlier incident of the same thing" if memo.incident != data.incident.id else ""
-        yield f"Memo{earlier}, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, TEXT)}"
-    for request in data.requests:
-        parts = (request.route, request.function, request.client, request.status, request.error, request.id)
+    for moment in whole.story:
+        by = f" by {quoted(moment.by, 60)}" if shown(moment.by or None) else ""
+        until = f" until {times.data(moment.until)}" if isinstance(moment.until, int) else ""
+        text = f": {quoted(_text(moment), 200)}" if _text(moment) else ""
+        what = _HAPPENED.get(moment.what) or quoted(moment.what, 40)
+        yield f"- {times.data(moment.at)} {what}{by}{until}{text}"
+    for memo in incident.memos:
+        earlier = " on an earlier incident of the same thing" if memo.incident != incident.id else ""
+        noted = f"{quoted(memo.name or memo.by, 60)}, {times.data(memo.at)}: {quoted(memo.text, TEXT)}"
+        yield f"Memo{earlier}, {noted}"
+    for request in incident.examples:
+        parts = (
+            shown(request.route, 120),
+            shown(request.function, 120),
+            _client(request),
+            request.status,
+            _error(request),
+            shown(request.id, 120),
+        )
         what = " · ".join(str(part) for part in parts if part)
-        sample = f" {quoted(request.sample, 240)}" if request.sample else ""
-        yield f"Request ({request.why}, {request.at}): {quoted(what, 240)}{sample}"
+        sample = f" {quoted(request.sample, 240)}" if shown(request.sample) else ""
+        yield f"Request ({request.why.value}, {times.data(request.ts)}): {quoted(what, 240)}{sample}"
 
 
-def _split(share: ExcessShare, *, fall: bool) -> str:
+def _split(share: ShareAnswer, *, fall: bool) -> str:
     more, calls = ("less", "fewer") if fall else ("more", "more")
     parts = [
         f"{share_in_words(share.more_calls)} {calls} calls" if share.more_calls > LITTLE else "",

@@ -9,9 +9,9 @@ from pydantic import Field
 from streams.screens.board.scope_pages.scope_range import FEWEST_POINTS
 from streams.screens.mcp import callers_tool, incidents_tool, ranking_tool
 from streams.screens.mcp.board_client import CLIENT
-from streams.screens.mcp.callers_tool import CallersData, callers_answer
-from streams.screens.mcp.incident_tool import IncidentData, incident_answer
-from streams.screens.mcp.incidents_tool import ChangesData, IncidentsData, changes_answer, incidents_answer
+from streams.screens.mcp.callers_tool import CALLERS, callers_answer
+from streams.screens.mcp.incident_tool import INCIDENT_WHOLE, incident_answer
+from streams.screens.mcp.incidents_tool import CHANGES, INCIDENTS, changes_answer, incidents_answer
 from streams.screens.mcp.named_scope import (
     AskedPage,
     PlaceArgument,
@@ -21,10 +21,10 @@ from streams.screens.mcp.named_scope import (
     UntilArgument,
 )
 from streams.screens.mcp.ranking_tool import RankingData, ranking_answer
-from streams.screens.mcp.scope_tool import FoundNames, ScopeData, names_answer, scope_answer
-from streams.screens.mcp.series_tool import MOST_POINTS, SeriesData, series_answer
+from streams.screens.mcp.scope_tool import SCOPE, FoundNames, names_answer, scope_answer
+from streams.screens.mcp.series_tool import MOST_POINTS, SERIES, series_answer
 from streams.screens.mcp.tool_answer import or_refused
-from streams.screens.mcp.wall_tool import WallData, wall_answer
+from streams.screens.mcp.wall_tool import WALL, wall_answer
 
 READS: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -63,7 +63,7 @@ def add_reading_tools(server: MCPServer) -> None:
         server.add_tool(tool, annotations=READS)
 
 
-async def is_all_well() -> Annotated[CallToolResult, WallData]:
+async def is_all_well() -> Annotated[CallToolResult, WALL]:
     """Is all well now? Open incidents, requests, errors, times, limits, and how old the data are.
 
     Begin with this one.
@@ -83,7 +83,7 @@ async def list_incidents(
     about: _About = "",
     account: _Account = "",
     most: _Most = 20,
-) -> Annotated[CallToolResult, IncidentsData]:
+) -> Annotated[CallToolResult, INCIDENTS]:
     """List incidents, open or recent, the newest first. Ended ones are kept for 30 days."""
     asked = {"range": range, "verdict": verdict, "kind": kind, "account": account}
     if state != "any":
@@ -91,7 +91,7 @@ async def list_incidents(
     return await or_refused(incidents_answer(CLIENT.get(), asked, about, most))
 
 
-async def show_incident(incident: IncidentName) -> Annotated[CallToolResult, IncidentData]:
+async def show_incident(incident: IncidentName) -> Annotated[CallToolResult, INCIDENT_WHOLE]:
     """Show one incident whole.
 
     Its figures, who causes it (more calls, or more per call), what happened in which order, changes before
@@ -107,7 +107,7 @@ async def list_changes(
     about: _About = "",
     account: _Account = "",
     most: _Most = 20,
-) -> Annotated[CallToolResult, ChangesData]:
+) -> Annotated[CallToolResult, CHANGES]:
     """List what changed: deployments and configuration, the newest first. They are known for a week."""
     asked = {"range": range, "kind": kind, "account": account}
     return await or_refused(changes_answer(CLIENT.get(), asked, about, most))
@@ -130,7 +130,7 @@ async def who_calls(
     region: PlaceArgument = "",
     version: PlaceArgument = "",
     most: Annotated[int, Field(ge=1, le=40, description="how many of each kind")] = callers_tool.MOST,
-) -> Annotated[CallToolResult, CallersData]:
+) -> Annotated[CallToolResult, CALLERS]:
     """Show who calls a table, function, route or service, or whom it calls.
 
     Each with its share, and whether it is more calls or more per call than in the same range a week before.
@@ -180,7 +180,7 @@ async def show_series(
     account: PlaceArgument = "",
     region: PlaceArgument = "",
     version: PlaceArgument = "",
-) -> Annotated[CallToolResult, SeriesData]:
+) -> Annotated[CallToolResult, SERIES]:
     """Show a series against its baseline over a range: observed, expected, the band, the verdicts."""
     asked = AskedPage(scope, account, region, version, range, since, until)
     return await or_refused(series_answer(CLIENT.get(), asked, measure, points))
@@ -195,7 +195,7 @@ async def show_scope(
     account: PlaceArgument = "",
     region: PlaceArgument = "",
     version: PlaceArgument = "",
-) -> Annotated[CallToolResult, ScopeData]:
+) -> Annotated[CallToolResult, SCOPE]:
     """Show one scope at a glance: is it well, its limits, all measures, incidents, changes, memos."""
     asked = AskedPage(scope, account, region, version, range, since, until)
     return await or_refused(scope_answer(CLIENT.get(), asked))

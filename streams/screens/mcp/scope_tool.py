@@ -4,14 +4,22 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp.types import CallToolResult
+from msgspec.structs import replace
 from pydantic import Field
 
-from streams.screens.board.scope_pages.scope_page import FoundScopes, ScopeIncident
+from streams.screens.board.scope_pages.scope_page import (
+    FoundScopes,
+    ScopeIncident,
+    ScopeLimit,
+    ScopeMeasure,
+    ScopePage,
+)
+from streams.screens.mcp.answer_parts import Given, data_of, part_of
 from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.incident_tool import MemoLine, memo_line
-from streams.screens.mcp.incidents_tool import ChangeTold, change_line
+from streams.screens.mcp.incident_tool import MEMO, memo_part
+from streams.screens.mcp.incidents_tool import CHANGE, change_words
 from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import ToolData, answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
     amount,
@@ -20,71 +28,43 @@ from streams.screens.mcp.tool_figures import (
     reached_in,
     share_in_words,
 )
-from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
+from streams.screens.mcp.untrusted_text import TEXT, quoted
 
 INCIDENTS: Final = 10
 EVENTS: Final = 8
 
 
-class MeasureNow(ToolPart):
-    """A measure in the newest step of the range: per second, milliseconds of a latency."""
-
-    measure: str
-    value: float | None = None
-    expected: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    week_before: float | None = None
-    mean: float | None = None
-    mean_before: float | None = None
-    highest: float | None = None
-    verdict: str | None = None
-    threshold: str | None = None
-    incident: str | None = None
-
-
-class LimitNow(ToolPart):
-    """What is used of a limit of the scope."""
-
-    measure: str
-    used: float | None = None
-    limit: float
-    share: float | None = None
-    days_left: float | None = None
-    days_left_early: float | None = None
-    days_left_late: float | None = None
-    verdict: str | None = None
-
-
-class ScopeIncidentLine(ToolPart):
-    """An incident that involves the scope."""
-
-    id: str
-    verdict: str
-    state: str
-    sent: str
-    start: str
-    end: str | None = None
-    share: float | None = Field(None, description="of an excess elsewhere that is due to this scope")
-    sentence: str
-
-
-class ScopeData(ToolData):
-    """One scope over a range."""
-
-    about: NamedScope
-    account_name: str
-    at: str
-    first: str
-    end: str
-    verdict: str | None = Field(None, description="the worst that is open about it")
-    limits: list[LimitNow] = Field([])
-    measures: list[MeasureNow] = Field([])
-    incidents: list[ScopeIncidentLine] = Field([])
-    changes: list[ChangeTold] = Field([])
-    memos: list[MemoLine] = Field([])
-    callers: list[str] = Field([], description="kinds that call it, for who_calls")
-    link: str
+_MEASURE: Final = part_of(
+    ScopeMeasure,
+    "A measure in the newest step of the range: per second, milliseconds of a latency.",
+    "measure value expected lower upper week_before mean mean_before highest=most verdict threshold incident",
+)
+_LIMIT: Final = part_of(
+    ScopeLimit,
+    "What is used of a limit of the scope.",
+    "measure used limit share days_left days_left_early days_left_late verdict",
+)
+_INCIDENT: Final = part_of(
+    ScopeIncident,
+    "An incident that involves the scope; share is that of an excess elsewhere that is due to this scope.",
+    "id verdict state sent start end share sentence",
+    longest={"sentence": TEXT},
+)
+SCOPE: Final = data_of(
+    ScopePage,
+    "One scope over a range. verdict is the worst that is open about it; callers are kinds that call it, for "
+    "who_calls.",
+    "about=scope account_name=account at first end verdict limits measures incidents changes memos callers "
+    "link",
+    longest={"account_name": 80},
+    limits=_LIMIT,
+    measures=_MEASURE,
+    incidents=_INCIDENT,
+    changes=CHANGE,
+    memos=MEMO,
+    callers=Given(list[str]),
+    link=Given(str),
+)
 
 
 class FoundNames(ToolData):
@@ -102,25 +82,18 @@ async def scope_answer(board: BoardClient, asked: AskedPage) -> CallToolResult:
     BoardAnswerError
         When there is no such scope, or the daemon does not answer.
     """
-    page = await scope_page(board, asked)
-    times, about = await board.times(), NamedScope.of(page.scope)
-    data = ScopeData(
-        about=about,
-        account_name=shown(page.account, 80),
-        at=times.data(page.at),
-        first=times.data(page.first),
-        end=times.data(page.end),
-        verdict=page.verdict,
-        limits=[LimitNow.copied(limit) for limit in page.limits],
-        measures=[MeasureNow.copied(measure, highest=measure.most) for measure in page.measures],
-        incidents=[_incident(incident, times) for incident in page.incidents[:INCIDENTS]],
-        changes=[change_line(change, times) for change in page.changes[:EVENTS]],
-        memos=[memo_line(memo, times) for memo in page.memos[:EVENTS]],
-        callers=[caller.kind for caller in page.callers],
-        link=BoardPlaces(board.url).scope(about, **asked.times),
+    given = await scope_page(board, asked)
+    times, link = await board.times(), BoardPlaces(board.url).scope(NamedScope.of(given.scope), **asked.times)
+    page = replace(
+        given,
+        incidents=given.incidents[:INCIDENTS],
+        changes=given.changes[:EVENTS],
+        memos=given.memos[:EVENTS],
     )
-    data.leave_out(incidents=len(page.incidents), changes=len(page.changes), memos=len(page.memos))
-    return answered(data, _lines(data, times.span(page.first, page.end)))
+    memos, callers = [memo_part(memo, times) for memo in page.memos], [kind.kind for kind in page.callers]
+    data = SCOPE.made_from(page, times, memos=memos, callers=callers, link=link)
+    data.leave_out(incidents=len(given.incidents), changes=len(given.changes), memos=len(given.memos))
+    return answered(data, _lines(page, times, link))
 
 
 async def names_answer(board: BoardClient, like: str) -> CallToolResult:
@@ -136,26 +109,17 @@ async def names_answer(board: BoardClient, like: str) -> CallToolResult:
     return answered(data, _name_lines(data))
 
 
-def _incident(incident: ScopeIncident, times: ToolTimes) -> ScopeIncidentLine:
-    return ScopeIncidentLine.copied(
-        incident,
-        start=times.data(incident.start),
-        end=None if incident.end is None else times.data(incident.end),
-        sentence=shown(incident.sentence, TEXT),
-    )
-
-
-def _lines(data: ScopeData, span: str) -> Iterator[str]:
-    kind = data.about.kind
-    state = f"NOT WELL ({data.verdict})" if data.verdict else "no finding about it is open"
-    yield f"{data.about.words} of account {quoted(data.account_name)}: {state}. {span}."
-    for limit in data.limits:
+def _lines(page: ScopePage, times: ToolTimes, link: str) -> Iterator[str]:
+    about, kind = NamedScope.of(page.scope), page.scope.kind
+    state = f"NOT WELL ({page.verdict})" if page.verdict else "no finding about it is open"
+    yield f"{about.words} of account {quoted(page.account)}: {state}. {times.span(page.first, page.end)}."
+    for limit in page.limits:
         left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
         yield (
             f"Limit of {measure_in_words(limit.measure, kind)}: {share_in_words(limit.share)} used, "
             f"{amount(limit.used, limit.measure, kind)} of {amount(limit.limit, limit.measure, kind)}{left}"
         )
-    for measure in data.measures:
+    for measure in page.measures:
         name = measure.measure
         expected = (
             "no baseline"
@@ -170,19 +134,21 @@ def _lines(data: ScopeData, span: str) -> Iterator[str]:
             f"{measure_in_words(name, kind)}: {amount(measure.value, name, kind)}, {expected}"
             f"{week}{f' [{marks}]' if marks else ''}"
         )
-    for incident in data.incidents:
+    for incident in page.incidents:
         part = (
             ""
             if incident.share is None
             else f", causes {share_in_words(incident.share)} of an excess elsewhere"
         )
-        facts = f"{incident.verdict}, {incident.state}, since {incident.start}{part}"
+        facts = f"{incident.verdict}, {incident.state}, since {times.data(incident.start)}{part}"
         yield f"Incident {incident.id}, {facts}: {quoted(incident.sentence, 200)}"
-    yield from (f"Changed: {change.words}" for change in data.changes)
-    yield from (f"Memo, {quoted(memo.by)}, {memo.at}: {quoted(memo.text, 200)}" for memo in data.memos)
-    if data.callers:
-        yield f"Called by: {', '.join(data.callers)} (who_calls says which, and how much)"
-    yield f"Its page: {data.link}"
+    yield from (f"Changed: {change_words(change, times)}" for change in page.changes)
+    for memo in page.memos:
+        yield f"Memo, {quoted(memo.name or memo.by, 60)}, {times.data(memo.at)}: {quoted(memo.text, 200)}"
+    if page.callers:
+        kinds = ", ".join(callers.kind for callers in page.callers)
+        yield f"Called by: {kinds} (who_calls says which, and how much)"
+    yield f"Its page: {link}"
 
 
 def _name_lines(data: FoundNames) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """A series against its baseline: observed, expected, the band and the verdict, over a range."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mcp.types import CallToolResult
-from pydantic import Field
 
-from streams.screens.board.scope_pages.scope_page import Points, ScopeMeasure, ScopePage
+from streams.screens.board.scope_pages.scope_page import Points, ScopeMeasure, ScopePage, ScopeVerdict
+from streams.screens.mcp.answer_parts import Given, data_of, part_of
 from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
 from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import ToolPart, answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
     amount,
@@ -40,39 +40,23 @@ class SeriesPoint(ToolPart):
     week_before: float | None = None
 
 
-class VerdictSpan(ToolPart):
-    """A verdict of the judge, from a time to a time."""
-
-    verdict: str
-    start: str
-    end: str
-
-
-class SeriesData(ToolData):
-    """One measure of one scope over a range."""
-
-    about: NamedScope
-    measure: str
-    unit: str = Field(description="of all values")
-    first: str
-    end: str
-    step_seconds: int = Field(description="between two points")
-    value: float | None = Field(None, description="of the newest step within the range")
-    expected: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    week_before: float | None = None
-    mean: float | None = Field(None, description="over the range")
-    mean_before: float | None = Field(None, description="over the same range a week before")
-    highest: float | None = None
-    highest_at: str | None = None
-    p50: float | None = None
-    p99: float | None = None
-    verdict: str | None = Field(None, description="of the finding that is open now")
-    incident: str | None = Field(None, description="id of the open incident about it")
-    verdicts: list[VerdictSpan] = Field([])
-    points: list[SeriesPoint] = Field([])
-    link: str
+SERIES: Final = data_of(
+    ScopeMeasure,
+    "One measure of one scope over a range. unit is that of all values; value is of the newest step within "
+    "the range, mean over the range and mean_before over the same range a week before; step_seconds lie "
+    "between two points; verdict is that of the finding that is open now, incident the id of the open one "
+    "about it.",
+    "about measure unit first end step_seconds value expected lower upper week_before mean mean_before "
+    "highest=most highest_at=most_at p50 p99 verdict incident verdicts=curve.verdicts points link",
+    about=Given(NamedScope),
+    unit=Given(str),
+    first=Given(str),
+    end=Given(str),
+    step_seconds=Given(int),
+    verdicts=part_of(ScopeVerdict, "A verdict of the judge, from a time to a time.", "verdict start end"),
+    points=Given(list[SeriesPoint]),
+    link=Given(str),
+)
 
 
 async def series_answer(board: BoardClient, asked: AskedPage, measure: str, points: int) -> CallToolResult:
@@ -89,23 +73,20 @@ async def series_answer(board: BoardClient, asked: AskedPage, measure: str, poin
     if found is None:
         known = measures_in_words(other.measure for other in page.measures)
         raise BoardAnswerError(f"{shown(asked.scope)} has no measure {shown(measure)}; it has {known}")
-    data = SeriesData.copied(
+    link = BoardPlaces(board.url).scope(about, **asked.times)
+    curve = list(_points(page, found, times))
+    data = SERIES.made_from(
         found,
+        times,
         about=about,
-        unit=unit_of_data(found.measure, about.kind),
+        unit=unit_of_data(measure, about.kind),
         first=times.data(page.first),
         end=times.data(page.end),
         step_seconds=page.step,
-        highest=found.most,
-        highest_at=None if found.most_at is None else times.data(found.most_at),
-        verdicts=[
-            VerdictSpan(verdict=verdict.verdict, start=times.data(verdict.start), end=times.data(verdict.end))
-            for verdict in found.curve.verdicts
-        ],
-        points=list(_points(page, found, times)),
-        link=BoardPlaces(board.url).scope(about, **asked.times),
+        points=curve,
+        link=link,
     )
-    return answered(data, _lines(page, data, times))
+    return answered(data, _lines(page, found, curve, times, link))
 
 
 def _points(page: ScopePage, measure: ScopeMeasure, times: ToolTimes) -> Iterator[SeriesPoint]:
@@ -127,38 +108,41 @@ def _points(page: ScopePage, measure: ScopeMeasure, times: ToolTimes) -> Iterato
         )
 
 
-def _lines(page: ScopePage, data: SeriesData, times: ToolTimes) -> Iterator[str]:
-    kind, measure = data.about.kind, data.measure
+def _lines(
+    page: ScopePage, found: ScopeMeasure, points: Sequence[SeriesPoint], times: ToolTimes, link: str
+) -> Iterator[str]:
+    about, kind, measure = NamedScope.of(page.scope), page.scope.kind, found.measure
 
     def written(value: float | None) -> str:
         return amount(value, measure, kind)
 
     what = measure_in_words(measure, kind)
     span, unit = times.span(page.first, page.end), unit_in_words(measure, kind)
-    yield f"{what} of {data.about.words}, {span}, in {unit}:"
-    now = f"At its end {written(data.value)}"
-    if data.expected is not None:
-        now += f", expected {written(data.expected)} ({written(data.lower)} to {written(data.upper)})"
-    yield f"{now}; a week before {written(data.week_before)}."
-    if data.expected is None:
+    yield f"{what} of {about.words}, {span}, in {unit}:"
+    now = f"At its end {written(found.value)}"
+    if found.expected is not None:
+        now += f", expected {written(found.expected)} ({written(found.lower)} to {written(found.upper)})"
+    yield f"{now}; a week before {written(found.week_before)}."
+    if found.expected is None:
         yield "Nothing was expected: there is no baseline for it yet, or none at that step."
-    change = change_in_words(data.mean, data.mean_before)
-    week = "" if data.mean_before is None else f" ({change} on the same range a week before)"
-    yield f"Mean {written(data.mean)}{week}; highest {written(data.highest)} at {data.highest_at}."
+    change = change_in_words(found.mean, found.mean_before)
+    week = "" if found.mean_before is None else f" ({change} on the same range a week before)"
+    at = None if found.most_at is None else times.data(found.most_at)
+    yield f"Mean {written(found.mean)}{week}; highest {written(found.most)} at {at}."
     if is_latency(measure):
-        yield f"It is a p95; at the end p50 {written(data.p50)}, p99 {written(data.p99)}."
+        yield f"It is a p95; at the end p50 {written(found.p50)}, p99 {written(found.p99)}."
     yield (
-        f"Open now: {data.verdict}, incident {data.incident}."
-        if data.verdict
+        f"Open now: {found.verdict}, incident {found.incident}."
+        if found.verdict
         else "No finding about it is open."
     )
-    for verdict in data.verdicts:
-        yield f"{verdict.verdict} from {verdict.start} to {verdict.end}"
-    yield f"Points of {duration(data.step_seconds)}: observed (lowest to highest), expected (lower to upper)"
-    for point in data.points:
+    for verdict in found.curve.verdicts:
+        yield f"{verdict.verdict} from {times.data(verdict.start)} to {times.data(verdict.end)}"
+    yield f"Points of {duration(page.step)}: observed (lowest to highest), expected (lower to upper)"
+    for point in points:
         if point.observed is not None:
             yield _point(point, measure)
-    yield f"Its page: {data.link}"
+    yield f"Its page: {link}"
 
 
 def _point(point: SeriesPoint, measure: str) -> str:

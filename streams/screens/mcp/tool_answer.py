@@ -6,12 +6,11 @@ the answer says how many entries are left out and how to ask for less.
 
 import json
 from collections.abc import Awaitable, Iterable, Iterator
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final
 
 import msgspec
 import structlog
 from mcp.types import CallToolResult, TextContent
-from msgspec import UNSET, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.screens.mcp.board_client import BoardAnswerError
@@ -26,9 +25,6 @@ log = structlog.get_logger("uneri.assistant")
 OTHER_VERSION = (
     "the daemon answers what this version of uneri mcp does not understand; use the same version of both"
 )
-
-
-_T = TypeVar("_T")
 
 
 def _slim(schema: dict[str, Any]) -> None:
@@ -49,12 +45,6 @@ class ToolPart(BaseModel):
 
     model_config = ConfigDict(json_schema_extra=_slim)
 
-    @classmethod
-    def copied(cls, source: object, **others: Any) -> Self:
-        """Return a part with the fields of a source that have the same names, and others."""
-        same = {name: getattr(source, name) for name in cls.model_fields if hasattr(source, name)}
-        return cls(**same | others)
-
 
 class ToolData(ToolPart):
     """The data of an answer: times in ISO 8601, in the zone of the daemon; what is absent is not known."""
@@ -68,11 +58,6 @@ class ToolData(ToolPart):
         for name, count in given.items():
             if count > len(getattr(self, name)):
                 self.left_out[name] = count - len(getattr(self, name))
-
-
-def known(value: _T | UnsetType) -> _T | None:
-    """Return a field of an answer; None where it has none."""
-    return None if value is UNSET else value
 
 
 def answered(data: ToolData, lines: Iterable[str]) -> CallToolResult:

@@ -1,17 +1,18 @@
 """Is all well now? The wall in words."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from mcp.types import CallToolResult
-from pydantic import Field
 
+from alerting.messages.incident_answer import IncidentAnswer
 from alerting.words import numbers
-from streams.screens.board.wall.wall import Wall
+from streams.screens.board.wall.wall import Wall, WallConcurrency, WallLayer, WallNumber, WallQuota, WallTable
+from streams.screens.mcp.answer_parts import Given, data_of, part_of
 from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.incidents_tool import IncidentLine, incident_line
+from streams.screens.mcp.incidents_tool import INCIDENT, incident_part, incident_words
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
+from streams.screens.mcp.tool_answer import answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
     amount,
@@ -23,6 +24,7 @@ from streams.screens.mcp.tool_figures import (
 )
 from streams.screens.mcp.untrusted_text import quoted, shown
 
+MOST_OPEN: Final = 20
 MOST_ACCOUNTS: Final = 12
 MOST_QUOTAS: Final = 10
 _NUMBERS: Final = {
@@ -41,68 +43,51 @@ _LAYERS: Final = {
 }
 
 
-class WallFigure(ToolPart):
-    """One of the big numbers over all accounts: per second, a share of requests, or a count in a step."""
+_NUMBER: Final = part_of(
+    WallNumber,
+    "One of the big numbers over all accounts. The unit is 1/s per second, share of requests, 0 to 1, or 1 "
+    "for a count in the newest step; week_before is the same step a week before, hour the last hour and not "
+    "one step, hour_week_before the same hour a week before; threshold is the configured one that is "
+    "exceeded.",
+    "name unit value expected lower upper week_before hour hour_week_before verdict threshold",
+    name=Given(str),
+)
+_LAYER: Final = part_of(
+    WallLayer,
+    "Times of one layer over five minutes, milliseconds.",
+    "name p50 p95 p99 expected_p95=expected verdict threshold",
+    name=Given(str),
+)
+_LIMIT: Final = part_of(
+    WallTable,
+    "What is used of a limit: capacity units a second of a table, concurrent executions of an account. "
+    "days_left is the forecast of the days until it is reached, four in five times between the early and "
+    "the late one.",
+    "of account measure used limit share days_left days_left_early days_left_late verdict threshold",
+    longest={"account": 80},
+    of=Given(str),
+    measure=Given(str),
+)
+WALL: Final = data_of(
+    Wall,
+    "The newest step of the wall. at is its end, age_seconds how old that is; people_called counts the open "
+    "incidents for which people are called, quiet those in the digest or held back.",
+    "state at age_seconds people_called acknowledged quiet open=incidents last_ended=last numbers "
+    "times=layers limits=tables accounts link",
+    age_seconds=Given(int | None),
+    people_called=Given(int),
+    acknowledged=Given(int),
+    quiet=Given(int),
+    open=INCIDENT,
+    last_ended=INCIDENT,
+    numbers=_NUMBER,
+    times=_LAYER,
+    limits=_LIMIT,
+    accounts=Given(list[str]),
+    link=Given(str),
+)
 
-    name: str
-    unit: str = Field(description="1/s per second; share of requests, 0 to 1; 1 a count in the newest step")
-    value: float | None = None
-    expected: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    week_before: float | None = Field(None, description="the same step a week before")
-    hour: float | None = Field(None, description="of the last hour, not of one step")
-    hour_week_before: float | None = Field(None, description="of the same hour a week before")
-    verdict: str | None = None
-    threshold: str | None = Field(
-        None, description="warning or critical: the configured one that is exceeded"
-    )
-
-
-class LayerTold(ToolPart):
-    """Times of one layer over five minutes, milliseconds."""
-
-    name: str
-    p50: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    expected_p95: float | None = None
-    verdict: str | None = None
-    threshold: str | None = None
-
-
-class UsedLimit(ToolPart):
-    """What is used of a limit: capacity units a second of a table, concurrent executions of an account."""
-
-    of: str
-    account: str | None = None
-    measure: str
-    used: float | None = None
-    limit: float | None = None
-    share: float | None = None
-    days_left: float | None = Field(None, description="forecast of the days until the limit is reached")
-    days_left_early: float | None = Field(None, description="four in five times not before")
-    days_left_late: float | None = Field(None, description="nor after")
-    verdict: str | None = None
-    threshold: str | None = None
-
-
-class WallData(ToolData):
-    """The newest step of the wall."""
-
-    state: str = Field(description="well, attention, learning or stale")
-    at: str | None = Field(None, description="the end of the newest step that is judged")
-    age_seconds: int | None = Field(None, description="how old that is")
-    people_called: int = Field(0, description="open incidents for which people are called")
-    acknowledged: int = 0
-    quiet: int = Field(0, description="open incidents that are in the digest or held back")
-    open: list[IncidentLine] = Field([])
-    last_ended: IncidentLine | None = None
-    numbers: list[WallFigure] = Field([])
-    times: list[LayerTold] = Field([])
-    limits: list[UsedLimit] = Field([])
-    accounts: list[str] = Field([])
-    link: str
+_Limit = WallTable | WallConcurrency | WallQuota
 
 
 async def wall_answer(board: BoardClient) -> CallToolResult:
@@ -115,45 +100,45 @@ async def wall_answer(board: BoardClient) -> CallToolResult:
     """
     wall = await board.ask_for(Wall, "/board/wall")
     times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
-    open_ = [incident_line(incident, times, places) for incident in wall.incidents]
-    paged = [line for line in open_ if line.sent == "page"]
-    data = WallData(
-        state=wall.state,
-        at=None if wall.at is None else times.data(wall.at),
+    open_ = sorted(wall.incidents, key=lambda incident: incident.sent != "page")
+    paged = _paged(wall)
+    data = WALL.made_from(
+        wall,
+        times,
         age_seconds=None if wall.at is None else max(0, wall.now - wall.at),
         people_called=len(paged),
-        acknowledged=sum(line.acknowledged_by is not None for line in paged),
+        acknowledged=sum(bool(incident.acknowledged) for incident in paged),
         quiet=len(open_) - len(paged),
-        open=sorted(open_, key=lambda line: line.sent != "page")[:20],
-        last_ended=None if wall.last is None else incident_line(wall.last, times, places),
-        numbers=[
-            WallFigure.copied(number, name=_NUMBERS.get(number.id, number.id)) for number in wall.numbers
+        open=[incident_part(incident, times, places) for incident in open_[:MOST_OPEN]],
+        last_ended=wall.last and incident_part(wall.last, times, places),
+        numbers=[_NUMBER.made_from(number, times, name=_NUMBERS[number.id]) for number in wall.numbers],
+        times=[_LAYER.made_from(layer, times, name=_LAYERS[layer.id]) for layer in wall.layers],
+        limits=[
+            _LIMIT.made_from(limit, times, of=of, measure=measure) for of, measure, limit in _limits(wall)
         ],
-        times=[
-            LayerTold.copied(layer, name=_LAYERS.get(layer.id, layer.id), expected_p95=layer.expected)
-            for layer in wall.layers
-        ],
-        limits=list(_limits(wall)),
         accounts=[shown(account.name, 80) for account in wall.accounts[:MOST_ACCOUNTS]],
         link=places.wall(),
     )
     data.leave_out(open=len(open_))
-    return answered(data, _lines(wall, data, times))
+    return answered(data, _lines(wall, open_[:MOST_OPEN], times, places.wall()))
 
 
-def _limits(wall: Wall) -> Iterator[UsedLimit]:
+def _paged(wall: Wall) -> list[IncidentAnswer]:
+    return [incident for incident in wall.incidents if incident.sent == "page"]
+
+
+def _limits(wall: Wall) -> Iterator[tuple[str, str, _Limit]]:
+    """Yield what has a limit, its measure, and what is used of it."""
     for table in wall.tables[:MOST_ACCOUNTS]:
-        yield UsedLimit.copied(table, of=NamedScope.of(table.scope).scope, account=shown(table.account, 80))
+        yield NamedScope.of(table.scope).scope, table.measure, table
     for concurrency in wall.concurrency[:MOST_ACCOUNTS]:
-        account = shown(concurrency.account, 80)
-        yield UsedLimit.copied(concurrency, of="concurrency", account=account, measure="busy")
+        yield "concurrency", "busy", concurrency
     for quota in wall.quotas[:MOST_QUOTAS]:
-        label, account = shown(quota.label, 120), shown(quota.account, 80)
-        yield UsedLimit.copied(quota, of=label, account=account, measure="level")
+        yield shown(quota.label, 120), "level", quota
 
 
-def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
-    yield _headline(wall, data)
+def _lines(wall: Wall, open_: Sequence[IncidentAnswer], times: ToolTimes, link: str) -> Iterator[str]:
+    yield _headline(wall)
     if wall.at is not None:
         yield f"Newest data: {times.words(wall.at)}, {duration(wall.now - wall.at)} old."
     if (
@@ -162,40 +147,43 @@ def _lines(wall: Wall, data: WallData, times: ToolTimes) -> Iterator[str]:
         and wall.at - wall.incidents_until > wall.stale_after
     ):
         yield "The incidents are older than the figures: does a process with the role notify run?"
-    yield from (f"- {line.words}" for line in data.open)
-    if data.last_ended is not None:
-        yield f"The page that ended last: {data.last_ended.words}"
-    yield from (f"{number.name}: {_number(number)}" for number in data.numbers if number.value is not None)
-    for layer in data.times:
+    yield from (f"- {incident_words(incident, times)}" for incident in open_)
+    if wall.last is not None:
+        yield f"The page that ended last: {incident_words(wall.last, times)}"
+    yield from (
+        f"{_NUMBERS[number.id]}: {_number(number)}" for number in wall.numbers if number.value is not None
+    )
+    for layer in wall.layers:
         if layer.p95 is not None:
-            usual = (
-                "" if layer.expected_p95 is None else f", expected {amount(layer.expected_p95, 'latency')}"
-            )
-            yield f"p95 of the {layer.name}: {amount(layer.p95, 'latency')}{usual}{_marks(layer)}"
-    for limit in data.limits:
+            usual = "" if layer.expected is None else f", expected {amount(layer.expected, 'latency')}"
+            yield f"p95 of the {_LAYERS[layer.id]}: {amount(layer.p95, 'latency')}{usual}{_marks(layer)}"
+    for of, measure, limit in _limits(wall):
         if limit.share is not None:
-            yield _limit(limit)
-    yield f"The wall: {data.link}"
+            yield _limit(of, measure, limit)
+    yield f"The wall: {link}"
 
 
-def _headline(wall: Wall, data: WallData) -> str:
+def _headline(wall: Wall) -> str:
+    paged = _paged(wall)
+    called, held = len(paged), len(wall.incidents) - len(paged)
     if wall.state == "learning":
         days = "" if wall.learning is None else f" ({wall.learning.days:g} of {wall.learning.of} days)"
         return f"Nothing can be judged yet: the baselines are being learnt{days}."
     if wall.state == "stale":
-        open_ = f" Open incidents that call people: {data.people_called}." if data.people_called else ""
+        open_ = f" Open incidents that call people: {called}." if called else ""
         return f"NOT KNOWN: no new data have been judged for a while. Look at the pipeline first.{open_}"
-    quiet = f" {data.quiet} more are in the digest or held back." if data.quiet else ""
-    if data.people_called:
-        acknowledged = f", {data.acknowledged} of them acknowledged" if data.acknowledged else ""
-        many = "incident is" if data.people_called == 1 else "incidents are"
-        return f"NOT WELL: {data.people_called} {many} open for which people are called{acknowledged}.{quiet}"
+    quiet = f" {held} more are in the digest or held back." if held else ""
+    if called:
+        known = sum(bool(incident.acknowledged) for incident in paged)
+        acknowledged = f", {known} of them acknowledged" if known else ""
+        many = "incident is" if called == 1 else "incidents are"
+        return f"NOT WELL: {called} {many} open for which people are called{acknowledged}.{quiet}"
     if wall.state == "attention":
         return f"ATTENTION: no incident calls people, but a configured threshold is exceeded.{quiet}"
     return f"All is well: no incident is open for which people are called.{quiet}"
 
 
-def _number(figure: WallFigure) -> str:
+def _number(figure: WallNumber) -> str:
     def written(value: float | None) -> str:
         if figure.unit == "share":
             return share_in_words(value)
@@ -211,22 +199,23 @@ def _number(figure: WallFigure) -> str:
     return ", ".join(parts) + _marks(figure)
 
 
-def _limit(limit: UsedLimit) -> str:
-    of = limit.of if limit.of == "concurrency" and limit.measure != "level" else quoted(limit.of)
-    left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
-    name = "" if limit.measure in ("level", "busy") else f" {measure_in_words(limit.measure)}"
+def _limit(of: str, measure: str, limit: _Limit) -> str:
+    of = of if measure == "busy" else quoted(of)
+    left = ""
+    if isinstance(limit, WallTable):
+        of += f" {measure_in_words(measure)}"
+        left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
     used = numbers.number(limit.used or 0.0)
     whole = "unknown" if limit.limit is None else numbers.number(limit.limit)
     return (
-        f"{of}{name} of account {quoted(limit.account)}: {share_in_words(limit.share)} of the limit "
+        f"{of} of account {quoted(limit.account)}: {share_in_words(limit.share)} of the limit "
         f"({used} of {whole}){left}{_marks(limit)}"
     )
 
 
-def _marks(figure: Any) -> str:
+def _marks(figure: WallNumber | WallLayer | _Limit) -> str:
+    verdict = None if isinstance(figure, WallConcurrency | WallQuota) else figure.verdict
     found = [
-        mark
-        for mark in (figure.verdict, figure.threshold and f"{figure.threshold} threshold exceeded")
-        if mark
+        mark for mark in (verdict, figure.threshold and f"{figure.threshold} threshold exceeded") if mark
     ]
     return f" [{', '.join(found)}]" if found else ""

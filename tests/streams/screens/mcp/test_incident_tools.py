@@ -1,6 +1,7 @@
 """The incidents and changes that an assistant receives, and the notes of people about them."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +10,9 @@ from msgspec.structs import replace
 from alerting.commands.command import Command, CommandKind
 from streams.screens.mcp.untrusted_text import MARKED
 from tests.streams.screens.board.board_server import GivenBoard
+from tests.streams.screens.board.incidents.incident_with_everything import incidents_with_everything
 from tests.streams.screens.board.incidents.incidents_given import failures_of_callers, notice_of
+from tests.streams.screens.board.wall_given import wall_given
 from tests.streams.screens.mcp.assistant_given import NOW, Asked, asked_of, board_over, busy_board
 
 
@@ -54,6 +57,45 @@ async def test_what_does_not_fit_is_counted_with_how_to_ask_for_it(asked: Asked)
     assert len(data["incidents"]) == 2
     assert data["left_out"] == {"incidents": 4}
     assert "4 older ones are left out: ask for more, or with a filter." in words
+
+
+async def test_of_an_incident_that_has_everything_each_field_of_a_tool_is_filled() -> None:
+    service = incidents_with_everything(NOW)
+    board = GivenBoard(wall_given("busy", NOW), service=service)
+    async with board_over(board, service) as url, asked_of(url) as asked:
+        found, _ = await asked.answer("show_incident", incident="whole")
+        [schema] = [
+            tool.output_schema
+            for tool in (await asked.client.list_tools()).tools
+            if tool.name == "show_incident" and tool.output_schema is not None
+        ]
+    types = {"": schema} | schema["$defs"]
+    filled = _filled(found, schema, types)
+    assert {name: sorted(fields["properties"].keys() - filled[name]) for name, fields in types.items()} == {
+        "": ["requests_affected", "runbook"],  # it is about a table, and nobody configured a runbook
+        **{name: [] for name in schema["$defs"]},
+        "MemoAnswer": ["scope"],  # of memos of the timeline alone
+    }
+
+
+def _filled(found: Any, schema: dict[str, Any], types: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the fields of each type that some data have at any place."""
+    filled: dict[str, set[str]] = {name: set() for name in types}
+
+    def fill(value: Any, described: dict[str, Any], name: str) -> None:
+        if isinstance(value, list):
+            for entry in value:
+                fill(entry, described.get("items", {}), name)
+            return
+        name = described.get("$ref", name).rpartition("/")[2]
+        if "$ref" in described or described is schema:
+            for field, inner in types[name]["properties"].items():
+                if value.get(field) not in (None, [], {}):
+                    filled[name].add(field)
+                    fill(value[field], inner, name)
+
+    fill(found, schema, "")
+    return filled
 
 
 async def test_one_incident_is_shown_whole(data: GivenBoard, asked: Asked) -> None:

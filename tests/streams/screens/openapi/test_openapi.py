@@ -11,12 +11,8 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from alerting.commands.command import Command, CommandKind
-from alerting.incidents.incident import IncidentExample
-from alerting.incidents.preceding import PrecedingChange
 from config.links import Links
 from config.settings import (
     HistorySettings,
@@ -28,23 +24,6 @@ from config.settings import (
     WebhookSettings,
     WebSettings,
 )
-from detectors.explain.examples import Why
-from detectors.model.finding import (
-    AddedUp,
-    Affected,
-    Cause,
-    Concentration,
-    Failures,
-    Finding,
-    Growth,
-    Plan,
-    RiseCause,
-    Verdict,
-)
-from detectors.model.measures import Measure, value_of
-from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
-from detectors.model.scope import Edge
-from detectors.model.stated import StatedChange
 from streams.drivers.kafka.daemon import KafkaDaemon
 from streams.drivers.kafka.roles import KNOWN_ROLES
 from streams.drivers.local.daemon import LocalDaemon
@@ -60,10 +39,10 @@ from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.scope_pages.scope_events import BoardPast
 from streams.screens.openapi.document import document, encoded_document, main
 from streams.screens.openapi.operations import JSON
-from tests.alerting.given import IOS, PUT, ROUTE, TABLE, finding, share
 from tests.alerting.sinks.webhook_standin import WebhookStandin
 from tests.streams.record.history.backend import START, Backend, requests
-from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents, notice_of
+from tests.streams.screens.board.incidents.incident_with_everything import incidents_with_everything
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_of
 
 DOCUMENT: Final = document()
@@ -77,6 +56,16 @@ ELSEWHERE: Final = {
     ("GET", "/openapi.json"),
 }
 """Answers that need a key of Google, learnt history, or a form; and the description itself."""
+
+
+OF_SETTINGS: Final = {
+    *(f"BoardIncidentAnswer.{field}" for field in ("account_name", "exports", "runbook")),
+    "ExampleAnswer.links",
+}
+"""What an incident has of the configuration."""
+
+NEVER: Final = {"CauseAnswer.from", "CauseAnswer.to", "MemoAnswer.scope"}
+"""No edge is a cause, and only memos of the timeline name a scope."""
 
 
 class Call(NamedTuple):
@@ -291,74 +280,34 @@ async def test_what_a_board_answers_is_as_described(tmp_path: Path) -> None:
             await server.stop()
 
 
-def finding_with_everything(at: int) -> Finding:
-    """Return a finding with all evidence that one may have, though no real one has it all."""
-    return finding(
-        TABLE,
-        "primary",
-        verdict=Verdict.FATAL,
-        measure=Measure.WCU,
-        start=at - 600,
-        weeks_left_out=[2],
-        planned=Plan(name="campaign", factor=2.0),
-        limit=100.0,
-        failures=Failures(failed=1.0, requests=2.0, seconds=60),
-        added_up=AddedUp(observed=3.0, expected=1.0, seconds=600),
-        costs=4.25,
-        throttle_reasons={"provisioned": 3.0},
-        error_type="KeyError",
-        times=3,
-        growth=Growth(per_day=0.1, per_day_lower=0.05, per_day_upper=0.2, days=30, days_to_limit=3.0),
-        callers=[share(PUT, 0.7)],
-        suspects=[share(IOS, 0.6)],
-        affected=Affected(requests=10.0, seconds=600, routes=[ROUTE]),
-        concentration=Concentration(cause=RiseCause.DEFECT, share=0.9, kind="function", carriers=1),
-        causes=[Cause(scope=PUT, measure=Measure.LATENCY, score=0.5)],
-    )
+def parts_of(found: object, schema: dict[str, Any]) -> set[tuple[str, str, bool]]:
+    """Return the fields of all types in an answer, and whether this one has them, at any place."""
+    if "anyOf" in schema:
+        return set().union(*(parts_of(found, choice) for choice in schema["anyOf"]))
+    if isinstance(found, list):
+        return set().union(*(parts_of(entry, schema.get("items", {})) for entry in found))
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if not isinstance(found, dict) or not name:
+        return set()
+    fields = CLOSED["components"]["schemas"][name].get("properties", {})
+    own = {(name, field, found.get(field) not in (None, [], {}, "")) for field in fields}
+    return own.union(*(parts_of(found.get(field), inner) for field, inner in fields.items()))
 
 
-def incidents_with_everything(at: int) -> GivenIncidents:
-    """Return incidents of which one has every part and mark that one may have."""
-    primary = finding_with_everything(at)
-    member = replace(primary, id="member", scope=None, edge=Edge(PUT, TABLE), measure=value_of("sales"))
-    change = StatedChange(at - 700.0, PUT, "deploy", "42", "ci", "https://ci.example.com/42")
-    named = ("cloud", "account", "region", "service", "route", "function", "error", "error_type", "throttled")
-    request = RequestExample(
-        ts=at - 500.0,
-        id="r1",
-        trace="1-5759e988-bd862e3fe1be46a994272793",
-        **dict.fromkeys(named, "text"),
-        client=ExampleClient("ios", "3.2.1", "game-42"),
-        status=500,
-        ms=ExampleLayers(4.0, 3.0, 2.0, 1.0),
-        tables=(ExampleCall("items", "put", 1.0, 1.0, 2.0, "provisioned"),),
-        sample="{}",
-    )
-    notice = notice_of(
-        "spike",
-        at,
-        "whole",
-        primary=primary,
-        members=[member],
-        follows="earlier",
-        changes=[PrecedingChange(change=change, after=100, findings=["primary"])],
-        examples=[IncidentExample(why=Why.FAILED, weight=1.0, request=request)],
-    )
-    service = GivenIncidents([notice], at)
-    for kind in (CommandKind.ACKNOWLEDGE, CommandKind.EXPECTED, CommandKind.NOTE):
-        service.pipeline.command(
-            Command(id=kind.value, kind=kind, at=at, by="mika", name="Mika", incident="whole", why="known")
-        )
-    return service
+def lacked(found: object, type_: str) -> set[str]:
+    """Return the fields of the types of an answer that it has nowhere."""
+    parts = parts_of(found, {"$ref": f"#/components/schemas/{type_}"})
+    there = {(name, field) for name, field, has in parts if has}
+    return {f"{name}.{field}" for name, field, _ in parts if (name, field) not in there}
 
 
 async def test_an_incident_that_has_everything_is_as_described() -> None:
     service = incidents_with_everything(START)
     [shown] = msgspec.json.decode(msgspec.json.encode(service.shown()))
     assert wrong_in(Call("GET", "/incidents"), 200, {"incidents": [shown]}) == []
-    assert shown.keys() == CLOSED["components"]["schemas"]["IncidentAnswer"]["properties"].keys()
     whole = msgspec.json.decode(msgspec.json.encode(await service.whole("whole")))
     assert wrong_in(Call("GET", "/board/incidents/{id}"), 200, whole) == []
+    assert lacked(whole, "BoardIncidentAnswer") == OF_SETTINGS | NEVER
 
 
 async def test_what_a_daemon_answers_is_as_described(tmp_path: Path) -> None:
