@@ -67,6 +67,14 @@ class Shown(UsedPage):
         self.page.evaluate(_AXE)
         assert self.page.evaluate(_SERIOUS) == []
 
+    def hold_to_text(self, name: str) -> None:
+        """Hold a hostile name to be text that is seen: nothing of it became markup, a script or a link."""
+        expect(self.page.get_by_text(name[:20]).first).to_be_visible()
+        assert self.page.locator("img, script:not([src]), iframe, [onerror]").count() == 0
+        assert self.page.title().endswith("· Uneri")
+        hrefs = self.page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
+        assert [href for href in hrefs if not href.startswith("http")] == []
+
     def tile(self, name: str) -> Locator:
         """Return a tile by its name."""
         return self.page.locator(f'[data-tile="{name}"]')

@@ -1,7 +1,6 @@
 """The incidents and changes that an assistant receives, and the notes of people about them."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +12,7 @@ from tests.streams.screens.board.board_server import GivenBoard
 from tests.streams.screens.board.incidents.incident_with_everything import incidents_with_everything
 from tests.streams.screens.board.incidents.incidents_given import failures_of_callers, notice_of
 from tests.streams.screens.board.wall_given import wall_given
+from tests.streams.screens.filled_fields import lacked
 from tests.streams.screens.mcp.assistant_given import NOW, Asked, asked_of, board_over, busy_board
 
 
@@ -69,33 +69,10 @@ async def test_of_an_incident_that_has_everything_each_field_of_a_tool_is_filled
             for tool in (await asked.client.list_tools()).tools
             if tool.name == "show_incident" and tool.output_schema is not None
         ]
-    types = {"": schema} | schema["$defs"]
-    filled = _filled(found, schema, types)
-    assert {name: sorted(fields["properties"].keys() - filled[name]) for name, fields in types.items()} == {
-        "": ["requests_affected", "runbook"],  # it is about a table, and nobody configured a runbook
-        **{name: [] for name in schema["$defs"]},
-        "MemoAnswer": ["scope"],  # of memos of the timeline alone
-    }
-
-
-def _filled(found: Any, schema: dict[str, Any], types: dict[str, Any]) -> dict[str, set[str]]:
-    """Return the fields of each type that some data have at any place."""
-    filled: dict[str, set[str]] = {name: set() for name in types}
-
-    def fill(value: Any, described: dict[str, Any], name: str) -> None:
-        if isinstance(value, list):
-            for entry in value:
-                fill(entry, described.get("items", {}), name)
-            return
-        name = described.get("$ref", name).rpartition("/")[2]
-        if "$ref" in described or described is schema:
-            for field, inner in types[name]["properties"].items():
-                if value.get(field) not in (None, [], {}):
-                    filled[name].add(field)
-                    fill(value[field], inner, name)
-
-    fill(found, schema, "")
-    return filled
+    about_a_table_without_runbook = {"IncidentWhole.requests_affected", "IncidentWhole.runbook"}
+    of_the_timeline = {"MemoAnswer.scope"}
+    types = {"IncidentWhole": schema} | schema["$defs"]
+    assert lacked(found, "IncidentWhole", types) == about_a_table_without_runbook | of_the_timeline
 
 
 async def test_one_incident_is_shown_whole(data: GivenBoard, asked: Asked) -> None:

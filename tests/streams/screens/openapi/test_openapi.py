@@ -44,6 +44,7 @@ from tests.streams.record.history.backend import START, Backend, requests
 from tests.streams.screens.board.incidents.incident_with_everything import incidents_with_everything
 from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, busy_incidents
 from tests.streams.screens.board.judged_week import PER_MINUTE, SETTINGS, board_of
+from tests.streams.screens.filled_fields import lacked
 
 DOCUMENT: Final = document()
 MINUTES: Final = 180
@@ -280,34 +281,13 @@ async def test_what_a_board_answers_is_as_described(tmp_path: Path) -> None:
             await server.stop()
 
 
-def parts_of(found: object, schema: dict[str, Any]) -> set[tuple[str, str, bool]]:
-    """Return the fields of all types in an answer, and whether this one has them, at any place."""
-    if "anyOf" in schema:
-        return set().union(*(parts_of(found, choice) for choice in schema["anyOf"]))
-    if isinstance(found, list):
-        return set().union(*(parts_of(entry, schema.get("items", {})) for entry in found))
-    name = schema.get("$ref", "").rpartition("/")[2]
-    if not isinstance(found, dict) or not name:
-        return set()
-    fields = CLOSED["components"]["schemas"][name].get("properties", {})
-    own = {(name, field, found.get(field) not in (None, [], {}, "")) for field in fields}
-    return own.union(*(parts_of(found.get(field), inner) for field, inner in fields.items()))
-
-
-def lacked(found: object, type_: str) -> set[str]:
-    """Return the fields of the types of an answer that it has nowhere."""
-    parts = parts_of(found, {"$ref": f"#/components/schemas/{type_}"})
-    there = {(name, field) for name, field, has in parts if has}
-    return {f"{name}.{field}" for name, field, _ in parts if (name, field) not in there}
-
-
 async def test_an_incident_that_has_everything_is_as_described() -> None:
     service = incidents_with_everything(START)
     [shown] = msgspec.json.decode(msgspec.json.encode(service.shown()))
     assert wrong_in(Call("GET", "/incidents"), 200, {"incidents": [shown]}) == []
     whole = msgspec.json.decode(msgspec.json.encode(await service.whole("whole")))
     assert wrong_in(Call("GET", "/board/incidents/{id}"), 200, whole) == []
-    assert lacked(whole, "BoardIncidentAnswer") == OF_SETTINGS | NEVER
+    assert lacked(whole, "BoardIncidentAnswer", CLOSED["components"]["schemas"]) == OF_SETTINGS | NEVER
 
 
 async def test_what_a_daemon_answers_is_as_described(tmp_path: Path) -> None:

@@ -189,18 +189,6 @@ def test_a_scope_is_found_by_a_part_of_its_name(browser: Browser, board: BoardTh
         opened(shown)
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-def test_it_fits_every_screen_and_axe_finds_nothing_serious(
-    browser: Browser, board: BoardThread, look: Any
-) -> None:
-    for address in (ITEMS, "/?scope=function:inventory-put-item&range=13mo&lang=ja"):
-        url = f"{board.url}{address}&look={look}"
-        with Shown(browser, url, color_scheme=look, bypass_csp=True) as shown:
-            opened(shown)
-            shown.hold_to_width()
-            shown.hold_to_looks()
-
-
 def test_a_long_range_is_asked_for_seldom_and_what_happens_is_seen_at_once(browser: Browser) -> None:
     now = int(time.time()) // 60 * 60 + 12
     with BoardThread(wall_given("busy", now)) as board, Shown(browser, board.url + ITEMS) as shown:
@@ -240,7 +228,5 @@ def test_names_of_events_are_text(browser: Browser) -> None:
             opened(shown)
             expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE[:20])
             shown.hold_to_width()
-            assert page.locator("img, script:not([src]), iframe, [onerror]").count() == 0
-            hrefs = page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
-            assert [href for href in hrefs if not href.startswith("http")] == []
+            shown.hold_to_text(HOSTILE)
             assert shown.wrong == []
