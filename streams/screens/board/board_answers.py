@@ -81,7 +81,7 @@ class SharedAnswers:
         self._answers: dict[Hashable, asyncio.Task[bytes]] = {}
 
     async def answer(self, question: Hashable, make: Callable[[], Awaitable[object]]) -> bytes:
-        """Return the value of ``make`` as JSON; an error is raised, and not kept."""
+        """Return the value of ``make`` as JSON, bytes as they are; an error is raised, and not kept."""
         if (seen := self._seen()) != self._of:
             self._of, self._answers = seen, {}
         making = self._answers.get(question)
@@ -98,4 +98,5 @@ class SharedAnswers:
 
 
 async def _encoded(make: Callable[[], Awaitable[object]]) -> bytes:
-    return msgspec.json.encode(await make())
+    found = await make()
+    return found if isinstance(found, bytes) else msgspec.json.encode(found)

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
 from aiohttp import web
 from prometheus_client import Counter
 
 from streams.process.web.access import Access
-from streams.screens.board.board_answers import answering, in_json
+from streams.screens.board.board_answers import SharedAnswers, answering, in_json
 from streams.screens.board.board_assets import BoardAssets
 from streams.screens.board.incidents.incident_actions import IncidentActions
 from streams.screens.board.incidents.incident_routes import IncidentRoutes
@@ -50,10 +49,11 @@ class BoardRoutes:
         now: Callable[[], float] = time.time,
         commands: Counter | None = None,
     ) -> None:
+        self._board = board
         self._access = access
         self._assets = BoardAssets(language)
         self._walls = WallJson(board)
-        self._map = MapJson(board)
+        self._maps = SharedAnswers(lambda: board.judged.number)
         self._scopes = ScopeRoutes(board)
         self._sign_in = SignIn(access)
         self._incidents = IncidentRoutes(incidents, lambda: (board.judged.number, board.renewed.number))
@@ -71,7 +71,7 @@ class BoardRoutes:
             web.get("/", self._assets.page),
             web.get("/board/assets/{digest}/{name}", self._assets.file),
             web.get("/board/wall", answering(self._wall)),
-            web.get("/board/map", answering(self._map.answer)),
+            web.get("/board/map", answering(self._map)),
             *self._scopes.routes(),
             web.get("/board/events", self._stream.answer, allow_head=False),
             web.get("/board/session", self._sign_in.show, allow_head=False),
@@ -87,30 +87,20 @@ class BoardRoutes:
             session.put(request, answer)  # a wall never logs out
         return answer
 
-
-class MapJson:
-    """Makes and packs the service map once a step for all who look at it, and not before."""
-
-    def __init__(self, board: LiveBoard) -> None:
-        self._board = board
-        self._making = asyncio.Lock()
-        self._number = -1
-        self._plain = self._packed = b""
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Answer ``GET /board/map``, packed for browsers that accept it."""
-        await self._renew()
-        packed = "gzip" in request.headers.get("Accept-Encoding", "")
-        answer = in_json(self._packed if packed else self._plain)
+    async def _map(self, request: web.Request) -> web.Response:
+        """Answer ``GET /board/map``, made once a step, and packed for browsers that accept it."""
+        packs = "gzip" in request.headers.get("Accept-Encoding", "")
+        answer = in_json(await (self._packed_map() if packs else self._plain_map()))
         answer.headers["Vary"] = "Accept-Encoding"
-        if packed:
+        if packs:
             answer.headers["Content-Encoding"] = "gzip"
         return answer
 
-    async def _renew(self) -> None:
-        async with self._making:
-            number = self._board.judged.number
-            if number != self._number:
-                self._plain = msgspec.json.encode(await self._board.map())
-                self._packed = await asyncio.to_thread(gzip.compress, self._plain, _LEVEL, mtime=0)
-                self._number = number
+    async def _plain_map(self) -> bytes:
+        return await self._maps.answer("plain", self._board.map)
+
+    async def _packed_map(self) -> bytes:
+        async def pack() -> bytes:
+            return await asyncio.to_thread(gzip.compress, await self._plain_map(), _LEVEL, mtime=0)
+
+        return await self._maps.answer("packed", pack)

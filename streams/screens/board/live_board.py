@@ -201,12 +201,10 @@ class LiveBoard:
                 learning=WallLearning(0, _days(settings)),
             )
         names = {key: account.name for key, account in settings.accounts.items() if account.name}
-        numbers, limits = (
-            WallNumbers(view, at, step),
-            WallLimits(view, at, step, lambda account: names.get(account, account)),
-        )
-        self._used = limits.used()
         verdicts, board = OpenVerdicts(incidents.open), settings.board
+        numbers = WallNumbers(view, at, step)
+        limits = WallLimits(view, at, step, lambda account: names.get(account, account), board)
+        self._used = limits.used()
         months = self._months_of(view, at, zone)
         accounts = [
             WallAccount(cloud, account, names.get(account, account))
@@ -225,9 +223,9 @@ class LiveBoard:
             accounts=accounts,
             numbers=numbers.numbers(verdicts, board, {account.account: account.name for account in accounts}),
             layers=numbers.layers(verdicts, board),
-            tables=limits.tables(verdicts, board),
-            concurrency=limits.concurrency(board),
-            quotas=limits.quotas(board),
+            tables=limits.tables(verdicts),
+            concurrency=limits.concurrency(),
+            quotas=limits.quotas(),
             calls=numbers.calls(),
             month=months.month,
             rankings=months.rankings,

@@ -23,9 +23,9 @@ _WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
 class DaysLeft(NamedTuple):
     """Days until a limit is reached, and the range that holds four in five; None where no day is named."""
 
-    middle: float | None = None
-    early: float | None = None
-    late: float | None = None
+    days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
 
 
 class OpenVerdicts:
@@ -63,7 +63,7 @@ class OpenVerdicts:
             for finding in self._about(about)
             if (growth := finding.growth) is not None and growth.days_to_limit is not None
         ]
-        return min(days, key=lambda left: left.middle or 0.0, default=DaysLeft())
+        return min(days, key=lambda left: left.days_left or 0.0, default=DaysLeft())
 
     def by_scope(self) -> dict[Scope, WallVerdict]:
         """Return the worst verdict about each scope that has one."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from config.settings import BoardSettings
 from detectors.model.array_types import Bytes, Floats
+from detectors.model.copy_fields import copy_fields
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.engine.detect.step_record import VERDICTS
@@ -163,16 +164,14 @@ class ScopeMeasures:
             used = known(np.float64(series.observed) / self._step)
             share = None if used is None else used / series.limit
             about = self._about(series.key.measure)
-            left = verdicts.days_left(about)
             found.append(
-                ScopeLimit(
+                copy_fields(
+                    ScopeLimit,
+                    verdicts.days_left(about),
                     measure=series.key.measure,
                     used=used,
                     limit=series.limit,
                     share=share,
-                    days_left=left.middle,
-                    days_left_early=left.early,
-                    days_left_late=left.late,
                     verdict=verdicts.worst(about),
                     threshold=threshold_of(share, settings.share),
                 )

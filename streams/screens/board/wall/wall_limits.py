@@ -6,13 +6,20 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from config.settings import BoardSettings
+from detectors.model.copy_fields import copy_fields
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, TABLE, Scope, ScopeAnswer
 from streams.record.history.history_files import MINUTES
 from streams.record.history.history_reader import HistoryView, LimitedSeries
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.step_grid import StepGrid, listed
-from streams.screens.board.wall.wall import WallConcurrency, WallHolder, WallQuota, WallTable
+from streams.screens.board.wall.wall import (
+    WallConcurrency,
+    WallHolder,
+    WallQuota,
+    WallTable,
+    WallThreshold,
+)
 from streams.screens.board.wall.wall_numbers import TREND_SECONDS, threshold_of
 
 HOLDERS: Final = 3
@@ -26,8 +33,12 @@ class _Used(NamedTuple):
     """The use of a limit in the newest step."""
 
     of: LimitedSeries
+    account: str
+    scope: ScopeAnswer
     used: float | None
+    limit: float
     share: float | None
+    threshold: WallThreshold
 
 
 class WallLimits:
@@ -37,32 +48,41 @@ class WallLimits:
     name that people gave an account, by its id.
     """
 
-    def __init__(self, view: HistoryView, at: int, step: int, account_name: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        view: HistoryView,
+        at: int,
+        step: int,
+        account_name: Callable[[str], str],
+        settings: BoardSettings,
+    ) -> None:
         self._view = view
         self._grid = StepGrid.before(at, step, TREND_SECONDS)
         self._name = account_name
+        self._settings = settings
         self._used = [self._of(series) for series in view.limited()]
 
     def _of(self, series: LimitedSeries) -> _Used:
+        scope = series.key.scope
         used = None if np.isnan(series.observed) else series.observed / self._grid.step
-        return _Used(series, used, None if used is None else used / series.limit)
+        share = None if used is None else used / series.limit
+        threshold = threshold_of(share, self._settings.share)
+        return _Used(
+            series, self._name(scope.account), scope.as_answer(), used, series.limit, share, threshold
+        )
 
     def used(self) -> dict[tuple[ScopeAnswer, str], float]:
         """Return what is used of limits a second, by scope and measure."""
-        return {
-            (used.of.key.scope.as_answer(), used.of.key.measure): used.used
-            for used in self._used
-            if used.used is not None
-        }
+        return {(used.scope, used.of.key.measure): used.used for used in self._used if used.used is not None}
 
-    def tables(self, verdicts: OpenVerdicts, settings: BoardSettings) -> list[WallTable]:
+    def tables(self, verdicts: OpenVerdicts) -> list[WallTable]:
         """Return the hottest table of each account, the hottest first."""
         hottest: dict[tuple[str, str], _Used] = {}
         for used in self._sorted(
             lambda used: used.of.key.scope.kind == TABLE and used.of.key.measure in _UNITS
         ):
             hottest.setdefault(used.of.key.scope.cloud_account, used)
-        return [self._table(used, verdicts, settings) for used in list(hottest.values())[:MOST]]
+        return [self._table(used, verdicts) for used in list(hottest.values())[:MOST]]
 
     def _sorted(self, wanted: Callable[[_Used], bool]) -> list[_Used]:
         found = [used for used in self._used if wanted(used)]
@@ -70,26 +90,19 @@ class WallLimits:
             found, key=lambda used: (-(used.share if used.share is not None else -1.0), used.of.key)
         )
 
-    def _table(self, used: _Used, verdicts: OpenVerdicts, settings: BoardSettings) -> WallTable:
+    def _table(self, used: _Used, verdicts: OpenVerdicts) -> WallTable:
         scope, measure = used.of.key.scope, used.of.key.measure
 
         def about(other: Scope, of: Measure) -> bool:
             return other == scope and of.value in (measure, Measure.THROTTLES)
 
-        left = verdicts.days_left(about)
-        return WallTable(
-            scope=scope.as_answer(),
+        return copy_fields(
+            WallTable,
+            used,
+            verdicts.days_left(about),
             label=scope.label,
-            account=self._name(scope.account),
             measure=_UNITS[measure],
-            used=used.used,
-            limit=used.of.limit,
-            share=used.share,
-            days_left=left.middle,
-            days_left_early=left.early,
-            days_left_late=left.late,
             verdict=verdicts.worst(about),
-            threshold=threshold_of(used.share, settings.share),
             trend=self._trend([used.of.series]),
         )
 
@@ -98,21 +111,14 @@ class WallLimits:
         rows = self._view.rows(MINUTES, self._grid.first, self._grid.end, numbers)
         return listed(self._grid.total(rows) / self._grid.step)
 
-    def concurrency(self, settings: BoardSettings) -> list[WallConcurrency]:
+    def concurrency(self) -> list[WallConcurrency]:
         """Return the concurrency of each account with a limit, and the functions that hold it."""
         found = self._sorted(
             lambda used: (used.of.key.scope.kind, used.of.key.measure) == (ACCOUNT, Measure.BUSY)
         )
         return [
-            WallConcurrency(
-                account=self._name(used.of.key.scope.account),
-                scope=used.of.key.scope.as_answer(),
-                used=used.used,
-                limit=used.of.limit,
-                share=used.share,
-                holders=self._holders(used),
-                threshold=threshold_of(used.share, settings.share),
-                trend=self._trend([used.of.series]),
+            copy_fields(
+                WallConcurrency, used, holders=self._holders(used), trend=self._trend([used.of.series])
             )
             for used in found[:MOST]
         ]
@@ -140,19 +146,11 @@ class WallLimits:
             for amount, label, scope in busiest[:HOLDERS]
         ]
 
-    def quotas(self, settings: BoardSettings) -> list[WallQuota]:
+    def quotas(self) -> list[WallQuota]:
         """Return the sampled levels with a limit, the nearest to it first."""
         found = self._sorted(lambda used: bool(_measure(used).level))
         return [
-            WallQuota(
-                label=f"{used.of.key.scope.label} {_measure(used).level}".strip(),
-                account=self._name(used.of.key.scope.account),
-                scope=used.of.key.scope.as_answer(),
-                used=used.used,
-                limit=used.of.limit,
-                share=used.share,
-                threshold=threshold_of(used.share, settings.share),
-            )
+            copy_fields(WallQuota, used, label=f"{used.of.key.scope.label} {_measure(used).level}".strip())
             for used in found[:MOST]
         ]
 
