@@ -12,8 +12,8 @@ from alerting.commands.local_time import moment
 from streams.screens.board.incidents.incident_actions import ActedAnswer
 from streams.screens.mcp.answer_parts import data_of
 from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, BoardClient, in_path
-from streams.screens.mcp.reading_tools import IncidentName
-from streams.screens.mcp.tool_answer import answered, or_refused
+from streams.screens.mcp.incident_tool import IncidentName
+from streams.screens.mcp.tool_answer import answered, or_refusal
 from streams.screens.mcp.untrusted_text import quoted, shown
 
 ADDS: Final = ToolAnnotations(
@@ -45,16 +45,19 @@ DONE: Final = data_of(
 
 def add_acting_tools(server: MCPServer) -> None:
     """Give a server the tools that change something; only for those whose token allows operate."""
-    server.add_tool(acknowledge_incident, annotations=ADDS)
-    server.add_tool(snooze_incident, annotations=SILENCES)
-    server.add_tool(label_incident, annotations=SILENCES)
-    server.add_tool(write_memo, annotations=ADDS)
+    for tool, does in (
+        (acknowledge_incident, ADDS),
+        (snooze_incident, SILENCES),
+        (label_incident, SILENCES),
+        (write_memo, ADDS),
+    ):
+        server.add_tool(or_refusal(tool), annotations=does)
 
 
 async def acknowledge_incident(incident: IncidentName, by: Person) -> Annotated[CallToolResult, DONE]:
     """Acknowledge an incident: a person deals with it. Everybody is told who. Ask that person first."""
     path = f"/board/incidents/{in_path(incident)}/acknowledge"
-    return await or_refused(_done(CLIENT.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}"))
+    return await _done(CLIENT.get(), path, {"by": by}, f"Acknowledged by {quoted(by)}")
 
 
 async def snooze_incident(
@@ -72,7 +75,7 @@ async def snooze_incident(
     if until:
         body["until"] = until
     path = f"/board/incidents/{in_path(incident)}/snooze"
-    return await or_refused(_done(CLIENT.get(), path, body, f"Snoozed by {quoted(by)}"))
+    return await _done(CLIENT.get(), path, body, f"Snoozed by {quoted(by)}")
 
 
 async def label_incident(
@@ -91,7 +94,7 @@ async def label_incident(
     Ask the person first.
     """
     path = f"/board/incidents/{in_path(incident)}/{label}"
-    return await or_refused(_done(CLIENT.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}"))
+    return await _done(CLIENT.get(), path, {"by": by}, f"Labelled {label} by {quoted(by)}")
 
 
 async def write_memo(
@@ -109,7 +112,7 @@ async def write_memo(
         body["incident"] = incident
     if scope:
         body["scope"] = scope
-    return await or_refused(_noted(CLIENT.get(), body, at, f"Noted by {quoted(by)}"))
+    return await _noted(CLIENT.get(), body, at, f"Noted by {quoted(by)}")
 
 
 async def _noted(board: BoardClient, body: dict[str, object], at: str, what: str) -> CallToolResult:

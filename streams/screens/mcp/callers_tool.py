@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from mcp.types import CallToolResult
 from msgspec.structs import replace
+from pydantic import Field
 
 from detectors.model.measures import Measure
 from streams.screens.board.scope_pages.scope_page import (
@@ -16,8 +17,18 @@ from streams.screens.board.scope_pages.scope_page import (
 )
 from streams.screens.board.scope_pages.scope_range import WEEK
 from streams.screens.mcp.answer_parts import AnswerPart, Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
-from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
+from streams.screens.mcp.board_client import CLIENT, BoardAnswerError
+from streams.screens.mcp.named_scope import (
+    AskedPage,
+    BoardPlaces,
+    NamedScope,
+    PlaceArgument,
+    RangeArgument,
+    ScopeArgument,
+    SinceArgument,
+    UntilArgument,
+    scope_page,
+)
 from streams.screens.mcp.tool_answer import answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
@@ -89,16 +100,30 @@ CALLERS: Final = data_of(
 )
 
 
-async def callers_answer(
-    board: BoardClient, asked: AskedPage, direction: Literal["callers", "callees"], measure: str, most: int
-) -> CallToolResult:
-    """Return the neighbours of a scope by a measure; without one, by what matters most.
+async def who_calls(
+    *,
+    scope: ScopeArgument,
+    direction: Annotated[
+        Literal["callers", "callees"], Field(description="callers: who calls it; callees: whom it calls")
+    ] = "callers",
+    measure: Annotated[
+        str,
+        Field(max_length=300, description="wcu, rcu, requests, cost, …; empty for the one that matters most"),
+    ] = "",
+    range: RangeArgument = "4h",  # noqa: A002
+    since: SinceArgument = "",
+    until: UntilArgument = "",
+    account: PlaceArgument = "",
+    region: PlaceArgument = "",
+    version: PlaceArgument = "",
+    most: Annotated[int, Field(ge=1, le=40, description="how many of each kind")] = MOST,
+) -> Annotated[CallToolResult, CALLERS]:
+    """Show who calls a table, function, route or service, or whom it calls.
 
-    Raises
-    ------
-    BoardAnswerError
-        When there is no such scope or measure, or the daemon does not answer.
+    Each with its share, and whether it is more calls or more per call than in the same range a week before.
     """
+    board = CLIENT.get()
+    asked = AskedPage(scope, account, region, version, range, since, until)
     page = await scope_page(board, asked)
     times, about = await board.times(), NamedScope.of(page.scope)
     given = page.callers if direction == "callers" else page.callees

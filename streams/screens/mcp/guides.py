@@ -12,7 +12,7 @@ from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, in_path
 from streams.screens.mcp.incidents_tool import incidents_answer
 from streams.screens.mcp.tool_answer import MOST_DATA
 from streams.screens.mcp.untrusted_text import MARKED, quoted
-from streams.screens.mcp.wall_tool import wall_answer
+from streams.screens.mcp.wall_tool import is_all_well
 
 INSTRUCTIONS: Final = f"""\
 Uneri watches serverless backends: it counts every request, compares each series with the same time \
@@ -68,12 +68,12 @@ def add_guides(server: MCPServer) -> None:
     @server.resource("uneri://wall", title="Is all well?", mime_type="text/plain")
     async def wall() -> str:
         """Tell the wall in words."""
-        return _text(await _or_raised(wall_answer(CLIENT.get())))
+        return _text(await _or_raised(is_all_well()))
 
     @server.resource("uneri://incidents", title="Open incidents", mime_type="text/plain")
     async def incidents() -> str:
         """List the open incidents in a line each."""
-        return _text(await _or_raised(incidents_answer(CLIENT.get(), {"state": "open"}, "", 20)))
+        return _text(await _or_raised(incidents_answer({"state": "open"}, "", 20)))
 
     @server.resource("uneri://incidents/{incident}", title="One incident", mime_type="text/markdown")
     async def incident(incident: str) -> str:

@@ -1,11 +1,12 @@
 """One incident whole: its figures, its callers, its story, changes before it, memos, requests, links."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
 from mcp.types import CallToolResult
 from msgspec import UNSET
 from msgspec.structs import replace
+from pydantic import Field
 
 from alerting.commands.memo import MemoAnswer
 from alerting.incidents.answers import MemberAnswer, ShareAnswer
@@ -15,7 +16,7 @@ from detectors.model.request_example import ExampleClient
 from detectors.model.scope import TABLE
 from streams.screens.board.incidents.incident_service import BoardIncidentAnswer, MomentAnswer
 from streams.screens.mcp.answer_parts import AnswerPart, Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardClient, in_path
+from streams.screens.mcp.board_client import CLIENT, in_path
 from streams.screens.mcp.incidents_tool import CHANGE, INCIDENT, change_words, incident_part, incident_words
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import answered
@@ -30,6 +31,11 @@ EXAMPLES: Final = 5
 LINKS: Final = 6
 LONGEST_LINK: Final = 400  # characters; longer ones are on the page
 LITTLE: Final = 0.005  # of an excess: less is not shown
+
+IncidentName = Annotated[
+    str,
+    Field(min_length=1, max_length=100, description="id of the incident; its first characters suffice"),
+]
 
 _HAPPENED: Final = {
     "change": "changed",
@@ -117,32 +123,31 @@ INCIDENT_WHOLE: Final = data_of(
 )
 
 
-async def incident_answer(board: BoardClient, name: str) -> CallToolResult:
-    """Return one incident by its id, or the first characters of it.
+async def show_incident(incident: IncidentName) -> Annotated[CallToolResult, INCIDENT_WHOLE]:
+    """Show one incident whole.
 
-    Raises
-    ------
-    BoardAnswerError
-        When there is no such incident, or the daemon does not answer.
+    Its figures, who causes it (more calls, or more per call), what happened in which order, changes before
+    it, what was learnt the last times, requests to look at, links.
     """
-    given = await board.ask_for(BoardIncidentAnswer, f"/board/incidents/{in_path(name)}")
+    board = CLIENT.get()
+    given = await board.ask_for(BoardIncidentAnswer, f"/board/incidents/{in_path(incident)}")
     times, places = await board.times(), BoardPlaces(board.url)
     whole = _shortened(given)
-    incident = whole.incident
-    affected, is_table = incident.affected.requests, incident.scope.kind == TABLE
+    found = whole.incident
+    affected, is_table = found.affected.requests, found.scope.kind == TABLE
     data = INCIDENT_WHOLE.made_from(
         whole,
         times,
-        incident=incident_part(incident, times, places),
+        incident=incident_part(found, times, places),
         requests_affected=None if is_table else affected,
         calls_affected=affected if is_table else None,
-        routes_affected=[shown(route, 120) for route in incident.affected.routes[:CALLERS]],
-        throttle_reasons=_throttle_reasons(incident),
-        error_kinds=_error_kinds(incident),
-        causes=_causes(incident),
+        routes_affected=[shown(route, 120) for route in found.affected.routes[:CALLERS]],
+        throttle_reasons=_throttle_reasons(found),
+        error_kinds=_error_kinds(found),
+        causes=_causes(found),
         story=[_moment(moment, times) for moment in whole.story],
-        memos=[memo_part(memo, times) for memo in incident.memos],
-        requests=[_request(example, times) for example in incident.examples],
+        memos=[memo_part(memo, times) for memo in found.memos],
+        requests=[_request(example, times) for example in found.examples],
         links=whole.links,
     )
     data.leave_out(

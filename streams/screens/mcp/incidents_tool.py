@@ -1,10 +1,11 @@
 """Incidents in a line each, open and recent ones; and what was deployed or configured."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from mcp.types import CallToolResult
 from msgspec.structs import replace
+from pydantic import Field
 
 from alerting.incidents.answers import ChangeAnswer
 from alerting.messages.incident_answer import IncidentAnswer
@@ -13,8 +14,8 @@ from detectors.model.scope import ScopeAnswer
 from streams.screens.board.incidents.incident_routes import MOST as NEWEST
 from streams.screens.board.incidents.incident_routes import ListedIncident, ListedIncidents
 from streams.screens.mcp.answer_parts import AnswerPart, Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardClient
-from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
+from streams.screens.mcp.board_client import CLIENT
+from streams.screens.mcp.named_scope import AccountArgument, BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import answered
 from streams.screens.mcp.tool_figures import ToolTimes, amount, duration, measure_in_words, share_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown, shown_url
@@ -23,6 +24,16 @@ MOST: Final = 50
 A_CENT: Final = 0.01  # an hour: less is not shown
 
 
+_Days = Annotated[Literal["1d", "1w", "5w"], Field(description="range that ends now")]
+_Kind = Annotated[
+    Literal["", "account", "service", "route", "function", "table", "client", "tenant"],
+    Field(description="kind of what it is about; empty for all"),
+]
+_About = Annotated[
+    str,
+    Field(max_length=300, description="a part of the name that it is about, such as items; empty for all"),
+]
+_Most = Annotated[int, Field(ge=1, le=MOST, description="how many to list")]
 Listed = IncidentAnswer | ListedIncident
 
 INCIDENT: Final = part_of(
@@ -66,9 +77,27 @@ CHANGES: Final = data_of(
 )
 
 
-async def incidents_answer(
-    board: BoardClient, asked: Mapping[str, str], about: str, most: int
-) -> CallToolResult:
+async def list_incidents(
+    *,
+    state: Annotated[Literal["open", "ended", "any"], Field(description="open: those of now")] = "open",
+    range: _Days = "1w",  # noqa: A002 - what it is
+    verdict: Annotated[
+        Literal["", "spike", "drop", "shift", "growth", "limit", "absence", "fatal"],
+        Field(description="empty for all"),
+    ] = "",
+    kind: _Kind = "",
+    about: _About = "",
+    account: AccountArgument = "",
+    most: _Most = 20,
+) -> Annotated[CallToolResult, INCIDENTS]:
+    """List incidents, open or recent, the newest first. Ended ones are kept for 30 days."""
+    asked = {"range": range, "verdict": verdict, "kind": kind, "account": account}
+    if state != "any":
+        asked["state"] = state
+    return await incidents_answer(asked, about, most)
+
+
+async def incidents_answer(asked: Mapping[str, str], about: str, most: int) -> CallToolResult:
     """Return the incidents of a range.
 
     Parameters
@@ -77,12 +106,8 @@ async def incidents_answer(
         ``range``, ``state``, ``verdict``, ``kind`` and ``account``, as ``GET /board/incidents`` has them.
     about
         A part of the name that they are about.
-
-    Raises
-    ------
-    BoardAnswerError
-        When the daemon does not answer.
     """
+    board = CLIENT.get()
     found = await board.ask_for(ListedIncidents, "/board/incidents", **asked)
     times, places = await board.times(), BoardPlaces(board.url)
     wanted = [incident for incident in found.incidents if _is_about(incident.scope, about)]
@@ -187,16 +212,16 @@ def _lines(
     yield f"The list: {link}"
 
 
-async def changes_answer(
-    board: BoardClient, asked: Mapping[str, str], about: str, most: int
-) -> CallToolResult:
-    """Return the changes of a range; the parameters are those of ``incidents_answer``.
-
-    Raises
-    ------
-    BoardAnswerError
-        When the daemon does not answer.
-    """
+async def list_changes(
+    *,
+    range: _Days = "1d",  # noqa: A002
+    kind: _Kind = "",
+    about: _About = "",
+    account: AccountArgument = "",
+    most: _Most = 20,
+) -> Annotated[CallToolResult, CHANGES]:
+    """List what changed: deployments and configuration, the newest first. They are known for a week."""
+    board, asked = CLIENT.get(), {"range": range, "kind": kind, "account": account}
     found = await board.ask_for(ListedIncidents, "/board/incidents", **asked)
     times, link = await board.times(), BoardPlaces(board.url).incidents(**asked)
     wanted = [change for change in found.changes if _is_about(change.of, about)]

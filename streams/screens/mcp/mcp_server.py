@@ -2,19 +2,39 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 
 from streams.screens.mcp.acting_tools import add_acting_tools
 from streams.screens.mcp.board_client import CLIENT, BoardClient
+from streams.screens.mcp.callers_tool import who_calls
 from streams.screens.mcp.guides import INSTRUCTIONS, add_guides
-from streams.screens.mcp.reading_tools import add_reading_tools
+from streams.screens.mcp.incident_tool import show_incident
+from streams.screens.mcp.incidents_tool import list_changes, list_incidents
+from streams.screens.mcp.ranking_tool import rank_scopes
 from streams.screens.mcp.replay_tools import add_replay_tools
+from streams.screens.mcp.scope_tool import find_names, show_scope
+from streams.screens.mcp.series_tool import show_series
+from streams.screens.mcp.tool_answer import READS, or_refusal
+from streams.screens.mcp.wall_tool import is_all_well
 
 CALLER = "uneri.caller"
 """The key of an HTTP request's scope under which its ``BoardClient`` is."""
+
+
+READING: Final = (
+    is_all_well,
+    list_incidents,
+    show_incident,
+    list_changes,
+    who_calls,
+    rank_scopes,
+    show_series,
+    show_scope,
+    find_names,
+)
 
 
 def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None) -> MCPServer:
@@ -47,7 +67,8 @@ def assistant_server(board: BoardClient, *, may_act: bool, replays: Path | None)
         subscriptions=False,
         middleware=[with_client],
     )
-    add_reading_tools(server)
+    for tool in READING:
+        server.add_tool(or_refusal(tool), annotations=READS)
     if replays is not None:
         add_replay_tools(server, replays)
     if may_act:

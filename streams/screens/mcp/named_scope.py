@@ -27,6 +27,7 @@ ScopeArgument = Annotated[
 PlaceArgument = Annotated[
     str, Field(max_length=300, description="only needed where several scopes have the name")
 ]
+AccountArgument = Annotated[str, Field(max_length=300, description="id of an account; empty for all")]
 RangeArgument = Annotated[
     Literal["4h", "1d", "1w", "5w", "13mo"],
     Field(description="range that ends now; since and until replace it"),

@@ -1,14 +1,14 @@
 """The scopes with the most of a measure now: the hottest tables, the highest costs, the slowest functions."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from mcp.types import CallToolResult
 from pydantic import Field
 
 from detectors.model.scope import Scope
-from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
-from streams.screens.mcp.named_scope import NamedScope
+from streams.screens.mcp.board_client import CLIENT, BoardAnswerError, BoardClient
+from streams.screens.mcp.named_scope import AccountArgument, NamedScope
 from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered
 from streams.screens.mcp.tool_figures import amount, change_in_words, measure_in_words, unit_of_data
 
@@ -39,16 +39,25 @@ class RankingData(ToolData):
     ranked: list[RankedScope]
 
 
-async def ranking_answer(
-    board: BoardClient, kind: str, measure: str, account: str, most: int
-) -> CallToolResult:
-    """Return the scopes with the most of a measure in the newest step, from the read API.
-
-    Raises
-    ------
-    BoardAnswerError
-        When the daemon does not answer, or has counted nothing.
-    """
+async def rank_scopes(
+    *,
+    kind: Annotated[
+        Literal["account", "service", "route", "function", "table", "client"],
+        Field(description="what to rank"),
+    ],
+    measure: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=300,
+            description="cost, wcu, rcu, requests, throttles, errors_backend, latency (p95), busy, …",
+        ),
+    ],
+    account: AccountArgument = "",
+    most: Annotated[int, Field(ge=1, le=MOST, description="how many to list")] = 10,
+) -> Annotated[CallToolResult, RankingData]:
+    """Rank scopes by a measure now: what costs most, the hottest tables, the slowest functions."""
+    board = CLIENT.get()
     at = (await board.ask("/board/wall")).get("at")
     if at is None:
         raise BoardAnswerError("there are no values yet: the first ones appear a minute after an event")

@@ -19,8 +19,7 @@ from pydantic import Field
 from detectors.model.scope import ScopeAnswer
 from streams.screens.mcp.board_client import BoardAnswerError
 from streams.screens.mcp.named_scope import NamedScope
-from streams.screens.mcp.reading_tools import READS
-from streams.screens.mcp.tool_answer import ToolData, ToolPart, answered, or_refused
+from streams.screens.mcp.tool_answer import READS, ToolData, ToolPart, answered, or_refusal
 from streams.screens.mcp.tool_figures import ToolTimes, amount, measure_in_words
 from streams.screens.mcp.untrusted_text import TEXT, quoted, shown
 
@@ -45,7 +44,7 @@ def add_replay_tools(server: MCPServer, folder: Path) -> None:
 
     async def list_replays() -> Annotated[CallToolResult, ReplaysData]:
         """List the replays that can be asked for: recorded history, run through the engine."""
-        return await or_refused(asyncio.to_thread(replays_answer, folders))
+        return await asyncio.to_thread(replays_answer, folders)
 
     async def show_replay(
         replay: Annotated[str, Field(description="its name; empty if there is but one")] = "",
@@ -63,11 +62,10 @@ def add_replay_tools(server: MCPServer, folder: Path) -> None:
 
         Also how two configurations differ, and what was found of known incidents.
         """
-        answer = asyncio.to_thread(replay_answer, folders, replay, sent, about, most, against=against)
-        return await or_refused(answer, NO_REPLAY)
+        return await asyncio.to_thread(replay_answer, folders, replay, sent, about, most, against=against)
 
-    server.add_tool(list_replays, annotations=READS)
-    server.add_tool(show_replay, annotations=READS)
+    for tool in (list_replays, show_replay):
+        server.add_tool(or_refusal(tool, NO_REPLAY), annotations=READS)
 
 
 class ReplayLine(ToolPart):

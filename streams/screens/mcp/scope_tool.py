@@ -1,7 +1,7 @@
 """One scope at a glance, and the names of scopes."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
 from mcp.types import CallToolResult
 from msgspec.structs import replace
@@ -15,10 +15,20 @@ from streams.screens.board.scope_pages.scope_page import (
     ScopePage,
 )
 from streams.screens.mcp.answer_parts import Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.board_client import CLIENT
 from streams.screens.mcp.incident_tool import MEMO, memo_part
 from streams.screens.mcp.incidents_tool import CHANGE, change_words
-from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
+from streams.screens.mcp.named_scope import (
+    AskedPage,
+    BoardPlaces,
+    NamedScope,
+    PlaceArgument,
+    RangeArgument,
+    ScopeArgument,
+    SinceArgument,
+    UntilArgument,
+    scope_page,
+)
 from streams.screens.mcp.tool_answer import ToolData, answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
@@ -74,14 +84,19 @@ class FoundNames(ToolData):
     more: int = Field(0, description="that are not listed; give more of the name")
 
 
-async def scope_answer(board: BoardClient, asked: AskedPage) -> CallToolResult:
-    """Return one scope at a glance.
-
-    Raises
-    ------
-    BoardAnswerError
-        When there is no such scope, or the daemon does not answer.
-    """
+async def show_scope(
+    *,
+    scope: ScopeArgument,
+    range: RangeArgument = "4h",  # noqa: A002
+    since: SinceArgument = "",
+    until: UntilArgument = "",
+    account: PlaceArgument = "",
+    region: PlaceArgument = "",
+    version: PlaceArgument = "",
+) -> Annotated[CallToolResult, SCOPE]:
+    """Show one scope at a glance: is it well, its limits, all measures, incidents, changes, memos."""
+    board = CLIENT.get()
+    asked = AskedPage(scope, account, region, version, range, since, until)
     given = await scope_page(board, asked)
     times, link = await board.times(), BoardPlaces(board.url).scope(NamedScope.of(given.scope), **asked.times)
     page = replace(
@@ -96,14 +111,13 @@ async def scope_answer(board: BoardClient, asked: AskedPage) -> CallToolResult:
     return answered(data, _lines(page, times, link))
 
 
-async def names_answer(board: BoardClient, like: str) -> CallToolResult:
-    """Return the scopes that have every word of a text in kind, name, version, account or region.
-
-    Raises
-    ------
-    BoardAnswerError
-        When the daemon does not answer.
-    """
+async def find_names(
+    like: Annotated[
+        str, Field(max_length=300, description="parts of a name, a kind, a version, an account or a region")
+    ],
+) -> Annotated[CallToolResult, FoundNames]:
+    """Find services, routes, functions, tables, clients, accounts and tenants by name."""
+    board = CLIENT.get()
     found = await board.ask_for(FoundScopes, "/board/scopes", like=like)
     data = FoundNames(scopes=[NamedScope.of(scope.scope) for scope in found.scopes], more=found.more)
     return answered(data, _name_lines(data))

@@ -1,14 +1,26 @@
 """A series against its baseline: observed, expected, the band and the verdict, over a range."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 from mcp.types import CallToolResult
+from pydantic import Field
 
 from streams.screens.board.scope_pages.scope_page import Points, ScopeMeasure, ScopePage, ScopeVerdict
+from streams.screens.board.scope_pages.scope_range import FEWEST_POINTS
 from streams.screens.mcp.answer_parts import Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardAnswerError, BoardClient
-from streams.screens.mcp.named_scope import AskedPage, BoardPlaces, NamedScope, scope_page
+from streams.screens.mcp.board_client import CLIENT, BoardAnswerError
+from streams.screens.mcp.named_scope import (
+    AskedPage,
+    BoardPlaces,
+    NamedScope,
+    PlaceArgument,
+    RangeArgument,
+    ScopeArgument,
+    SinceArgument,
+    UntilArgument,
+    scope_page,
+)
 from streams.screens.mcp.tool_answer import ToolPart, answered
 from streams.screens.mcp.tool_figures import (
     ToolTimes,
@@ -59,14 +71,30 @@ SERIES: Final = data_of(
 )
 
 
-async def series_answer(board: BoardClient, asked: AskedPage, measure: str, points: int) -> CallToolResult:
-    """Return one measure of a scope over a range, in at most some points.
-
-    Raises
-    ------
-    BoardAnswerError
-        When there is no such scope or measure, or the daemon does not answer.
-    """
+async def show_series(
+    *,
+    scope: ScopeArgument,
+    measure: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=300,
+            description="requests, errors_user, errors_backend, errors_fatal, throttles, rcu, wcu, cost, "
+            "latency (p95), latency_code, latency_auth, busy (concurrency), value:KEY, level:NAME; "
+            "show_scope lists those that there are",
+        ),
+    ],
+    range: RangeArgument = "4h",  # noqa: A002
+    since: SinceArgument = "",
+    until: UntilArgument = "",
+    points: Annotated[int, Field(ge=FEWEST_POINTS, le=MOST_POINTS, description="of the curve, at most")] = 24,
+    account: PlaceArgument = "",
+    region: PlaceArgument = "",
+    version: PlaceArgument = "",
+) -> Annotated[CallToolResult, SERIES]:
+    """Show a series against its baseline over a range: observed, expected, the band, the verdicts."""
+    board = CLIENT.get()
+    asked = AskedPage(scope, account, region, version, range, since, until)
     page = await scope_page(board, asked, points)
     times, about = await board.times(), NamedScope.of(page.scope)
     found = next((known for known in page.measures if known.measure == measure), None)

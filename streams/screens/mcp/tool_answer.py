@@ -5,12 +5,13 @@ the answer says how many entries are left out and how to ask for less.
 """
 
 import json
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import wraps
 from typing import Any, Final
 
 import msgspec
 import structlog
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.screens.mcp.board_client import BoardAnswerError
@@ -19,6 +20,13 @@ from streams.screens.mcp.untrusted_text import MARKED
 MOST_TEXT: Final = 6_000  # characters
 MOST_DATA: Final = 20_000  # bytes of JSON
 NARROWER: Final = "ask for a shorter range, fewer entries, or with a filter"
+
+READS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+
+Tool = Callable[..., Awaitable[CallToolResult]]
+"""Answers, or raises ``BoardAnswerError`` where the daemon does not answer or has no such thing."""
 
 log = structlog.get_logger("uneri.assistant")
 
@@ -137,14 +145,20 @@ def _lists(data: object, path: str) -> Iterator[tuple[str, list[Any]]]:
                 yield from _lists(value, f"{path}.{name}" if path else name)
 
 
-async def or_refused(
-    answer: Awaitable[CallToolResult], not_understood: str = OTHER_VERSION
-) -> CallToolResult:
-    """Return the answer of a tool, or an error; ``not_understood`` is the one for data of another form."""
-    try:
-        return await answer
-    except BoardAnswerError as error:
-        return refused(str(error))
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
-        log.warning("not understood", error=repr(error)[:200])
-        return refused(not_understood)
+def or_refusal(tool: Tool, not_understood: str = OTHER_VERSION) -> Tool:
+    """Return a tool that answers an error in place of raising it.
+
+    ``not_understood`` is the answer where data have another form.
+    """
+
+    @wraps(tool)
+    async def answering(**arguments: Any) -> CallToolResult:
+        try:
+            return await tool(**arguments)
+        except BoardAnswerError as error:
+            return refused(str(error))
+        except (KeyError, TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
+            log.warning("not understood", error=repr(error)[:200])
+            return refused(not_understood)
+
+    return answering

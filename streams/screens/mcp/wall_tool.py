@@ -1,7 +1,7 @@
 """Is all well now? The wall in words."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 from mcp.types import CallToolResult
 
@@ -9,7 +9,7 @@ from alerting.messages.incident_answer import IncidentAnswer
 from alerting.words import numbers
 from streams.screens.board.wall.wall import Wall, WallConcurrency, WallLayer, WallNumber, WallQuota, WallTable
 from streams.screens.mcp.answer_parts import Given, data_of, part_of
-from streams.screens.mcp.board_client import BoardClient
+from streams.screens.mcp.board_client import CLIENT
 from streams.screens.mcp.incidents_tool import INCIDENT, incident_part, incident_words
 from streams.screens.mcp.named_scope import BoardPlaces, NamedScope
 from streams.screens.mcp.tool_answer import answered
@@ -90,14 +90,12 @@ WALL: Final = data_of(
 _Limit = WallTable | WallConcurrency | WallQuota
 
 
-async def wall_answer(board: BoardClient) -> CallToolResult:
-    """Return the wall in words.
+async def is_all_well() -> Annotated[CallToolResult, WALL]:
+    """Is all well now? Open incidents, requests, errors, times, limits, and how old the data are.
 
-    Raises
-    ------
-    BoardAnswerError
-        When the daemon does not answer.
+    Begin with this one.
     """
+    board = CLIENT.get()
     wall = await board.ask_for(Wall, "/board/wall")
     times, places = ToolTimes(wall.zone), BoardPlaces(board.url)
     open_ = sorted(wall.incidents, key=lambda incident: incident.sent != "page")
