@@ -104,18 +104,13 @@ def _span(name: str) -> tuple[int, int] | None:
 
 
 class HistoryFolder:
-    """A folder of history files.
+    """A folder of history files; what cannot be made, listed, read or written raises OSError.
 
     Parameters
     ----------
     place
         A folder, or ``s3://bucket/prefix``; endpoint and region as query parameters
         (``?endpoint_override=http://127.0.0.1:5000``), credentials as AWS's clients find them.
-
-    Raises
-    ------
-    OSError
-        When it cannot be made.
     """
 
     def __init__(self, place: str) -> None:
@@ -136,13 +131,7 @@ class HistoryFolder:
                 self._fs.create_dir(f"{self._root}/{resolution}", recursive=True)
 
     def make(self) -> None:
-        """Create the folders, but none above them: a state may have been moved, or a disk not be mounted.
-
-        Raises
-        ------
-        OSError
-            When they cannot be made.
-        """
+        """Create the folders, but none above them: a state may have been moved, or a disk not be mounted."""
         if not self._local:
             return
         root = Path(self._root)
@@ -162,13 +151,7 @@ class HistoryFolder:
                     part.unlink()
 
     def files(self) -> list[HistoryFile]:
-        """Return the files of rows, oldest first, without those whose steps are in a longer one.
-
-        Raises
-        ------
-        OSError
-            When they cannot be listed.
-        """
+        """Return the files of rows, oldest first, without those whose steps are in a longer one."""
         return [file for file, longer in self._listed() if longer is None]
 
     def superseded(self) -> list[tuple[HistoryFile, HistoryFile]]:
@@ -213,13 +196,7 @@ class HistoryFolder:
         return listed
 
     def write(self, path: str, write: Callable[[Any], None]) -> int:
-        """Write a file that appears whole or not at all; return its size.
-
-        Raises
-        ------
-        OSError
-            When it cannot be written; the error names it.
-        """
+        """Write a file that appears whole or not at all; return its size."""
         whole = f"{self._root}/{path}"
         if self._local:
             with atomic_file(Path(whole), self._by) as part:
@@ -243,24 +220,12 @@ class HistoryFolder:
         return size
 
     def probe(self) -> None:
-        """Write a file and delete it.
-
-        Raises
-        ------
-        OSError
-            When it cannot.
-        """
+        """Write a file and delete it."""
         self.write(_PROBE, lambda into: pq.write_table(pa.table({}), into))
         self.delete(_PROBE)
 
     def open(self, path: str) -> pa.NativeFile:
-        """Open a file for reading.
-
-        Raises
-        ------
-        OSError
-            When it is not there or cannot be read.
-        """
+        """Open a file for reading."""
         return self._fs.open_input_file(f"{self._root}/{path}")
 
     def has(self, path: str) -> bool:

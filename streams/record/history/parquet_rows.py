@@ -1,4 +1,7 @@
-"""The Parquet files of the history: their columns, rows and names written, read, and merged into one file."""
+"""The Parquet files of the history: their columns, rows and names written, read, and merged into one file.
+
+What cannot be read or written raises OSError.
+"""
 
 import contextlib
 import itertools
@@ -66,13 +69,7 @@ _FAR: Final = "AWS Error"  # a bucket that does not answer is no damaged file
 
 
 class RowWriter:
-    """Writes rows, sorted as they come, into a path or a binary stream.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
+    """Writes rows, sorted as they come, into a path or a binary stream."""
 
     def __init__(self, into: Any) -> None:
         self._writer = pq.ParquetWriter(
@@ -98,13 +95,7 @@ class RowWriter:
 
 
 def write_rows(rows: HistoryRows, into: Any) -> None:
-    """Write rows into a path or a binary stream.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
+    """Write rows into a path or a binary stream."""
     with RowWriter(into) as writer:
         writer.write(rows)
 
@@ -158,13 +149,7 @@ def _verdict_codes(table: pa.Table) -> Bytes:
 
 
 def write_names(names: SeriesNames, into: Any) -> None:
-    """Write the names of series into a path or a binary stream.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
+    """Write the names of series into a path or a binary stream."""
     pq.write_table(_names_table(names), into, compression="zstd")
 
 

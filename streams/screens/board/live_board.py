@@ -44,7 +44,8 @@ _LANGUAGES: Final[dict[str, Literal["en", "ja"]]] = {"en": "en", "ja": "ja"}
 class LiveBoard:
     """Makes the wall, the map and the pages of scopes, in worker threads.
 
-    Its methods are called in the event loop; ``wall`` and ``map`` once a step, for all boards.
+    Its methods are called in the event loop; ``wall`` and ``map`` once a step, for all boards. They raise
+    ``BoardDataError`` when the history cannot be read, or takes too long.
 
     Parameters
     ----------
@@ -91,23 +92,11 @@ class LiveBoard:
         self._pages = ScopePageMaker(settings)
 
     async def wall(self) -> Wall:
-        """Return the wall of the newest step.
-
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
+        """Return the wall of the newest step."""
         return await self._read(self._wall)
 
     async def map(self) -> ServiceMap:
-        """Return the service map of the newest step.
-
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
+        """Return the service map of the newest step."""
         return await self._read(self._map)
 
     async def _read(self, make: Callable[[HistoryView, BoardIncidents], _T]) -> _T:
@@ -158,13 +147,7 @@ class LiveBoard:
         return await self._query(lambda view: self._pages.page(view, asked, past))
 
     async def scopes(self, like: str) -> FoundScopes:
-        """Return the scopes with a name like this.
-
-        Raises
-        ------
-        BoardDataError
-            When the history cannot be read.
-        """
+        """Return the scopes with a name like this."""
         return await self._query(lambda view: self._pages.like(view, like))
 
     async def _query(self, question: Callable[[HistoryView], _T]) -> _T:

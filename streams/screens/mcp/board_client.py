@@ -62,6 +62,8 @@ class _KeptTimes:
 class BoardClient:
     """Asks one daemon.
 
+    Its methods raise ``BoardAnswerError``, with the remedy, when it does not answer or refuses.
+
     Parameters
     ----------
     url
@@ -90,13 +92,7 @@ class BoardClient:
         return other
 
     async def times(self) -> ToolTimes:
-        """Return times in the zone of the daemon, which is asked for it once in ten minutes.
-
-        Raises
-        ------
-        BoardAnswerError
-            When the daemon does not answer.
-        """
+        """Return times in the zone of the daemon, which is asked for it once in ten minutes."""
         kept = self._kept
         if kept.times is None or time.monotonic() > kept.until:
             kept.times = ToolTimes(str((await self.ask("/board/wall")).get("zone", "UTC")))
@@ -104,26 +100,14 @@ class BoardClient:
         return kept.times
 
     async def permission(self) -> Permission:
-        """Return the permission of the token.
-
-        Raises
-        ------
-        BoardAnswerError
-            When the daemon does not answer.
-        """
+        """Return the permission of the token."""
         try:
             return await self.ask_for(Permission, "/board/session")
         except msgspec.ValidationError:
             raise BoardAnswerError(f"{self.url} {_NO_BOARD}") from None
 
     async def reading_permission(self) -> Permission:
-        """Return the permission of the token, if it allows reading at least.
-
-        Raises
-        ------
-        BoardAnswerError
-            When it does not, or the daemon does not answer.
-        """
+        """Return the permission of the token, if it allows reading at least."""
         found = await self.permission()
         if found.allows(AccessScope.READ):
             return found
@@ -134,13 +118,7 @@ class BoardClient:
         raise BoardAnswerError(f"{self.url} asks for a token that allows read: put it into {OWN_VARIABLE}")
 
     async def ask(self, path: str, **query: str) -> Any:
-        """Return the decoded JSON of ``GET``; parts of the query that are empty are left out.
-
-        Raises
-        ------
-        BoardAnswerError
-            When there is none, with the remedy.
-        """
+        """Return the decoded JSON of ``GET``; parts of the query that are empty are left out."""
         return await self._send("GET", path, {name: value for name, value in query.items() if value}, None)
 
     async def ask_for(self, answer: type[_Answer], path: str, /, **query: str) -> _Answer:
@@ -156,13 +134,7 @@ class BoardClient:
         return msgspec.convert(await self.ask(path, **query), answer)
 
     async def act(self, path: str, body: Mapping[str, object]) -> Any:
-        """Return the decoded JSON of ``POST`` with a body of JSON.
-
-        Raises
-        ------
-        BoardAnswerError
-            When it is refused.
-        """
+        """Return the decoded JSON of ``POST`` with a body of JSON."""
         return await self._send("POST", path, {}, msgspec.json.encode(body))
 
     async def _send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Any:

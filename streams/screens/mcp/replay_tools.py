@@ -1,6 +1,7 @@
 """The tools that read replays below one folder: the incidents they report, and how two configurations differ.
 
-They read only files that ``uneri replay --out`` wrote there, on the machine of the server.
+They read only files that ``uneri replay --out`` wrote there, on the machine of the server. What cannot be
+read, or has no such name, is a ``BoardAnswerError``.
 """
 
 import asyncio
@@ -144,13 +145,7 @@ class ReplayFolder(NamedTuple):
     path: Path
 
     def incidents(self, *, against: bool = False) -> list[dict[str, Any]]:
-        """Return its incidents, ordered by start; of the other configuration if that was compared with.
-
-        Raises
-        ------
-        BoardAnswerError
-            When they cannot be read.
-        """
+        """Return its incidents, ordered by start; of the other configuration if that was compared with."""
         inside = Path(AGAINST) / INCIDENTS if against else Path(INCIDENTS)
         if against and not (self.path / inside).exists():
             raise BoardAnswerError(
@@ -165,13 +160,7 @@ class ReplayFolder(NamedTuple):
         return found
 
     def document(self, name: str) -> dict[str, Any] | None:
-        """Return one of its JSON files; None if the replay wrote none.
-
-        Raises
-        ------
-        BoardAnswerError
-            When it cannot be read.
-        """
+        """Return one of its JSON files; None if the replay wrote none."""
         if not (self.path / name).exists():
             return None
         try:
@@ -211,13 +200,7 @@ class ReplayFolders:
         return sorted(self._found())[:MOST_FOLDERS]
 
     def named(self, name: str) -> ReplayFolder:
-        """Return one of them.
-
-        Raises
-        ------
-        BoardAnswerError
-            When there is none of this name.
-        """
+        """Return one of them."""
         known = self.all()
         for folder in known:
             if folder.name == name or (not name and len(known) == 1):
@@ -272,11 +255,6 @@ def replay_answer(
         A part of the name that the listed incidents are about.
     against
         Whether to list those of the second configuration.
-
-    Raises
-    ------
-    BoardAnswerError
-        When there is no such replay, or it cannot be read.
     """
     replay, times = folders.named(name), ToolTimes("UTC")
     every = replay.incidents(against=against)
