@@ -12,7 +12,7 @@ const Figure = ({ name, children }) =>
 export const IncidentFigures = ({ of, now, figures, words }) => {
   const { incident: says } = words;
   const quantity = (value) => figures.quantity(value, of.measure);
-  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${says.between(...[of.lower, of.upper].map((value) => figures.amount(value, of.measure, of.expected)))})` : "";
+  const interval = of.lower != null && of.upper != null && of.upper > 0 ? ` (${words.scope.between(...[of.lower, of.upper].map((value) => figures.amount(value, of.measure, of.expected)))})` : "";
   const { days_to_limit: days, days_to_limit_lower: early, days_to_limit_upper: late } = of.growth ?? {};
   const live = of.end == null && now !== undefined;
   const observed = live ? now : of.observed;

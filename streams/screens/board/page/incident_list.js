@@ -84,8 +84,8 @@ export class IncidentsPage extends AskingPage {
     return html`<div class="list">
       <div class="finder">
         <h1>${words.incidents}</h1>
-        <p class="spans" role="group" aria-label=${says.range.label}>
-          ${RANGES.map((each) => html`<button type="button" key=${each} aria-pressed=${asked.range === each} onClick=${() => turn({ range: each })}>${says.range[each]}</button>`)}
+        <p class="spans" role="group" aria-label=${words.scope.range}>
+          ${RANGES.map((each) => html`<button type="button" key=${each} aria-pressed=${asked.range === each} onClick=${() => turn({ range: each })}>${words.scope.ranges[each]}</button>`)}
         </p>
         <${Choice} label=${says.state.label} name="state" chosen=${asked.state} all=${says.all} of=${["open", "ended"].map((each) => [each, says.state[each]])} turn=${turn} />
         <${Choice} label=${says.verdict} name="verdict" chosen=${asked.verdict} all=${says.all} of=${Object.entries(words.verdict)} turn=${turn} />
@@ -117,7 +117,7 @@ export class IncidentsPage extends AskingPage {
           note=${({ text, at, scope }) => ({ text: text.value, at: timeOf(at.value, figures), scope: scope.value.trim() })}
           fields=${html`<p class="fields">
             <label>${says.memo.at} <input type="datetime-local" name="at" required defaultValue=${figures.local(now)} /></label>
-            <label>${says.memo.scope} <input name="scope" placeholder=${says.memo.scopeHint} maxlength="200" /></label>
+            <label>${says.memo.scope} <input name="scope" placeholder="table:items" maxlength="200" /></label>
           </p>`}
           done=${() => this.again()}
           named=${true}

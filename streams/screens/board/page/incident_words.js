@@ -3,7 +3,6 @@
 const en = {
   all: "all",
   state: { label: "State", open: "open", ended: "ended" },
-  range: { label: "Range", "1d": "1 day", "1w": "1 week", "5w": "5 weeks" },
   verdict: "Verdict",
   kind: "About",
   account: "Account",
@@ -29,7 +28,6 @@ const en = {
   reported: "last reported",
   last: "at last",
   usual: "usual",
-  between: (lower, upper) => `${lower} to ${upper}`,
   peak: "peak",
   limit: "limit",
   costs: "costs, about",
@@ -54,7 +52,6 @@ const en = {
   more: { calls: (share) => `${share} more calls`, each: (share) => `${share} more per call` },
   less: { calls: (share) => `${share} fewer calls`, each: (share) => `${share} less per call` },
   throttled: "throttled because of",
-  causes: "deepest causes",
   links: "look closer",
   runbook: "runbook",
   link: { errors: "errors", exception: "this error", logs: "logs", metrics: "metrics" },
@@ -138,7 +135,6 @@ const en = {
     removeOf: (by) => `Remove the memo of ${by}`,
     at: "At",
     scope: "About (optional)",
-    scopeHint: "table:items",
   },
   export: { title: "take it along", copy: "Copy as Markdown", copied: "Copied.", json: "Save as JSON", send: (to) => `Send to ${to}`, text: "Markdown", github: "As an issue on GitHub:" },
 };
@@ -146,7 +142,6 @@ const en = {
 const ja = {
   all: "すべて",
   state: { label: "状態", open: "発生中", ended: "終了" },
-  range: { label: "期間", "1d": "1日", "1w": "1週間", "5w": "5週間" },
   verdict: "種類",
   kind: "対象",
   account: "アカウント",
@@ -172,7 +167,6 @@ const ja = {
   reported: "直近の報告値",
   last: "最終値",
   usual: "通常",
-  between: (lower, upper) => `${lower}〜${upper}`,
   peak: "ピーク",
   limit: "上限",
   costs: "コスト概算",
@@ -197,7 +191,6 @@ const ja = {
   more: { calls: (share) => `呼び出し増 ${share}`, each: (share) => `1回あたり増 ${share}` },
   less: { calls: (share) => `呼び出し減 ${share}`, each: (share) => `1回あたり減 ${share}` },
   throttled: "スロットリングの理由",
-  causes: "最も深い原因",
   links: "詳しく調べる",
   runbook: "手順書",
   link: { errors: "エラー", exception: "この例外", logs: "ログ", metrics: "メトリクス" },
@@ -281,7 +274,6 @@ const ja = {
     removeOf: (by) => `${by}のメモを削除`,
     at: "日時",
     scope: "対象（任意）",
-    scopeHint: "table:items",
   },
   export: { title: "書き出し", copy: "Markdown をコピー", copied: "コピーしました。", json: "JSON で保存", send: (to) => `${to} に送信`, text: "Markdown", github: "GitHub の issue にする場合:" },
 };

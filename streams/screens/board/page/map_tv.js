@@ -58,7 +58,7 @@ class Picture extends Component {
       </svg>
       ${drawn.columns.map(
         ({ kind, x }) => html`<p class="column" key=${kind} style=${{ left: rem(x), width: rem(drawn.column) }}>${words.map.kinds[kind]}</p>
-          ${more.has(kind) && html`<p class="column more" key=${`${kind}-more`} style=${{ left: rem(x), width: rem(drawn.column) }}>${words.map.more(more.get(kind))}</p>`}`,
+          ${more.has(kind) && html`<p class="column more" key=${`${kind}-more`} style=${{ left: rem(x), width: rem(drawn.column) }}>${words.more(more.get(kind))}</p>`}`,
       )}
       ${drawn.boxes.map((box) => html`<${Box} key=${box.id} figuresMost=${unwell(box) ? 2 : 1} go=${() => {}} near=${() => {}} open=${() => {}} ...${{ box, figures, words }} />`)}
       ${lines.filter(unwell).map((link) => html`<${Sign} key=${link.id} form=${FORM} ...${{ link, drawn }} />`)}

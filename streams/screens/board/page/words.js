@@ -194,7 +194,6 @@ const en = {
     smaller: "Smaller (−)",
     fit: "Fit",
     frame: "Map: arrow keys move it, + and − change its size, 0 fits it to the width",
-    more: (count) => `and ${count} more`,
   },
   find_: {
     label: "Go to a table, function, client …",
@@ -440,7 +439,6 @@ const ja = {
     smaller: "縮小 (−)",
     fit: "全体",
     frame: "マップ: 矢印キーで移動、+ と − で拡大・縮小、0 で幅に合わせます",
-    more: (count) => `ほか${count}件`,
   },
   find_: {
     label: "テーブル、関数、クライアントなどへ移動",
