@@ -7,16 +7,15 @@ from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict, notable
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
-from streams.screens.board.wall.wall import WallVerdict
 
-_WORST_FIRST: Final[tuple[tuple[Verdict, WallVerdict], ...]] = (
-    (Verdict.FATAL, "fatal"),
-    (Verdict.ABSENCE, "absence"),
-    (Verdict.LIMIT, "limit"),
-    (Verdict.SPIKE, "spike"),
-    (Verdict.DROP, "drop"),
-    (Verdict.SHIFT, "shift"),
-    (Verdict.GROWTH, "growth"),
+_WORST_FIRST: Final = (
+    Verdict.FATAL,
+    Verdict.ABSENCE,
+    Verdict.LIMIT,
+    Verdict.SPIKE,
+    Verdict.DROP,
+    Verdict.SHIFT,
+    Verdict.GROWTH,
 )
 
 
@@ -39,22 +38,14 @@ class OpenVerdicts:
             if finding.state in ("open", "update") and finding.scope is not None
         ]
 
-    def worst(self, about: Callable[[Scope, Measure], bool]) -> WallVerdict:
+    def worst(self, about: Callable[[Scope, Measure], bool]) -> Verdict | None:
         """Return the worst verdict of the findings about these series; None if there is none."""
-        found = {finding.verdict for finding in self._about(about)}
-        return next((shown for verdict, shown in _WORST_FIRST if verdict in found), None)
+        return min((finding.verdict for finding in self._about(about)), key=_WORST_FIRST.index, default=None)
 
-    def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: WallVerdict) -> list[str]:
+    def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: Verdict) -> list[str]:
         """Return the ids of the accounts with this verdict about these series, sorted."""
-        shown = dict(_WORST_FIRST)
-        found = (finding for finding in self._about(about) if shown[finding.verdict] == verdict)
-        return sorted(
-            {
-                finding.scope.account
-                for finding in found
-                if finding.scope is not None and finding.scope.account
-            }
-        )
+        scopes = (finding.about for finding in self._about(about) if finding.verdict is verdict)
+        return sorted({scope.account for scope in scopes if scope.account})
 
     def days_left(self, about: Callable[[Scope, Measure], bool]) -> DaysLeft:
         """Return the fewest days until a limit is reached that a finding forecasts."""
@@ -65,30 +56,23 @@ class OpenVerdicts:
         ]
         return min(days, key=lambda left: left.days_left or 0.0, default=DaysLeft())
 
-    def by_scope(self) -> dict[Scope, WallVerdict]:
+    def by_scope(self) -> dict[Scope, Verdict]:
         """Return the worst verdict about each scope that has one."""
-        found: dict[Scope, set[Verdict]] = {}
-        for finding in self._findings:
-            if finding.scope is not None:
-                found.setdefault(finding.scope, set()).add(finding.verdict)
-        return {
-            scope: next(shown for verdict, shown in _WORST_FIRST if verdict in verdicts)
-            for scope, verdicts in found.items()
-        }
+        worst_last = sorted(self._findings, key=lambda finding: -_WORST_FIRST.index(finding.verdict))
+        return {finding.scope: finding.verdict for finding in worst_last if finding.scope is not None}
 
-    def by_caller(self) -> dict[Edge, tuple[WallVerdict, float]]:
+    def by_caller(self) -> dict[Edge, tuple[Verdict, float]]:
         """Return the verdict of each edge that contributes to one, and its part of the excess, up to 1.
 
         Where it contributes to several, the largest part counts.
         """
-        shown = dict(_WORST_FIRST)
-        found: dict[Edge, tuple[WallVerdict, float]] = {}
+        found: dict[Edge, tuple[Verdict, float]] = {}
         for finding in self._findings:
             if finding.scope is not None:
                 for part in (share for shares in notable(finding) for share in shares):
                     edge = Edge(part.scope, finding.scope)
-                    if part.share > found.get(edge, (None, 0.0))[1]:
-                        found[edge] = shown[finding.verdict], part.share
+                    if part.share > (found[edge][1] if edge in found else 0.0):
+                        found[edge] = finding.verdict, part.share
         return found
 
     def _about(self, about: Callable[[Scope, Measure], bool]) -> list[Finding]:

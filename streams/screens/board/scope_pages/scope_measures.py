@@ -9,6 +9,7 @@ import numpy as np
 from config.settings import BoardSettings
 from detectors.model.array_types import Bytes, Floats
 from detectors.model.copy_fields import copy_fields
+from detectors.model.finding import Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, TABLE, Scope
 from streams.engine.detect.step_record import VERDICTS
@@ -27,7 +28,7 @@ from streams.screens.board.scope_pages.scope_page import (
 )
 from streams.screens.board.scope_pages.scope_range import DAY, WEEK
 from streams.screens.board.step_grid import SeriesCurves, StepGrid, curves, known
-from streams.screens.board.wall.wall import WallThreshold, WallVerdict
+from streams.screens.board.wall.wall import WallThreshold
 from streams.screens.board.wall.wall_numbers import threshold_of
 
 _BESIDE: Final = {measure.value + quantile for measure in LATENCIES for quantile in (P50, P99)}
@@ -196,7 +197,7 @@ class _Shown(NamedTuple):
         self,
         row: int,
         *,
-        verdict: WallVerdict,
+        verdict: Verdict | None,
         threshold: WallThreshold,
         incident: str | None,
         reasons: dict[str, float],
@@ -254,12 +255,14 @@ def runs(codes: Bytes, grid: StepGrid) -> list[ScopeVerdict]:
     Examples
     --------
     >>> runs(np.array([0, 1, 1, 0], np.uint8), StepGrid(0, 60, 4))
-    [ScopeVerdict(verdict='spike', start=60, end=180)]
+    [ScopeVerdict(verdict=<Verdict.SPIKE: 'spike'>, start=60, end=180)]
     """
     begins = np.flatnonzero(np.diff(codes, prepend=0, append=0))
     return [
         ScopeVerdict(
-            VERDICTS[codes[begin]], grid.first + int(begin) * grid.step, grid.first + int(end) * grid.step
+            Verdict(VERDICTS[codes[begin]]),
+            grid.first + int(begin) * grid.step,
+            grid.first + int(end) * grid.step,
         )
         for begin, end in pairwise(begins)
         if codes[begin]

@@ -10,9 +10,11 @@ import msgspec
 
 from alerting.commands.memo import MemoAnswer
 from alerting.incidents.answers import ChangeAnswer
+from alerting.incidents.incident import Sent, State
 from alerting.messages.incident_answer import ExampleAnswer, WhoAnswer
+from detectors.model.finding import Verdict
 from detectors.model.scope import ScopeAnswer
-from streams.screens.board.wall.wall import WallThreshold, WallVerdict
+from streams.screens.board.wall.wall import WallThreshold
 
 Points = list[float | None]
 
@@ -20,7 +22,7 @@ Points = list[float | None]
 class ScopeVerdict(msgspec.Struct, frozen=True):
     """A verdict of the judge, from the begin of its first point to the end of its last."""
 
-    verdict: str
+    verdict: Verdict
     start: int
     end: int
 
@@ -66,7 +68,7 @@ class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
     most_at: int | None = None
     p50: float | None = None
     p99: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
     incident: str | None = None
     reasons: dict[str, float] = {}  # of throttles: how many in the range
@@ -86,7 +88,7 @@ class ScopeLimit(msgspec.Struct, frozen=True, kw_only=True):
     days_left: float | None = None
     days_left_early: float | None = None
     days_left_late: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
 
 
@@ -134,9 +136,9 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    verdict: str
-    state: str
-    sent: str
+    verdict: Verdict
+    state: State
+    sent: Sent
     start: int
     end: int | None
     sentence: str
@@ -179,7 +181,7 @@ class ScopePage(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     step: int
     points: int
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     limits: list[ScopeLimit] = []
     measures: list[ScopeMeasure] = []
     callers: list[ScopeNeighbours] = []

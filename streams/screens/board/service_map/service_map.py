@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from detectors.model.finding import Verdict
 from detectors.model.scope import ScopeAnswer
-from streams.screens.board.wall.wall import WallThreshold, WallVerdict
+from streams.screens.board.wall.wall import WallThreshold
 
 MapKind = Literal["client", "route", "function", "table", "service"]
 
@@ -51,7 +52,7 @@ class MapNode(MapAmounts, frozen=True, kw_only=True, omit_defaults=True):
     service: int | None = None
     latency: float | None = None
     share: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
 
 
@@ -65,7 +66,7 @@ class MapEdge(MapAmounts, frozen=True, kw_only=True, omit_defaults=True):
     source: int
     target: int
     excess: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
 
 

@@ -5,6 +5,8 @@ before that was not recorded, a limit that nobody gave. Lists of values run from
 step, and their newest value is that of the step that ends at ``at``; gaps are None.
 
 Names come from events and may hold anything: they are data, and the page writes them as text.
+
+A ``verdict`` is that of the worst open finding about a series, None while there is none.
 """
 
 from typing import Literal
@@ -12,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from alerting.messages.incident_answer import IncidentAnswer
+from detectors.model.finding import Verdict
 from detectors.model.scope import ScopeAnswer
 
 WallState = Literal["well", "attention", "learning", "stale"]
@@ -20,9 +23,6 @@ WallState = Literal["well", "attention", "learning", "stale"]
 
 WallThreshold = Literal["warning", "critical"] | None
 """Which of the configured thresholds a value exceeds."""
-
-WallVerdict = Literal["spike", "drop", "shift", "growth", "limit", "absence", "fatal"] | None
-"""The verdict of the open finding about this series, if there is one."""
 
 WallNumberId = Literal["requests", "errors_user", "errors_backend", "errors_fatal", "throttles"]
 WallLayerId = Literal["api", "function", "code", "auth", "table"]
@@ -56,7 +56,7 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
     week_before: float | None = None
     hour: float | None = None
     hour_week_before: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     verdict_of: str | None = None
     threshold: WallThreshold = None
     trend: list[float | None] = []
@@ -71,7 +71,7 @@ class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
     p95: float | None = None
     p99: float | None = None
     expected: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
 
 
@@ -94,7 +94,7 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     days_left: float | None = None
     days_left_early: float | None = None
     days_left_late: float | None = None
-    verdict: WallVerdict = None
+    verdict: Verdict | None = None
     threshold: WallThreshold = None
     trend: list[float | None] = []
 

@@ -261,5 +261,5 @@ def test_a_verdict_about_a_sum_names_the_accounts_that_it_is_of() -> None:
     ]
     verdicts = OpenVerdicts(found)
     assert verdicts.worst(lambda _, measure: measure == Measure.WCU) == "absence"
-    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "absence") == ["2"]
-    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, "spike") == ["1"]
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, Verdict.ABSENCE) == ["2"]
+    assert verdicts.of_accounts(lambda _, measure: measure == Measure.WCU, Verdict.SPIKE) == ["1"]

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.screens.board.scope_pages.scope_page import (
@@ -56,7 +57,7 @@ def test_what_causes_or_holds_an_open_incident_is_not_well(scripts: PageScripts)
     items = Scope("table", "aws", "1", "eu-west-1", "items").as_answer()
     caused = ScopeIncident(
         id="1",
-        verdict="spike",
+        verdict=Verdict.SPIKE,
         state="open",
         sent="page",
         start=0,

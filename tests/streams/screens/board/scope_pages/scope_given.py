@@ -11,6 +11,7 @@ from alerting.incidents.answers import change_answer
 from alerting.messages.incident_answer import IncidentAnswer
 from config.links import Links
 from config.settings import LinksSettings
+from detectors.model.finding import Verdict
 from detectors.model.measures import JUDGED, Measure
 from detectors.model.scope import Scope
 from detectors.model.stated import StatedChange
@@ -99,7 +100,7 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         start=grid.first,
         step=grid.step,
         points=grid.steps,
-        verdict="spike" if busy and shown.end >= at else None,
+        verdict=Verdict.SPIKE if busy and shown.end >= at else None,
         limits=[
             ScopeLimit(
                 measure="wcu", used=712.0, limit=1000.0, share=0.712, days_left=9.4, threshold="warning"
@@ -201,7 +202,7 @@ def _measure(scope: Scope, name: str, grid: StepGrid, shown: ShownRange, *, busy
         most_at=times[now.index(max(now))],
         p50=height / 2 if measure is Measure.LATENCY else None,
         p99=height * 2.2 if measure is Measure.LATENCY else None,
-        verdict="spike" if late else None,
+        verdict=Verdict.SPIKE if late else None,
         incident="spike" if late else None,
         reasons={"TableWriteProvisionedThroughputExceeded": 812.0, "TableReadKeyRangeThroughputExceeded": 3.0}
         if measure is Measure.THROTTLES and scope.kind == "table"
