@@ -390,14 +390,11 @@ async def test_few_pages_are_made_at_a_time_and_none_for_ever(judged: Judged) ->
         await impatient.ask(slow)
 
 
-async def test_a_damaged_file_is_said_and_pages_go_on_when_it_is_gone(tmp_path: Path, judged: Judged) -> None:
+async def test_a_damaged_file_is_left_out_of_pages(tmp_path: Path, judged: Judged) -> None:
     bad = tmp_path / "minutes" / "20251127T000000-20251127T010000.parquet"
     board = board_of(tmp_path, judged.held)
     bad.parent.mkdir(parents=True)
     bad.write_bytes(b"no parquet")
-    with pytest.raises(BoardDataError, match="the history cannot be read: "):
-        await board.scope(over("5w"))
-    bad.unlink()
     assert isinstance(await board.scope(over("5w")), ScopePage)
 
 
