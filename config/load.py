@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from config.bounded_read import read_bounded
 from config.include import INCLUDE, Unreadable, included_from, read_with_included
+from config.secret import SettingsError
 from config.settings import Settings
 from config.yaml_tree import MOST_CHARACTERS, TOO_LONG, KeyPath, Place, Problem, Tree, is_empty
 
@@ -21,7 +22,7 @@ UNREADABLE: Final = "cannot be read: "
 MOST_BYTES: Final = 4 * MOST_CHARACTERS  # of UTF-8
 
 
-class ConfigError(Exception):
+class ConfigError(SettingsError):
     """A configuration that cannot be used. As text: one line per problem, in file order.
 
     Every line is ``FILE:LINE:COLUMN: message; remedy``, with the file that the mistake is in; a last one

@@ -12,7 +12,11 @@ OF_FILE: Final = "_FILE"
 """``NAME_FILE`` names a file with the secret that ``NAME`` would hold: so Docker's own images have it."""
 
 
-class SecretError(Exception):
+class SettingsError(Exception):
+    """What is configured cannot be used; the text names where that is, and the remedy, one a line."""
+
+
+class SecretError(SettingsError):
     """A secret is missing or cannot be used; the message names where it is kept, never its value."""
 
 

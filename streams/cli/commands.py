@@ -2,20 +2,20 @@
 
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
-from config.secret import SecretError
-from streams.offline.sources.replay_error import ReplayError
+from config.secret import SettingsError
+from streams.process.command_error import CommandError, UsageError
 from streams.process.times import parse_time
 
 if TYPE_CHECKING:
     from config.settings import Settings
 
-OK, FOUND, USAGE = 0, 1, 2
+OK, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def _show_version(asked: bool) -> None:
@@ -26,8 +26,36 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit(OK)
 
 
+class _Commands(TyperGroup):
+    """Exits with the code that a command returns, or with the line and the code of what it raises."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            code = super().invoke(ctx)
+        except CommandError as error:
+            raise _fail(error, error.code) from None
+        except SettingsError as error:
+            raise _fail(error, USAGE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise typer.Exit(OK) from None
+        except OSError as error:
+            line = f"{error.filename or 'standard output'}: {error.strerror or error}"
+            raise _fail(line, FOUND) from None
+        raise typer.Exit(code or OK)
+
+
+def _fail(message: object, code: int) -> typer.Exit:
+    """Print a message on standard error, one line per problem, and return the exit to raise."""
+    for line in str(message).splitlines():
+        typer.echo(f"uneri: {line}" if not line.startswith("uneri:") else line, err=True)
+    return typer.Exit(code)
+
+
 app = typer.Typer(
     name="uneri",
+    cls=_Commands,
     help="Uneri tells a swell from a spike: it watches requests, pages on sudden changes and reports growth.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,21 +90,11 @@ Config = Annotated[
 ]
 
 
-def fail(message: object, code: int = USAGE) -> typer.Exit:
-    """Print a message on standard error, one line per problem, and return the exit to raise."""
-    for line in str(message).splitlines():
-        typer.echo(f"uneri: {line}" if not line.startswith("uneri:") else line, err=True)
-    return typer.Exit(code)
-
-
 def settings_of(config: Path | None) -> "Settings":
-    """Load the configuration, or exit with its problems."""
-    from config.load import ConfigError, load_settings
+    """Load the configuration."""
+    from config.load import load_settings
 
-    try:
-        return load_settings(config)
-    except ConfigError as error:
-        raise fail(error) from None
+    return load_settings(config)
 
 
 def _time(text: str | None) -> float | None:
@@ -171,7 +189,7 @@ def demo(
     from streams.offline.simulate.demo import run_demo
 
     on_board = sys.stdout.isatty() if board is None else board
-    _exit_with(lambda: run_demo(out, on_board=on_board))
+    run_demo(out, on_board=on_board)
 
 
 def _split(role: list[str] | None) -> set[str]:
@@ -198,7 +216,7 @@ def run(
             "--format", metavar="F", help="Format of the lines: alb, clf, auto, … (docs/formats.md)."
         ),
     ] = None,
-) -> None:
+) -> int:
     """Run the daemon.
 
     It reads from Kafka if the configuration has a `kafka` section; otherwise it accepts events over HTTP at
@@ -215,34 +233,32 @@ def run(
         from streams.drivers.kafka.daemon import run_kafka
 
         if follow or stdin or source or form:
-            raise fail(
+            raise UsageError(
                 "--follow, --stdin, --source and --format apply to the local driver only; remove them, or "
                 "the kafka section"
             )
         roles = _split(role)
-        _exit_with(lambda: run_kafka(settings, roles or None, read=lambda: load_settings(config)))
+        return run_kafka(settings, roles or None, read=lambda: load_settings(config))
     from streams.drivers.local.daemon import run_local
 
     if follow and stdin:
-        raise fail("--follow and --stdin are mutually exclusive; choose one")
+        raise UsageError("--follow and --stdin are mutually exclusive; choose one")
     for folder in (path for path in follow or () if path.is_dir()):
-        raise fail(f"--follow {folder}: is a folder; name a file in it")
+        raise UsageError(f"--follow {folder}: is a folder; name a file in it")
     if role:
-        raise fail("--role applies to the Kafka driver only; add a kafka section, or remove --role")
+        raise UsageError("--role applies to the Kafka driver only; add a kafka section, or remove --role")
     if source is not None or form is not None:
         from streams.ingest.formats.inputs import Inputs, UnknownInputError
 
         if not (follow or stdin):
-            raise fail("--source and --format say what --follow or --stdin read; add one of them")
+            raise UsageError("--source and --format say what --follow or --stdin read; add one of them")
         try:
             Inputs(settings.sources).of(source, form)
         except UnknownInputError as error:
-            raise fail(str(error)) from None
+            raise UsageError(str(error)) from None
     piped = sys.stdin.fileno() if stdin else None
     named = (source, form) if source is not None or form is not None else None
-    _exit_with(
-        lambda: run_local(settings, follow or [], piped, read=lambda: load_settings(config), source=named)
-    )
+    return run_local(settings, follow or [], piped, read=lambda: load_settings(config), source=named)
 
 
 @app.command()
@@ -285,36 +301,33 @@ def replay(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over instead of resuming an unfinished replay in DIR.")
     ] = False,
-) -> None:
+) -> int:
     """Run recorded history through the engine.
 
     The results show which notifications would have been sent, and when.
     """
     from streams.process.stop_requests import exiting_on_stop, raising_on_stop
 
-    def command() -> int:
-        with exiting_on_stop():
-            from streams.cli.replay import ReplayOptions, run_replay
-        with raising_on_stop():
-            options = ReplayOptions(
-                sources=source,
-                out=out,
-                settings=settings_of(config),
-                against=None if against is None else settings_of(against),
-                between=(_time(from_), _time(to)),
-                labels=labels,
-                fail_on=fail_on or [],
-                series=series,
-                post=post,
-                restart=restart,
-                configs=(str(config or "the defaults"), str(against or "")),
-                source=source_name,
-                form=form,
-                history=history,
-            )
-            return run_replay(options)
-
-    _exit_with(command)
+    with exiting_on_stop():
+        from streams.cli.replay import ReplayOptions, run_replay
+    with raising_on_stop():
+        options = ReplayOptions(
+            sources=source,
+            out=out,
+            settings=settings_of(config),
+            against=None if against is None else settings_of(against),
+            between=(_time(from_), _time(to)),
+            labels=labels,
+            fail_on=fail_on or [],
+            series=series,
+            post=post,
+            restart=restart,
+            configs=(str(config or "the defaults"), str(against or "")),
+            source=source_name,
+            form=form,
+            history=history,
+        )
+        return run_replay(options)
 
 
 @app.command()
@@ -334,7 +347,7 @@ def backfill(
         bool, typer.Option("--undo", help="Have a running daemon forget what backfills taught it.")
     ] = False,
     url: Url = None,
-) -> None:
+) -> int:
     """Learn from recorded history, and notify of nothing.
 
     It works before the first start of a daemon and while it runs, and reads what replay reads. The daemon
@@ -343,20 +356,15 @@ def backfill(
     from streams.process.stop_requests import exiting_on_stop
 
     if undo == bool(source):
-        raise fail("name the sources of the history" if not undo else "--undo takes no source")
+        raise UsageError("name the sources of the history" if not undo else "--undo takes no source")
 
-    def command() -> int:
-        with exiting_on_stop():
-            from streams.cli.backfill import run_backfill, undo_backfill
-        settings, at = settings_of(config), _daemon(config, url)
-        if undo:
-            return undo_backfill(settings, at)
-        between = _time(from_), _time(to)
-        return run_backfill(
-            source or [], settings, between, at, restart=restart, source=source_name, form=form
-        )
-
-    _exit_with(command)
+    with exiting_on_stop():
+        from streams.cli.backfill import run_backfill, undo_backfill
+    settings, at = settings_of(config), _daemon(config, url)
+    if undo:
+        return undo_backfill(settings, at)
+    between = _time(from_), _time(to)
+    return run_backfill(source or [], settings, between, at, restart=restart, source=source_name, form=form)
 
 
 @app.command()
@@ -394,7 +402,7 @@ def tune(
             callback=_finite,
         ),
     ] = 1 / 3,
-) -> None:
+) -> int:
     """Search history for better settings and propose them.
 
     Give --labels with known incidents, --pages-per-week, or both.
@@ -413,7 +421,7 @@ def tune(
         between=(_time(from_), _time(to)),
         validate_share=validate_share,
     )
-    _exit_with(lambda: run_tune(options))
+    return run_tune(options)
 
 
 @app.command()
@@ -433,19 +441,15 @@ def score(
     jobs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Files judged in parallel. Default: one per core.")
     ] = None,
-) -> None:
+) -> int:
     """Judge plain time series from CSV files.
 
     They are judged as live series are: each row in the light of the rows before it.
     """
-    from streams.offline.score.csv_series import SeriesError
     from streams.offline.score.score import run_score
 
     settings = settings_of(config)
-    try:
-        _exit_with(lambda: run_score(series, out, settings.judge, jobs))
-    except SeriesError as error:
-        raise fail(error) from None
+    return run_score(series, out, settings.judge, jobs)
 
 
 @app.command()
@@ -509,15 +513,11 @@ def simulate(
 
     between = (_time(from_), _time(to_time))
     kafka = settings_of(config).kafka
-    _exit_with(
-        lambda: run_simulate(
-            scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now, kafka=kafka
-        )
-    )
+    run_simulate(scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now, kafka=kafka)
 
 
 @app.command()
-def check(config: Config = None, role: Roles = None) -> None:
+def check(config: Config = None, role: Roles = None) -> int:
     """Validate the configuration and test its connections.
 
     Exits with 1 if Kafka, Slack or another receiver fails its check, or the sample of a mapping does not fit,
@@ -529,7 +529,7 @@ def check(config: Config = None, role: Roles = None) -> None:
     for result in checks(settings_of(config), _split(role)):
         typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[result.ok] + result.text)
         ok = ok and result.ok is not False
-    raise typer.Exit(OK if ok else FOUND)
+    return OK if ok else FOUND
 
 
 @app.command("try")
@@ -561,7 +561,7 @@ def try_(
         ),
     ] = False,
     config: Config = None,
-) -> None:
+) -> int:
     """Show what payloads become, or why they are refused.
 
     A file is one payload if it is binary, or one JSON document, perhaps on several lines. Otherwise each of
@@ -579,15 +579,15 @@ def try_(
     schemas = patient_schemas(settings.sources.registry)
     formats = with_mappings(settings.sources.mappings, schemas)
     if format_ not in formats and format_ != AUTO:
-        raise fail(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
+        raise UsageError(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
     for path in file:
         if str(path) != "-" and not path.is_fifo() and (why := unreadable(path)):
-            raise fail(why)
+            raise UsageError(why)
     try:
         around = facts_of(source or [])
     except ValueError as error:
-        raise fail(f"--source {error}") from None
-    _exit_with(lambda: try_files(file, formats, format_, around, schemas, as_json=as_json))
+        raise UsageError(f"--source {error}") from None
+    return try_files(file, formats, format_, around, schemas, as_json=as_json)
 
 
 @app.command("send-test")
@@ -604,7 +604,7 @@ def send_test(
     settings = settings_of(config)
     from streams.cli.send_test import send_test as send
 
-    _exit_with(lambda: send(settings, to))
+    send(settings, to)
 
 
 @app.command()
@@ -624,14 +624,14 @@ def setup(
 
     settings = settings_of(config)
     if settings.kafka is None:
-        raise fail("nothing to set up: the configuration has no kafka section; add one, or skip this step")
+        raise UsageError(
+            "nothing to set up: the configuration has no kafka section; add one, or skip this step"
+        )
     try:
         for line in setup_topics(settings, inputs=inputs):
             typer.echo(line)
     except TopicError as error:
-        raise fail(error, FOUND) from None
-    except SecretError as error:
-        raise fail(error) from None
+        raise CommandError(str(error)) from None
 
 
 @app.command()
@@ -642,7 +642,7 @@ def status(config: Config = None, url: Url = None, as_json: AsJson = False) -> N
     """
     from streams.cli.daemon_call import STATUS, run_daemon_command
 
-    _exit_with(lambda: run_daemon_command(STATUS, _daemon(config, url), as_json=as_json))
+    run_daemon_command(STATUS, _daemon(config, url), as_json=as_json)
 
 
 @app.command()
@@ -656,7 +656,7 @@ def limits(
         Path | None,
         typer.Option(metavar="FILE", help="With --aws: keep what was read in FILE, for limits.file."),
     ] = None,
-) -> None:
+) -> int:
     """Show the known limits, or read them from AWS.
 
     They are capacity of tables and indexes, concurrency, throttles and quotas. Exits with 1 if some could not
@@ -665,13 +665,13 @@ def limits(
     from streams.cli.limits import read_limits, show_limits
 
     if write is not None and not aws:
-        raise fail("--write keeps what --aws reads; add --aws")
+        raise UsageError("--write keeps what --aws reads; add --aws")
     settings = settings_of(config)
-    _exit_with(lambda: read_limits(settings, write) if aws else show_limits(settings))
+    return read_limits(settings, write) if aws else show_limits(settings)
 
 
 @app.command()
-def reload(config: Config = None, url: Url = None) -> None:
+def reload(config: Config = None, url: Url = None) -> int:
     """Reload configuration, secrets and limits of a daemon.
 
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
@@ -679,7 +679,7 @@ def reload(config: Config = None, url: Url = None) -> None:
     """
     from streams.cli.daemon_call import reload_daemon
 
-    _exit_with(lambda: reload_daemon(_daemon(None if url else config, url)))
+    return reload_daemon(_daemon(None if url else config, url))
 
 
 @app.command()
@@ -695,9 +695,9 @@ def labels(
 
     These are the incidents that people marked as expected or as not an anomaly.
     """
-    from streams.notify.labels_command import show_labels
+    from streams.cli.labels import export_labels
 
-    _exit_with(lambda: show_labels(_daemon(config, url), out))
+    export_labels(_daemon(config, url), out)
 
 
 @app.command()
@@ -719,7 +719,7 @@ def token(
     known = [known_scope.value for known_scope in AccessScope]
     for name in scope:
         if name not in known:
-            raise fail(f"{name}: not a scope; choose from {', '.join(known)}")
+            raise UsageError(f"{name}: not a scope; choose from {', '.join(known)}")
     made = new_token()
     typer.echo(made)
     typer.echo(f"for tokens.file: {','.join(dict.fromkeys(scope))} {hash_of(made)}", err=True)
@@ -730,7 +730,7 @@ def export_state(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Output file, such as uneri-state.tar.zst.")],
     config: Config = None,
     url: Url = None,
-) -> None:
+) -> int:
     """Write a backup of the state while the daemon runs.
 
     The embedded daemon is asked for it; with a `kafka` section, the daemon's topics are read. The file holds
@@ -740,15 +740,17 @@ def export_state(
 
     settings = settings_of(config)
     if settings.kafka and url:
-        raise fail("--url applies to the embedded daemon only: with Kafka, the state is read from its topics")
-    _exit_with(lambda: export(settings, file, _daemon(config, url)))
+        raise UsageError(
+            "--url applies to the embedded daemon only: with Kafka, the state is read from its topics"
+        )
+    return export(settings, file, _daemon(config, url))
 
 
 @state_app.command("import")
 def import_state(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `uneri state export` wrote.")],
     config: Config = None,
-) -> None:
+) -> int:
     """Restore a backup into an empty state, before the daemon starts.
 
     Nothing is replaced: a state folder or a kafka.app that has a state is refused.
@@ -756,7 +758,7 @@ def import_state(
     from streams.cli.state import import_state as restore
 
     settings = settings_of(config)
-    _exit_with(lambda: restore(settings, file))
+    return restore(settings, file)
 
 
 @history_app.command("export")
@@ -789,9 +791,9 @@ def export_history(
     from streams.cli.history import export_history as export
 
     if file.suffix not in SUFFIXES:
-        raise fail(f"{file}: the file must end in {' or '.join(SUFFIXES)}")
+        raise UsageError(f"{file}: the file must end in {' or '.join(SUFFIXES)}")
     wanted = Wanted(scope or [], account or [], measure or [], callers, _time(from_), _time(to), tens)
-    _exit_with(lambda: export(settings_of(config), file, wanted))
+    export(settings_of(config), file, wanted)
 
 
 @app.command()
@@ -813,9 +815,10 @@ def silence(
     url: Url = None,
 ) -> None:
     """Stop notifications about matching incidents for a while."""
-    from streams.cli.daemon_commands import add_silence
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import SILENCE, silence_body
 
-    _exit_with(lambda: add_silence(_daemon(config, url), what, for_, why))
+    run_daemon_command(SILENCE, _daemon(config, url), body=silence_body(what, for_, why))
 
 
 @app.command()
@@ -824,7 +827,7 @@ def silences(config: Config = None, url: Url = None) -> None:
     from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import SILENCES
 
-    _exit_with(lambda: run_daemon_command(SILENCES, _daemon(config, url)))
+    run_daemon_command(SILENCES, _daemon(config, url))
 
 
 @app.command()
@@ -843,7 +846,7 @@ def unsilence(
     from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import UNSILENCE
 
-    _exit_with(lambda: run_daemon_command(UNSILENCE, _daemon(config, url), name))
+    run_daemon_command(UNSILENCE, _daemon(config, url), name)
 
 
 @app.command()
@@ -864,16 +867,17 @@ def incidents(
     Severity, what, where, how much over how long, since when, and who deals with it. Those that have ended
     are known for 30 days.
     """
-    from streams.cli.incidents import list_incidents
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.incidents import INCIDENTS
 
-    asked = {
+    wanted = {
         "state": "" if state == "all" else state,
         "range": range_,
         "verdict": verdict,
         "account": account,
         "kind": kind,
     }
-    _exit_with(lambda: list_incidents(_daemon(config, url), asked, as_json=as_json))
+    run_daemon_command(INCIDENTS, _daemon(config, url), query=wanted, as_json=as_json)
 
 
 @app.command()
@@ -901,7 +905,7 @@ def incident(
     from streams.cli.incident import show_incident
 
     settings = settings_of(config)
-    _exit_with(lambda: show_incident(settings, _daemon(config, url), name, to, as_json=as_json))
+    show_incident(settings, _daemon(config, url), name, to, as_json=as_json)
 
 
 @app.command()
@@ -929,9 +933,10 @@ def note(
 
     The next message about the same thing shows it.
     """
-    from streams.cli.daemon_commands import add_memo
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import NOTE, memo_body
 
-    _exit_with(lambda: add_memo(_daemon(config, url), words, at, scope))
+    run_daemon_command(NOTE, _daemon(config, url), body=memo_body(words, at, scope))
 
 
 @app.command()
@@ -947,9 +952,11 @@ def memos(
     url: Url = None,
 ) -> None:
     """List the memos of a running daemon, oldest first."""
-    from streams.cli.daemon_commands import show_memos
+    from streams.cli.daemon_call import run_daemon_command
+    from streams.cli.daemon_commands import MEMOS, MEMOS_WITH_IDS
 
-    _exit_with(lambda: show_memos(_daemon(config, url), incident, ids=ids))
+    command = MEMOS_WITH_IDS if ids else MEMOS
+    run_daemon_command(command, _daemon(config, url), query={"incident": incident or ""})
 
 
 @app.command()
@@ -967,7 +974,7 @@ def forget(
     from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import FORGET
 
-    _exit_with(lambda: run_daemon_command(FORGET, _daemon(config, url), name))
+    run_daemon_command(FORGET, _daemon(config, url), name)
 
 
 @app.command()
@@ -994,7 +1001,7 @@ def mcp(
             metavar="DIR", help="Also tell what replays say: a folder with results of uneri replay --out."
         ),
     ] = None,
-) -> None:
+) -> int:
     """Run an MCP server for assistants (needs the extra `mcp`).
 
     It reads only, unless the token in UNERI_TOKEN allows operate.
@@ -1004,41 +1011,24 @@ def mcp(
     from streams.process.stop_requests import exiting_on_stop
 
     if name and http is None:
-        raise fail("--name is how others reach it over HTTP; add --http")
+        raise UsageError("--name is how others reach it over HTTP; add --http")
     if http is not None:
         try:
             host_and_port(http)
         except ValueError as error:
-            raise fail(f"--http {http}: {error}") from None
+            raise UsageError(f"--http {http}: {error}") from None
     if replays is not None and not replays.is_dir():
-        raise fail(f"--replays {replays}: no such folder; name one with results of uneri replay --out")
+        raise UsageError(f"--replays {replays}: no such folder; name one with results of uneri replay --out")
     settings, at = settings_of(config), _daemon(config, url)
     need("mcp", "uneri mcp")
     with exiting_on_stop():
         from streams.screens.mcp.run_mcp import run_mcp
-    _exit_with(lambda: run_mcp(at, settings.log, http=http, names=name or [], replays=replays))
+    return run_mcp(at, settings.log, http=http, names=name or [], replays=replays)
 
 
 def _daemon(config: Path | None, url: str | None) -> str:
     settings = settings_of(config)
     if url is not None and not url.lower().startswith(("http://", "https://")):
-        raise fail(f"--url {url}: not a valid address; write http://host:port")
+        raise UsageError(f"--url {url}: not a valid address; write http://host:port")
     server = settings.web if settings.kafka else settings.local
     return (url or f"{'http' if server.tls is None else 'https'}://{server.listen}").rstrip("/")
-
-
-def _exit_with(command: Callable[[], int | None]) -> None:
-    from config.load import ConfigError
-    from streams.process.stop_requests import INTERRUPTED
-
-    try:
-        code = command()
-    except (ConfigError, ReplayError, SecretError) as error:
-        raise fail(error) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        raise typer.Exit(OK) from None
-    except OSError as error:
-        raise fail(f"{error.filename or 'standard output'}: {error.strerror or error}", FOUND) from None
-    raise typer.Exit(code or OK)

@@ -1,23 +1,27 @@
-"""Requests to a running daemon, and the commands that are one such request: ``status`` and ``reload``.
-
-An answer becomes lines on standard output, or one on standard error.
-"""
+"""Requests to a running daemon, and the commands that are one such request: ``status`` and ``reload``."""
 
 import getpass
 import json
-import urllib.error
+import ssl
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from http.client import HTTPException
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
 
 import msgspec
 import typer
 
 from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
+from streams.process.command_error import CommandError, UsageError
 from streams.process.web.tokens import own_authorization
+
+if TYPE_CHECKING:
+    from streams.process.reloading import ReloadAnswer
 
 _WIDTH: Final = 18
 
@@ -36,21 +40,54 @@ _NONE: Final = {"held_now": "nothing", "stages": "nothing", "last_alert": "none 
 """Texts for empty values other than ``none``."""
 
 
-class RefusedError(Exception):
+class RefusedError(CommandError):
     """The daemon, or another server at its address, refuses; the message has the reason."""
 
 
-class NoDaemonError(Exception):
-    """No server answers; the message has the remedy."""
+class NoDaemonError(CommandError):
+    """No daemon answers; the message has the remedy."""
+
+    def __init__(self, url: str, error: Exception) -> None:
+        reason = clean(str(getattr(error, "reason", error)))
+        super().__init__(f"no daemon answers at {url} ({reason}); is it running? Check --url")
 
 
-def request_to(url: str, method: str, body: bytes | None) -> urllib.request.Request:
-    """Return a request for a daemon, with the token of this user if there is one; the body is JSON."""
+@contextmanager
+def answer_of(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    messages: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 10.0,
+) -> Iterator[IO[bytes]]:
+    """Send a request with the token of this user, if there is one, and yield the body of the answer.
+
+    Parameters
+    ----------
+    body
+        JSON.
+    messages
+        Texts for the results (``said``) with which the daemon may refuse.
+    seconds
+        Patience for the answer, and then for each part of it.
+
+    Raises
+    ------
+    RefusedError, NoDaemonError
+        When there is no answer, or it breaks off.
+    """
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data=body, method=method, headers=headers)  # noqa: S310 - the user's own address
     for name, value in own_authorization().items():
         request.add_unredirected_header(name, value)  # for this daemon only
-    return request
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
+            yield response
+    except HTTPError as error:
+        raise RefusedError(_refusal(error, messages or {})) from error
+    except (URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError, ValueError) as error:
+        raise NoDaemonError(url, error) from error
 
 
 def ask_daemon(
@@ -61,30 +98,9 @@ def ask_daemon(
     *,
     seconds: float = 10.0,
 ) -> Any:
-    """Return the decoded JSON of an answer.
-
-    Parameters
-    ----------
-    body
-        JSON.
-    messages
-        Texts for the results (``said``) with which the daemon may refuse.
-    seconds
-        Patience for the answer.
-
-    Raises
-    ------
-    RefusedError, NoDaemonError
-        When there is no answer.
-    """
-    try:
-        with urllib.request.urlopen(request_to(url, method, body), timeout=seconds) as response:  # noqa: S310
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        raise RefusedError(_refusal(error, messages or {})) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise NoDaemonError(f"no daemon answers at {url} ({reason}); is it running? Check --url") from error
+    """Return the decoded JSON of an answer; parameters and errors are those of ``answer_of``."""
+    with answer_of(method, url, body, messages, seconds=seconds) as answer:
+        return json.load(answer)
 
 
 def utc(at: float) -> str:
@@ -92,21 +108,23 @@ def utc(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _refusal(error: urllib.error.HTTPError, messages: Mapping[str, str]) -> str:
-    status = f"{error.url} answers HTTP {error.code} {error.reason}; check --url"
+def _refusal(error: HTTPError, messages: Mapping[str, str]) -> str:
+    status = f"{error.url} answers HTTP {error.code} {clean(str(error.reason))}; check --url"
     try:
         answer = json.load(error)
-    except ValueError:
+    except (ValueError, OSError, HTTPException):
+        return status
+    if not isinstance(answer, dict):
         return status
     lines = str(answer.get("error") or status).splitlines()  # of a reload: one for each mistake
-    return messages.get(answer.get("said"), "\n".join(clean(line) for line in lines))
+    return messages.get(answer.get("said", ""), "\n".join(clean(line) for line in lines))
 
 
 class DaemonCommand(NamedTuple):
     """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
 
     method: str
-    path: str  # a name that is given follows
+    path: str  # a name that is given follows, then the query
     answer: Any  # a type that msgspec knows
     lines: Callable[[Any], list[str]]
     refusals: Mapping[str, str] = {}
@@ -119,33 +137,35 @@ def run_daemon_command(
     url: str,
     name: str | None = None,
     body: msgspec.Struct | None = None,
+    query: Mapping[str, str] | None = None,
     *,
     as_json: bool = False,
-) -> int:
-    """Ask the daemon at ``url``; print its answer, or why there is none. Return the exit code.
+) -> Any:
+    """Ask the daemon at ``url``, print its answer as lines or as JSON, and return it.
 
-    ``name`` is that of what a command removes, or shows something of. The answer is printed as lines, or as
-    JSON.
+    ``name`` is that of what a command removes, or shows something of; empty values of ``query`` are left out.
+
+    Raises
+    ------
+    CommandError
+        When the name is missing, or there is no such answer.
     """
     if command.nameless and not (name or "").strip():
-        typer.echo(f"uneri: {command.nameless}", err=True)
-        return 2
+        raise UsageError(command.nameless)
+    asked = {key: value for key, value in (query or {}).items() if value}
+    asked |= {"by": getpass.getuser()} if command.method == "DELETE" else {}
     target = f"{url}{command.path}{'' if name is None else quote(name, safe='')}"
-    if command.method == "DELETE":
-        target += f"?by={quote(getpass.getuser(), safe='')}"
+    target += f"?{urlencode(asked)}" if asked else ""
     sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
+    found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
     try:
-        found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
         answer = msgspec.convert(found, command.answer)
-    except (RefusedError, NoDaemonError) as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 1
     except msgspec.ValidationError as error:
-        typer.echo(f"uneri: {url} does not answer as this version does ({error}); check --url", err=True)
-        return 1
+        wrong = f"{url} does not answer as this version does ({error}); check --url"
+        raise CommandError(wrong) from error
     for line in [json_text(found)] if as_json else command.lines(answer):
         typer.echo(line)
-    return 0
+    return answer
 
 
 def json_text(answer: Any) -> str:
@@ -157,17 +177,15 @@ def reload_daemon(url: str) -> int:
     """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
     from streams.process.reloading import ReloadAnswer  # noqa: PLC0415  # takes longer to load than to ask
 
-    waits: list[str] = []
-
-    def lines(answer: ReloadAnswer) -> list[str]:
-        waits.extend(answer.restart)
-        changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
-        restart = [f"restart the daemon for: {', '.join(waits)}"] if waits else []
-        return [f"{changed}; secrets and limits were read again", *restart]
-
     patience = 120.0  # the engine ends the run it is in, and deliveries under way end
-    command = DaemonCommand("POST", "/reload", ReloadAnswer, lines, seconds=patience)
-    return run_daemon_command(command, url) or bool(waits)
+    command = DaemonCommand("POST", "/reload", ReloadAnswer, _reload_lines, seconds=patience)
+    return bool(run_daemon_command(command, url).restart)
+
+
+def _reload_lines(answer: "ReloadAnswer") -> list[str]:
+    changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
+    restart = [f"restart the daemon for: {', '.join(answer.restart)}"] if answer.restart else []
+    return [f"{changed}; secrets and limits were read again", *restart]
 
 
 def status_lines(status: dict[str, Any]) -> list[str]:

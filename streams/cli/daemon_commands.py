@@ -3,10 +3,7 @@
 import getpass
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
-
-import typer
 
 from alerting.commands.dispatch import CommandResult
 from alerting.commands.memo import LONGEST, MemoAnswer, memo_text
@@ -14,8 +11,9 @@ from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, p
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
-from streams.cli.daemon_call import DaemonCommand, run_daemon_command, utc
+from streams.cli.daemon_call import DaemonCommand, utc
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
+from streams.process.command_error import UsageError
 from streams.process.times import parse_time
 
 _HELP: Final = {
@@ -41,40 +39,19 @@ _NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos -
 _REMOVED: Final = 60  # characters of a memo that was removed
 
 
-class MemoUsageError(ValueError):
-    """A memo is not written as it must be; the message has the remedy."""
-
-
-def add_silence(url: str, what: Sequence[str], seconds: str, why: str) -> int:
-    """Silence matching incidents at the daemon at ``url``; return the exit code."""
+def silence_body(what: Sequence[str], seconds: str, why: str) -> SilenceBody:
+    """Return the body for the words of a command line, or raise ``UsageError`` when they are no silence."""
     words = " ".join(f'"{word}"' for word in what)
-    match parse(f"silence {words} {seconds} {why}"):
-        case SilenceRequest(matching, lasts, reason):
-            body = SilenceBody(matching=matching, seconds=lasts, why=reason, by=getpass.getuser())
-            return run_daemon_command(SILENCE, url, body=body)
-        case Help(fault, word):
-            help_ = _HELP.get(fault or Fault.WHOM, _HELP[Fault.WHOM])
-            typer.echo(f"uneri: {word!r}: {help_}" if word else f"uneri: {help_}", err=True)
-    return 2
-
-
-def add_memo(url: str, words: Sequence[str], at: str | None, scope: str) -> int:
-    """Keep a memo at the daemon at ``url``; return the exit code."""
-    try:
-        body = memo_body(words, at, scope)
-    except ValueError as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 2
-    return run_daemon_command(NOTE, url, body=body)
+    asked = parse(f"silence {words} {seconds} {why}")
+    if not isinstance(asked, SilenceRequest):
+        fault, word = asked if isinstance(asked, Help) else Help()
+        remedy = _HELP.get(fault or Fault.WHOM, _HELP[Fault.WHOM])
+        raise UsageError(f"{word!r}: {remedy}" if word else remedy)
+    return SilenceBody(matching=asked.matcher, seconds=asked.seconds, why=asked.why, by=getpass.getuser())
 
 
 def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | None = None) -> MemoBody:
-    """Return the body for the words of a command line.
-
-    Raises
-    ------
-    ValueError
-        When they are no memo; the message has the remedy.
+    """Return the body for the words of a command line, or raise ``UsageError`` when they are no memo.
 
     Examples
     --------
@@ -85,23 +62,26 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     """
     moment = None
     if at is not None:
-        moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
+        try:
+            moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     incident, rest = (None, words) if moment is not None else (words[0], words[1:])
     text = memo_text(" ".join(rest))
     if incident is not None and scope:
-        raise MemoUsageError("--scope is of a memo on the timeline: add --at TIME, such as --at now")
+        raise UsageError("--scope is of a memo on the timeline: add --at TIME, such as --at now")
     if not text:
         wanted = (
             "what to note" if moment is not None else "an incident and what to note, or --at TIME and what"
         )
-        raise MemoUsageError(f"write {wanted}")
+        raise UsageError(f"write {wanted}")
     if len(text) > LONGEST:
-        raise MemoUsageError(f"a memo holds up to {LONGEST:,} characters, this has {len(text):,}; shorten it")
+        raise UsageError(f"a memo holds up to {LONGEST:,} characters, this has {len(text):,}; shorten it")
     if scope:
         try:
             scope_name(scope)
         except ValueError as error:
-            raise MemoUsageError(f"--scope {scope}: {error}") from None
+            raise UsageError(f"--scope {scope}: {error}") from None
     return MemoBody(text=text, incident=incident, at=moment, scope=scope, by=getpass.getuser())
 
 
@@ -147,6 +127,10 @@ def _memo_lines(answer: MemosAnswer, *, ids: bool = False) -> list[str]:
     return lines or ["none"]
 
 
+def _memo_lines_with_ids(answer: MemosAnswer) -> list[str]:
+    return _memo_lines(answer, ids=True)
+
+
 def _about(memo: MemoAnswer) -> str:
     return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
 
@@ -162,7 +146,7 @@ UNSILENCE: Final = DaemonCommand(
     "name the silence or its incident; `uneri silences` lists them",
 )
 MEMOS: Final = DaemonCommand("GET", "/memos", MemosAnswer, _memo_lines, _OF_INCIDENTS)
-MEMOS_OF: Final = MEMOS._replace(path="/memos?incident=")
+MEMOS_WITH_IDS: Final = MEMOS._replace(lines=_memo_lines_with_ids)
 NOTE: Final = DaemonCommand("POST", "/memos", NotedAnswer, _noted, _OF_INCIDENTS)
 FORGET: Final = DaemonCommand(
     "DELETE",
@@ -172,9 +156,3 @@ FORGET: Final = DaemonCommand(
     {CommandResult.UNKNOWN.value: _NO_MEMO},
     "name the memo; `uneri memos --ids` lists them",
 )
-
-
-def show_memos(url: str, incident: str | None, *, ids: bool = False) -> int:
-    """Print the memos of the daemon at ``url``, or those of one kind of incident; return the exit code."""
-    command = MEMOS if incident is None else MEMOS_OF
-    return run_daemon_command(command._replace(lines=partial(_memo_lines, ids=ids)), url, incident)

@@ -13,6 +13,7 @@ from pyarrow import parquet as pq
 
 from alerting.words.csv_cells import csv_cell
 from config.settings import Settings
+from streams.process.command_error import CommandError
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.state_folder import history_place
 from streams.record.history.history_files import MINUTES, TENS, HistoryFolder, place_trouble
@@ -57,24 +58,17 @@ def _matches(text: str, patterns: list[str]) -> bool:
     return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
-def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
-    """Write rows of the history into a file; return the exit code."""
+def export_history(settings: Settings, file: Path, wanted: Wanted) -> None:
+    """Write rows of the history into a file, or raise ``CommandError`` if there are none."""
     place = history_place(settings)
     if "://" not in place and not Path(place).is_dir():
-        typer.echo(
-            f"uneri: there is no history in {place}; --config names the daemon's configuration", err=True
-        )
-        return 1
+        raise CommandError(f"there is no history in {place}; --config names the daemon's configuration")
     resolution = TENS if wanted.tens else MINUTES
     try:
         reader = HistoryReader(HistoryFolder(place))
         rows = _rows(reader, resolution, wanted)
     except (OSError, pa.ArrowException) as error:
-        typer.echo(f"uneri: the history in {place} cannot be read: {place_trouble(error)}", err=True)
-        return 1
-    if isinstance(rows, str):
-        typer.echo(f"uneri: {rows}", err=True)
-        return 1
+        raise CommandError(f"the history in {place} cannot be read: {place_trouble(error)}") from error
     with atomic_file(file) as part:
         table = named_table(rows, reader.names)
         if file.suffix == ".csv":
@@ -82,7 +76,6 @@ def export_history(settings: Settings, file: Path, wanted: Wanted) -> int:
         else:
             pq.write_table(table, part, compression="zstd")
     typer.echo(f"{file}: {len(rows):,} rows{_span(rows)}")
-    return 0
 
 
 def _in_cells(table: pa.Table) -> pa.Table:
@@ -96,27 +89,27 @@ def _in_cells(table: pa.Table) -> pa.Table:
     return table
 
 
-def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows | str:
-    """Return the rows, or the reason for having none to write."""
+def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows:
+    """Return the rows, or raise the reason for having none to write."""
     reach = reader.reach(resolution)
     if reach is None:
-        return "the history has no files yet: the first is written when an hour is complete"
+        raise CommandError("the history has no files yet: the first is written when an hour is complete")
     series = reader.series(wanted)
     if not len(series):
-        return (
+        raise CommandError(
             "no series matches; a scope is written kind:name, such as table:items, and * stands for any text"
         )
     first = reach.first if wanted.first is None else int(wanted.first)
     end = reach.end if wanted.end is None else int(wanted.end)
     seconds = 600 if resolution == TENS else 60
     if len(series) * (min(end, reach.end) - max(first, reach.first)) / seconds > MOST_ROWS:
-        return (
+        raise CommandError(
             f"{len(series):,} series from {_at(first)} to {_at(end)} may be more than {MOST_ROWS:,} rows: "
             "ask for fewer series, a shorter time, or --tens"
         )
     rows = reader.rows(resolution, first, end, series)
     if not len(rows):
-        return (
+        raise CommandError(
             f"no rows from {_at(first)} to {_at(end)}; the history reaches from {_at(reach.first)} to "
             f"{_at(reach.end)}"
         )

@@ -11,11 +11,12 @@ import typer
 from alerting.commands.dispatch import WEBHOOK, CommandResult
 from alerting.sinks.github_issues import REPOSITORY, GithubIssues, IssueError
 from alerting.sinks.http_sink import host_of
-from config.secret import SecretError, token_in
+from config.secret import token_in
 from config.sections.values import meant, web_address
 from config.settings import Settings
-from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon, json_text
+from streams.cli.daemon_call import ask_daemon, json_text
 from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
+from streams.process.command_error import CommandError, UsageError
 
 GITHUB: Final = "github"
 _REFUSALS: Final = {
@@ -28,30 +29,25 @@ Exporter = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
 """Sends the answer of the daemon somewhere; returns what to print."""
 
 
-class ExportUsageError(ValueError):
-    """A destination cannot be used; the message has the remedy."""
+def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as_json: bool = False) -> None:
+    """Print an incident of the daemon at ``url``, or send it to a destination.
 
-
-def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as_json: bool = False) -> int:
-    """Print an incident of the daemon at ``url``, or send it to a destination; return the exit code."""
+    Raises
+    ------
+    CommandError, config.secret.SecretError
+        When there is no such incident or destination, or it does not take the incident.
+    """
     if to is not None and as_json:
-        typer.echo("uneri: --json prints and --to sends; choose one", err=True)
-        return 2
+        raise UsageError("--json prints and --to sends; choose one")
+    export = None if to is None else exporter(settings, to)
+    answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
+    if export is None:
+        typer.echo(json_text(answer) if as_json else answer["markdown"].rstrip())
+        return
     try:
-        export = None if to is None else exporter(settings, to)
-    except (ExportUsageError, SecretError) as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 2
-    try:
-        answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
-        if export is None:
-            typer.echo(json_text(answer) if as_json else answer["markdown"].rstrip())
-        else:
-            typer.echo(asyncio.run(export(answer)))
-    except (RefusedError, NoDaemonError, ExportError, IssueError) as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 1
-    return 0
+        typer.echo(asyncio.run(export(answer)))
+    except (ExportError, IssueError) as error:
+        raise CommandError(str(error)) from error
 
 
 def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.environ) -> Exporter:
@@ -59,7 +55,7 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
 
     Raises
     ------
-    ExportUsageError
+    UsageError
         When there is no such destination, or its token is not set.
     config.secret.SecretError
         When a secret cannot be read or used.
@@ -71,14 +67,14 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
         try:
             return _to_webhook(f"{WEBHOOK}:{host_of(web_address(name))}", name, None)
         except ValueError as error:
-            raise ExportUsageError(f"--to {to}: {error}") from None
+            raise UsageError(f"--to {to}: {error}") from None
     if kind == WEBHOOK:
         known = {webhook.name: webhook for webhook in settings.notify.webhooks}
         if name not in known:
             has = f"notify.webhooks has {', '.join(known) or 'none'}; add it there, or write its address"
-            raise ExportUsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")
+            raise UsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")
         return _to_webhook(to, known[name].url, key_of(known[name], environment))
-    raise ExportUsageError(f"--to {to}: not a destination; {_FORMS}")
+    raise UsageError(f"--to {to}: not a destination; {_FORMS}")
 
 
 def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
@@ -90,11 +86,11 @@ def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
 
 def _to_github(settings: Settings, repository: str, environment: Mapping[str, str]) -> Exporter:
     if not REPOSITORY.fullmatch(repository):
-        raise ExportUsageError(f"--to {GITHUB}:{repository}: not a repository; write github:OWNER/REPO")
+        raise UsageError(f"--to {GITHUB}:{repository}: not a repository; write github:OWNER/REPO")
     place = settings.export.github_token
     token, name = token_in(place, environment), place.name(environment)
     if not token:
-        raise ExportUsageError(f"{name} is not set; set it to a token of GitHub that may write issues")
+        raise UsageError(f"{name} is not set; set it to a token of GitHub that may write issues")
 
     async def send(answer: dict[str, Any]) -> str:
         incident = answer["incident"]

@@ -1,23 +1,13 @@
 """``uneri incidents``: those of a running daemon in a line each."""
 
 from collections.abc import Iterator
-from urllib.parse import urlencode
+from typing import Final
 
 from alerting.words.mrkdwn import clean
 from detectors.model.finding import Verdict
-from streams.cli.daemon_call import DaemonCommand, run_daemon_command, utc
+from streams.cli.daemon_call import DaemonCommand, utc
 from streams.screens.board.incidents.incident_routes import ListedIncident, ListedIncidents
 from streams.screens.mcp.tool_figures import amount, duration, measure_in_words
-
-
-def list_incidents(url: str, asked: dict[str, str], *, as_json: bool = False) -> int:
-    """Print the incidents of the daemon at ``url``; return the exit code.
-
-    ``asked`` has the parameters of ``GET /board/incidents``; empty ones count as not given.
-    """
-    query = urlencode({name: value for name, value in asked.items() if value})
-    command = DaemonCommand("GET", f"/board/incidents?{query}", ListedIncidents, incident_lines)
-    return run_daemon_command(command, url, as_json=as_json)
 
 
 def incident_lines(found: ListedIncidents) -> list[str]:
@@ -53,3 +43,6 @@ def _facts(incident: ListedIncident, at: int) -> Iterator[str]:
         yield f"labelled {incident.labelled.label.value}"
     if incident.memos:
         yield "1 memo" if incident.memos == 1 else f"{incident.memos} memos"
+
+
+INCIDENTS: Final = DaemonCommand("GET", "/board/incidents", ListedIncidents, incident_lines)

@@ -11,6 +11,7 @@ from config.capacity import NO_LIMITS, ReadLimits, load_read_limits
 from config.settings import AwsSettings, LimitsSettings, Settings
 from streams.ingest.limits.lines import age, by_hand, listing, trouble
 from streams.ingest.limits.reading import AwsError, known_limits, merged, save_limits
+from streams.process.command_error import CommandError
 from streams.process.extras import need
 from streams.process.files.locks import FolderLockedError, locked_file
 
@@ -48,7 +49,7 @@ def read_limits(settings: Settings, write: Path | None) -> int:
                 found = _read(settings, known_limits(write))
                 save_limits(write, found)
     except (AwsError, FolderLockedError) as error:
-        return _fail(str(error), FAILED)
+        raise CommandError(str(error)) from error
     code = _show(settings.limits, found, "")
     if write is not None:
         typer.echo(f"{write}: written")
@@ -85,10 +86,5 @@ def _show(limits: LimitsSettings, read: ReadLimits, path: str) -> int:
         typer.echo(f"{count:,} read from AWS, {age(now - read.oldest)}" + (f" ({path})" if path else ""))
     problems = trouble(read, now)
     for line in problems:
-        _fail(line, FAILED)
+        typer.echo(f"uneri: {line}", err=True)
     return FAILED if problems else OK
-
-
-def _fail(line: str, code: int) -> int:
-    typer.echo(f"uneri: {line}", err=True)
-    return code

@@ -29,6 +29,7 @@ from config.links import Links
 from config.sections.values import slack_channel
 from config.settings import Settings
 from streams.notify.interactions import slack_secrets, transports
+from streams.process.command_error import CommandError, UsageError
 from streams.process.logs import configure_logs
 
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
@@ -72,31 +73,30 @@ class _AnnouncingSink:
         return outcome
 
 
-def send_test(settings: Settings, to: str | None) -> int:
-    """Send the messages to a Slack channel, or show them here without Slack; return the exit code.
+def send_test(settings: Settings, to: str | None) -> None:
+    """Send the messages to a Slack channel, or show them here without Slack.
 
     Raises
     ------
-    config.secret.SecretError
-        When a token cannot be read or sent.
+    CommandError, config.secret.SecretError
+        When they cannot be sent, or a token cannot be read.
     """
     slack, token = settings.slack, slack_secrets(settings.slack).token
     if to is not None:
         try:
             slack_channel(to)
         except ValueError as error:
-            return _failed(f"--to {to}: {error}", 2)
+            raise UsageError(f"--to {to}: {error}") from None
         if not token:
             remedy = "set it to the bot token, or omit --to to see the messages here"
-            return _failed(f"{slack.token_env} is not set; {remedy}", 2)
+            raise UsageError(f"{slack.token_env} is not set; {remedy}")
     configure_logs(level="critical")  # a problem becomes one line at the end
     channel = to or slack.channel
     problem = asyncio.run(deliver_examples(settings, channel))
     if problem is not None:
-        return _failed(problem, 1)
+        raise CommandError(problem)
     if token:
         typer.echo(f"done    {channel} has a message of every verdict and state, each marked as a test")
-    return 0
 
 
 async def deliver_examples(
@@ -164,8 +164,3 @@ def _addressed(example: Example, channel: str) -> Example:
     to = str(Destination(SLACK, channel))
     sent = structs.replace(example.dispatch, id=example.name, subject=example.name, destination=to)
     return example._replace(dispatch=sent)
-
-
-def _failed(message: str, code: int) -> int:
-    typer.echo(f"uneri: {message}", err=True)
-    return code

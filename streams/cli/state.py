@@ -1,20 +1,15 @@
 """``uneri state export`` and ``import``: a backup of the state, from a running daemon."""
 
-import http.client
-import json
 import shutil
 import sqlite3
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Final
 
 import typer
 
-from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.daemon_call import request_to, utc
+from streams.cli.daemon_call import NoDaemonError, RefusedError, answer_of, utc
 from streams.drivers.local import state_transfer
 from streams.drivers.local.state_files import explain
 from streams.process.files.atomic_file import atomic_file
@@ -35,9 +30,13 @@ def export_state(settings: Settings, file: Path, url: str) -> int:
 
                 export_app(settings, part)
             else:
-                _fetch(f"{url}/state", part)
+                with (
+                    answer_of("POST", f"{url}/state", b"{}", seconds=PATIENCE) as answer,
+                    part.open("wb") as out,
+                ):
+                    shutil.copyfileobj(answer, out)
             about = check_archive(part)
-    except (ArchiveError, StateError) as error:
+    except (ArchiveError, StateError, RefusedError, NoDaemonError) as error:
         typer.echo(f"uneri: {error}", err=True)
         return 1
     typer.echo(f"{file}: {file.stat().st_size / 1e6:,.1f} MB, {_shown(about)}; checked")
@@ -64,25 +63,6 @@ def import_state(settings: Settings, file: Path) -> int:
         return 1
     typer.echo(f"{where}: restored, {_shown(about)}; start the daemon with `uneri run`")
     return 0
-
-
-def _fetch(url: str, part: Path) -> None:
-    request = request_to(url, "POST", b"{}")
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response, part.open("wb") as out:  # noqa: S310
-            shutil.copyfileobj(response, out)
-    except urllib.error.HTTPError as error:
-        raise ArchiveError(_refusal(error)) from error
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
-        raise ArchiveError(f"no daemon answers at {url} ({reason}); is it running? Check --url") from error
-
-
-def _refusal(error: urllib.error.HTTPError) -> str:
-    try:
-        return clean(str(json.load(error)["error"]))
-    except (ValueError, KeyError, TypeError):
-        return f"{error.url} answers HTTP {error.code} {error.reason}; check --url"
 
 
 def _shown(about: About) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state import zstd
 from streams.engine.decode.parse import MILLISECONDS_FROM
+from streams.process.command_error import UsageError
 from streams.process.files.atomic_file import atomic_file
 from streams.process.times import LATEST
 
@@ -30,7 +31,7 @@ HEADER: Final = "timestamp,value,expected,lower,upper,score,alert,kind\n"
 _HOW: Final = "write epoch seconds, epoch milliseconds or 2026-01-31T08:00:00Z"
 
 
-class SeriesError(Exception):
+class SeriesError(UsageError):
     """A file is not a series; the message names the line, the cause and the remedy."""
 
 

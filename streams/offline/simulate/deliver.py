@@ -16,7 +16,8 @@ from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_incidents import CELL
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import ArrivingLines, Simulation
-from streams.offline.simulate.traffic import ShapeError, read_shape
+from streams.offline.simulate.traffic import read_shape
+from streams.process.command_error import UsageError
 from streams.process.progress import Progress
 
 SLICE = 0.25  # seconds of wall time between deliveries at a given speed
@@ -138,29 +139,23 @@ def run_simulate(
     speed: float,
     now: bool,
     kafka: KafkaSettings | None = None,
-) -> int:
-    """Generate and deliver events, print their number, and return the exit code."""
+) -> None:
+    """Generate and deliver events, and print their number; errors are those of ``simulate``."""
     start, end = between
     if start is not None and end is not None and start >= end:
-        sys.stderr.write("uneri: --from must be before --until; swap them?\n")
-        return 2
+        raise UsageError("--from must be before --until; swap them?")
     read = load_scenario(scenario)
-    try:
-        with Progress("simulate", sys.stderr) as progress:
-            count = simulate(
-                read,
-                to,
-                shape=shape,
-                from_=between[0],
-                until=between[1],
-                speed=speed,
-                progress=progress.show,
-                now=("start" if speed else "end") if now else None,
-                labels=labels,
-                kafka=kafka,
-            )
-    except (ShapeError, WriteError) as error:
-        sys.stderr.write(f"uneri: {error}\n")
-        return 2 if isinstance(error, ShapeError) else 1
+    with Progress("simulate", sys.stderr) as progress:
+        count = simulate(
+            read,
+            to,
+            shape=shape,
+            from_=start,
+            until=end,
+            speed=speed,
+            progress=progress.show,
+            now=("start" if speed else "end") if now else None,
+            labels=labels,
+            kafka=kafka,
+        )
     sys.stderr.write(f"simulate: {count:,} events to {to}\n")
-    return 0

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -29,6 +28,7 @@ from streams.offline.replay.replayed import Replayed, write
 from streams.offline.simulate.demo_board import DemoBoard
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
+from streams.process.command_error import UsageError
 from streams.process.web.http_server import ListenError
 
 SOURCE = "demo/0"
@@ -195,42 +195,37 @@ def _pages(count: int) -> str:
     return {0: "no pages", 1: "1 page"}.get(count, f"{count} pages")
 
 
-def run_demo(out: Path, *, on_board: bool) -> int:
+def run_demo(out: Path, *, on_board: bool) -> None:
     """Show the demo in the terminal and on the board, until interrupted; write its files to ``out``."""
     compile_ahead()
     console = Console(highlight=False)
     if not on_board:
-        code = _run(console, out, None)
+        _run(console, out, None)
         console.print("\nuneri demo --board shows the same on the board, in a browser.")
-        return code
+        return
     try:
         with DemoBoard(SETTINGS) as board:
             console.print(f"The board, which fills as you watch: [bold]{board.url}[/]\n")
-            if (code := _run(console, out, board)) == 0:
-                console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
-                never = threading.Event()
-                while not never.wait(0.5):  # an interrupt in another thread wakes no wait without an end
-                    pass
+            _run(console, out, board)
+            console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
+            never = threading.Event()
+            while not never.wait(0.5):  # an interrupt in another thread wakes no wait without an end
+                pass
     except ListenError as error:
-        typer.echo(f"uneri: {error}", err=True)
-        return 2
+        raise UsageError(str(error)) from None
     except KeyboardInterrupt:
         console.print()
-        return 0
-    return code
 
 
-def _run(console: Console, out: Path, board: DemoBoard | None) -> int:
+def _run(console: Console, out: Path, board: DemoBoard | None) -> None:
     demo = Demo(console, pause=0.4 if sys.stdout.isatty() else 0.0, board=board)
     found = demo.run()
     try:
         files = demo.write_results(out)
     except OSError as error:
-        typer.echo(
-            f"uneri: {error.filename or out}: {error.strerror}; choose another folder with --out", err=True
-        )
-        return 2
+        raise UsageError(
+            f"{error.filename or out}: {error.strerror}; choose another folder with --out"
+        ) from None
     console.print(f"\n{found.records:,} requests in {found.seconds:.0f} s. Results:")
     for file in files:
         console.print(f"  {file}", soft_wrap=True)
-    return 0

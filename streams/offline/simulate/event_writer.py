@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from config.settings import KafkaSettings
 from detectors.state import zstd
+from streams.process.command_error import CommandError
 from streams.process.web.tokens import own_authorization
 
 TOPIC_PARTITIONS: Final = 4
@@ -23,7 +24,7 @@ HTTP_TRIES: Final = 6
 HTTP_TIMEOUT: Final = 30.0  # seconds
 
 
-class WriteError(RuntimeError):
+class WriteError(CommandError):
     """Events that cannot be delivered; one line, with the remedy."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from detectors.model.array_types import Floats, Ints, Places
 from streams.offline.simulate.scenario import Scenario, ScenarioGrowth
 from streams.offline.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
+from streams.process.command_error import UsageError
 
 WEEK = 7 * 86400
 DAY = 86400
@@ -24,7 +25,7 @@ _ZONE_STEP = 900  # every UTC offset in use today, and every change of one, fall
 _OPEN: dict[str, Callable[..., IO[Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
-class ShapeError(ValueError):
+class ShapeError(UsageError):
     """A file that is not a usable series; the text names the place and the reason."""
 
 

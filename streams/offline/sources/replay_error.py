@@ -1,5 +1,7 @@
 """The error of all readers of sources, where a command can name it without loading them."""
 
+from streams.process.command_error import UsageError
 
-class ReplayError(Exception):
+
+class ReplayError(UsageError):
     """A source cannot be used; the text names the cause and the remedy."""

@@ -20,6 +20,7 @@ from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
 from streams.cli.daemon_call import STATUS, run_daemon_command
 from streams.offline.simulate.event_writer import WriteError, open_writer
+from streams.process.command_error import CommandError
 from streams.process.web.access import Access
 from streams.process.web.certificates import CertificateError, Certificates
 from streams.process.web.http_server import HttpServer
@@ -425,24 +426,24 @@ def send(url: str) -> None:
 
 @needs_openssl
 async def test_the_commands_reach_a_daemon_behind_tls_with_their_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = certificate(tmp_path, "uneri")
     async with serving(locked(), Certificates(tls)) as port:
         url = f"https://127.0.0.1:{port}"
-        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == 1
-        assert "certificate verify failed" in capsys.readouterr().err
+        with pytest.raises(CommandError, match="certificate verify failed"):
+            await asyncio.to_thread(run_daemon_command, STATUS, url)
         monkeypatch.setenv("SSL_CERT_FILE", tls.cert)
-        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == 1
-        assert "a token that allows read is needed" in capsys.readouterr().err
+        with pytest.raises(CommandError, match="a token that allows read is needed"):
+            await asyncio.to_thread(run_daemon_command, STATUS, url)
         monkeypatch.setenv("UNERI_TOKEN", INTAKE)
-        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == 1
-        assert "this token does not allow read" in capsys.readouterr().err
+        with pytest.raises(CommandError, match="this token does not allow read"):
+            await asyncio.to_thread(run_daemon_command, STATUS, url)
         await asyncio.to_thread(send, f"{url}/events")
         with pytest.raises(WriteError, match="403 this token does not allow operate"):
             await asyncio.to_thread(send, f"{url}/silences")
         monkeypatch.setenv("UNERI_TOKEN", READ)
-        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == 0
+        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == {}
 
 
 @needs_openssl
