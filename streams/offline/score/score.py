@@ -18,7 +18,7 @@ import typer
 from config.settings import JudgeSettings
 from detectors.score.score import score
 from streams.drivers.compile_ahead import compile_score
-from streams.offline.score.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
+from streams.offline.sources.csv_series import SeriesError, read_series, unpacked_name, write_verdicts
 from streams.process.files.atomic_file import unreadable
 from streams.process.machine import cores
 from streams.process.progress import Progress

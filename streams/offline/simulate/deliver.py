@@ -94,7 +94,7 @@ def simulate(
     ------
     WriteError
         The target cannot be reached or refuses, or the labels cannot be written.
-    ShapeError
+    SeriesError
         The shape is not a usable series.
     """
     moment = wall()

@@ -1,13 +1,8 @@
 """The rate at which each client version calls each route of a scenario, by itself or by a given shape."""
 
-import csv
-import gzip
-import lzma
-import math
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,18 +10,12 @@ import numpy as np
 from detectors.model.array_types import Floats, Ints, Places
 from streams.offline.simulate.scenario import Scenario, ScenarioGrowth
 from streams.offline.simulate.scenario_incidents import CELL, Absence, Drop, Spike, Target
-from streams.process.command_error import UsageError
+from streams.offline.sources.csv_series import SeriesError, read_series
 
 WEEK = 7 * 86400
 DAY = 86400
 _HOUR = 3600
 _ZONE_STEP = 900  # every UTC offset in use today, and every change of one, falls on a quarter of an hour
-
-_OPEN: dict[str, Callable[..., IO[Any]]] = {".gz": gzip.open, ".xz": lzma.open}
-
-
-class ShapeError(UsageError):
-    """A file that is not a usable series; the text names the place and the reason."""
 
 
 class Shape:
@@ -44,9 +33,9 @@ class Shape:
     def __init__(self, times: Floats, values: Floats) -> None:
         gaps = np.diff(times)
         if len(times) < 2 or (gaps <= 0).any():  # noqa: PLR2004 - an interval needs two rows
-            raise ShapeError("needs at least two rows with ascending timestamps")
+            raise SeriesError("needs at least two rows with ascending timestamps")
         if not np.isfinite(values).all() or (values < 0).any() or not values.any():
-            raise ShapeError("needs finite values that are not negative and not all zero")
+            raise SeriesError("needs finite values that are not negative and not all zero")
         self.interval = float(np.median(gaps))
         grid = np.arange(times[0], times[-1] + self.interval, self.interval)
         filled = values[np.searchsorted(times, grid + self.interval / 2, side="right") - 1]
@@ -61,36 +50,18 @@ class Shape:
 
 
 def read_shape(path: Path) -> Shape:
-    """Read ``timestamp,value`` rows from a CSV file, plain, ``.gz`` or ``.xz``.
+    """Read a shape from a file of ``timestamp,value``, as ``read_series`` reads it.
 
     Raises
     ------
-    ShapeError
-        The file cannot be read or a row is not two numbers; the text names file and line.
+    SeriesError
+        When the file is no series, or traffic cannot follow it; the text names the file.
     """
-    times, values = [], []
+    series = read_series(path)
     try:
-        with _OPEN.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"timestamp", "value"} <= set(rows.fieldnames or ()):
-                raise ShapeError(f"{path}:1: the first line must be timestamp,value")
-            for row in rows:
-                try:
-                    time, value = float(row["timestamp"]), float(row["value"])
-                except (TypeError, ValueError):
-                    raise ShapeError(
-                        f"{path}:{rows.line_num}: needs two numbers, timestamp and value"
-                    ) from None
-                if not math.isfinite(time):
-                    raise ShapeError(f"{path}:{rows.line_num}: the timestamp must be finite")
-                times.append(time)
-                values.append(value)
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise ShapeError(f"{path}: cannot be read as a series: {error}") from None
-    try:
-        return Shape(np.array(times), np.array(values))
-    except ShapeError as error:
-        raise ShapeError(f"{path}: {error}") from None
+        return Shape(series.times.astype(np.float64), series.values)
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None
 
 
 class Flow(NamedTuple):

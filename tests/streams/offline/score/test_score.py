@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from config.settings import JudgeSettings
-from streams.offline.score.csv_series import SeriesError
 from streams.offline.score.score import run_score, score_file, targets
+from streams.offline.sources.csv_series import SeriesError
 from tests.streams.cli import forked
 
 UNERI = Path(sys.executable).with_name("uneri")

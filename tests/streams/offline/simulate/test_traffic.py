@@ -7,7 +7,8 @@ import pytest
 
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.simulation import Simulation
-from streams.offline.simulate.traffic import ShapeError, read_shape
+from streams.offline.simulate.traffic import read_shape
+from streams.offline.sources.csv_series import SeriesError
 
 KPI = Path(__file__).parents[3] / "data" / "kpi" / "431a8542-c468-3988-a508-3afd06a218da.csv.xz"
 START = 1_756_652_400
@@ -58,17 +59,17 @@ def test_a_missing_row_repeats_the_one_before_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("time,value\n0,1\n", r":1: the first line must be timestamp,value"),
-        ("timestamp,value\n0,1\n60,x\n", r":3: needs two numbers"),
+        ("time,value\n0,1\n", r":1: no columns timestamp and value; start the file with the header"),
+        ("timestamp,value\n0,1\n60,x\n", r":3: value 'x' is not a number"),
         ("timestamp,value\n60,1\n0,1\n", "ascending timestamps"),
         ("timestamp,value\n0,1\n60,-1\n", "not negative"),
         ("timestamp,value\n0,nan\n60,1\n", "finite"),
-        ("", r":1: the first line"),
+        ("", r": empty file; start it with the header"),
     ],
 )
 def test_a_bad_series_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "s.csv"
     path.write_text(text)
-    with pytest.raises(ShapeError, match=said) as raised:
+    with pytest.raises(SeriesError, match=said) as raised:
         read_shape(path)
     assert "\n" not in str(raised.value)

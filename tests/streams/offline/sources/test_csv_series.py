@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.state import zstd
-from streams.offline.score.csv_series import CsvSeries, SeriesError, read_series, write_verdicts
+from streams.offline.sources.csv_series import CsvSeries, SeriesError, read_series, write_verdicts
 
 
 @pytest.fixture

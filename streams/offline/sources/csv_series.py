@@ -1,6 +1,6 @@
 """Reads ``timestamp,value`` files, and writes verdicts as CSV.
 
-Reading and writing take a few microseconds per row, little compared to judging. Timestamps and values are
+Reading and writing take some microseconds per row, little compared to judging. Timestamps and values are
 written as the text that was read, so that no formatting changes them.
 """
 
@@ -70,8 +70,8 @@ def read_series(path: Path) -> CsvSeries:
     """
     lines = _text_of(path).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     stamps, texts, first = _columns(path, lines)
-    times = _column(_fast_times, _time_of, stamps, path, first)
-    values = _column(_fast_values, _value_of, texts, path, first)
+    times = _column(_time_of, stamps, path, first)
+    values = _column(_value_of, texts, path, first)
     values[~np.isfinite(values)] = np.nan
     return CsvSeries(stamps, texts, times.astype(np.int64), values)
 
@@ -171,43 +171,20 @@ def _is_row(fields: list[str]) -> bool:
     return False
 
 
-def _column(
-    fast: Callable[[list[str]], Floats],
-    slow: Callable[[str], float],
-    texts: list[str],
-    path: Path,
-    first: int,
-) -> Floats:
-    """Read a column at once or, if that fails, row by row, to name the row that is not valid."""
-    with contextlib.suppress(ValueError, OverflowError):
-        return fast(texts)
+def _column(read: Callable[[str], float], texts: list[str], path: Path, first: int) -> Floats:
     found = np.empty(len(texts))
     for at, text in enumerate(texts):
         try:
-            found[at] = slow(text)
+            found[at] = read(text)
         except ValueError as error:
             raise SeriesError(f"{path}:{first + at}: {error}") from None
     return found
 
 
-def _fast_times(texts: list[str]) -> Floats:
-    times = np.array([int(text) for text in texts], np.int64)
-    outside = (times < 0) | (times >= LATEST)
-    if outside.any() or any("_" in text for text in texts):
-        raise ValueError
-    return times.astype(np.float64)
-
-
-def _fast_values(texts: list[str]) -> Floats:
-    if any("_" in text for text in texts):  # only Python allows it in numbers
-        raise ValueError
-    return np.array([float(text) if text else math.nan for text in texts])
-
-
 def _time_of(text: str) -> float:
     """Return whole epoch seconds."""
     try:
-        seconds = float(text) if "_" not in text else math.nan
+        seconds = float(text) if "_" not in text else math.nan  # which only Python allows in numbers
     except ValueError:
         try:
             at = datetime.fromisoformat(text)
