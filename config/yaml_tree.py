@@ -165,7 +165,7 @@ _Representer.add_representer(str, _Representer.represent_str)
 _QUOTE: Final = "write it in quotes"
 _HASH: Final = "text after # is a comment unless it is in quotes"
 _CUT_LIST: Final = re.compile(r"[\[,]\s*(#[^\s,\]#]+)")
-_COMMENTED: Final = re.compile(r"[ \t]*(#[^\s#]+)")
+_COMMENTED: Final = re.compile(r"[ \t]*(#[^\s#\0]+)")  # NUL marks the end of the text
 _COLON: Final = re.compile(r"\s*:")
 
 

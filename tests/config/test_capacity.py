@@ -91,11 +91,6 @@ def test_a_missing_file_is_refused_unless_the_daemon_will_write_it(tmp_path: Pat
     assert read_limits_of(daily) == ReadLimits()
 
 
-def test_a_daemon_that_reads_limits_must_have_a_file_for_them() -> None:
-    with pytest.raises(ConfigError, match=r"aws\.daily has nowhere to keep what it reads; set limits\.file"):
-        load_settings("uneri.yaml", "limits: {aws: {daily: true}}")
-
-
 @pytest.mark.parametrize(
     ("account", "region", "limit"),
     [("1", "eu-west-1", 10), ("1", "", 10), ("", "us-east-1", 30), ("", "", None), ("3", "", None)],

@@ -70,65 +70,10 @@ def test_a_time_of_day_and_large_numbers_are_read_as_written() -> None:
     assert settings.floors.rcu.absolute == 1000.0
 
 
-def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
-    text = (
-        "time:\n  stpe: 30\n  idle: '30'\n"
-        "slack:\n  channel: '#a'\n  channel: '#b'\n"
-        "limits:\n  accounts: {123456789012: 5}\n"
-        "floors:\n  rcu: {absolute: 1}\n"
-        "digest: {at: 25:00}\n"
-    )
-    lines = refusal(text).splitlines()
-    places = [(int(m["line"]), int(m["column"])) for m in map(LINE.fullmatch, lines) if m]
-    assert places == [(2, 3), (3, 9), (6, 3), (8, 14), (10, 3), (11, 14)]
-    assert len(lines) == len(places)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("time: {stpe: 30}", "uneri.yaml:1:8: unknown key 'stpe' in time; did you mean 'step'?"),
-        ("step: 30", "uneri.yaml:1:1: unknown key 'step'; 'step' belongs to time"),
-        ("local: {zzz: 1}", "uneri.yaml:1:9: unknown key 'zzz' in local; valid keys: listen, tls, hosts"),
-        ("time: {step: 61}", "time.step is 61: must be a multiple of bucket, which is 10; 60 is the nearest"),
-        (
-            "digest: {timezone: Asia/Tokio}",
-            "uneri.yaml:1:20: digest.timezone is 'Asia/Tokio': unknown time zone; did",
-        ),
-        (
-            "limits: {tables: {on: {rcu: 1}}}",
-            "uneri.yaml:1:19: key 'on' reads as yes or no, not as text; write",
-        ),
-        (
-            "limits: {tables: {no: {rcu: 1}}}",
-            "key 'no' reads as yes or no, not as text; write it in quotes: \"no\"",
-        ),
-        (
-            "web: {listen: '127.0.0.1:70000'}",
-            "uneri.yaml:1:15: web.listen is '127.0.0.1:70000': must be host:port",
-        ),
-        (
-            "floors: {rcu: {absolute: .nan, relative: 1}}",
-            "uneri.yaml:1:26: .nan is not finite; write a number",
-        ),
-        (
-            "floors: {rcu: {absolute: -.inf, relative: 1}}",
-            "uneri.yaml:1:26: -.inf is not finite; write a number",
-        ),
-        ("- 1", "uneri.yaml:1:1: the file holds a list, not keys and values"),
-        ("just words", "uneri.yaml:1:1: the file holds 'just words', not keys and values"),
-        ("time:\n\tstep: 60", "uneri.yaml:2:1: a tab cannot indent a line or begin a value; use spaces"),
-        ("time: {step: 60", "uneri.yaml:1:16: not valid YAML: "),
-        ("time: {}\n---\nweb: {}", "uneri.yaml:2:1: a second document begins here"),
-        ("time: &a {step: 60}", "uneri.yaml:1:7: anchors and aliases are not supported"),
-        ("web: *a", "uneri.yaml:1:6: anchors and aliases are not supported"),
-        ("? [a]\n: 1", "uneri.yaml:1:3: a key must be text"),
-        ("<<: {step: 60}", "uneri.yaml:1:1: key '<<' reads as a YAML operator"),
-        (
-            "time: !!python/object:os.system {}",
-            "uneri.yaml:1:7: tags such as tag:yaml.org,2002:python/object:os.system",
-        ),
-        ("time: {step: 60}\nweb: \x01", "uneri.yaml:2:6: character '\\x01' is not allowed in YAML"),
+        ("time: {}\nweb: \x01", "uneri.yaml:2:6: character '\\x01' is not allowed in YAML"),
         ("time: " + "[" * 5000, "nested deeper than 20 levels"),
         ("time: {step: " + "9" * 5000 + "}", "uneri.yaml:1:14: time.step is"),
         ("a" * (1 << 20) + "a", "uneri.yaml:1:1: longer than 1048576 characters"),
@@ -136,29 +81,10 @@ def test_all_problems_are_listed_one_a_line_in_file_order() -> None:
             "k: 1\n" * 50_001,
             "uneri.yaml:50001:1: more than 100000 keys and values, counted together; check that",
         ),
-        ("local: {state: '%s'}" % ("a/" * 3000), "uneri.yaml:1:16: local.state is 'a/a/a/"),
         ("local: {state: '%s'}" % ("a/" * 3000), "too long for a path; shorten it to 4095 bytes"),
-        ("local: {state: '%s'}" % ("あ" * 86), "too long for a path; shorten it to"),
-        (
-            "time: {lateness: 99999999999999999999}",
-            "uneri.yaml:1:18: time.lateness is 99999999999999999999: ",
-        ),
-        ("limits: {tables: {a: {rcu: %s}}}" % ("9" * 40), "uneri.yaml:1:28: limits.tables.a.rcu is inf: "),
-        (
-            "links: {templates: {aws: {tabel: 'https://x'}}}",
-            "uneri.yaml:1:27: unknown link kind 'tabel'; did you",
-        ),
-        (
-            "links: {templates: {aws: {table: 'http://x'}}}",
-            "uneri.yaml:1:34: links.templates.aws.table is 'http://x':",
-        ),
-        (
-            "links: {templates: {aws: {table: 'https://x/{nam}'}}}",
-            "unknown placeholder {nam}; valid placeholders: name, version",
-        ),
     ],
 )
-def test_a_mistake_is_reported_with_its_place_and_remedy(text: str, expected: str) -> None:
+def test_a_large_mistake_is_one_line_with_its_place_and_remedy(text: str, expected: str) -> None:
     message = refusal(text)
     assert expected in message
     assert LINE.fullmatch(message)
@@ -175,47 +101,6 @@ def test_a_bomb_of_aliases_is_refused_at_once() -> None:
 def test_a_key_cannot_send_control_characters_to_the_terminal() -> None:
     message = refusal('limits: {tables: {"a\\e[31m\\nb": {rcu: -1}}}')
     assert message.isprintable()
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ('slack: {token_env: "xoxb-canary-1"}', "1:20: slack.token_env"),
-        ("slack:\n  app_token_env: xapp-canary-1\n", "2:18: slack.app_token_env"),
-        ("slack:\n  signing_secret_env: 0canary1\n", "2:23: slack.signing_secret_env"),
-        ("kafka:\n  password_env: canary 1\n", "2:17: kafka.password_env"),
-        (
-            "notify:\n  webhooks:\n    - {name: a, url: https://a.example, secret_env: 'whsec_canary1'}\n",
-            "3:53: notify.webhooks.0.secret_env",
-        ),
-        ("slack: {token_env: [canary]}", "1:20: slack.token_env"),
-    ],
-)
-def test_a_secret_in_the_place_of_the_name_of_its_variable_is_refused_and_not_shown(
-    text: str, place: str
-) -> None:
-    message = refusal(text)
-    assert message.startswith(f"uneri.yaml:{place} is not the name of an environment variable ")
-    assert "keep the secret in the environment" in message
-    assert "canary" not in message
-
-
-@pytest.mark.parametrize("setting", ["slack: {token_file", "kafka: {password_file", "tokens: {read_file"])
-def test_a_secret_in_the_place_of_the_path_of_its_file_is_refused_and_not_shown(setting: str) -> None:
-    message = refusal(f"{setting}: xoxb-canary/1}}")
-    assert "is not the path of a file, which begins with /, ./ or ../; write the path here" in message
-    assert "canary" not in message
-
-
-@pytest.mark.parametrize(
-    "url", ["http://x:99999/", "http://x:port/", "http://:80/", "http://[::1", "http://x:0"]
-)
-def test_an_address_that_nothing_can_be_sent_to_is_refused_at_its_place(url: str) -> None:
-    text = f"notify:\n  webhooks:\n    - name: pager\n      url: '{url}'\n"
-    assert refusal(text).startswith(
-        f"uneri.yaml:4:12: notify.webhooks.0.url is '{url}': not a valid address; write "
-    )
-    assert refusal(f"slack:\n  base_url: '{url}'\n").startswith("uneri.yaml:2:13: slack.base_url is ")
 
 
 def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
@@ -264,11 +149,6 @@ def test_the_work_for_an_unknown_key_does_not_grow_with_their_number(
     assert compared <= 20
 
 
-@pytest.mark.parametrize("state", ['"a\\0b"', '"\\uD800"', '""'])
-def test_a_path_that_cannot_exist_is_refused_at_its_place(state: str) -> None:
-    assert refusal(f"local:\n  state: {state}\n").startswith("uneri.yaml:2:10: local.state is ")
-
-
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
 def test_a_device_without_an_end_is_one_clear_line(path: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -299,15 +179,3 @@ def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_not_waited_for(
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="1:1: cannot be read: nothing was written to it"):
         load_settings(path)
-
-
-@pytest.mark.parametrize("name", ['""', '" "', '"game\\nprod"', "x" * 41])
-def test_an_account_has_a_name_that_fits_on_a_line(name: str) -> None:
-    message = refusal(f"accounts:\n  '1': {{name: {name}}}\n")
-    assert message.startswith("uneri.yaml:2:15: accounts.1.name is")
-    assert "write 1 to 40 visible characters on one line" in message
-
-
-def test_the_id_of_an_account_is_text() -> None:
-    assert load_settings(None, "accounts: {'12': {name: game-prod}}").account_names == {"12": "game-prod"}
-    assert refusal("accounts: {12: {name: game-prod}}").startswith("uneri.yaml:1:12: ")
