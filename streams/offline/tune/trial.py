@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
@@ -137,6 +138,11 @@ def searched(setup: TrialSetup, changes: Mapping[str, Number]) -> tuple[JudgedRe
     return judged, evaluate(judged.incidents, setup.labels, at.first, at.split)
 
 
+def in_search_period(setup: TrialSetup, changes: Mapping[str, Number]) -> TrialOutcome:
+    """Return the figures of the search period."""
+    return TrialOutcome.of(searched(setup, changes)[1])
+
+
 def in_both_periods(setup: TrialSetup, changes: Mapping[str, Number]) -> OutcomePair:
     """Judge the whole recording in one pass; measure each period on its own."""
     at = setup.periods
@@ -163,7 +169,7 @@ class Trials:
         self.known: dict[Choice, TrialOutcome] = {}
         self._others = {process.name for process in multiprocessing.active_children()}
         self._pool = (
-            ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _initialize, (setup,))
+            ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), end_with_parent)
             if jobs > 1
             else None
         )
@@ -185,54 +191,27 @@ class Trials:
     def outcomes(self, choices: Sequence[Choice]) -> list[TrialOutcome]:
         """Return the outcome of each configuration in the search period, in order."""
         fresh = list(dict.fromkeys(choice for choice in choices if choice not in self.known))
-        for choice, outcome in zip(fresh, self._run(fresh), strict=True):
+        for choice, outcome in zip(fresh, self._run(in_search_period, fresh), strict=True):
             self.known[choice] = outcome
             self._done()
         for _ in range(len(choices) - len(fresh)):
             self._done()
         return [self.known[choice] for choice in choices]
 
-    def _run(self, choices: Sequence[Choice]) -> Iterator[TrialOutcome]:
-        changes = [self._space.changes(choice) for choice in choices]
-        if self._pool is None:
-            return (TrialOutcome.of(searched(self._setup, change)[1]) for change in changes)
-        return self._mapped(self._pool, _trial, changes)
-
     def both(self, choices: Iterable[Choice]) -> list[OutcomePair]:
         """Return the outcomes of configurations in both periods."""
-        changes = [self._space.changes(choice) for choice in choices]
-        if self._pool is None:
-            return [in_both_periods(self._setup, change) for change in changes]
-        return list(self._mapped(self._pool, _both, changes))
+        return list(self._run(in_both_periods, choices))
 
-    @staticmethod
-    def _mapped(
-        pool: ProcessPoolExecutor,
-        of: Callable[[Mapping[str, Number]], T],
-        changes: Sequence[dict[str, Number]],
+    def _run(
+        self, trial: Callable[[TrialSetup, Mapping[str, Number]], T], choices: Iterable[Choice]
     ) -> Iterator[T]:
         """Start trials. The first call starts the worker processes, which inherit the blocked SIGINT."""
+        changes = [self._space.changes(choice) for choice in choices]
+        run = partial(trial, self._setup)
+        if self._pool is None:
+            return map(run, changes)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return iter(pool.map(of, changes))
+            return iter(self._pool.map(run, changes))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_setup: TrialSetup | None = None  # of a worker process
-
-
-def _initialize(setup: TrialSetup) -> None:
-    global _setup  # noqa: PLW0603  # the initializer of a pool has no other place to put it
-    end_with_parent()
-    _setup = setup
-
-
-def _trial(changes: Mapping[str, Number]) -> TrialOutcome:
-    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
-    return TrialOutcome.of(searched(_setup, changes)[1])
-
-
-def _both(changes: Mapping[str, Number]) -> OutcomePair:
-    assert _setup is not None  # noqa: S101  # set by the initializer of the pool
-    return in_both_periods(_setup, changes)
