@@ -509,11 +509,10 @@ def simulate(
 
     Traffic has a daily and a weekly pattern, growth, and incidents of every kind.
     """
-    from streams.offline.simulate.deliver import run_simulate
+    from streams.offline.simulate.deliver import Delivery, run_simulate
 
     between = (_time(from_), _time(to_time))
-    kafka = settings_of(config).kafka
-    run_simulate(scenario, to, shape=shape, labels=labels, between=between, speed=speed, now=now, kafka=kafka)
+    run_simulate(scenario, to, Delivery(between, shape, speed, now, labels, settings_of(config).kafka))
 
 
 @app.command()

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from streams.offline.simulate.scenario_incidents import CELL
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import ArrivingLines, Simulation
 from streams.offline.simulate.traffic import read_shape
+from streams.offline.sources.source import OnProgress
 from streams.process.command_error import UsageError
 from streams.process.progress import Progress
 
@@ -56,39 +57,30 @@ def truth(simulation: Simulation, to: Path) -> str:
     return lines if form is None else form(read_labels(lines, "truth.jsonl"))
 
 
+class Delivery(NamedTuple):
+    """What is generated of a scenario, and how it is delivered."""
+
+    between: tuple[float | None, float | None] = (None, None)  # in which events arrive, epoch seconds
+    shape: Path | None = None  # a series that traffic follows, instead of the scenario's own
+    speed: float = 0.0  # seconds of the scenario per second; 0 is as fast as possible
+    now: bool = False  # move it in time so that it ends now or, with a speed, starts now
+    labels: Path | None = None
+    """File for the ground truth: labels for replay if its name ends with .yaml, .yml or .csv, else a line of
+    JSON for each incident and growth, with more detail."""
+    kafka: KafkaSettings | None = None  # how to connect
+
+
+WHOLE: Final = Delivery()
+
+
 def simulate(
     scenario: Scenario,
     to: str,
-    *,
-    shape: Path | None = None,
-    from_: float | None = None,
-    until: float | None = None,
-    speed: float = 0.0,
-    progress: Callable[[float, int, int], None] | None = None,
-    now: Literal["start", "end"] | None = None,
-    labels: Path | None = None,
+    asked: Delivery = WHOLE,
+    progress: OnProgress | None = None,
     wall: Callable[[], float] = time.time,
-    kafka: KafkaSettings | None = None,
 ) -> int:
-    """Generate a scenario and deliver it; return the number of events.
-
-    Parameters
-    ----------
-    to : str
-        A target, as in ``open_writer``.
-    shape : Path, optional
-        A series that traffic follows, instead of the scenario's own.
-    from_, until : float, optional
-        Epoch seconds: deliver only events that arrive between them.
-    speed : float
-        Seconds of the scenario per second; 0 is as fast as possible.
-    progress : callable, optional
-        Called with the fraction done, the number of events and the event time reached (epoch seconds).
-    now : {"start", "end"}, optional
-        Move the scenario in time so that it starts or ends now.
-    labels : Path, optional
-        File for the ground truth: labels for replay if its name ends with .yaml, .yml or .csv, else one line
-        of JSON per incident and growth, with more detail.
+    """Generate a scenario and deliver it to a target of ``open_writer``; return the number of events.
 
     Raises
     ------
@@ -97,11 +89,11 @@ def simulate(
     SeriesError
         The shape is not a usable series.
     """
-    moment = wall()
-    if now is not None:
-        start = moment if now == "start" else moment - scenario.length
+    moment, labels, (from_, until) = wall(), asked.labels, asked.between
+    if asked.now:
+        start = moment if asked.speed else moment - scenario.length
         scenario = scenario.moved(start // CELL * CELL)
-    chosen = shape or (Path(scenario.shape) if scenario.shape else None)
+    chosen = asked.shape or (Path(scenario.shape) if scenario.shape else None)
     simulation = Simulation(scenario, shape=read_shape(chosen) if chosen else None, now=moment)
     if labels is not None:
         try:
@@ -114,10 +106,10 @@ def simulate(
     begin = max(simulation.start, from_ if from_ is not None else simulation.start)
     finish = min(simulation.end, until if until is not None else simulation.end)
     deliveries = simulation.deliveries(from_, until)
-    if speed > 0:
-        deliveries = paced(deliveries, begin, speed)
+    if asked.speed > 0:
+        deliveries = paced(deliveries, begin, asked.speed)
     written = 0
-    with open_writer(to, kafka) as writer:
+    with open_writer(to, asked.kafka) as writer:
         for delivery in deliveries:
             if not delivery.lines:
                 continue
@@ -129,33 +121,12 @@ def simulate(
     return written
 
 
-def run_simulate(
-    scenario: str,
-    to: str,
-    *,
-    shape: Path | None,
-    labels: Path | None,
-    between: tuple[float | None, float | None],
-    speed: float,
-    now: bool,
-    kafka: KafkaSettings | None = None,
-) -> None:
+def run_simulate(scenario: str, to: str, asked: Delivery) -> None:
     """Generate and deliver events, and print their number; errors are those of ``simulate``."""
-    start, end = between
+    start, end = asked.between
     if start is not None and end is not None and start >= end:
         raise UsageError("--from must be before --until; swap them?")
     read = load_scenario(scenario)
     with Progress("simulate", sys.stderr) as progress:
-        count = simulate(
-            read,
-            to,
-            shape=shape,
-            from_=start,
-            until=end,
-            speed=speed,
-            progress=progress.show,
-            now=("start" if speed else "end") if now else None,
-            labels=labels,
-            kafka=kafka,
-        )
+        count = simulate(read, to, asked, progress.show)
     sys.stderr.write(f"simulate: {count:,} events to {to}\n")
