@@ -509,10 +509,10 @@ def simulate(
 
     Traffic has a daily and a weekly pattern, growth, and incidents of every kind.
     """
-    from streams.offline.simulate.deliver import Delivery, run_simulate
+    from streams.offline.simulate.deliver import SimulateOptions, run_simulate
 
     between = (_time(from_), _time(to_time))
-    run_simulate(scenario, to, Delivery(between, shape, speed, now, labels, settings_of(config).kafka))
+    run_simulate(scenario, to, SimulateOptions(between, shape, speed, now, labels, settings_of(config).kafka))
 
 
 @app.command()

@@ -20,7 +20,7 @@ from streams.drivers.kafka.connections import probe
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.topics import TopicError, setup_topics, verified_requests, verified_topics
-from streams.offline.simulate.deliver import Delivery, simulate
+from streams.offline.simulate.deliver import SimulateOptions, simulate
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.sources.open_source import open_source
 from tests.kafka.broker import BrokerUnavailableError
@@ -81,7 +81,7 @@ def wrong(kafka: KafkaSettings) -> list[str]:
 def test_events_are_written_to_and_replayed_from_a_secured_topic(broker: SecuredBroker, kind: str) -> None:
     kafka = settings_of(broker, kind)
     where = f"kafka://{kafka.brokers[0]}/{unique('simulated')}"
-    asked = Delivery(between=(None, START + 120), kafka=kafka)
+    asked = SimulateOptions(between=(None, START + 120), kafka=kafka)
     count = simulate(load_scenario("quiet"), where + "?partitions=2", asked)
     history = open_source([where], Settings(kafka=kafka))
     assert sum(len(piece.records or ()) for piece in history.pieces()) == count > 0

@@ -3,7 +3,7 @@
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.drivers.kafka.connections.client import open_client
-from streams.offline.simulate.deliver import Delivery, simulate
+from streams.offline.simulate.deliver import SimulateOptions, simulate
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 
@@ -13,7 +13,9 @@ START = 1_756_652_400
 def test_kafka_has_every_line_stamped_with_its_arrival_and_dealt_in_turn(kafka: str) -> None:
     scenario = load_scenario("quiet")
     until = START + 1800
-    count = simulate(scenario, f"kafka://{kafka}/simulated?partitions=3", Delivery(between=(None, until)))
+    count = simulate(
+        scenario, f"kafka://{kafka}/simulated?partitions=3", SimulateOptions(between=(None, until))
+    )
     (delivery,) = Simulation(scenario).deliveries(end=until)
     parts = [TopicPartition("simulated", part) for part in range(3)]
     found: dict[int, list[tuple[int, bytes]]] = {0: [], 1: [], 2: []}

@@ -10,7 +10,7 @@ engine to that; the rest of two minutes is for the machine.
 import time
 from typing import Final
 
-from streams.offline.simulate.deliver import Delivery, simulate
+from streams.offline.simulate.deliver import SimulateOptions, simulate
 from streams.offline.simulate.event_writer import open_writer
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_load import load_scenario
@@ -38,7 +38,7 @@ class Newcomer:
 
     def write_history(self, to: str) -> None:
         """Write what happened until now to a target of ``uneri simulate``."""
-        simulate(self._scenario, to, Delivery(between=(None, self.begun)))
+        simulate(self._scenario, to, SimulateOptions(between=(None, self.begun)))
 
     def hammers_until_paged(self, slack: SlackStandin, program: Program) -> None:
         """Send what happens as it happens, and hammer once the history is judged, until a page names it."""

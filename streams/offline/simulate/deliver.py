@@ -57,7 +57,7 @@ def truth(simulation: Simulation, to: Path) -> str:
     return lines if form is None else form(read_labels(lines, "truth.jsonl"))
 
 
-class Delivery(NamedTuple):
+class SimulateOptions(NamedTuple):
     """What is generated of a scenario, and how it is delivered."""
 
     between: tuple[float | None, float | None] = (None, None)  # in which events arrive, epoch seconds
@@ -70,13 +70,13 @@ class Delivery(NamedTuple):
     kafka: KafkaSettings | None = None  # how to connect
 
 
-WHOLE: Final = Delivery()
+WHOLE: Final = SimulateOptions()
 
 
 def simulate(
     scenario: Scenario,
     to: str,
-    asked: Delivery = WHOLE,
+    asked: SimulateOptions = WHOLE,
     progress: OnProgress | None = None,
     wall: Callable[[], float] = time.time,
 ) -> int:
@@ -121,7 +121,7 @@ def simulate(
     return written
 
 
-def run_simulate(scenario: str, to: str, asked: Delivery) -> None:
+def run_simulate(scenario: str, to: str, asked: SimulateOptions) -> None:
     """Generate and deliver events, and print their number; errors are those of ``simulate``."""
     start, end = asked.between
     if start is not None and end is not None and start >= end:

@@ -11,7 +11,7 @@ import pytest
 from alerting.commands.labels import LabelKind
 from alerting.evaluation.labels_file import load_labels
 from detectors.state import zstd
-from streams.offline.simulate.deliver import Delivery, paced, simulate
+from streams.offline.simulate.deliver import SimulateOptions, paced, simulate
 from streams.offline.simulate.event_writer import HttpWriter, WriteError, open_writer
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
@@ -130,7 +130,7 @@ def test_a_scenario_is_moved_to_end_now_and_its_labels_with_it(tmp_path: Path) -
     simulate(
         load_scenario("demo"),
         str(tmp_path / "e"),
-        Delivery(between=(now - 3600, None), now=True, labels=tmp_path / "l"),
+        SimulateOptions(between=(now - 3600, None), now=True, labels=tmp_path / "l"),
         wall=lambda: now,
         progress=lambda done, count, at: reached.append((done, count, at)),
     )
@@ -148,7 +148,7 @@ def test_the_labels_of_a_scenario_are_read_back_in_whatever_form_they_were_writt
     tmp_path: Path, name: str
 ) -> None:
     scenario, file = load_scenario("week-of-incidents"), tmp_path / "labels" / name
-    simulate(scenario, str(tmp_path / "e"), Delivery(between=(None, START), labels=file))
+    simulate(scenario, str(tmp_path / "e"), SimulateOptions(between=(None, START), labels=file))
     labels = load_labels(file)
     incidents = [label for label in labels if label.kind is LabelKind.INCIDENT]
     assert len(labels) == len(scenario.incidents) + len(scenario.growth)
