@@ -18,19 +18,22 @@ from alerting.incidents.notice import Action, Milestone
 from alerting.incidents.worth import Size
 from alerting.messages import examples as made
 from alerting.messages.answers import Answers, Changes
-from alerting.messages.blocks import Message
+from alerting.messages.blocks import Message, marked_as_test
 from alerting.messages.incident_answer import KnownIncident
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
 from alerting.pipeline.incident_registry import TrackedIncident
-from alerting.words.locales import phrases_of
+from alerting.words.locales import JAPANESE, phrases_of
 from alerting.words.phrases import Phrases
 from config.links import Links
 from config.settings import Settings
+from detectors.explain.examples import Why
 from detectors.model.finding import (
+    OTHER_KINDS,
     Affected,
     Concentration,
+    FailureKind,
     Failures,
     Finding,
     Growth,
@@ -82,6 +85,7 @@ from tests.alerting.messages.made_incidents import (
     about,
     asked,
     change,
+    example,
     fall,
     fewer_calls,
     flood_of,
@@ -140,9 +144,13 @@ _CONCENTRATIONS = {
         cause=RiseCause.DEFECT, share=0.97, kind="function", carriers=1
     ),
     "a defect of two builds": Concentration(cause=RiseCause.DEFECT, share=0.8, kind="client", carriers=2),
+    "a defect of three routes": Concentration(cause=RiseCause.DEFECT, share=0.8, kind="route", carriers=3),
     "more per call": Concentration(cause=RiseCause.DEFECT, share=1.0, per_call=True),
     "alone": Concentration(cause=RiseCause.DEFECT, share=1.0, kind="table"),
 }
+
+
+_NOTHING_ARRIVES = replace(absence(WHOLE), gap=True)
 
 
 def _incidents() -> Iterator[tuple[str, Incident]]:
@@ -162,7 +170,7 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     )
     yield "spike near a limit, resolved", over(table_finding(limit=60.0))
     yield "drop near a limit, resolved", over(table_finding(limit=60.0, verdict=Verdict.DROP, observed=1.0))
-    gap = replace(absence(WHOLE), gap=True)
+    gap = _NOTHING_ARRIVES
     yield "nothing arrives", about(gap)
     yield "nothing arrives from two accounts", replace(about(gap), members=[gap])
     yield "records arrive again", over(gap)
@@ -198,7 +206,8 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
         with_changes(ended_after=change(150, version="41", url=""), state="resolved", end=T0),
     )
     yield "after a bare change", with_changes(change(what="", version="", by="", url=""))
-    for what in ("deployed", "deploy failed", "config", "migration"):
+    kinds = ("deployed", "deploy failed", "config", "migration", *JAPANESE.incident.changes)
+    for what in dict.fromkeys(kinds):
         yield f"after: {what}", with_changes(change(what=what, url=""))
     many = [change(60 * number, version=str(number), url="") for number in range(1, 6)]
     yield "after five changes", with_changes(*many)
@@ -258,6 +267,12 @@ def _findings() -> dict[str, Finding]:
         "throttled for two reasons": near(throttle_reasons={"load <test>": 3.0, "table": 214.0}),
         "errors": purchases(),
         "errors of an older state": purchases(failures=None, affected=None),
+        "errors of other kinds": purchases(
+            failures=replace(throttled, kinds=[FailureKind(kind=OTHER_KINDS, times=330)])
+        ),
+        "cold starts": finding(
+            PUT, measure=Measure.COLD_STARTS, observed=2.0, expected=0.0, failures=throttled
+        ),
         "throttled calls": finding(
             TABLE, measure=Measure.THROTTLES, observed=2.0, expected=0.0, failures=throttled
         ),
@@ -289,6 +304,7 @@ def _rendered(words: Phrases) -> dict[str, Shown]:
         return render(dispatch(notice(one), **more))
 
     return {
+        "a test": marked_as_test(page(OPEN, words=words), words),
         "acknowledged and snoozed": sent(commands=[*acknowledged, SNOOZED]),
         "snooze ended": sent(commands=[SNOOZED, asked(CommandKind.UNSILENCE)]),
         "snooze is over": page(OPEN, commands=[SNOOZED], at=UNTIL, words=words),
@@ -347,6 +363,7 @@ def _floods(words: Phrases) -> dict[str, Shown]:
     floods: dict[str, dict[str, Any]] = {
         "57": {"of_flood": flood_of(57), "mention": "S0614TZR7"},
         "resolved": {"of_flood": flood_of(12, state="resolved", end=T0)},
+        "of every kind": {"of_flood": [about(of) for of in (*VERDICTS.values(), fatal(), _NOTHING_ARRIVES)]},
         "the worst first": {"of_flood": [*mild, about(purchases(score=0.6))]},
     }
     return {f"flood: {name}": render(dispatch(notice(OPEN), Form.FLOOD, **of)) for name, of in floods.items()}
@@ -448,10 +465,15 @@ def _digests(words: Phrases) -> dict[str, Shown]:
         "growing apart": (listed(GROWING_TOGETHER[0], apart), {}),
         "a limit today, another some day": (listed(*_some_day()), {}),
         "a limit that is reached": (listed(growth_finding(TABLE, days=0.0)), {}),
-        "too many marks": (
-            [],
-            {"precision": _MARKED},
+        "limits that are reached together": (
+            listed(
+                growth_finding(TABLE, days=0.0, callers=[share(PUT, 1.0)]),
+                growth_finding(PUT, days=0.0, callers=[], measure=Measure.BUSY),
+            ),
+            {},
         ),
+        "hottest of no account": ([], {"hottest": [Hot(TABLE._replace(account="", cloud=""), 0.4)]}),
+        "too many marks": ([], {"precision": _MARKED}),
         "a limit after a deploy": ([limit], {}),
         "everything": ([incident(near()), incident()], {**people, "hottest": hottest}),
     }
@@ -509,11 +531,13 @@ def _answers(words: Phrases) -> dict[str, Shown]:
             f"answer: {result}": answers.command(Answer(result=result, until=UNTIL))
             for result in CommandResult
         },
+        "answer: matches nothing": answers.command(Answer(result=CommandResult.DONE, until=UNTIL, fits=0)),
         "answer: refused": answers.refused(),
         "help": answers.help(Help(None, "")),
         **{f"help: {fault}": answers.help(Help(fault, "<!here>")) for fault in Fault},
         "help: without a word": answers.help(Help(Fault.TEXT, "")),
         "status": answers.standing([OPEN], at=T0, behind=95, held={"quiet_hours": 2}, last=RESOLVED),
+        "status: held": answers.standing([], at=T0, behind=5, held=dict.fromkeys(words.figures.stages, 1)),
         "status: quiet": answers.standing([], at=T0),
         "open": answers.open_incidents(flood_of(300), at=T0),
         "open: none": answers.open_incidents([], at=T0),
@@ -531,8 +555,11 @@ def _modals(words: Phrases) -> dict[str, Shown]:
         "details: resolved": details(RESOLVED, words, ZONE, at=T0),
         "details: added up": details(incident(lasting()), words, ZONE, at=T0),
         "details: requests": details(with_examples(), words, ZONE, at=T0, links=LINKS),
+        "details: likely causes": details(about(_findings()["behind it"]), words, ZONE, at=T0),
+        "details: every request": details(with_examples(*map(example, Why)), words, ZONE, at=T0, links=LINKS),
         "details: memos": details(OPEN, words, ZONE, at=T0, memos=MEMOS),
         "pattern": pattern(OPEN, Matcher(), words),
+        "pattern: of a verdict": pattern(OPEN, Matcher(verdicts=["shift"], measures=["wcu"]), words),
         "pattern: of a table": pattern(OPEN, matcher, words, day="2025-10-10"),
         "note": note(OPEN, words),
     }
@@ -557,5 +584,12 @@ def _phrases(words: Phrases) -> dict[str, Shown]:
     noon = datetime.fromtimestamp(T0, ZONE)
     return {
         **{f"chart: {name}": words.incident.alt_text(of, of.observed, 4) for name, of in of_chart.items()},
+        "a menu": " · ".join(
+            option["text"]["text"]
+            for block in page(OPEN, words=words).blocks
+            for element in block.get("elements", ())
+            for option in element.get("options", ())
+        ),
+        "said alone": f"{words.labels.chart_caption} · {words.labels.update} · {words.labels.no_reason}",
         "a time": f"{words.figures.slack_time(T0, ZONE)} · {words.figures.date(noon)}",
     }

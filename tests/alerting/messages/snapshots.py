@@ -24,7 +24,7 @@ def path_of(words: Phrases) -> Path:
 
 def made(words: Phrases) -> dict[str, str]:
     """Return what each message says, by its name."""
-    lines = {name: _lines(shown) for name, shown in gallery(words).items()}
+    lines = {name: lines_of(shown) for name, shown in gallery(words).items()}
     return {name: "\n".join(_beside(name, of, lines)) for name, of in lines.items()}
 
 
@@ -34,7 +34,7 @@ def reviewed(words: Phrases) -> dict[str, str]:
     return {name: text.rstrip("\n") for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def _lines(shown: Shown) -> list[str]:
+def lines_of(shown: Shown) -> list[str]:
     if isinstance(shown, str):
         text = shown
     elif isinstance(shown, dict):
