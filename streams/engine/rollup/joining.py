@@ -153,12 +153,15 @@ class Joining:
         part = run.part(at, self._names.path_of(columns, row))
         self._names.minute = int(part.ts // 60)
         request, other = self._waiting.find(run.keys(at), part.ts)
+        before = request.count_calls() + (other.count_calls() if other else 0)
         again = self._merge(request, other) if other else []
         step = self._step(request, part)
         again += [(request.parts[place], path) for place, path in step.again]
         part.path, request.names = step.path, step.names
         if len(request.parts) < MOST_PARTS:
             request.parts = *request.parts, part
+        if more := request.count_calls() - before:
+            self._waiting.note_calls(more)
         for record, path in again:
             ids = [self._names.joined_call(path, call.table) for call in record.calls]
             found.again.append((row, record, path, ids))

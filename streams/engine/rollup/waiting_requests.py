@@ -252,6 +252,9 @@ spans with its next request.
 MOST: Final = 50_000
 """Requests of one source partition that are remembered; beyond it the oldest is forgotten."""
 
+MOST_CALLS: Final = 1_000_000
+"""Table calls that these have together; beyond it the oldest request is forgotten, too."""
+
 MOST_KEYS: Final = 128
 """Keys of one request: a chain of records, each with a key of the one before, would take ever longer."""
 
@@ -274,6 +277,10 @@ class JoinedRequest(msgspec.Struct, array_like=True, gc=False):
     names: Names
     parts: tuple[RecordPart, ...]
     more: int = 0  # records of it beyond the first
+
+    def count_calls(self) -> int:
+        """Return the table calls of its records."""
+        return sum(len(part.calls) for part in self.parts)
 
 
 NOBODY: Final[Names] = (None, None, None)
@@ -307,6 +314,7 @@ class WaitingRequests:
         self._requests: dict[int, JoinedRequest | _Alone] = {}  # by number, ascending
         self._oldest = self._next = 0  # numbers
         self._of: dict[int, int] = {}  # key -> number of its request
+        self._calls = 0  # of tables, of all
         self._due = math.inf  # watermark beyond which the oldest is forgotten
         self.unjoined = Counter[str]()  # records that count only a part and found no other, by reason
 
@@ -327,6 +335,11 @@ class WaitingRequests:
         self._of.update(zip(run.first_keys[begin:end], numbers, strict=True))
         self._of.update(zip(run.second_keys[begin:end], numbers, strict=True))
         self._of.pop(_NO_KEY, None)
+        self.note_calls(int(run.ends[end] - run.ends[begin]))
+
+    def note_calls(self, more: int) -> None:
+        """Count table calls that requests have beyond those that they had, and make room for them."""
+        self._calls += more
         self._make_room()
 
     def find(self, keys: Keys, since: float) -> tuple[JoinedRequest, JoinedRequest | None]:
@@ -369,13 +382,14 @@ class WaitingRequests:
         return found
 
     def _make_room(self) -> None:
-        for _ in range(len(self._requests) - MOST):
+        while self._requests and (len(self._requests) > MOST or self._calls > MOST_CALLS):
             self._forget_oldest(CROWDED)
         self._set_due()
 
     def _forget_oldest(self, reason: str) -> None:
         while (found := self._requests.pop(self._oldest, None)) is None:  # that it has is another's
             self._oldest += 1
+        self._calls -= self._calls_of(self._oldest, found)
         if isinstance(found, _Alone):
             at = self._oldest - found.before
             keys, partial = found.run.keys(at), found.run.partial[at]
@@ -388,6 +402,11 @@ class WaitingRequests:
             self._of.pop(key, None)
         if partial:
             self.unjoined[reason] += 1
+
+    def _calls_of(self, number: int, request: "JoinedRequest | _Alone") -> int:
+        if isinstance(request, _Alone):
+            return len(request.run.calls(number - request.before))
+        return request.count_calls()
 
     def _set_due(self) -> None:
         while self._oldest < self._next and self._oldest not in self._requests:
@@ -461,6 +480,7 @@ class WaitingRequests:
                 request = _Alone(request.run, number - request.before)
             self._requests[number] = request
             self._of |= dict.fromkeys(keys, number)
+        self._calls = sum(self._calls_of(*item) for item in self._requests.items())
         self._set_due()
 
 
