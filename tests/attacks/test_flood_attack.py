@@ -1,6 +1,7 @@
 """Floods: of ids and keys that were made to take long, of odd amounts, of names, of small posts."""
 
 import contextlib
+import gzip
 import json
 import signal
 import socket
@@ -156,6 +157,29 @@ def long_named(at: float, number: int) -> dict[str, Any]:
         "values": {name: 1},
         "joins": f"k{number} k{number // 2}",
     }
+
+
+def test_records_of_thousands_of_table_calls_fit_into_memory(broker: str | None, tmp_path: Path) -> None:
+    """Packed, a body is 60 kB; its requests wait for their other records, with all their calls."""
+    calls = ",".join(['{"name":"t"}'] * 75_000)
+    with Attacked(tmp_path, broker) as daemon:
+        with HonestSender(daemon) as honest:
+            daemon.wait_for_judgement()
+            for body in range(8):
+                records = [
+                    f'{{"ts":{time.time():.3f},"service":"evil","counts":"table","kind":"call",'
+                    f'"joins":"{body}-{n}","tables":[{calls}]}}'
+                    for n in range(30)
+                ]
+                packed = gzip.compress("\n".join(records).encode(), 1)
+
+                def answered(packed: bytes = packed) -> bool:
+                    answer = daemon.ask("/events", packed, {"Content-Encoding": "gzip"}, timeout=120)
+                    return answer.status == 202
+
+                daemon.wait(answered, "answer to a post")
+            honest.fills_a_minute()
+        honest.is_counted()
 
 
 def test_an_incident_of_a_thousand_functions_at_once_costs_nobody_a_record(

@@ -22,6 +22,7 @@ from streams.ingest.receivers.payload_lines import (
     unpack,
 )
 from streams.ingest.receivers.record_sink import AppendResult, DeadLetterAnswer, RecordSink
+from streams.ingest.receivers.sender_shares import SenderTurns
 from streams.ingest.registry.registry import AGAIN_SECONDS
 from streams.ingest.registry.registry_client import RegistryError
 from streams.process.web.access import sender_of
@@ -40,7 +41,7 @@ class IngestHandler:
     """The one way in for all receivers of a daemon.
 
     Bodies that arrive share the memory of ``Room``. A few at a time are unpacked, read and stored, small ones
-    apart from large ones.
+    apart from large ones; senders take turns.
 
     Parameters
     ----------
@@ -70,8 +71,8 @@ class IngestHandler:
         self._labels: set[str] = set()
         self._patience = patience or Patience()
         self._room = room or Room(SMALL_ROOM, LARGE_ROOM)
-        self._small = asyncio.Semaphore(at_once)
-        self._large = asyncio.Semaphore(1)
+        self._small = SenderTurns(at_once)
+        self._large = SenderTurns(1)
 
     @property
     def held(self) -> int:
@@ -131,7 +132,7 @@ class IngestHandler:
 
     async def _process(self, stay: Stay, encoding: str, read: Reader, of_lines: bool, sender: str) -> Receipt:
         if not stay.large:
-            async with self._small:
+            async with self._small.place(sender):
                 try:
                     payload = await asyncio.to_thread(
                         _read, bytes(stay.body), encoding, read, SMALL, of_lines
@@ -140,7 +141,7 @@ class IngestHandler:
                     pass  # once it is unpacked
                 else:
                     return await self.store(payload, sender)
-        async with self._large:
+        async with self._large.place(sender):
             return await self.store(
                 await asyncio.to_thread(_read, stay.take(), encoding, read, MAX_BODY, of_lines), sender
             )

@@ -1,7 +1,10 @@
-"""The share of each sender in a bounded queue: who has filled it waits first, and others go on."""
+"""The share of each sender in a bounded queue, and its turn: who has filled it waits, and others go on."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from streams.ingest.receivers.sender_limits import KnownSenders
@@ -67,3 +70,51 @@ class SenderShares:
 def _exceeds(part: _Part, held: int, most: int, size: int = 0) -> bool:
     own = min(part.older + part.newer, held)
     return own > 0 and own + size > TIMES * (most - held - size)
+
+
+class SenderTurns:
+    """Places for work that senders take in turn: who brings much waits behind everybody who brings little.
+
+    Parameters
+    ----------
+    places
+        Of work at the same time.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by sender, in the order of their turns
+
+    @asynccontextmanager
+    async def place(self, sender: str) -> AsyncIterator[None]:
+        """Wait for a place, and have it."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(sender)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _wait(self, sender: str) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(sender, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was its turn in that moment
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        while self._waiting:
+            sender = next(iter(self._waiting))
+            turns = self._waiting.pop(sender)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[sender] = turns  # behind all others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
