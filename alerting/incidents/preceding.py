@@ -1,7 +1,9 @@
 """Finds the changes shortly before the findings of an incident: their order in time, not a cause."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -57,7 +59,7 @@ KEPT_SECONDS: Final = 7 * 86400
 
 
 MOST: Final = 2000
-"""Changes kept, a few hundred bytes each; of more, the oldest are forgotten first."""
+"""Changes kept, a few hundred bytes each; of more, those of the account with the most, the oldest first."""
 
 
 _PART: Final = "recent-changes"
@@ -84,7 +86,7 @@ class RecentChanges:
         new = {change for change in changes if change not in known and change.ts > at - KEPT_SECONDS}
         if new:
             kept = (change for change in known | new if change.ts > at - KEPT_SECONDS)
-            self._keep(sorted(kept)[-MOST:])
+            self._keep(_newest(kept))
         return bool(new)
 
     def between(self, since: float, until: float) -> bool:
@@ -118,6 +120,17 @@ class RecentChanges:
         part = parts.get(_PART)
         self._keep([] if part is None else unpack(part, _PART, _VERSION, list[StatedChange])[0])
         self._packed = part
+
+
+def _newest(changes: Iterable[StatedChange]) -> list[StatedChange]:
+    """Return the changes to keep, oldest first: accounts take turns, each with its newest."""
+    turns = Counter[str]()
+    ranked: list[tuple[int, StatedChange]] = []
+    for change in sorted(changes, reverse=True):
+        ranked.append((turns[change.about.account], change))
+        turns[change.about.account] += 1
+    ranked.sort(key=itemgetter(0))
+    return sorted(change for _, change in ranked[:MOST])
 
 
 def _fits(change: StatedChange, scope: Scope) -> bool:

@@ -317,6 +317,16 @@ def test_of_too_many_changes_the_newest_are_kept() -> None:
     assert recent.all[0].ts == T0 + 10
 
 
+def test_changes_of_one_account_however_many_make_none_of_another_forgotten() -> None:
+    recent = RecentChanges()
+    recent.add([change()], T0)
+    for number in range(4):
+        of = [PUT._replace(account="666", name=f"f{number}-{other}") for other in range(MOST)]
+        recent.add([change(about, ts=T0 + number) for about in of], T0 + number)
+    assert len(recent.all) == MOST
+    assert list(recent.about(PUT, T0 - STEP * 10, T0)) == [change()]
+
+
 def test_a_state_without_changes_is_read() -> None:
     recent = RecentChanges()
     recent.restore({})
