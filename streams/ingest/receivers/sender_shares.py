@@ -5,15 +5,21 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Final
 
 from streams.ingest.receivers.sender_limits import KnownSenders
+from streams.process.web.request_body import BodyError
 
 TIMES: Final = 9
 """A sender waits while it has more in the queue than so many times what is left. One that fills it leaves a
 tenth to others; two, who have as much of it each, a nineteenth."""
 
 KEPT_SECONDS: Final = 600.0  # for which room is kept for a sender that brings nothing
+
+
+TURN_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 5  # when a sender should send again
 
 
 class _Part:
@@ -79,15 +85,24 @@ class SenderTurns:
     ----------
     places
         Of work at the same time.
+    seconds
+        For which one waits: less than senders do, who would send again what is stored a moment later.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, seconds: float = TURN_SECONDS) -> None:
         self._free = places
+        self._seconds = seconds
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # by sender, in the order of their turns
 
     @asynccontextmanager
     async def place(self, sender: str) -> AsyncIterator[None]:
-        """Wait for a place, and have it."""
+        """Wait for a place, and have it.
+
+        Raises
+        ------
+        streams.process.web.request_body.BodyError
+            None was free in time.
+        """
         if self._free:
             self._free -= 1
         else:
@@ -101,10 +116,16 @@ class SenderTurns:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(sender, deque()).append(turn)
         try:
-            await turn
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._seconds):
+                await turn
+        except (asyncio.CancelledError, TimeoutError) as error:
             if not turn.cancelled():  # it was its turn in that moment
                 self._leave()
+            if isinstance(error, TimeoutError):
+                text = "nothing was stored, send it again: what came before it takes long"
+                raise BodyError(
+                    text, HTTPStatus.SERVICE_UNAVAILABLE, "backlog", seconds=AGAIN_SECONDS
+                ) from None
             raise
 
     def _leave(self) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from streams.ingest.receivers.sender_shares import SenderTurns
+from streams.process.web.request_body import BodyError
 
 
 class Work:
@@ -66,3 +69,14 @@ async def test_who_leaves_keeps_no_place() -> None:
     await work.bring("e", "e0")
     await work.end("d0")
     assert work.begun[-1] == "e0"
+
+
+async def test_who_waits_for_long_is_asked_to_send_again_and_is_not_read() -> None:
+    turns = SenderTurns(1, seconds=0.01)
+    async with turns.place("a"):
+        with pytest.raises(BodyError, match="send it again") as refused:
+            async with turns.place("b"):
+                pytest.fail("it had a place")
+    assert (refused.value.status, refused.value.seconds) == (503, 5)
+    async with turns.place("b"):
+        pass
