@@ -134,6 +134,10 @@ class Absences:
             self._arrived = start + (int(arrived[-1]) + 1) * self._step
         return added
 
+    def gap_before(self, start: int) -> int:
+        """Return the seconds without a record of anything before a step, 0 before the first record."""
+        return start - self._arrived if self._arrived else 0
+
     def hole(self, start: int) -> bool:
         """Return whether a step from ``start`` on without a record would be evidence that all is down."""
         return bool(len(self._rows)) and start - int(self._watch.last.max()) >= HOLE_SECONDS

@@ -20,8 +20,8 @@ from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure
 from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
-from streams.engine.detect.absences import Absences
-from streams.engine.detect.baselines import HourlyMaturity
+from streams.engine.detect.absences import HOLE_SECONDS, Absences
+from streams.engine.detect.baselines import DAY, HourlyMaturity
 from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.early_detection import EarlyDetection
 from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
@@ -212,17 +212,18 @@ class Detect:
         self._add(step.fresh, step.start)
         self._hold_costs(step)
         corrections = self._correct(step) if step.late else []
-        if step.between:
+        # a step without any record is evidence about the pipeline, even if it may be chance
+        nothing = step.records == 0
+        has_begun = not (nothing and self._is_before_all(step.start))
+        if step.between or (not has_begun and self._absences.gap_before(step.start) >= DAY):
             self._judge.pass_over()
             self._maturity.pass_over(self._settings.time.step)
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
-        if not completeness:  # nothing arrived: a gap in the pipeline is not zero traffic
+        if not (completeness and has_begun):  # nothing arrived: a gap in the pipeline is not zero traffic
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
         measured = values.copy()
-        self._absences.mask(values, nothing=step.records == 0)
+        self._absences.mask(values, nothing=nothing)
         judgement = self._judge.judge(step.start, values, completeness, partial=step.partial)
-        # a step without any record is evidence about the pipeline, even if it may be chance
-        nothing = step.records == 0
         self._early.learn(step)
         known = not nothing and completeness >= 1 and not step.partial
         self._absences.feed(judgement, measured, known=known, nothing=nothing)
@@ -232,6 +233,20 @@ class Detect:
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         near = self._limits.watch(judgement, soon)
         return self._find(step, judgement, near, corrections)
+
+    def _is_unknown(self, start: int) -> bool:
+        return self._absences.hole(start) or self._is_before_all(start)
+
+    def _is_before_all(self, start: int) -> bool:
+        """Return whether a step without a record may lie between old records and the first of today.
+
+        Whoever sends a few old ones first teaches nothing of the days between: not before a series is old
+        enough to be judged.
+        """
+        if self._absences.gap_before(start) < HOLE_SECONDS:
+            return False
+        ages = self._judge.ages()
+        return not (ages >= self._settings.judge.young).any()
 
     def _find(
         self,
@@ -315,7 +330,7 @@ class Detect:
         return (
             not (step.fresh or step.late or step.between or step.partial or step.limits)
             and step.completeness == 1
-            and (step.records > 0 or not self._absences.hole(step.start))
+            and (step.records > 0 or not self._is_unknown(step.start))
             and (self._capacity, self._capacity.era(step.start)) == self._limited
             and self._prices.at(step.start) == self._held
             and self._fatal.passes(step)

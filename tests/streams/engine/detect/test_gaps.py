@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, Measure
 from streams.engine.detect.detect import Detect
@@ -86,3 +87,16 @@ def test_minutes_of_which_nothing_is_known_do_not_delay_what_falls_silent() -> N
         )
     opened = {item.measure: item.seen - GONE * 60 for item in found(silent) if item.state == "open"}
     assert opened == {Measure.REQUESTS: 240, Measure.WCU: 240}
+
+
+def test_the_days_between_a_few_old_records_and_the_first_of_today_teach_nothing() -> None:
+    draw, first = np.random.default_rng(2), 12 * DAY
+    detect = Detect(0, ["one/0"], Settings(time=SETTINGS.time))
+    found = list[Finding]()
+    for number in range(first + 120):
+        requests = 40.0 if number < first else float(draw.poisson(RATE))
+        sent = minute(number, {Measure.REQUESTS: requests}, calls(0, 0, 0))
+        if number < first and number % (4 * DAY) >= 5:
+            sent = Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
+        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
+    assert [finding.verdict for finding in found] == []
