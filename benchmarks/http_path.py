@@ -27,7 +27,8 @@ from benchmarks.request_events import RATE, START, events
 from config.settings import Settings
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_judge import RUN_RECORDS, SOURCE
+from streams.drivers.checkpointing import RUN_RECORDS
+from streams.drivers.local.log_judge import SOURCE
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.records import Records
@@ -59,9 +60,9 @@ class Way:
 
     def __init__(self, folder: Path) -> None:
         settings = Settings()
-        self._arrived, self._judged = asyncio.Event(), asyncio.Event()
+        self._judged = asyncio.Event()
         self.store = SqliteStore(folder / "uneri.db")
-        self._intake = LogIntake(self.store, settings, self._arrived.set, self._now)
+        self._intake = LogIntake(self.store, settings, self._now)
         self.engine = RollupEngine(settings, [SOURCE])
         self.judged = self.blocks = 0
         self.handler = IngestHandler(self._intake)
@@ -73,10 +74,10 @@ class Way:
     async def judge(self) -> None:
         """Feed the rollup what arrives, as the daemon's judge does."""
         while True:
-            self._arrived.clear()
+            self._intake.arrived.clear()
             run = await asyncio.to_thread(self.store.read, self.judged, RUN_RECORDS)
             if not run.records:
-                await self._arrived.wait()
+                await self._intake.arrived.wait()
                 continue
             made = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
             self.blocks += len(made.blocks)

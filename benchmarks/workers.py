@@ -32,8 +32,9 @@ from streams.drivers.compile_ahead import prepare_process  # noqa: E402
 from streams.drivers.kafka.app import aiokafka_options, chunk_app  # noqa: E402
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints  # noqa: E402
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore  # noqa: E402
+from streams.drivers.kafka.hosted_partition import Hosted  # noqa: E402
 from streams.drivers.kafka.stage import Emission  # noqa: E402
-from streams.drivers.kafka.stage_host import Hosted, StageHost  # noqa: E402
+from streams.drivers.kafka.stage_host import StageHost  # noqa: E402
 from streams.drivers.kafka.stages import RollupStage  # noqa: E402
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics  # noqa: E402
 from streams.ingest.batch_consumer.chunk import Chunk  # noqa: E402

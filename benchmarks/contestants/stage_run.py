@@ -15,8 +15,9 @@ from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.kafka.app import aiokafka_options, chunk_app
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.hosted_partition import Hosted
 from streams.drivers.kafka.stage import Emission, Stage
-from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
 from streams.engine.stages.checkpoint import Checkpoint
 

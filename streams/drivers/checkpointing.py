@@ -3,33 +3,47 @@
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.engine.stages.checkpoint import Checkpoint
+from streams.process.compilation import JUDGEMENT, BackgroundCompile
+from streams.process.crash_points import CrashHook, no_crash
 from streams.process.machine import HEAP
+from streams.process.watchdog import STUCK_SECONDS
 
 CHECKPOINT_SECONDS: Final = 5.0
 PENDING: Final = "pending"  # the part with what the clock decided, and what is emitted after the checkpoint
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+RUN_RECORDS: Final = 50_000
+
+
+class RunOptions(NamedTuple):
+    """How a daemon runs, beside its configuration."""
+
+    every: float = CHECKPOINT_SECONDS  # between checkpoints
+    stuck: float = STUCK_SECONDS  # that a reader may stand still although there is more to read
+    run_records: int = RUN_RECORDS  # of the log, about so many of which the engine receives at a time
+    code: BackgroundCompile = JUDGEMENT  # without which no record can be judged
+    at: CrashHook = no_crash
+    clock: Callable[[], float] = time.monotonic  # seconds
+
+
+USUAL: Final = RunOptions()
 
 
 class Checkpointed:
     """State that is fed the records of one source, such as ``requests/3``, and its checkpoints.
 
-    ``key`` names its checkpoints: ``rollup/3``. ``every`` is the time between two of them; ``clock`` is
-    monotonic, and both are in seconds.
+    ``key`` names its checkpoints: ``rollup/3``.
     """
 
-    def __init__(
-        self, key: str, source: str, every: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, key: str, source: str, options: RunOptions) -> None:
         self.key = key
         self.source = source
         self.position: int | None = None  # next offset to feed; None before the first record ever
         self.changed = False  # since the newest checkpoint
-        self._every = every
-        self._clock = clock
-        self._saved_at = clock()
+        self._every, self._at, self._clock = options.every, options.at, options.clock
+        self._saved_at = self._clock()
 
     @property
     def checkpoint_age(self) -> float:

@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from config.settings import JudgeSettings, Settings
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.kafka import app as kafka_app
 from streams.drivers.kafka import daemon as kafka_daemon
 from streams.drivers.kafka.board import history_keeping, steps_reader  # noqa: F401 - a test changes their constants
@@ -31,7 +32,7 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import encode_block
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
-from streams.process.crash_points import CrashPoint
+from streams.process.crash_points import CrashPoint, no_crash
 from streams.record.history import history_writer  # noqa: F401 - here too
 from tests.faults.traffic import traffic
 
@@ -80,9 +81,8 @@ def run_daemon(request: dict[str, Any]) -> int:
     """Run a daemon; return its exit code."""
     os.environ.update(request.get("environment", {}))
     settings = Settings.model_validate(request["settings"])
-    options: dict[str, Any] = {"every": request["every"]}
-    if request["crash"]:
-        options["at"] = CrashAt(*request["crash"])
+    at = CrashAt(*request["crash"]) if request["crash"] else no_crash
+    options = RunOptions(every=request["every"], at=at)
     if settings.kafka is not None:
         os.environ["UNERI_WORKER"] = request.get("worker", "")
         changed = {"FETCH_BYTES": request.get("fetch") or FETCH_BYTES}
@@ -91,12 +91,16 @@ def run_daemon(request: dict[str, Any]) -> int:
         vars(kafka_app).update(changed)
         for module, name, value in request.get("constants", ()):
             vars(sys.modules[module])[name] = value
-        return kafka_daemon.run_kafka(settings, request["roles"], **options)
+        return kafka_daemon.run_kafka(settings, request["roles"], options=options)
     vars(log_judge)["Engine"] = RecordingEngine
     os.environ["UNERI_TEST_TAP"] = request["tap"]
     follow = [Path(path) for path in request["follow"]]
     return local_daemon.run_local(
-        settings, follow, None, run_records=request["run"], clock=lambda: request["now"], **options
+        settings,
+        follow,
+        None,
+        clock=lambda: request["now"],
+        options=options._replace(run_records=request["run"]),
     )
 
 

@@ -9,13 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Action, Notice
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import SOURCE, STAGE, LogJudge
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.takeover import (
     LearntFileError,
     LearntHistory,
-    drop_learnt,
     read_learnt,
     write_learnt,
 )
@@ -67,12 +67,8 @@ class Daemon:
 
     async def _life(self, meanwhile: Callable[[LogJudge, SqliteStore], object]) -> dict[str, bytes]:
         store = SqliteStore(self.folder / LOG_FILE, at=self._at)
-        arrived = asyncio.Event()
-        intake = LogIntake(store, SETTINGS, arrived.set)
-        judge = LogJudge(
-            SETTINGS, store, intake, arrived, Metrics(),
-            every=0.05, run_records=PIECE, at=self._at, on_takeover=lambda: drop_learnt(self.folder),
-        )  # fmt: skip
+        options = RunOptions(every=0.05, run_records=PIECE, at=self._at)
+        judge = LogJudge(SETTINGS, store, LogIntake(store, SETTINGS), Metrics(), options)
 
         async def deliver(notices: object, _: int | None) -> None:
             assert isinstance(notices, list)
@@ -135,7 +131,7 @@ async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[
             judge.begin_takeover(found)
         if stage == "more":
             append(store, MOMENT, MOMENT + 600)
-            judge._arrived.set()
+            judge._intake.arrived.set()
         return stage is not None
 
     parts = await daemon.run(next_stage)

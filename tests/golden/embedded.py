@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.outbox.courier import SystemClock
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.log_judge import LogJudge
 from streams.engine.stages.detection_engine import Emitted
@@ -31,7 +32,9 @@ class Player:
         local = {"listen": "127.0.0.1:0", "state": str(state)}
         channel = {"base_url": slack.base_url, "channel": "#uneri", "digest_channel": "#digest"}
         self.daemon = LocalDaemon(
-            settings(local=local, slack=channel), clock=lambda: self.now, every=0.2, run_records=2000
+            settings(local=local, slack=channel),
+            clock=lambda: self.now,
+            options=RunOptions(every=0.2, run_records=2000),
         )
 
     async def play(self, minutes: Sequence[Sequence[Sent]]) -> None:

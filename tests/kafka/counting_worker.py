@@ -13,16 +13,18 @@ from typing import Any
 
 from config.settings import KafkaSettings
 from detectors.state.state import pack, unpack
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.kafka.app import aiokafka_options, chunk_app
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
-from streams.drivers.kafka.stage import Emission
-from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.hosted_partition import Hosted
+from streams.drivers.kafka.stage import Emission, Stage
+from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from streams.ingest.batch_consumer.chunk import Chunk
 
 
-class Counting:
+class Counting(Stage):
     """Count and sum of the records, which are decimal numbers."""
 
     def __init__(self, pause: float) -> None:
@@ -50,7 +52,7 @@ async def main(broker: str, name: str, topic: str, every: float, pause: float) -
     options: dict[str, Any] = aiokafka_options(kafka)
     checkpoints = KafkaCheckpoints(FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options))
     hosted = Hosted(topic, "count", lambda _: Counting(pause))
-    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every)
+    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, RunOptions(every=every))
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -125,11 +125,14 @@ from streams.drivers.kafka.app import aiokafka_options, chunk_app
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
-from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.hosted_partition import Hosted
+from streams.drivers.kafka.stage_host import StageHost
+from streams.drivers.checkpointing import RunOptions
+from streams.drivers.kafka.stage import Stage
 from streams.process.watchdog import Watchdog, guard
 from contextlib import asynccontextmanager
 
-class Stage:
+class Fed(Stage):
     def feed(self, chunk): return [chunk]
     def idle(self, seconds): return ()
     def snapshot(self): return {}
@@ -151,9 +154,9 @@ async def main():
     options = aiokafka_options(kafka)
     records = FencedStore(Topics.of(kafka).checkpoints, CHECKPOINTS_PARTITIONS, options)
     checkpoints = KafkaCheckpoints(records)
-    hosted = Hosted(kafka.requests, "test", lambda _: Stage(), around=around)
+    hosted = Hosted(kafka.requests, "test", lambda _: Fed(), around=around)
     stuck = 6.0 if sys.argv[4] == "hang" else 20.0  # a busy machine needs seconds to open a stage
-    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, every=0.5, stuck=stuck)
+    host = StageHost(chunk_app(kafka), [hosted], checkpoints, options, RunOptions(every=0.5, stuck=stuck))
     dog = Watchdog()
     dog.start()
     asyncio.create_task(guard(dog, host.stuck, every=0.5))

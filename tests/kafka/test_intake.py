@@ -385,7 +385,7 @@ def request_of(number: int, ts: float) -> list[bytes]:
 async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     """The totals of what the embedded driver's receivers store."""
     with SqliteStore(folder / "db") as store:
-        handler = IngestHandler(LogIntake(store, Settings(), lambda: None))
+        handler = IngestHandler(LogIntake(store, Settings()))
         for body in bodies:
             await handler.store(read_native(body))
         lines = [bytes(record) for record in store.read(0).records]

@@ -23,7 +23,7 @@ from config.capacity import Capacity
 from config.load import ConfigError
 from config.secret import SecretError, text_in
 from config.settings import KafkaSettings, Settings
-from streams.drivers.checkpointing import CHECKPOINT_SECONDS
+from streams.drivers.checkpointing import USUAL, RunOptions
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.daemon import Daemon
 from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave_group, wait_for_kafka
@@ -34,14 +34,13 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransa
 from streams.drivers.kafka.checkpoints.takeovers import Takeovers
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.delivery import Delivery
+from streams.drivers.kafka.hosted_partition import Hosted, Send
 from streams.drivers.kafka.intake import KafkaIntake
 from streams.drivers.kafka.roles import BOARD, INTAKE, ROLES, mistake
 from streams.drivers.kafka.stage import Emission
 from streams.drivers.kafka.stage_host import (
     GIVEN_UP,
     GivenUpError,
-    Hosted,
-    Send,
     StageHost,
     fatal,
     fatal_when_failed,
@@ -64,7 +63,6 @@ from streams.ingest.formats.envelopes.confluent import SchemaId, SchemasAtHand
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.registry.registry_client import RegistryError
 from streams.notify.interactions import slack_secrets
-from streams.process.crash_points import CrashHook, no_crash
 from streams.process.logs import configure_logs
 from streams.process.stop_requests import stop_daemon_on_signals
 from streams.process.watchdog import Watchdog
@@ -87,8 +85,6 @@ class KafkaDaemon(Daemon):
     ----------
     roles
         Some of ``KNOWN_ROLES``.
-    every
-        Seconds between checkpoints.
     watchdog, read
         As for ``Daemon``.
     """
@@ -103,13 +99,12 @@ class KafkaDaemon(Daemon):
         roles: Collection[str],
         watchdog: Watchdog,
         *,
-        every: float = CHECKPOINT_SECONDS,
-        at: CrashHook = no_crash,
+        options: RunOptions = USUAL,
         read: Callable[[], Settings] | None = None,
     ) -> None:
         decodes = bool({"rollup", INTAKE} & set(roles))
         super().__init__(settings, watchdog, receives=INTAKE in roles, decodes=decodes, read=read)
-        self._every, self._at = every, at
+        self._options = options
         self._kafka = kafka
         self._topics = Topics.of(kafka, settings.sources)
         self._roles = sorted(roles)
@@ -252,8 +247,8 @@ class KafkaDaemon(Daemon):
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 1)
-            if host.app.should_stop:
-                raise host.app.crash_reason or RuntimeError("Faust has stopped")
+            if host.clients.app.should_stop:
+                raise host.clients.app.crash_reason or RuntimeError("Faust has stopped")
         self._waits_for = "the daemon is stopping"
         if not starting.done():
             starting.cancel()
@@ -270,7 +265,7 @@ class KafkaDaemon(Daemon):
             topics.checkpoints,
             present[topics.checkpoints].partitions,
             options,
-            self._at,
+            self._options.at,
             hanging=HangingTransactions(kafka),
         )
         sources = [f"{topic}/{number}" for topic, count in counts.items() for number in range(count)]
@@ -283,9 +278,7 @@ class KafkaDaemon(Daemon):
         checkpoints = KafkaCheckpoints(records)
         self._takeovers = Takeovers(topics.rollups, checkpoints, options, self._stages.runner, judging)
         self._parts.append(self._takeovers)
-        alignment = WatermarkAlignment(
-            lambda stage: stage.rollup.watermark, self._stages.other_watermarks, settings.time.ahead
-        )
+        alignment = WatermarkAlignment(settings.time.ahead)
 
         def rolling_up(topic: str) -> Hosted:
             return Hosted(
@@ -343,10 +336,9 @@ class KafkaDaemon(Daemon):
             hosted,
             checkpoints,
             options,
-            self._every,
+            self._options,
             topic_ids={name: topic.id for name, topic in present.items()},
             metrics=self.metrics,
-            at=self._at,
         )
 
     def _fetch(self, schemas: Collection[SchemaId]) -> bool:
@@ -359,7 +351,7 @@ class KafkaDaemon(Daemon):
 
     async def _send(self, emission: Emission) -> asyncio.Future[Any]:
         assert self._stages.host is not None  # noqa: S101 - it opens stages
-        return await self._stages.host.send(emission)
+        return await self._stages.host.clients.send(emission)
 
     @asynccontextmanager
     async def _watch_takeovers(self, shard: int) -> AsyncIterator[Send]:
@@ -410,8 +402,7 @@ def run_kafka(
     settings: Settings,
     roles: Collection[str] | None = None,
     *,
-    every: float = CHECKPOINT_SECONDS,
-    at: CrashHook = no_crash,
+    options: RunOptions = USUAL,
     read: Callable[[], Settings] | None = None,
 ) -> int:
     """Run the Kafka daemon until SIGINT or SIGTERM; ``settings`` has a ``kafka`` section.
@@ -441,7 +432,7 @@ def run_kafka(
         prepare_process(log.info)  # before the event loop starts, which must not wait for a compiler
         with Watchdog() as watchdog:  # to the end of the event loop's threads: a client of Kafka may hang
             daemon = KafkaDaemon(
-                settings, settings.kafka, roles or ROLES, watchdog, every=every, at=at, read=read
+                settings, settings.kafka, roles or ROLES, watchdog, options=options, read=read
             )
             asyncio.run(_main(daemon, watchdog))
     except (ConfigError, AddressError, SecretError) as error:

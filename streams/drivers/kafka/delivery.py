@@ -14,10 +14,11 @@ from detectors.state.state import NewerStateError, StateError, why
 from detectors.watch.rankings import Hot
 from streams.drivers.kafka.board.commands import CommandReceiver
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
+from streams.drivers.kafka.hosted_partition import Send
 from streams.drivers.kafka.notices import NoticesOfStep, NotifyStage
 from streams.drivers.kafka.outbox import KafkaOutboxStorage
 from streams.drivers.kafka.stage import REMEDY
-from streams.drivers.kafka.stage_host import Send, vital_tasks
+from streams.drivers.kafka.stage_host import vital_tasks
 from streams.notify.command_routes import NoAnswerError
 from streams.notify.notification_service import NotificationService
 from streams.process.metrics import Metrics

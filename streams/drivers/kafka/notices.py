@@ -83,13 +83,18 @@ class NotifyStage(Stage):
     """
 
     def __init__(self) -> None:
-        self.watermark = 0
+        self._watermark = 0
         self.leaders: tuple[Hot, ...] = ()
         self._recent = RecentChanges()
         self._held: list[Notice] = []  # of the step whose last part has not arrived
         self._parts = 0  # of that step that have arrived
         self._early = 0  # the number of the newest early evaluation
         self._decode = msgspec.msgpack.Decoder(NoticesPart).decode
+
+    @property
+    def watermark(self) -> int:
+        """The end of the newest step of which all notices have come."""
+        return self._watermark
 
     @property
     def changes(self) -> tuple[StatedChange, ...]:
@@ -99,10 +104,10 @@ class NotifyStage(Stage):
     def feed(self, chunk: Chunk) -> Iterable[NoticesOfStep]:
         """Assemble parts; return the notices of all complete steps with the newest watermark."""
         notices: list[Notice] = []
-        before = self.watermark, self._early
+        before = self._watermark, self._early
         reached = 0
         for part in map(self._decode, chunk.values):
-            known = part.look <= self._early if part.look else part.watermark <= self.watermark
+            known = part.look <= self._early if part.look else part.watermark <= self._watermark
             if known or part.part < self._parts:
                 continue
             self._held += part.notices
@@ -115,17 +120,17 @@ class NotifyStage(Stage):
                 if part.look:
                     self._early = part.look
                     continue
-                self.watermark, self.leaders = part.watermark, tuple(part.leaders)
-        return [NoticesOfStep(notices, reached)] if (self.watermark, self._early) != before else []
+                self._watermark, self.leaders = part.watermark, tuple(part.leaders)
+        return [NoticesOfStep(notices, reached)] if (self._watermark, self._early) != before else []
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the watermark and the parts of an incomplete step."""
-        meta = _Meta(self.watermark, self._held, self._parts, list(self.leaders), self._early)
+        meta = _Meta(self._watermark, self._held, self._parts, list(self.leaders), self._early)
         return _STATE.pack(meta) | self._recent.snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a snapshot."""
         meta = _STATE.unpack(parts)
-        self.watermark, self.leaders = meta.watermark, tuple(meta.leaders)
+        self._watermark, self.leaders = meta.watermark, tuple(meta.leaders)
         self._held, self._parts, self._early = meta.held, meta.parts, meta.looks
         self._recent.restore(parts)

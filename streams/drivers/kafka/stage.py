@@ -12,7 +12,6 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -21,10 +20,10 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from detectors.state.state import NewerStateError, StateError, why
-from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, Checkpointed
+from streams.drivers.checkpointing import PENDING, USUAL, Checkpointed, RunOptions
 from streams.engine.stages.checkpoint import Checkpoint, Checkpoints
 from streams.ingest.batch_consumer.chunk import Chunk
-from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.crash_points import CrashPoint
 from streams.process.machine import HEAP
 
 UNACKNOWLEDGED: Final = 1000  # emissions in flight before a stage waits for them
@@ -98,6 +97,21 @@ class Stage(Protocol):
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
 
+    @property
+    def watermark(self) -> int | None:
+        """The event time up to which it has processed everything; None if it is unknown."""
+        return None
+
+    @property
+    def heard(self) -> Mapping[str, int] | None:
+        """The watermark of each source that holds its time back; None if none does."""
+        return None
+
+    @property
+    def series(self) -> int | None:
+        """The number of series that it judges; None if it judges none."""
+        return None
+
 
 @runtime_checkable
 class EmissionMode(Protocol):
@@ -137,53 +151,55 @@ class OtherTopicError(RuntimeError):
     """The topic is not the one that the checkpoint was made of, or ends before it."""
 
 
+class Partition(Protocol):
+    """What a runner knows of the partition that it reads, and asks of Kafka."""
+
+    @property
+    def key(self) -> str:
+        """The name of its checkpoints: ``rollup/3``."""
+
+    @property
+    def source(self) -> str:
+        """The topic, and its number there."""
+
+    @property
+    def topic_id(self) -> str:
+        """The id of the topic, which another of the same name does not have; empty if unknown."""
+
+    async def send(self, emission: Any) -> Awaitable[Any]:
+        """Send an emission; return a future of its acknowledgement."""
+
+    def release(self, offset: int) -> None:
+        """Commit up to an offset: a durable checkpoint includes the source up to there."""
+
+    async def bounds(self) -> Bounds:
+        """Return its current offsets."""
+
+
 class StageRunner(Checkpointed):
     """One stage of one source partition.
 
-    Parameters
-    ----------
-    key, source, every, clock
-        As for ``Checkpointed``.
-    send
-        Sends an emission to Kafka and returns a future of its acknowledgement.
-    release
-        Receives the offset up to which a durable checkpoint includes the source.
-    bounds
-        Returns the current offsets of the source.
-    topic_id
-        The id of the source's topic, which distinguishes it from another of the same name; empty if unknown.
-    idle_after
-        Seconds of wall time without records, while a broker answers, after which the stage is notified, again
-        and again; None: never.
+    ``idle_after`` is the time without records, seconds, while a broker answers, after which the stage is
+    notified, again and again; None: never.
     """
 
     def __init__(
         self,
-        key: str,
-        source: str,
+        partition: Partition,
         stage: Stage,
-        *,
         checkpoints: Checkpoints,
-        send: Callable[[Any], Awaitable[Awaitable[Any]]],
-        release: Callable[[int], None],
-        bounds: Callable[[], Awaitable[Bounds]],
-        topic_id: str = "",
-        every: float = CHECKPOINT_SECONDS,
+        options: RunOptions = USUAL,
+        *,
         idle_after: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        at: CrashHook = no_crash,
     ) -> None:
-        super().__init__(key, source, every, clock)
+        super().__init__(partition.key, partition.source, options)
         self.stage = stage
         self.checkpointed: int | None = None  # the position that the newest durable checkpoint has
         self._checkpoints = checkpoints
-        self._send = send
-        self._release = release
-        self._bounds = bounds
-        self._topic_id = topic_id.encode()
+        self._partition = partition
+        self._topic_id = partition.topic_id.encode()
         self._idle_after = idle_after
-        self._at = at
-        self._fed_at = self._queried_at = clock()
+        self._fed_at = self._queried_at = self._clock()
         self._quiet = 0.0  # seconds without records in which a broker answered
         self._closed = False
         self._lock = asyncio.Lock()
@@ -247,7 +263,7 @@ class StageRunner(Checkpointed):
             )
         first = 0
         if position is not None:
-            first, end = await self._bounds()
+            first, end = await self._partition.bounds()
             if end < position:
                 raise OtherTopicError(
                     f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
@@ -264,9 +280,9 @@ class StageRunner(Checkpointed):
                 ) from error
         self.position = self.checkpointed = position
         if not is_closed and isinstance(self.stage, EmissionMode):
-            self._switches_from = (await self._bounds()).end
+            self._switches_from = (await self._partition.bounds()).end
         if position is not None:
-            self._release(position)
+            self._partition.release(position)
             self._skip_deleted(first)
         if pending is not None:
             self._at(CrashPoint.RESTORED, self.key)
@@ -289,7 +305,7 @@ class StageRunner(Checkpointed):
             if self.position is None:
                 # Not where the chunk begins: if a rebalance drops records fetched before the first commit,
                 # the consumer continues after it.
-                self.position = min(chunk.start, (await self._bounds()).first)
+                self.position = min(chunk.start, (await self._partition.bounds()).first)
             if chunk.end <= self.position:
                 return
             if chunk.start > self.position:
@@ -373,7 +389,7 @@ class StageRunner(Checkpointed):
             return False
         try:
             async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
-                first, end = await self._bounds()
+                first, end = await self._partition.bounds()
         except (KafkaError, TimeoutError):
             self._mark_fed()
             return False
@@ -393,7 +409,7 @@ class StageRunner(Checkpointed):
         self._quiet = 0.0
 
     async def _check_gap(self, position: int, start: int) -> None:
-        first = (await self._bounds()).first
+        first = (await self._partition.bounds()).first
         if first <= position:
             raise LostRecordsError(
                 f"{self.source} continued at offset {start} after {position}, but Kafka has the records "
@@ -424,7 +440,7 @@ class StageRunner(Checkpointed):
             if isinstance(emission, Emission) and emission.once:
                 self._once.append(emission)
                 continue
-            self._unacknowledged.append(asyncio.ensure_future(await self._send(emission)))
+            self._unacknowledged.append(asyncio.ensure_future(await self._partition.send(emission)))
             self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
             if (
                 len(self._unacknowledged) >= UNACKNOWLEDGED
@@ -496,5 +512,5 @@ class StageRunner(Checkpointed):
         """Release the source for commit."""
         self.checkpointed = self.position
         if self.position is not None:
-            self._release(self.position)
+            self._partition.release(self.position)
         self._at(CrashPoint.RELEASED, self.key)

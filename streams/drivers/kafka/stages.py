@@ -167,6 +167,11 @@ class RollupStage(Stage):
         return self._blocks(blocks)
 
     @property
+    def watermark(self) -> int:
+        """The event time up to which its blocks are complete."""
+        return self.rollup.watermark
+
+    @property
     def is_usual(self) -> bool:
         """Whether it emits buckets."""
         return not self.rollup.whole_steps
@@ -289,6 +294,21 @@ class DetectStage(Stage):
             else:
                 self.requested = requested
 
+    @property
+    def watermark(self) -> int | None:
+        """The event time up to which every source is complete."""
+        return self.detect.watermark
+
+    @property
+    def heard(self) -> Mapping[str, int]:
+        """The watermark of each source that holds time back."""
+        return self.detect.steps.levels
+
+    @property
+    def series(self) -> int:
+        """The number of series of the shard."""
+        return self.detect.series
+
     def take_over(self, successor: Successor) -> None:
         """Go on with a judge that has judged the same blocks and knows the requested history."""
         self.detect, self.requested = successor.replace(self.detect), ""
@@ -308,18 +328,20 @@ class DetectStage(Stage):
 
 
 class IncidentsStage(Stage):
-    """The one partition of the findings topic: judged steps become notices for the notices topic.
-
-    ``watermark`` is the end of the newest emitted step, for display only.
-    """
+    """The one partition of the findings topic: judged steps become notices for the notices topic."""
 
     def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
         self.incidents = Incidents(settings)
-        self.watermark = 0
+        self._watermark = 0
         self.gather = Gather(shards)
         self._step = settings.time.step
         self._topic = topics.notices
         self._decode = MessageDecoder(JudgedStep).decode
+
+    @property
+    def watermark(self) -> int:
+        """The end of the newest emitted step, for display only."""
+        return self._watermark
 
     def feed(self, chunk: Chunk) -> Iterable[Emission]:
         """Group findings step by step; emit the notices of each step, even if there are none."""
@@ -334,7 +356,7 @@ class IncidentsStage(Stage):
                 Emission(self._topic, 0, None, record)
                 for record in notices_parts(notices, leaders, step.watermark, step.changes, early=early)
             ]
-            self.watermark = self.watermark if step.early else step.watermark
+            self._watermark = self._watermark if step.early else step.watermark
         return emissions
 
     def snapshot(self) -> dict[str, bytes]:
@@ -346,4 +368,4 @@ class IncidentsStage(Stage):
         self.gather.restore(parts)
         self.incidents.restore(parts)
         if (start := self.gather.complete) is not None:
-            self.watermark = start + self._step
+            self._watermark = start + self._step

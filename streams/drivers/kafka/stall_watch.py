@@ -6,16 +6,17 @@ The ends of partitions are queried by a client of its own, because the consumer 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from streams.drivers.kafka.stage import Bounds, StageRunner
+from streams.drivers.kafka.hosted_partition import HostedPartition
+from streams.drivers.kafka.stage import Bounds
 from streams.process.processor_clock import ProcessorClock
-from streams.process.watchdog import OPENING_SECONDS, STUCK_SECONDS, StallDetector
+from streams.process.watchdog import OPENING_SECONDS, STUCK_SECONDS
 
 PATIENCE: Final = 5.0  # seconds
 
@@ -54,7 +55,7 @@ class PartitionEnds:
 
 
 class StallWatch:
-    """Observes the stages of one process from their opening to their closing.
+    """Observes the partitions of one process, from their opening to their closing.
 
     Only time counts in which the process did not wait for a processor: slow is not stuck.
     """
@@ -62,87 +63,69 @@ class StallWatch:
     def __init__(
         self, ends: PartitionEnds, limit: float = STUCK_SECONDS, clock: Callable[[], float] | None = None
     ) -> None:
-        self.received_at: dict[TP, float] = {}  # when the newest chunk was, monotonic
-        self.detectors: dict[TP, StallDetector] = {}
-        self._clock = clock or ProcessorClock()
+        self.clock = clock or ProcessorClock()
         self._ends = ends
         self._limit = limit  # seconds without progress after which a stage is stuck
-        self._opening_since: dict[TP, float] = {}
 
-    def received(self, tp: TP) -> None:
-        """Note that a chunk arrived."""
-        self.received_at[tp] = time.monotonic()
-
-    def opening(self, tp: TP) -> None:
-        """Note that a stage is being opened."""
-        self._opening_since[tp] = self._clock()
-
-    def opened(self, tp: TP, key: str) -> None:
-        """Observe a stage from now on."""
-        self.detectors[tp] = StallDetector(key, self._clock())
-
-    def closed(self, tp: TP) -> None:
-        """Forget a stage."""
-        for kept in (self.received_at, self.detectors, self._opening_since):
-            kept.pop(tp, None)
-
-    def quiet_seconds(self, tp: TP) -> float:
+    def quiet_seconds(self, partition: HostedPartition) -> float:
         """Return how long an open stage has neither received a chunk nor moved."""
-        since_received = time.monotonic() - self.received_at.get(tp, 0.0)
-        return min(since_received, self._clock() - self.detectors[tp].moved_at)
+        assert partition.stall is not None  # noqa: S101 - it is open
+        since_received = time.monotonic() - (partition.received_at or 0.0)
+        return min(since_received, self.clock() - partition.stall.moved_at)
 
-    def progress_ages(self) -> dict[TP, float]:
-        """Return how long each open stage has not moved, seconds."""
-        now = self._clock()
-        return {tp: now - detector.moved_at for tp, detector in self.detectors.items()}
-
-    async def check(
-        self,
-        runners: Mapping[TP, StageRunner],
-        opening: Collection[TP],
-        excused: Callable[[TP], bool],
-        name: Callable[[TP], str],
-    ) -> str | None:
-        """Return the stage that is stuck and how, None if none is.
-
-        ``excused`` stages cannot progress: they are paused, or another one is in their way.
-        """
-        now = self._clock()
-        suspects: list[TP] = []
-        for tp, runner in runners.items():
-            if (detector := self.detectors.get(tp)) is None:
-                continue
-            detector.observe(now, runner.position, runner.saved)
-            if excused(tp):
-                detector.reset_progress(now)
-            elif detector.age(now) > self._limit / 3:
-                suspects.append(tp)
+    async def check(self, partitions: Collection[HostedPartition], offered: TP | None) -> str | None:
+        """Return the stage that is stuck and how, None if none is; the fetcher waits for ``offered``."""
+        now = self.clock()
+        suspects = self._suspects(partitions, offered, now)
         late = [
-            tp for tp, since in self._opening_since.items() if tp in opening and now - since > OPENING_SECONDS
+            partition
+            for partition in partitions
+            if partition.is_opening and now - partition.opening_since > OPENING_SECONDS
         ]
         if not suspects and not late:
             return None
-        ends = await self._ends.query([*suspects, *late])
-        now = self._clock()
+        ends = await self._ends.query([partition.tp for partition in (*suspects, *late)])
+        now = self.clock()
         if ends is None:
-            self._excuse(suspects, late, now)
+            for partition in suspects:
+                if partition.stall is not None:
+                    partition.stall.reset(now)
+            for partition in late:
+                partition.opening_since = now
             return None
-        stuck = (self._stuck(tp, runners[tp], ends[tp], now) for tp in suspects)
+        stuck = (self._stuck(partition, ends[partition.tp], now) for partition in suspects)
         if reason := next(filter(None, stuck), None):
             return reason
-        return None if not late else f"{name(late[0])} could not be opened"
+        return f"{late[0].key} could not be opened" if late else None
 
-    def _stuck(self, tp: TP, runner: StageRunner, bounds: Bounds, now: float) -> str | None:
-        if (detector := self.detectors.get(tp)) is None:
-            return None  # closed meanwhile
+    def _suspects(
+        self, partitions: Collection[HostedPartition], offered: TP | None, now: float
+    ) -> list[HostedPartition]:
+        """Return the partitions that have stood still for long, but for those that cannot progress.
+
+        Chunks of a topic are processed one after the other: they wait while one of its partitions is opened,
+        which has a limit of its own. All topics share one fetcher: while it waits for room in the queue of
+        one, the others receive nothing, and only that one is not excused.
+        """
+        topics = {partition.tp.topic for partition in partitions if partition.is_opening}
+        suspects = []
+        for partition in partitions:
+            runner, stall = partition.runner, partition.stall
+            if runner is None or stall is None:
+                continue
+            stall.observe(now, runner.position, runner.saved)
+            starved = offered is not None and offered.topic != partition.tp.topic
+            if partition.is_paused or partition.tp.topic in topics or starved:
+                stall.reset_progress(now)
+            elif stall.age(now) > self._limit / 3:
+                suspects.append(partition)
+        return suspects
+
+    def _stuck(self, partition: HostedPartition, bounds: Bounds, now: float) -> str | None:
+        runner, stall = partition.runner, partition.stall
+        if runner is None or stall is None:
+            return None
         if bounds.end <= max(bounds.first, runner.position or 0):  # deleted records cannot be read
-            detector.reset_progress(now)
-        reason = detector.stuck(now, self._limit)
+            stall.reset_progress(now)
+        reason = stall.stuck(now, self._limit)
         return reason and f"{reason}, and the broker answers"
-
-    def _excuse(self, suspects: list[TP], late: list[TP], now: float) -> None:
-        for tp in suspects:
-            if detector := self.detectors.get(tp):
-                detector.reset(now)
-        for tp in late:
-            self._opening_since[tp] = now

@@ -1,8 +1,7 @@
 """The stages of a running Kafka daemon, as operators see them: status, readiness, metrics."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from faust.types import TP
@@ -10,9 +9,10 @@ from faust.types import TP
 from config.capacity import Capacity
 from config.settings import Settings
 from streams.drivers.kafka.board.history_keeping import StepsStage
+from streams.drivers.kafka.hosted_partition import HostedPartition
 from streams.drivers.kafka.notices import NotifyStage
 from streams.drivers.kafka.roles import BOARD
-from streams.drivers.kafka.stage import Stage, StageRunner
+from streams.drivers.kafka.stage import StageRunner
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
@@ -45,6 +45,10 @@ class HostedStages(Part):
         """Return the runner of a partition, None while it is not open."""
         return self.runners.get(tp)
 
+    def _opened(self) -> list[HostedPartition]:
+        partitions = () if self.host is None else self.host.partitions.values()
+        return [partition for partition in partitions if partition.runner is not None]
+
     def of(self, kind: type[_S]) -> Iterator[_S]:
         """Yield the stages of one kind."""
         return (runner.stage for runner in self.runners.values() if isinstance(runner.stage, kind))
@@ -54,18 +58,6 @@ class HostedStages(Part):
         for stage in self.of(DetectStage):
             stage.detect.limit(capacity)
 
-    def other_watermarks(self, ours: Collection[str]) -> list[int]:
-        """Return the watermarks of sources that other processes read, as the shards here know them."""
-        newest: dict[str, int] = {}
-        held: Counter[str] = Counter()
-        shards = [stage.detect.steps.levels for stage in self.of(DetectStage)]
-        for levels in shards:
-            for source, watermark in levels.items():
-                held[source] += 1
-                newest[source] = max(newest.get(source, 0), watermark)
-        # idle at one shard means idle: its block may not have reached every shard yet
-        return [at for source, at in newest.items() if source not in ours and held[source] == len(shards)]
-
     def status(self) -> dict[str, object]:
         """Return the fields of ``uneri status``, without those that no role of this process knows."""
         if self.host is None:
@@ -73,7 +65,7 @@ class HostedStages(Part):
         runners = self.runners
         shown: dict[str, object] = {
             "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
-            "lag": {runner.key: self.host.lag(tp, runner) for tp, runner in runners.items()},
+            "lag": {partition.key: partition.lag for partition in self._opened()},
         }
         rollups, detects = list(self.of(RollupStage)), list(self.of(DetectStage))
         if rollups:
@@ -126,19 +118,20 @@ class HostedStages(Part):
         """Return the readings of each stage of this process for its metrics."""
         if (host := self.host) is None:
             return []
-        now, progress_ages = time.monotonic(), host.stalls.progress_ages()
+        now, processor = time.monotonic(), host.stalls.clock()
         return [
             StageReading(
-                host.role(tp),
-                host.partition(tp),
-                lag=host.lag(tp, runner),
-                watermark=watermark_of(runner.stage),
+                partition.hosted.role,
+                partition.name,
+                lag=partition.lag,
+                watermark=runner.stage.watermark,
                 checkpoint_age=runner.checkpoint_age,
-                fetch_age=now - host.stalls.received_at[tp] if tp in host.stalls.received_at else None,
-                progress_age=progress_ages.get(tp),
-                series=runner.stage.detect.series if isinstance(runner.stage, DetectStage) else None,
+                fetch_age=None if partition.received_at is None else now - partition.received_at,
+                progress_age=None if partition.stall is None else processor - partition.stall.moved_at,
+                series=runner.stage.series,
             )
-            for tp, runner in host.runners.items()
+            for partition in self._opened()
+            if (runner := partition.runner) is not None
         ]
 
     def queues(self) -> dict[str, int]:
@@ -151,14 +144,3 @@ class HostedStages(Part):
         for steps in self.of(StepsStage):
             depth["unwritten_history_bytes"] = steps.segments.held_bytes
         return depth
-
-
-def watermark_of(stage: Stage) -> int | None:
-    """Return the event time up to which a stage has processed everything; None if it is unknown."""
-    if isinstance(stage, RollupStage):
-        return stage.rollup.watermark
-    if isinstance(stage, DetectStage):
-        return stage.detect.watermark
-    if isinstance(stage, StepsStage):
-        return stage.segments.until or None
-    return stage.watermark if isinstance(stage, IncidentsStage | NotifyStage) else None

@@ -4,13 +4,16 @@ A step stays open until every source has passed it, so partitions that run ahead
 Faust does not read partitions in turn: while it catches up, one may be at its end before another has begun.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from faust.types import TP
 
-from streams.drivers.kafka.stage import StageRunner
 from streams.ingest.batch_consumer.batch_consumer import ChunkConsumer
+
+if TYPE_CHECKING:
+    from streams.drivers.kafka.hosted_partition import HostedPartition
 
 K = TypeVar("K")
 
@@ -23,51 +26,55 @@ class Level(NamedTuple):
 
 
 class WatermarkAlignment:
-    """Keeps the partitions of one topic within a distance of each other in event time.
+    """Keeps partitions within ``max_ahead`` seconds of the slowest in event time."""
 
-    Parameters
-    ----------
-    others
-        Returns the watermarks of sources that other processes read; its argument names those read here.
-    max_ahead
-        Seconds of event time that a partition may be ahead of the slowest.
-    """
-
-    def __init__(
-        self,
-        watermark: Callable[[Any], int],
-        others: Callable[[Collection[str]], Iterable[int]],
-        max_ahead: int,
-    ) -> None:
+    def __init__(self, max_ahead: int) -> None:
         self.paused: set[TP] = set()
-        self._watermark = watermark
-        self._others = others
         self._max_ahead = max_ahead
 
-    def align(
-        self,
-        consumer: ChunkConsumer,
-        runners: Mapping[TP, StageRunner],
-        lag: Callable[[TP, StageRunner], int],
-        waiting: Collection[TP] = (),
-    ) -> None:
-        """Pause and resume partitions of the consumer.
+    def align(self, consumer: ChunkConsumer, opened: "Collection[HostedPartition]") -> None:
+        """Pause and resume the partitions that are aligned, of all that are open.
 
         While one of those that wait has not been read at all, the bound for the others is unknown.
         """
-        levels = {
-            tp: Level(self._watermark(runner.stage), lag(tp, runner) > 0)
-            for tp, runner in runners.items()
-            if tp in consumer.owned
-        }
-        others = self._others({runner.source for runner in runners.values()})
-        unknown = any(tp in waiting and not level.watermark for tp, level in levels.items())
+        ours, heard = list[str](), list[Mapping[str, int]]()
+        levels: dict[TP, Level] = {}
+        unknown = False
+        for partition in opened:
+            stage = partition.stage
+            if (levels_of_sources := stage.heard) is not None:
+                heard.append(levels_of_sources)
+            if partition.hosted.alignment is not self:
+                continue
+            ours.append(partition.source)
+            if partition.tp in consumer.owned:
+                level = levels[partition.tp] = Level(stage.watermark or 0, partition.lag > 0)
+                unknown |= partition.waiting is not None and not level.watermark
+        others = other_watermarks(ours, heard)
         paused = set(levels) if unknown else ahead(levels, others, self._max_ahead)
         if paused:
             consumer.pause_partitions(paused)  # again: a rebalance resumes all
         if resumed := (self.paused & levels.keys()) - paused:
             consumer.resume_partitions(resumed)
         self.paused = paused
+
+
+def other_watermarks(ours: Collection[str], heard: Collection[Mapping[str, int]]) -> list[int]:
+    """Return the watermarks of sources that other processes read, as the shards here know them.
+
+    Examples
+    --------
+    >>> other_watermarks(["a"], [{"a": 1, "b": 7, "c": 3}, {"a": 2, "b": 8}])
+    [8]
+    """
+    newest: dict[str, int] = {}
+    held: Counter[str] = Counter()
+    for levels in heard:
+        for source, watermark in levels.items():
+            held[source] += 1
+            newest[source] = max(newest.get(source, 0), watermark)
+    # idle at one shard means idle: its block may not have reached every shard yet
+    return [at for source, at in newest.items() if source not in ours and held[source] == len(heard)]
 
 
 def ahead(levels: Mapping[K, Level], others: Iterable[int], max_ahead: int) -> set[K]:

@@ -17,17 +17,17 @@ from config.load import ConfigError
 from config.secret import SecretError
 from config.settings import Settings
 from detectors.state.state import NewerStateError, StateError, why
-from streams.drivers.checkpointing import CHECKPOINT_SECONDS
+from streams.drivers.checkpointing import USUAL, RunOptions
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.daemon import Daemon
 from streams.drivers.local.backfill_routes import BackfillRoutes
 from streams.drivers.local.line_inputs import Follow, StandardInput
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_judge import RUN_RECORDS, LogJudge, UnfinishedBackfillError
+from streams.drivers.local.log_judge import LogJudge, UnfinishedBackfillError
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import StateFiles, check_whole, explain, lacks_outbox
 from streams.drivers.local.state_transfer import StateExport, drop_unfinished
-from streams.drivers.local.takeover import LearntFileError, drop_learnt, read_learnt
+from streams.drivers.local.takeover import LearntFileError, read_learnt
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.payload_lines import line_reader
@@ -35,7 +35,6 @@ from streams.ingest.receivers.receivers import Receivers
 from streams.ingest.receivers.sender_limits import SenderLimits
 from streams.notify.interactions import slack_secrets
 from streams.notify.notification_service import NotificationService
-from streams.process.crash_points import CrashHook, no_crash
 from streams.process.files.locks import FolderLockedError, lock_state
 from streams.process.files.state_folder import (
     LOG_FILE,
@@ -47,7 +46,7 @@ from streams.process.files.state_folder import (
 from streams.process.guarded_clock import GuardedClock
 from streams.process.logs import configure_logs
 from streams.process.stop_requests import stop_daemon_on_signals
-from streams.process.watchdog import STUCK_SECONDS, Watchdog
+from streams.process.watchdog import Watchdog
 from streams.process.web.http_server import ListenError
 from streams.process.web.listen_address import AddressError, listen_address_of
 from streams.process.web.sessions import SessionKeyError, session_key
@@ -73,8 +72,6 @@ class LocalDaemon(Daemon):
         A file descriptor to read to its end.
     watchdog, read
         As for ``Daemon``.
-    stuck, every, run_records, at
-        As for ``LogJudge``.
     clock
         Epoch seconds; by default that of the host, guarded.
     source
@@ -99,11 +96,8 @@ class LocalDaemon(Daemon):
         follow: Sequence[Path] = (),
         stdin: int | None = None,
         watchdog: Watchdog | None = None,
-        stuck: float = STUCK_SECONDS,
         *,
-        every: float = CHECKPOINT_SECONDS,
-        run_records: int = RUN_RECORDS,
-        at: CrashHook = no_crash,
+        options: RunOptions = USUAL,
         clock: Callable[[], float] | None = None,
         read: Callable[[], Settings] | None = None,
         source: tuple[str | None, str | None] | None = None,
@@ -122,7 +116,7 @@ class LocalDaemon(Daemon):
         except sqlite3.Error as error:
             raise StartError(explain(error, state, LOG_FILE)) from error
         drop_unfinished(state)
-        self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=at))
+        self._store = _opened(state, LOG_FILE, lambda path: SqliteStore(path, at=options.at))
         self._rows = _opened(state, OUTBOX_FILE, SqliteOutbox)
         self._files = StateFiles(state)
         if lost_outbox and self._store.end:
@@ -133,12 +127,9 @@ class LocalDaemon(Daemon):
             )
         self.delivery = NotificationService(settings, self.metrics, clock)
         self._access.sessions.use(_session_key(state))
-        arrived = asyncio.Event()
         try:
             limits = SenderLimits(settings.dead_letters, self.metrics.dropped_letters)
-            self._intake = LogIntake(
-                self._store, settings, arrived.set, clock, self._files.check, limits=limits
-            )
+            self._intake = LogIntake(self._store, settings, clock, files=self._files, limits=limits)
         except StateError as error:
             raise StartError(self._other_version(f"the log cannot be read: {error}")) from error
         self._history = HistoryService(
@@ -152,16 +143,10 @@ class LocalDaemon(Daemon):
             settings,
             self._store,
             self._intake,
-            arrived,
             self.metrics,
-            every=every,
-            run_records=run_records,
-            stuck=stuck,
-            at=at,
+            options,
             capacity=self._limits.capacity,
-            on_takeover=lambda: drop_learnt(state),
-            history=self._history.segments,
-            recorded=self._history.judged.notify,
+            history=self._history,
             now=clock,
         )
         inputs = Inputs(settings.sources, self._registry)

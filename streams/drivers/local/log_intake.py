@@ -14,6 +14,7 @@ import structlog
 
 from config.settings import Settings
 from streams.drivers.local.sqlite_store import Position, SqliteStore
+from streams.drivers.local.state_files import StateFiles
 from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import Rejected
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted
@@ -43,12 +44,10 @@ class LogIntake(Part):
     ----------
     store
         The log. The count of recent bad records of files is stored with it, in the same transactions.
-    arrived
-        Called when there are records to judge or to drop.
     clock
         Epoch seconds, at which records arrive.
-    check
-        Raises ``sqlite3.Error`` when the log is no longer at its path, so that nothing is accepted for it.
+    files
+        Those of the state: nothing is accepted for a log that is no longer at its path.
     limits
         Those of senders; by default as the settings say, and not counted.
     unwritable
@@ -59,14 +58,14 @@ class LogIntake(Part):
         self,
         store: SqliteStore,
         settings: Settings,
-        arrived: Callable[[], None],
         clock: Callable[[], float] = time.time,
-        check: Callable[[], None] = lambda: None,
         *,
+        files: StateFiles | None = None,
         limits: SenderLimits | None = None,
         unwritable: Recurring | None = None,
     ) -> None:
-        self._check = check
+        self.arrived = asyncio.Event()  # set when there are records to judge or to drop
+        self._files = files
         self._unwritable = unwritable or Recurring()
         self._senders = limits or SenderLimits(settings.dead_letters)
         self._shares = SenderShares()
@@ -80,7 +79,6 @@ class LogIntake(Part):
         self._stop = settings.dead_letters.stop
         self._most = settings.local.backlog
         self._most_bytes = settings.local.backlog_mib << 20
-        self._arrived = arrived
         self._limit = DeadLetterLimit(settings.dead_letters)
         if store.intake_state is not None:
             self._limit.restore({LIMIT: store.intake_state})
@@ -133,7 +131,7 @@ class LogIntake(Part):
                     raise self._unwritable_error(error) from None
                 self._shares.add(sender, weight)
             self._begins = max(self._begins, found.newest - self._lateness)
-            self._arrived()
+            self.arrived.set()
             if refused := self._unwritable.ended():
                 log.info("the event log can be written again", refused_requests=refused)
         return AppendResult(found.rejected, found.late)
@@ -145,7 +143,7 @@ class LogIntake(Part):
 
     def _require_room(self, sender: str, weight: int = 0) -> None:
         if why := self.why_full(sender, weight):
-            self._arrived()
+            self.arrived.set()
             raise BodyError(
                 f"send again later, {why}",
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -202,7 +200,7 @@ class LogIntake(Part):
                 raise
             self._state = state
             self._shares.add(sender, weight)
-        self._arrived()
+        self.arrived.set()
 
     async def append_when_room(
         self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
@@ -220,6 +218,10 @@ class LogIntake(Part):
         return self._weight(len(records), int((records.ends - records.starts).sum()))
 
     def _append(self, *record: Any) -> None:
-        self._check()
+        self._check_files()
         self._store.append(*record)
-        self._check()  # no sender gets an answer unless its records can be found
+        self._check_files()  # no sender gets an answer unless its records can be found
+
+    def _check_files(self) -> None:
+        if self._files is not None:
+            self._files.check()

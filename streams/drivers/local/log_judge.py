@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ from alerting.incidents.notice import Notice
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.state.state import StatePart
-from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, Checkpointed
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, USUAL, Checkpointed, RunOptions
 from streams.drivers.compile_ahead import load_judgement
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.sqlite_store import SqliteStore
@@ -29,20 +29,20 @@ from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
 from streams.notify.pipeline_status import open_lines
-from streams.process.compilation import JUDGEMENT
-from streams.process.crash_points import CrashHook, CrashPoint, no_crash
+from streams.process.crash_points import CrashPoint
 from streams.process.logs import Recurring
 from streams.process.machine import HEAP
 from streams.process.metrics import Metrics, StageReading
 from streams.process.part import Part
 from streams.process.processor_clock import ProcessorClock
-from streams.process.watchdog import STUCK_SECONDS, StallDetector
-from streams.record.history.segments import Segments
+from streams.process.watchdog import StallDetector
+
+if TYPE_CHECKING:
+    from streams.drivers.local.history_service import HistoryService
 
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
 HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
-RUN_RECORDS: Final = 50_000
 MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
@@ -85,69 +85,46 @@ class LogJudge(Checkpointed, Part):
 
     Parameters
     ----------
-    arrived
-        Set when the log has new records.
-    every
-        Seconds of wall time between checkpoints.
-    run_records
-        About how many records the engine receives at a time.
-    stuck
-        Seconds that the engine may stand still while records wait. When a process has ended for that, the
-        next one gives the engine fewer of the same records at a time, and more time.
-    on_takeover
-        Called when a learnt history is taken over or refused.
+    intake
+        Gets the offset up to which the log is judged.
+    options
+        When a process has ended because its engine was stuck, the next one gives the engine fewer of the same
+        records at a time, and more time.
     history
         Receives the record of every judged step; part of each checkpoint.
-    recorded
-        Called when it has received some, and notices of the same steps are delivered.
-    bad
-        When to log that records were bad.
     now
         The clock, epoch seconds.
-    can_judge
-        Whether the machine code is ready. At a first start it is made while records arrive; they wait, and so
-        do reports of the clock.
     """
 
     def __init__(
         self,
         settings: Settings,
         store: SqliteStore,
-        intake: LogIntake,  # gets the offset up to which the log is judged
-        arrived: asyncio.Event,
+        intake: LogIntake,
         metrics: Metrics,
+        options: RunOptions = USUAL,
         *,
-        every: float = CHECKPOINT_SECONDS,
-        run_records: int = RUN_RECORDS,
-        stuck: float = STUCK_SECONDS,
-        at: CrashHook = no_crash,
         capacity: Capacity | None = None,
-        on_takeover: Callable[[], None] = lambda: None,
-        history: Segments | None = None,
-        recorded: Callable[[], None] = lambda: None,
-        bad: Recurring | None = None,
+        history: "HistoryService | None" = None,
         now: Callable[[], float] = time.time,
-        can_judge: Callable[[], bool] = JUDGEMENT.ready,
     ) -> None:
-        super().__init__(STAGE, SOURCE, every)
+        super().__init__(STAGE, SOURCE, options)
         self.position = 0
         self._settings = settings
         self.by_clock = asyncio.Lock()  # held while time passes by the clock, and while the state is copied
         self._idle_after = float(settings.time.idle)
         self._store = store
         self._intake = intake
-        self._arrived = arrived
         self._metrics = metrics
-        self._run_records = run_records
-        self._stuck = stuck
-        self._at = at
+        self._run_records, self._stuck = options.run_records, options.stuck
         self._history = history
-        self._recorded = recorded
+        self._segments = None if history is None else history.segments
         self._now = now
-        self._can_judge = can_judge
-        self._waits = not can_judge()  # for machine code
+        # at a first start it is made while records arrive; they wait, and so do reports of the clock
+        self._code = options.code
+        self._waits = not self._code.ready()
         self.engine = Engine(
-            settings, [SOURCE], on_step=self._step, capacity=capacity, records=history is not None
+            settings, [SOURCE], on_step=self._step, capacity=capacity, records=self._segments is not None
         )
         self._steps = 0
         self._counts = RecordCounts(SOURCE, metrics, self.engine.totals)
@@ -158,12 +135,12 @@ class LogJudge(Checkpointed, Part):
         self._stall = StallDetector("the engine", self._processor())
         self._slow = _Slow()
         self._dead: list[tuple[str, int, Rejected]] = []
-        self._bad = bad or Recurring()
+        self._bad = Recurring(options.clock)  # when to log that records were bad
         self._caught_up = asyncio.Event()
         self._closing = False
         self._switch: tuple[Settings, Capacity, asyncio.Future[None]] | None = None  # to judge by from now on
         self._blocks: list[Block] = []  # since the newest checkpoint
-        self.takeover = Takeover(store, lambda: self.engine, on_takeover)
+        self.takeover = Takeover(store, self.engine)
 
     @property
     def offset(self) -> int:
@@ -202,8 +179,8 @@ class LogJudge(Checkpointed, Part):
         parts = checkpoint.parts
         if PENDING in parts:
             self._pending = _PENDING.unpack(parts)
-        if self._history is not None:
-            self._history.restore(parts_of(HISTORY, parts))
+        if self._segments is not None:
+            self._segments.restore(parts_of(HISTORY, parts))
         self.engine.restore(parts)
         self.position = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
@@ -239,7 +216,7 @@ class LogJudge(Checkpointed, Part):
         if self._waits:
             await self._wait_for_code()
         while not self._closing:
-            self._arrived.clear()
+            self._intake.arrived.clear()
             if self._switch is not None:
                 await self._switch_settings(*self._switch)
             if await self._judge_run(deliver):
@@ -255,7 +232,7 @@ class LogJudge(Checkpointed, Part):
             try:
                 # judged records do not wait for their checkpoint until more arrive
                 async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
-                    await self._arrived.wait()
+                    await self._intake.arrived.wait()
             except TimeoutError:
                 if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
                     continue
@@ -266,7 +243,7 @@ class LogJudge(Checkpointed, Part):
     async def _wait_for_code(self) -> None:
         log.info("events are accepted meanwhile, and judged when that is done")
         began = time.monotonic()
-        while not (self._can_judge() or self._closing):
+        while not (self._code.ready() or self._closing):
             if self._switch is not None:
                 await self._switch_settings(*self._switch)
             await asyncio.sleep(CODE_POLL)
@@ -326,24 +303,24 @@ class LogJudge(Checkpointed, Part):
     def begin_takeover(self, learnt: LearntHistory) -> None:
         """Judge the kept blocks anew with a learnt history, and go on with the result."""
         self.takeover.begin(learnt)
-        self._arrived.set()
+        self._intake.arrived.set()
 
     async def switch_settings(self, settings: Settings, capacity: Capacity) -> None:
         """Judge by other settings and limits from now on, as a clean restart would."""
         done = asyncio.get_running_loop().create_future()
         self._switch = settings, capacity, done
-        self._arrived.set()
+        self._intake.arrived.set()
         await done
 
     async def finish(self, judging: asyncio.Task[None]) -> None:
         """Judge the rest of the log, end the task that runs ``run``, and write the last checkpoint."""
         self._caught_up.clear()
-        self._arrived.set()
+        self._intake.arrived.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0 if self._waits or judging.done() else CATCH_UP_SECONDS):
                 await self._caught_up.wait()
         self._closing = True  # never cancelled: the engine may be in the middle of a run
-        self._arrived.set()
+        self._intake.arrived.set()
         (failed,) = await asyncio.gather(judging, return_exceptions=True)
         if self.changed and failed is None:  # the state of an engine that raised must not be kept
             await self.checkpoint()
@@ -351,7 +328,7 @@ class LogJudge(Checkpointed, Part):
     def mark_changed(self) -> None:
         """Have a checkpoint written soon: its contents have changed without a record."""
         self.changed = True
-        self._arrived.set()
+        self._intake.arrived.set()
 
     def status(self) -> dict[str, object]:
         """Return its part of ``uneri status``."""
@@ -455,15 +432,15 @@ class LogJudge(Checkpointed, Part):
         return len(run.records), self.engine.feed(SOURCE, run.records, run.arrived)
 
     def _record(self, emitted: Emitted) -> None:
-        if self._history is not None:
-            self._history.feed(emitted.records)
+        if self._segments is not None:
+            self._segments.feed(emitted.records)
 
     async def _emit(self, emitted: Emitted, records: int, deliver: Deliver) -> None:
         self._at(CrashPoint.JUDGED, STAGE)
         await deliver(emitted.notices, emitted.watermark)
         self._at(CrashPoint.REPORTED, STAGE)
-        if emitted.records:
-            self._recorded()
+        if emitted.records and self._history is not None:
+            self._history.judged.notify()  # once notices of the same steps are delivered
         self.position = self.offset + records
         self._intake.judged, self._intake.reached = self.offset, self.engine.watermark(SOURCE)
         self.changed = True
@@ -480,7 +457,7 @@ class LogJudge(Checkpointed, Part):
 
     def parts(self) -> dict[str, bytes]:
         """Return the state of the engine, and the steps that are in no file yet."""
-        held = {} if self._history is None else parts_under(HISTORY, self._history.snapshot())
+        held = {} if self._segments is None else parts_under(HISTORY, self._segments.snapshot())
         return self.engine.snapshot() | held
 
     async def save(self, checkpoint: Checkpoint) -> None:

@@ -96,6 +96,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, patience: float = 5.0, at: CrashHook = no_crash) -> None:
         self._at = at
+        self.folder = path.parent
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None, timeout=patience

@@ -6,7 +6,6 @@ week again with it, beside arriving records, and then goes on with the result.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -81,10 +80,9 @@ class Takeover:
     Until then the engine judges as before. A daemon that is stopped or killed begins anew.
     """
 
-    def __init__(self, store: SqliteStore, engine: Callable[[], Engine], done: Callable[[], None]) -> None:
+    def __init__(self, store: SqliteStore, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._done = done  # called when the history is taken over, durably, or is refused
         self._learnt: LearntHistory | None = None
         self._successor: Successor | None = None
         self._first = self._row = self._last = 0  # rows: begun behind, judged, kept
@@ -123,7 +121,7 @@ class Takeover:
         if self._successor is None:
             try:
                 self._successor = await asyncio.to_thread(
-                    self._engine().successor, self._learnt.parts, self._learnt.until
+                    self._engine.successor, self._learnt.parts, self._learnt.until
                 )
             except (StateError, KeyError, ValueError) as error:
                 self._refuse(f"{why(error)}; run the backfill with the configuration of the daemon")
@@ -146,16 +144,18 @@ class Takeover:
     def take_over(self) -> None:
         """Have the engine go on with the successor, which has judged all of its blocks."""
         assert self._successor is not None  # noqa: S101 - as in ``advance``
-        self._engine().succeed(self._successor)
+        self._engine.succeed(self._successor)
 
     def finish(self) -> None:
         """Forget the history: a checkpoint includes it."""
-        self._learnt = self._successor = None
-        self._done()
+        self._forget()
         log.info("the history is taken up")
+
+    def _forget(self) -> None:
+        self._learnt = self._successor = None
+        drop_learnt(self._store.folder)
 
     def _refuse(self, reason: str) -> None:
         self.refused = reason
-        self._learnt = self._successor = None
-        self._done()
+        self._forget()
         log.error("the history was not taken up, and nothing has changed", reason=reason)

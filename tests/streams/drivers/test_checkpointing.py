@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.drivers.checkpointing import PENDING, Checkpointed
+from streams.drivers.checkpointing import PENDING, Checkpointed, RunOptions
 from streams.engine.stages.checkpoint import Checkpoint
 
 
@@ -11,7 +11,7 @@ class Runner(Checkpointed):
 
     def __init__(self, fails: str = "") -> None:
         self.now = 0.0
-        super().__init__("stage/0", "source/0", 5.0, lambda: self.now)
+        super().__init__("stage/0", "source/0", RunOptions(every=5.0, clock=lambda: self.now))
         self.steps: list[str] = []
         self.saved: list[Checkpoint] = []
         self._fails = fails

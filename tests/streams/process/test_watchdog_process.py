@@ -206,6 +206,7 @@ ENGINE = """
 import asyncio, sys, threading
 from streams.engine.stages.engine import Engine
 from config.settings import Settings
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.daemon import LocalDaemon
 from streams.process.watchdog import Watchdog
 
@@ -216,7 +217,8 @@ Engine.feed = engine_hangs_here
 
 async def main():
     dog = Watchdog()
-    daemon = LocalDaemon(Settings.model_validate_json(sys.argv[1]), watchdog=dog, stuck=1.0)
+    settings = Settings.model_validate_json(sys.argv[1])
+    daemon = LocalDaemon(settings, watchdog=dog, options=RunOptions(stuck=1.0))
     dog.start()
     await daemon._intake.append_read([b'{"ts": 1760000000, "service": "shop"}'])
     await daemon.run()

@@ -12,8 +12,9 @@ import structlog
 
 from config.settings import HistorySettings
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
+from streams.drivers.kafka.hosted_partition import Send
 from streams.drivers.kafka.stage import Emission, Stage, StageRunner, UnfedError
-from streams.drivers.kafka.stage_host import Send, start_vital
+from streams.drivers.kafka.stage_host import start_vital
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.metrics import Metrics
 from streams.process.part import Part
@@ -55,6 +56,11 @@ class StepsStage(Stage):
         held = self.segments
         # an incomplete hour must be accepted whole, however large it is
         self.full = held.held_bytes >= ROOM and bool(held.complete())
+
+    @property
+    def watermark(self) -> int | None:
+        """The event time up to which steps have come from every shard."""
+        return self.segments.until or None
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the steps that are in no file yet."""

@@ -1,23 +1,18 @@
 """A stop may come at the same time as a rebalance, or as a tick."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faust.types import TP
 
-from config.settings import KafkaSettings
-from streams.drivers.kafka.app import aiokafka_options, chunk_app
-from streams.drivers.kafka.stage_host import Hosted, StageHost
+from tests.streams.drivers.kafka.hosting import add_partition, hosting
 
 PLACE = TP("requests", 0)
 
 
 async def test_a_stage_that_a_rebalance_closes_is_waited_for_by_a_stop_and_closed_once() -> None:
-    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
     saved, closed = asyncio.Event(), list[str]()
 
     async def close() -> None:
@@ -27,12 +22,8 @@ async def test_a_stage_that_a_rebalance_closes_is_waited_for_by_a_stop_and_close
     async def give_up(key: str) -> None:
         closed.append(key)
 
-    checkpoints: Any = SimpleNamespace(close=give_up)
-    host = StageHost(chunk_app(kafka), [hosted], checkpoints, aiokafka_options(kafka))
-    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    opened.set_result(SimpleNamespace(key="rollup/0", close=close))
-    host._opening[PLACE] = opened  # type: ignore[assignment]
-    host._around[PLACE] = AsyncExitStack()
+    host = hosting(checkpoints=SimpleNamespace(close=give_up))
+    add_partition(host, PLACE, SimpleNamespace(key="rollup/0", close=close))
     revoked, stopped = (asyncio.create_task(host._close({PLACE})) for _ in range(2))
     await asyncio.sleep(0.01)
     assert not revoked.done()
@@ -43,10 +34,7 @@ async def test_a_stage_that_a_rebalance_closes_is_waited_for_by_a_stop_and_close
 
 
 async def test_a_stop_closes_stages_once_the_tick_that_is_under_way_has_ended() -> None:
-    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
-    nothing: Any = SimpleNamespace()
-    host: Any = StageHost(chunk_app(kafka), [hosted], nothing, aiokafka_options(kafka))
+    host: Any = hosting()
     ticks, emitted, order = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def tick() -> None:
@@ -58,8 +46,7 @@ async def test_a_stop_closes_stages_once_the_tick_that_is_under_way_has_ended() 
         order.append("closed")
         raise ZeroDivisionError  # what follows needs a broker
 
-    host._opening[PLACE] = opened = asyncio.get_running_loop().create_future()
-    opened.set_result(SimpleNamespace(key="rollup/0", tick=tick))
+    add_partition(host, PLACE, SimpleNamespace(key="rollup/0", tick=tick))
     host._close, host._align, host._go_back = close, lambda: None, lambda *_: asyncio.sleep(0)
     host._ticking = asyncio.create_task(host._tick())
     await ticks.wait()

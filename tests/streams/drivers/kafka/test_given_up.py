@@ -1,18 +1,16 @@
 """A client of Kafka that ends what a stage waits for, although nobody has asked for that."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
 from faust.types import TP
 
-from config.settings import KafkaSettings
 from streams.drivers.kafka import stage_host
-from streams.drivers.kafka.app import aiokafka_options, chunk_app
-from streams.drivers.kafka.stage_host import GIVEN_UP, Hosted, StageHost, fatal_when_failed
+from streams.drivers.kafka.stage_host import GIVEN_UP, StageHost, fatal_when_failed
 from streams.ingest.batch_consumer.chunk import Chunk
+from tests.streams.drivers.kafka.hosting import add_partition, hosting
 
 PLACE = TP("requests", 0)
 CHUNK: Any = SimpleNamespace(topic=PLACE.topic, partition=PLACE.partition, start=7)
@@ -34,14 +32,10 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-async def host(opening: asyncio.Task[Any]) -> StageHost:
-    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
-    checkpoints: Any = SimpleNamespace()
-    app = chunk_app(kafka)
-    one = StageHost(app, [hosted], checkpoints, aiokafka_options(kafka))
-    app.chunk_consumer.owned.add(PLACE)
-    one._opening[PLACE] = opening
+async def host(opening: asyncio.Task[Any], checkpoints: Any = None) -> StageHost:
+    one = hosting(checkpoints=checkpoints)
+    one.clients.consumer.owned.add(PLACE)
+    add_partition(one, PLACE, opening)
     return one
 
 
@@ -58,7 +52,7 @@ async def test_a_stage_that_cannot_be_opened_for_it_ends_the_process(
     if stopping:
         one._stopping.set()
     with pytest.raises(ProcessEndedError):
-        await (one._close_one(PLACE) if stopping else one._feed_chunk(CHUNK))
+        await (one._close_one(one.partitions[PLACE]) if stopping else one._feed_chunk(CHUNK))
     assert ended == [f"{GIVEN_UP} (requests/0)" if stopping else f"{GIVEN_UP} (requests/0, 7)"]
 
 
@@ -72,9 +66,7 @@ async def test_a_stage_that_cannot_be_closed_for_it_ends_the_process(
     async def close(_: str) -> None:
         pass
 
-    one = await host(asyncio.create_task(opens()))
-    one._checkpoints.close = close  # type: ignore[method-assign,assignment]
-    one._around[PLACE] = AsyncExitStack()
+    one = await host(asyncio.create_task(opens()), SimpleNamespace(close=close))
     if stopping:
         one._stopping.set()
     with pytest.raises(ProcessEndedError):

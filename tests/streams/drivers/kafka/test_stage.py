@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.state.state import StateError
+from streams.drivers.checkpointing import CHECKPOINT_SECONDS, RunOptions
 from streams.drivers.kafka.stage import (
     MOST_ONCE,
     Bounds,
@@ -31,6 +32,8 @@ class CrashError(Exception):
 
 class World:
     """Kafka and the clock: they outlive a process."""
+
+    key, source, topic_id = "sum/0", "t/0", ""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -75,21 +78,14 @@ class World:
             raise KafkaConnectionError("no broker")
         return Bounds(self.first, self.end)
 
-    def runner(self, stage: Stage, **options: Any) -> StageRunner:
-        return StageRunner(
-            "sum/0",
-            "t/0",
-            stage,
-            checkpoints=self,
-            send=self.send,
-            release=self.release,
-            bounds=self.bounds,
-            clock=lambda: self.now,
-            **options,
-        )
+    def runner(
+        self, stage: Stage, every: float = CHECKPOINT_SECONDS, *, idle_after: float | None = None
+    ) -> StageRunner:
+        options = RunOptions(every=every, clock=lambda: self.now)
+        return StageRunner(self, stage, self, options, idle_after=idle_after)
 
 
-class Summing:
+class Summing(Stage):
     """Sums its records; emits the sum at every tenth, each seventh record once, and when it is idle."""
 
     def __init__(self) -> None:

@@ -7,20 +7,21 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from config.settings import KafkaSettings
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.kafka import stage_host
-from streams.drivers.kafka.app import aiokafka_options, chunk_app
+from streams.drivers.kafka.hosted_partition import HostedPartition
 from streams.drivers.kafka.stage import Bounds
-from streams.drivers.kafka.stage_host import Hosted, StageHost
+from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stall_watch import StallWatch
 from streams.process.processor_clock import ProcessorClock
+from streams.process.watchdog import StallDetector
 from tests.hand_clock import HandClock
+from tests.streams.drivers.kafka.hosting import DETECT, ROLLUP, add_partition, hosting
 
 FIRST, SECOND = TP("requests", 0), TP("requests", 1)
 SHARD = TP("rollups", 0)
-ROLLUP: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace())
-DETECT: Any = Hosted("rollups", "detect", lambda _: SimpleNamespace())
 STUCK = 0.03
+OPTIONS = RunOptions(stuck=STUCK)
 
 
 class Ends:
@@ -30,10 +31,11 @@ class Ends:
         return dict.fromkeys(places, Bounds(0, 100))
 
 
-def hosting(*hosted: Any) -> StageHost:
-    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
-    nothing: Any = SimpleNamespace()
-    return StageHost(chunk_app(kafka), list(hosted), nothing, aiokafka_options(kafka), stuck=STUCK)
+def opened(host: StageHost, tp: TP, runner: Any) -> HostedPartition:
+    """Add a partition whose stage is watched."""
+    partition = add_partition(host, tp, runner)
+    partition.stall = StallDetector(partition.key, host.stalls.clock())
+    return partition
 
 
 async def looked(host: StageHost) -> list[str | None]:
@@ -45,13 +47,11 @@ async def looked(host: StageHost) -> list[str | None]:
 
 
 async def test_a_stage_waits_for_another_that_is_opened_and_is_stuck_when_it_still_stands_after() -> None:
-    host = hosting(ROLLUP)
+    host = hosting(options=OPTIONS)
     host.stalls._ends = Ends()  # type: ignore[assignment]
-    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    opened.set_result(SimpleNamespace(position=50, saved=50))
+    opened(host, FIRST, SimpleNamespace(position=50, saved=50))
     opening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    host._opening |= {FIRST: opened, SECOND: opening}  # type: ignore[dict-item]
-    host.stalls.opened(FIRST, "rollup/0")
+    add_partition(host, SECOND, opening)
     assert await looked(host) == [None] * 10
     opening.cancel()
     said = [text for text in await looked(host) if text]
@@ -60,17 +60,13 @@ async def test_a_stage_waits_for_another_that_is_opened_and_is_stuck_when_it_sti
 
 
 async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_not_stuck() -> None:
-    host = hosting(ROLLUP, DETECT)
+    host = hosting(ROLLUP, DETECT, options=OPTIONS)
     consumer = SimpleNamespace(owned=set(), flow_active=True, offered=SHARD)
-    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host.clients.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
     host.stalls._ends = Ends()  # type: ignore[assignment]
-    opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    opened.set_result(SimpleNamespace(position=50, saved=50))
-    host._opening |= {FIRST: opened}  # type: ignore[dict-item]
-    host.stalls.opened(FIRST, "rollup/0")
+    opened(host, FIRST, SimpleNamespace(position=50, saved=50))
     assert await looked(host) == [None] * 10
-    host._opening |= {SHARD: opened}  # type: ignore[dict-item]
-    host.stalls.opened(SHARD, "detect/0")
+    opened(host, SHARD, SimpleNamespace(position=50, saved=50))
     said = [text for text in await looked(host) if text]
     assert said
     assert said[0].startswith("detect/0 has read nothing for"), "whose queue is full"
@@ -79,24 +75,25 @@ async def test_a_stage_that_gets_nothing_while_the_fetcher_waits_for_another_is_
 async def test_time_in_which_the_process_waits_for_a_processor_does_not_count() -> None:
     now, waited = HandClock(100), {"engine": 0}
     ends: Any = Ends()
-    stalls = StallWatch(ends, 45, ProcessorClock(now, waited.copy))
-    runner: Any = SimpleNamespace(position=50, saved=50)
+    host = hosting()
+    host.stalls = stalls = StallWatch(ends, 45, ProcessorClock(now, waited.copy))
+    first = opened(host, FIRST, SimpleNamespace(position=50, saved=50))
 
     async def pass_time(seconds: int, waits: float) -> list[str | None]:
         said = []
         for _ in range(0, seconds, 2):
             now.now += 2
             waited["engine"] += int(2e9 * waits)
-            said.append(await stalls.check({FIRST: runner}, [], lambda _: False, str))
+            said.append(await stalls.check([first], None))
         return said
 
-    stalls.opened(FIRST, "rollup/0")
     assert not any(await pass_time(200, 0.8))
     said = await pass_time(10, 0)
     assert (
         said[-1] == "rollup/0 has read nothing for 50 s although records are waiting, and the broker answers"
     )
-    assert stalls.progress_ages() == {FIRST: pytest.approx(49.6)}
+    assert first.stall is not None
+    assert stalls.clock() - first.stall.moved_at == pytest.approx(49.6)
 
 
 async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_shows_the_gap(
@@ -115,19 +112,19 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_shows_t
         owned={FIRST}, flow_active=True, seek=seek, offered=None, next_offset=lambda _: 100
     )
     waiting: asyncio.Queue[int] = asyncio.Queue()
-    host = hosting(ROLLUP)
-    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
-    host._bounds = bounds  # type: ignore[method-assign, assignment]
+    host = hosting()
+    host.clients.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    host.clients.bounds = bounds  # type: ignore[method-assign, assignment]
     host._streams["requests"] = SimpleNamespace(channel=SimpleNamespace(queue=waiting))
     runner: Any = SimpleNamespace(position=None, busy=False, key="rollup/0")
-    host.stalls.opened(FIRST, "rollup/0")
-    await host._go_back(FIRST, runner)
+    partition = opened(host, FIRST, runner)
+    await host._go_back(partition)
     assert not sought, "a chunk may be on its way"
     monkeypatch.setattr(stage_host, "DROPPED_SECONDS", 0)
     await waiting.put(1)
-    await host._go_back(FIRST, runner)
+    await host._go_back(partition)
     assert not sought, "one waits in the queue"
     waiting.get_nowait()
     for runner.position in (None, None, 80, 80, 100):
-        await host._go_back(FIRST, runner)
+        await host._go_back(partition)
     assert sought == [(FIRST, 20), (FIRST, 80)], "once a position, from where the partition begins"

@@ -2,16 +2,13 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
 
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import KafkaSettings
-from streams.drivers.kafka.app import aiokafka_options, chunk_app
-from streams.drivers.kafka.stage_host import Hosted, StageHost
 from streams.drivers.kafka.watermark_alignment import Level, WatermarkAlignment, ahead
+from tests.streams.drivers.kafka.hosting import DETECT, ROLLUP, add_partition, hosting
 
 LEVELS = st.lists(st.builds(Level, st.integers(0, 5000), st.booleans()), max_size=8)
 
@@ -53,42 +50,40 @@ class Consumer:
 
 
 async def test_a_partition_waits_for_the_slowest_here_and_elsewhere_and_goes_on() -> None:
-    kafka = KafkaSettings(brokers=["127.0.0.1:1"])
-    elsewhere: list[int] = []
-    alignment = WatermarkAlignment(lambda stage: stage.at, lambda _: elsewhere, 600)
-    hosted: Any = Hosted("requests", "rollup", lambda _: SimpleNamespace(), alignment=alignment)
-    host = StageHost(chunk_app(kafka), [hosted], SimpleNamespace(), aiokafka_options(kafka))  # type: ignore[arg-type]
+    alignment = WatermarkAlignment(600)
+    host = hosting(ROLLUP._replace(alignment=alignment), DETECT)
     consumer = Consumer(100)
-    host.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
-    stages = [SimpleNamespace(at=1000), SimpleNamespace(at=1000)]
-    for number, stage in enumerate(stages):
-        opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        opened.set_result(SimpleNamespace(stage=stage, source=f"requests/{number}", position=50))
-        host._opening[TP("requests", number)] = opened  # type: ignore[assignment]
-    first, second = TP("requests", 0), TP("requests", 1)
+    host.clients.app = SimpleNamespace(chunk_consumer=consumer)  # type: ignore[assignment]
+    stages = [SimpleNamespace(watermark=1000, heard=None) for _ in range(2)]
+    first, second = (
+        add_partition(host, TP("requests", number), SimpleNamespace(stage=stage, position=50)).tp
+        for number, stage in enumerate(stages)
+    )
+    elsewhere: dict[str, int] = {}
+    add_partition(host, TP("rollups", 0), SimpleNamespace(stage=SimpleNamespace(heard=elsewhere)))
     host._align()
     assert consumer.asleep == set()
-    stages[0].at = 1700
+    stages[0].watermark = 1700
     host._align()
     assert consumer.asleep == alignment.paused == {first}
     consumer.asleep.clear()  # a rebalance lets all go on
     host._align()
     assert consumer.asleep == {first}
-    stages[1].at = 1500
+    stages[1].watermark = 1500
     host._align()
     assert consumer.asleep == alignment.paused == set()
-    elsewhere.append(400)
+    elsewhere |= {"requests/0": 1, "requests/7": 400}
     host._align()
     assert consumer.asleep == {first, second}
     elsewhere.clear()
     host._align()
     assert consumer.asleep == set()
-    host._waiting[second] = asyncio.Event()
+    host.partitions[second].waiting = asyncio.Event()
     host._align()
     assert consumer.asleep == {second}, "the other one may go on as far as it is allowed to"
-    stages[1].at = 0
+    stages[1].watermark = 0
     host._align()
     assert consumer.asleep == {first, second}, "nobody knows how far that is"
-    del host._waiting[second]
+    host.partitions[second].waiting = None
     host._align()
     assert consumer.asleep == set()

@@ -19,9 +19,7 @@ from streams.ingest.receivers.payload_lines import line_reader
 
 @asynccontextmanager
 async def following(path: Path, store: SqliteStore) -> AsyncIterator[None]:
-    task = asyncio.create_task(
-        Follow(path, store, LogIntake(store, Settings(), lambda: None), poll=0.01).run()
-    )
+    task = asyncio.create_task(Follow(path, store, LogIntake(store, Settings()), poll=0.01).run())
     try:
         yield
     finally:
@@ -172,7 +170,7 @@ async def test_a_file_of_garbage_in_another_format_ends_the_following_as_well(
     file.write_bytes(b"nope\n" * 60)
     lines = line_reader(Inputs(SourcesSettings()).of(None, "alb"))
     with pytest.raises(DeadLetterLimitError, match="51 bad records in a row"):
-        await Follow(file, store, LogIntake(store, Settings(), lambda: None), 0.01, lines).run()
+        await Follow(file, store, LogIntake(store, Settings()), 0.01, lines).run()
 
 
 async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_restart(
@@ -184,7 +182,7 @@ async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_rest
     file.write_bytes(good + b"\n" + b"nope\n" * 5)
 
     async def follow(settings: Settings) -> None:
-        await Follow(file, store, LogIntake(store, settings, lambda: None), poll=0.01).run()
+        await Follow(file, store, LogIntake(store, settings), poll=0.01).run()
 
     task = asyncio.create_task(follow(settings))
     await taken(store, 6)
@@ -207,7 +205,7 @@ async def test_a_followed_file_waits_while_the_log_is_full(tmp_path: Path, store
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"a\n" * 1000)
     settings = Settings(local=LocalSettings(backlog=1000), dead_letters=DeadLetterSettings(stop=False))
-    intake = LogIntake(store, settings, lambda: None)
+    intake = LogIntake(store, settings)
     task = asyncio.create_task(Follow(file, store, intake, poll=0.01).run())
     await taken(store, 1000)
     with file.open("ab") as more:
@@ -232,7 +230,7 @@ async def test_lines_of_another_format_become_native_and_those_that_are_none_mov
     file.write_bytes(start * 3)
     settings = SourcesSettings(inputs=[InputSettings(name="f", format="lambda_report", function="f")])
     lines = line_reader(Inputs(settings).of("f"))
-    following = Follow(path=file, store=store, intake=LogIntake(store, Settings(), lambda: None), lines=lines)
+    following = Follow(path=file, store=store, intake=LogIntake(store, Settings()), lines=lines)
     task = asyncio.create_task(following.run())
     async with asyncio.timeout(10):
         while store.position(str(file.resolve())) is None:

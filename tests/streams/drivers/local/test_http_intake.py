@@ -22,25 +22,21 @@ GOOD = b'{"ts": 1760000000, "service": "shop"}'
 
 async def post(
     store: SqliteStore, body: bytes, settings: Settings | None = None, *, encoding: str = ""
-) -> tuple[int, dict[str, Any], int]:
-    wakes: list[int] = []
+) -> tuple[int, dict[str, Any], bool]:
+    intake = LogIntake(store, settings or Settings())
     headers = {"Content-Encoding": encoding} if encoding else {}
     app = web.Application()
-    app.add_routes(
-        EventsReceiver(
-            IngestHandler(LogIntake(store, settings or Settings(), lambda: wakes.append(1)))
-        ).routes()
-    )
+    app.add_routes(EventsReceiver(IngestHandler(intake)).routes())
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as streams/process/web/http_server.py does
     async with TestClient(server) as client:
         answer = await client.post("/events", data=body, headers=headers)
-        return answer.status, await answer.json(), len(wakes)
+        return answer.status, await answer.json(), intake.arrived.is_set()
 
 
 async def test_events_are_in_the_log_when_the_sender_is_answered(store: SqliteStore) -> None:
-    status, answer, wakes = await post(store, GOOD + b"\n" + GOOD + b"\n")
-    assert (status, answer, wakes) == (202, {"accepted": 2}, 1)
+    status, answer, wakes_judge = await post(store, GOOD + b"\n" + GOOD + b"\n")
+    assert (status, answer, wakes_judge) == (202, {"accepted": 2}, True)
     assert store.read(0).records == [GOOD, GOOD]
 
 
@@ -53,10 +49,10 @@ async def test_the_sender_of_a_first_event_reads_what_is_wrong_with_it(store: Sq
 
 
 async def test_a_body_without_events_is_a_bad_request(store: SqliteStore) -> None:
-    status, answer, wakes = await post(store, b"\n\r\n")
+    status, answer, wakes_judge = await post(store, b"\n\r\n")
     assert status == 400
     assert "one JSON object per line" in str(answer["error"])
-    assert wakes == 0
+    assert not wakes_judge
 
 
 async def test_a_compressed_body_is_unpacked(store: SqliteStore) -> None:
@@ -67,8 +63,8 @@ async def test_a_compressed_body_is_unpacked(store: SqliteStore) -> None:
 async def test_an_event_that_cannot_be_stored_is_refused_so_that_it_is_sent_again(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "db")
     store.close()
-    status, answer, wakes = await post(store, GOOD)
-    assert (status, wakes) == (503, 0)
+    status, answer, wakes_judge = await post(store, GOOD)
+    assert (status, wakes_judge) == (503, False)
     assert "send again" in str(answer["error"])
 
 
@@ -76,7 +72,7 @@ async def test_a_log_that_cannot_be_written_is_said_at_once_and_then_once_a_minu
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    sink = LogIntake(store, Settings(), lambda: None, unwritable=Recurring(lambda: now))
+    sink = LogIntake(store, Settings(), unwritable=Recurring(lambda: now))
     append = store.append
 
     def full(*_: object) -> int:
@@ -132,8 +128,8 @@ async def test_one_event_written_over_several_lines_is_one_event(store: SqliteSt
 async def test_a_body_that_cannot_be_unpacked_is_refused_with_the_reason(
     store: SqliteStore, body: bytes, encoding: str, status: int, said: str
 ) -> None:
-    code, answer, wakes = await post(store, body, encoding=encoding)
-    assert (code, wakes, store.end) == (status, 0, 0)
+    code, answer, wakes_judge = await post(store, body, encoding=encoding)
+    assert (code, wakes_judge, store.end) == (status, False, 0)
     assert said in str(answer["error"])
 
 
@@ -142,8 +138,7 @@ async def test_while_the_engine_is_too_far_behind_senders_read_when_to_come_agai
 ) -> None:
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", backlog=1000))
     assert (await post(store, b"\n".join([GOOD] * 1000), settings))[0] == 202
-    wakes: list[int] = []
-    intake = LogIntake(store, settings, lambda: wakes.append(1))
+    intake = LogIntake(store, settings)
     app = web.Application()
     app.add_routes(EventsReceiver(IngestHandler(intake)).routes())
     async with TestClient(TestServer(app)) as client:
@@ -158,7 +153,7 @@ async def test_while_the_engine_is_too_far_behind_senders_read_when_to_come_agai
 async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_some(
     store: SqliteStore,
 ) -> None:
-    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
+    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)))
     store.append([b"x" * (64 << 20)])
     assert intake.why_full() == "too far behind: the log holds 64 MiB (local.backlog_mib)"
     store.save("engine", Checkpoint(), done=1)
@@ -170,8 +165,8 @@ async def test_a_log_that_is_too_large_takes_nothing_until_a_checkpoint_drops_so
 async def test_a_request_of_which_nothing_can_be_read_is_a_bad_request_and_leaves_nothing(
     store: SqliteStore, lines: list[bytes], settings: Settings
 ) -> None:
-    status, answer, wakes = await post(store, b"\n".join(lines), settings)
-    assert (status, wakes, store.end) == (400, 0, 0)
+    status, answer, wakes_judge = await post(store, b"\n".join(lines), settings)
+    assert (status, wakes_judge, store.end) == (400, False, 0)
     assert answer["error"] == (
         "nothing was stored: no line of the body can be accepted as an event; correct it and send it again"
     )

@@ -84,7 +84,7 @@ async def test_a_sender_of_records_of_before_a_new_daemons_first_step_reads_that
     tmp_path: Path,
 ) -> None:
     with SqliteStore(tmp_path / "db") as store:
-        sink = LogIntake(store, Settings(), lambda: None, lambda: NOW)  # and nothing is judged yet
+        sink = LogIntake(store, Settings(), lambda: NOW)  # and nothing is judged yet
         assert (await sink.append(events(NOW - 7200, 5))).late == 0, "a daemon may begin with old records"
         assert (await sink.append(events(NOW - 5, 5))).late == 0
         assert (await sink.append([*events(NOW - 600, 3), *events(NOW - 2, 2)])).late == 3

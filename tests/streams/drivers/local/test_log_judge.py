@@ -11,11 +11,12 @@ from structlog.testing import capture_logs
 from alerting.incidents.notice import Notice
 from alerting.messages.examples import SPIKE, incident, notice
 from config.settings import Settings, TimeSettings
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import CODE_POLL, CODE_SECONDS, LogJudge
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.detection_engine import Emitted
-from streams.process.logs import Recurring
+from streams.process.compilation import BackgroundCompile
 from streams.process.metrics import Metrics
 
 BAD = [b"no event", b"[]"]
@@ -23,17 +24,27 @@ NOW = 1_760_000_000.0
 EVENT = json.dumps({"ts": NOW, "service": "shop"}).encode()
 
 
+class Code(BackgroundCompile):
+    """Machine code that is made, or is not yet."""
+
+    def __init__(self, *, made: bool) -> None:
+        super().__init__()
+        self.made = made
+
+    def ready(self) -> bool:
+        return self.made
+
+
 async def nowhere(_: Sequence[Notice], __: int | None) -> None:
     """Deliver nothing."""
 
 
 async def test_a_flood_of_bad_records_is_said_at_once_and_then_once_a_minute(tmp_path: Path) -> None:
-    settings, arrived, now = Settings(), asyncio.Event(), 1000.0
+    settings, now = Settings(), 1000.0
     with SqliteStore(tmp_path / "db") as store:
-        intake = LogIntake(store, settings, arrived.set)
-        judge = LogJudge(
-            settings, store, intake, arrived, Metrics(), every=float("inf"), bad=Recurring(lambda: now)
-        )
+        intake = LogIntake(store, settings)
+        options = RunOptions(every=float("inf"), clock=lambda: now)
+        judge = LogJudge(settings, store, intake, Metrics(), options)
 
         async def counts(runs: int) -> list[int]:
             """Judge runs of bad records; return what was logged of them."""
@@ -50,8 +61,7 @@ async def test_a_flood_of_bad_records_is_said_at_once_and_then_once_a_minute(tmp
 
 
 def judge_of(store: SqliteStore, settings: Settings) -> LogJudge:
-    arrived = asyncio.Event()
-    return LogJudge(settings, store, LogIntake(store, settings, arrived.set), arrived, Metrics())
+    return LogJudge(settings, store, LogIntake(store, settings), Metrics())
 
 
 async def delivered_after_a_crash(
@@ -125,19 +135,17 @@ async def test_nothing_is_evaluated_early_while_the_state_is_copied_or_where_tha
 
 
 async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(tmp_path: Path) -> None:
-    made = False
+    code = Code(made=False)
     with SqliteStore(tmp_path / "db") as store:
-        arrived = asyncio.Event()
-        intake = LogIntake(store, Settings(), arrived.set)
-        judge = LogJudge(
-            Settings(), store, intake, arrived, Metrics(), stuck=0.0, can_judge=lambda: made, every=0.0
-        )
+        intake = LogIntake(store, Settings())
+        options = RunOptions(stuck=0.0, code=code, every=0.0)
+        judge = LogJudge(Settings(), store, intake, Metrics(), options)
         running = asyncio.create_task(judge.run(nowhere))
         store.append([EVENT], arrived=NOW)
-        arrived.set()
+        intake.arrived.set()
         await asyncio.sleep(2 * CODE_POLL)
         assert (judge.lag, judge.stuck()) == (1, None), "it waits for what is being made"
-        made = True
+        code.made = True
         async with asyncio.timeout(20):
             while judge.lag:
                 await asyncio.sleep(0.01)
@@ -146,9 +154,8 @@ async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(t
 
 def test_it_is_not_ready_while_machine_code_takes_long_and_says_why(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "db") as store:
-        arrived = asyncio.Event()
-        intake = LogIntake(store, Settings(), arrived.set)
-        judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
+        options = RunOptions(code=Code(made=False))
+        judge = LogJudge(Settings(), store, LogIntake(store, Settings()), Metrics(), options)
         assert judge.not_ready() is None, "a first start makes it in less than a minute"
         judge._fed -= CODE_SECONDS
         assert (judge.not_ready() or "").startswith("machine code has been made for 120 s: records")
@@ -161,9 +168,8 @@ async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_t
     tmp_path: Path,
 ) -> None:
     with SqliteStore(tmp_path / "db") as store:
-        arrived = asyncio.Event()
-        intake = LogIntake(store, Settings(), arrived.set)
-        judge = LogJudge(Settings(), store, intake, arrived, Metrics(), can_judge=lambda: False)
+        options = RunOptions(code=Code(made=False))
+        judge = LogJudge(Settings(), store, LogIntake(store, Settings()), Metrics(), options)
         running = asyncio.create_task(judge.run(nowhere))
         store.append([EVENT], arrived=NOW)
         async with asyncio.timeout(5):
@@ -175,12 +181,8 @@ async def test_a_stop_does_not_wait_for_machine_code_and_leaves_the_records_to_t
 
 def stuck_judge(store: SqliteStore, fed: list[int]) -> LogJudge:
     """A judge whose engine takes records without a thought, and is stuck whenever it stands still."""
-    arrived = asyncio.Event()
-    intake = LogIntake(store, Settings(), arrived.set)
-    judge = LogJudge(
-        Settings(), store, intake, arrived, Metrics(),
-        run_records=8000, stuck=0.0, every=float("inf"), can_judge=lambda: True,
-    )  # fmt: skip
+    options = RunOptions(run_records=8000, stuck=0.0, every=float("inf"), code=Code(made=True))
+    judge = LogJudge(Settings(), store, LogIntake(store, Settings()), Metrics(), options)
 
     def feed(_: str, records: Sequence[bytes], __: object) -> Emitted:
         fed.append(len(records))

@@ -43,7 +43,7 @@ async def serving(
     **options: Any,
 ) -> AsyncIterator[int]:
     routes = EventsReceiver(
-        IngestHandler(LogIntake(store, settings or Settings(), lambda: None), **options)
+        IngestHandler(LogIntake(store, settings or Settings()), **options)
     ).routes()
     server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, limits=limits)
     try:
@@ -145,7 +145,7 @@ async def test_decoding_a_file_ends_at_the_first_record_beyond_the_limit(
     store: SqliteStore, decoded: list[int]
 ) -> None:
     with pytest.raises(checked_lines.TooManyBadError, match="51 bad records in a row"):
-        await LogIntake(store, Settings(), lambda: None).append_read([GOOD] * 10_000 + [b"1"] * 200_000)
+        await LogIntake(store, Settings()).append_read([GOOD] * 10_000 + [b"1"] * 200_000)
     assert sum(decoded) < 15_000
     assert store.end == 0
 
@@ -158,7 +158,7 @@ async def test_where_the_limit_is_passed_does_not_depend_on_the_pieces(
     for piece in (1, 2, 3, 5, 8, 100):
         monkeypatch.setattr(checked_lines, "PIECE_RECORDS", piece)
         with pytest.raises(checked_lines.TooManyBadError) as refused:
-            await LogIntake(store, settings, lambda: None).append_read(lines)
+            await LogIntake(store, settings).append_read(lines)
         assert refused.value.passed.rejected.index == 12
 
 

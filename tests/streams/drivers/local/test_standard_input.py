@@ -19,7 +19,7 @@ async def test_every_line_is_taken_in_to_the_end_of_input_also_the_last_without_
     os.write(writing, b"a\nb\n\nc")
     os.close(writing)
     with SqliteStore(tmp_path / "db") as store:
-        assert await StandardInput(reading, LogIntake(store, Settings(), lambda: None)).run() == 3
+        assert await StandardInput(reading, LogIntake(store, Settings())).run() == 3
         assert store.read(0).records == [b"a", b"b", b"c"]
     os.close(reading)
 
@@ -28,7 +28,7 @@ async def test_a_line_without_an_end_is_cut_and_what_follows_it_is_read(tmp_path
     file = tmp_path / "input"
     file.write_bytes(b"x" * 5_000_000 + b"\n" + GOOD + b"\n")
     with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
-        assert await StandardInput(reading.fileno(), LogIntake(store, Settings(), lambda: None)).run() == 2
+        assert await StandardInput(reading.fileno(), LogIntake(store, Settings())).run() == 2
         long, good = store.read(0).records
         assert (len(long) < 3_000_000, good) == (True, GOOD)
 
@@ -39,7 +39,7 @@ async def test_input_of_garbage_is_not_drained_into_the_dead_letters(tmp_path: P
     settings = Settings(dead_letters=DeadLetterSettings(in_a_row=10))
     with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
         with pytest.raises(DeadLetterLimitError, match="standard input, record 12: 11 bad records in a row"):
-            await StandardInput(reading.fileno(), LogIntake(store, settings, lambda: None)).run()
+            await StandardInput(reading.fileno(), LogIntake(store, settings)).run()
         assert store.end == 0
 
 
@@ -52,7 +52,7 @@ async def test_lines_of_another_format_become_native(tmp_path: Path) -> None:
     file.write_bytes(line * 3 + b"nope")
     lines = line_reader(Inputs(SourcesSettings()).of(None, "clf"))
     with SqliteStore(tmp_path / "db") as store, file.open("rb") as reading:
-        intake = LogIntake(store, Settings(), lambda: None)
+        intake = LogIntake(store, Settings())
         assert await StandardInput(reading.fileno(), intake, lines).run() == 4
         first, *_, last = store.read(0).records
         assert b'"route":"GET /items/{id}"' in first

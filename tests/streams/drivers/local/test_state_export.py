@@ -13,6 +13,7 @@ import pytest
 from alerting.commands.command import Command, CommandKind, Matcher
 from config.settings import KafkaSettings, Settings
 from streams.cli.state import export_state, import_state
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_transfer import StateExport
@@ -31,7 +32,9 @@ def settings(state: Path) -> Settings:
 
 @asynccontextmanager
 async def daemon_at(state: Path) -> AsyncIterator[LocalDaemon]:
-    async with running(LocalDaemon(settings(state), clock=lambda: NOW, every=0.05)) as world:
+    async with running(
+        LocalDaemon(settings(state), clock=lambda: NOW, options=RunOptions(every=0.05))
+    ) as world:
         yield world.daemon
 
 

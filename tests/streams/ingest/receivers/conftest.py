@@ -51,7 +51,7 @@ def serve(store: SqliteStore) -> Serve:
     ) -> AsyncIterator[Serving]:
         given, metrics = settings or Settings(), Metrics()
         limits = SenderLimits(given.dead_letters, metrics.dropped_letters)
-        intake = LogIntake(store, given, lambda: None, limits=limits)
+        intake = LogIntake(store, given, limits=limits)
         registry = Registry(given.sources.registry) if given.sources.registry else None
         inputs = Inputs(given.sources, registry)
         handler = IngestHandler(intake, inputs, metrics.intake_refused, metrics.skipped)

@@ -95,7 +95,7 @@ async def test_lines_wait_for_the_registry_and_are_stored_once(
     loop = asyncio.get_running_loop()
     registry = Registry(sources(standin).registry, lambda _: loop.call_soon_threadsafe(down.set))  # type: ignore[arg-type]
     lines = line_reader(Inputs(SourcesSettings(), registry).of(None, "pubsub"))
-    intake = LogIntake(store, Settings(), lambda: None)
+    intake = LogIntake(store, Settings())
     file = tmp_path / "pushes.ndjson"
     file.write_bytes(b"".join(push(number) + b"\n" for number in range(3)))
     receiver = TcpReceiver("127.0.0.1:0", intake, lines)

@@ -60,7 +60,7 @@ async def test_a_sender_of_garbage_costs_no_other_sender_a_record(serve: Serve) 
 
 
 async def test_without_tokens_a_sender_is_its_address(store: SqliteStore) -> None:
-    sink = LogIntake(store, STRICT, lambda: None)
+    sink = LogIntake(store, STRICT)
     for _ in range(2):
         await sink.append([good(), *[b"nope"] * 9], sender="10.0.0.1")
         await sink.append([good(), *[b"oops"] * 5], sender="10.0.0.2")
@@ -80,7 +80,7 @@ async def test_garbage_alone_is_refused_and_counts_for_nothing(serve: Serve) -> 
 async def test_records_ahead_of_their_arrival_fill_no_disk_either(store: SqliteStore) -> None:
     now = 1_760_000_000.0
     ahead = good(100 * 86_400)
-    sink = LogIntake(store, Settings(), lambda: None, lambda: now)
+    sink = LogIntake(store, Settings(), lambda: now)
     with pytest.raises(BodyError, match="clock"):  # it may be this host that is behind
         await sink.append([good(), *[ahead] * 4000], sender="10.0.0.1")
     for sender in ("10.0.0.2", "10.0.0.3"):
@@ -93,7 +93,7 @@ async def test_records_ahead_of_their_arrival_fill_no_disk_either(store: SqliteS
 
 
 async def test_senders_do_not_count_towards_the_limit_of_a_followed_file(store: SqliteStore) -> None:
-    intake = LogIntake(store, STRICT, lambda: None)
+    intake = LogIntake(store, STRICT)
     await intake.append_read([b"nope"] * 5)
     await intake.append([b"oops"] * 9, sender="10.0.0.1", waits=False)
     await intake.append_read([good(), b"nope"])
@@ -101,7 +101,7 @@ async def test_senders_do_not_count_towards_the_limit_of_a_followed_file(store: 
 
 
 async def test_bad_records_that_nobody_keeps_are_logged_once_with_their_sender(store: SqliteStore) -> None:
-    sink = LogIntake(store, STRICT, lambda: None)
+    sink = LogIntake(store, STRICT)
     with capture_logs() as logs:
         for _ in range(3):
             await sink.append([good(), *[b"nope"] * 9], sender="shipper of eu-1")

@@ -125,7 +125,7 @@ async def test_who_fills_the_log_waits_and_others_are_accepted_over_http(serve: 
 
 
 async def test_padded_records_count_by_their_size(store: SqliteStore) -> None:
-    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)), lambda: None)
+    intake = LogIntake(store, Settings(local=LocalSettings(backlog_mib=64)))
     padded = Records.of([b'{"ts": 1760000000, "service": "shop", "x": "%s"}' % (b"x" * 1_000_000)])
     await intake.append([good()], sender="quiet")
     for _ in range(60):
@@ -138,7 +138,7 @@ async def test_padded_records_count_by_their_size(store: SqliteStore) -> None:
 
 
 async def test_who_fills_the_log_over_tcp_waits_and_others_do_not(store: SqliteStore) -> None:
-    intake = LogIntake(store, SMALL, lambda: None)
+    intake = LogIntake(store, SMALL)
     tokens = load_tokens(Settings().tokens, TOKENS)
     receiver = TcpReceiver("127.0.0.1:0", intake, Records.of_lines, lambda: tokens)
     port = await receiver.start()
@@ -167,7 +167,7 @@ async def test_who_fills_the_log_over_tcp_waits_and_others_do_not(store: SqliteS
 async def test_a_large_file_leaves_room_to_senders(tmp_path: Path, store: SqliteStore) -> None:
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"a\n" * 950)
-    intake = LogIntake(store, SMALL, lambda: None)
+    intake = LogIntake(store, SMALL)
     await intake.append([good()], sender="quiet")
     following = asyncio.create_task(Follow(file, store, intake, poll=0.001).run())
     async with asyncio.timeout(10):
@@ -184,7 +184,7 @@ async def test_a_large_file_leaves_room_to_senders(tmp_path: Path, store: Sqlite
 
 async def test_what_was_in_the_log_before_a_restart_is_nobodys(store: SqliteStore) -> None:
     store.append([good()] * 950)
-    intake = LogIntake(store, SMALL, lambda: None)
+    intake = LogIntake(store, SMALL)
     for sender in ("loud", "quiet"):
         await intake.append([good()], sender=sender)
     assert intake.why_full("loud") is intake.why_full("quiet") is None

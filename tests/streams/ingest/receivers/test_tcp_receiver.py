@@ -48,7 +48,7 @@ async def listening(
     tls: TlsSettings | None = None,
     limits: ConnectionLimits = LIMITS,
 ) -> AsyncIterator[tuple[int, LogIntake, TcpReceiver]]:
-    intake = LogIntake(store, settings or Settings(), lambda: None)
+    intake = LogIntake(store, settings or Settings())
     source = None if form is None else Inputs(SourcesSettings()).of(None, form)
     known = tokens or Tokens()
     context = None if tls is None else Certificates(tls).context

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from config.settings import Settings
+from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.daemon import LocalDaemon
 from streams.offline.backfill.lesson import Lesson, Watch
 from streams.offline.backfill.local_backfill import into_local
@@ -75,7 +76,7 @@ async def test_a_new_daemon_has_the_past_with_its_first_step(
     assert await asyncio.to_thread(learn, folder, step=STEP)
     before = learnt(folder)
     begin = START + WEEK + 60 * (MINUTES_LEARNT - 20)
-    daemon = LocalDaemon(settings(folder, STEP), every=0.05, clock=lambda: begin + 1200)
+    daemon = LocalDaemon(settings(folder, STEP), options=RunOptions(every=0.05), clock=lambda: begin + 1200)
     place = HistoryFolder(str(folder / "history"))
     async with running(daemon) as world:
         events = [json.loads(line) for line in LINES[(MINUTES_LEARNT - 20) * 6 :]]
