@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from config.capacity import Capacity, read_limits_of
 from config.reload import Reload
 from config.secret import passphrase_in
@@ -17,12 +19,12 @@ from streams.process.metrics import Metrics
 from streams.process.part import Part
 from streams.process.reloading import Reloading
 from streams.process.watchdog import Watchdog, guard
-from streams.process.web.http_server import HttpServer
+from streams.process.web.http_server import HttpServer, Served
 from streams.process.web.listen_address import listen_address_of
 from streams.screens.openapi.document import openapi_route
 
 
-class Daemon:
+class Daemon(Served):
     """A process of one driver: a list of parts behind one web server.
 
     Parameters
@@ -70,12 +72,8 @@ class Daemon:
         self._parts = [part for part in parts if part is not None]
         self._web = HttpServer(
             self._address.listen,
-            self.status,
-            self.not_ready,
-            self.metrics.registry,
             [*(route for part in self._parts for route in part.routes()), openapi_route()],
-            unhealthy=self._watchdog.reason,
-            refresh=self._refresh,
+            self,
             access=self._access,
             certificates=self._address.certificates,
         )
@@ -100,6 +98,15 @@ class Daemon:
     def _ahead(self) -> str | None:
         """Return that records come from the future, by this host's clock or that of Kafka."""
         raise NotImplementedError
+
+    def unhealthy(self) -> str | None:
+        """Return why only a restart helps, None if nothing is wrong."""
+        return self._watchdog.reason()
+
+    def readings(self) -> CollectorRegistry:
+        """Return its metrics, as they are now."""
+        self._refresh()
+        return self.metrics.registry
 
     def _refresh(self) -> None:
         self.metrics.registry_down.set(bool(self._registry and self._registry.trouble))

@@ -90,7 +90,7 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
     assert settings.kafka is not None
     metrics, listening = Metrics(), listen_address_of(settings, {}, intake=True)
     intake = KafkaIntake(settings, settings.kafka, metrics, listening)
-    server = HttpServer("127.0.0.1:0", intake.status, intake.sink.why_full, metrics.registry, intake.routes())
+    server = HttpServer("127.0.0.1:0", intake.routes())
     port = await server.start()
     await intake.start(port)
     intake.start_producing()

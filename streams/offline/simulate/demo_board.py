@@ -7,8 +7,6 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
-from prometheus_client import CollectorRegistry
-
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer
 from alerting.incidents.digest_reporter import zone_of
@@ -108,9 +106,7 @@ class DemoBoard:
             lambda: self._pipeline, self._execute, lambda: self._documents, tuple, lambda: self._settings
         )
         board = BoardRoutes(self._board, access, incidents, now=lambda: self._at)
-        self._server = HttpServer(
-            listen, dict, lambda: None, CollectorRegistry(), board.routes(), access=access
-        )
+        self._server = HttpServer(listen, board.routes(), access=access)
         self.url = f"http://{HOST}:{await self._server.start()}/"
 
     def show(self, emitted: Emitted) -> None:

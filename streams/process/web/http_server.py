@@ -1,7 +1,7 @@
 """The daemon's web server: health, readiness, metrics, status, and additional routes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, cast
 
 import msgspec
@@ -10,6 +10,7 @@ from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from streams.process.part import Part
 from streams.process.web.access import HEALTH, Access
 from streams.process.web.answer_forms import as_expected, json_of
 from streams.process.web.certificates import Certificates
@@ -41,6 +42,18 @@ class ReadyAnswer(msgspec.Struct):
     reason: str | None
 
 
+class Served(Part):
+    """A process as its web server shows it: its status is plain JSON values."""
+
+    def unhealthy(self) -> str | None:
+        """Return the reason why only a restart helps, None if it is healthy."""
+        return None
+
+    def readings(self) -> CollectorRegistry:
+        """Return its metrics, as they are now."""
+        return CollectorRegistry()
+
+
 class HttpServer:
     """Serves ``/healthz``, ``/readyz``, ``/metrics``, ``/status`` and additional routes.
 
@@ -48,14 +61,6 @@ class HttpServer:
     ----------
     listen
         ``host:port``.
-    status
-        Returns the content of ``/status``, as plain JSON values.
-    not_ready
-        Returns the reason why the daemon is not ready, None if it is.
-    unhealthy
-        Returns the reason why only a restart helps, None if the daemon is healthy.
-    refresh
-        Called before metrics are rendered.
     access
         Decides on each request; by default, only foreign web pages are refused.
     limits
@@ -71,13 +76,9 @@ class HttpServer:
     def __init__(
         self,
         listen: str,
-        status: Callable[[], Mapping[str, object]],
-        not_ready: Callable[[], str | None],
-        registry: CollectorRegistry,
         routes: Iterable[web.RouteDef] = (),
+        served: Served | None = None,
         *,
-        unhealthy: Callable[[], str | None] = lambda: None,
-        refresh: Callable[[], None] = lambda: None,
         access: Access | None = None,
         certificates: Certificates | None = None,
         limits: ConnectionLimits | None = None,
@@ -89,11 +90,7 @@ class HttpServer:
         self._certificates = certificates
         self._connections: Connections | None = None
         self._following: asyncio.Task[None] | None = None
-        self._status = status
-        self._not_ready = not_ready
-        self._registry = registry
-        self._unhealthy = unhealthy
-        self._refresh = refresh
+        self._served = served or Served()
         self._access = access or Access(listen)
         app = web.Application(middlewares=[self._access.middleware()])
         app[SMALL_BODIES] = room_for_small_bodies()
@@ -158,21 +155,19 @@ class HttpServer:
         return bounded
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        reason = self._unhealthy()  # an answer at all proves that the event loop runs
+        reason = self._served.unhealthy()  # an answer at all proves that the event loop runs
         return json_of(HealthAnswer(reason is None, reason), 503 if reason else 200)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        reason = self._not_ready()
+        reason = self._served.not_ready()
         return json_of(ReadyAnswer(reason is None, reason), 200 if reason is None else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        self._refresh()
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        body = generate_latest(self._served.readings())
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _show(self, _: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+        return web.Response(body=msgspec.json.encode(self._served.status()), content_type="application/json")
 
 
 def _expects_the_unknown(request: web.BaseRequest) -> bool:

@@ -71,7 +71,7 @@ async def serving(daemon: GivenDaemon, tokens: dict[str, str] | None = None) -> 
     known = {f"UNERI_{scope.upper()}_TOKEN": token for scope, token in (tokens or {}).items()}
     access = Access("0.0.0.0:0", tokens=load_tokens(TokensSettings(), known)) if tokens else None
     server = HttpServer(
-        "127.0.0.1:0", dict, lambda: None, CollectorRegistry(), daemon.routes(), access=access
+        "127.0.0.1:0", daemon.routes(), access=access
     )
     daemon.url = f"http://127.0.0.1:{await server.start()}"
     yield daemon

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import ClientSession
-from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from alerting.commands.command import CommandKind
@@ -65,7 +64,7 @@ async def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setenv("UNERI_GITHUB_TOKEN", TOKEN)
     one = Daemon(tmp_path)
     route = incident_route(lambda: one.pipeline, one.writes)
-    web = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), [route])
+    web = HttpServer("127.0.0.1:0", [route])
     one.url = f"http://127.0.0.1:{await web.start()}"
     async with one.hook, one.github:
         one.config.write_text(CONFIG.format(hook=one.hook.url, github=one.github.url))

@@ -27,7 +27,7 @@ class Receiver:
         signatures = SlackSignatures(SECRET, lambda: time.time() + self.ahead)
         http = SlackHttp(signatures, self.recorder, self.refused)
         routes = [web.post(path, http.answer) for path in SlackHttp.PATHS]
-        self._web = HttpServer("127.0.0.1:0", dict, lambda: None, self.registry, routes)
+        self._web = HttpServer("127.0.0.1:0", routes)
         self.slack = SlackApp()
 
     async def start(self) -> None:

@@ -52,9 +52,6 @@ async def serving(access: Access | None, certificates: Certificates | None = Non
     ]
     server = HttpServer(
         "127.0.0.1:0",
-        dict,
-        lambda: None,
-        CollectorRegistry(),
         routes,
         access=access,
         certificates=certificates,

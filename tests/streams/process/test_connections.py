@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from config.settings import TlsSettings
@@ -35,9 +34,6 @@ class Served:
         routes = [web.post("/one", self._read), web.post("/other", self._read)]
         self.server = HttpServer(
             "127.0.0.1:0",
-            dict,
-            lambda: None,
-            CollectorRegistry(),
             routes,
             limits=limits,
             certificates=certificates,
@@ -185,7 +181,7 @@ async def test_a_sender_that_is_gone_before_its_body_is_read_leaves_no_traceback
         gone.set()
         return web.Response()
 
-    server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), [web.post("/late", late)])
+    server = HttpServer("127.0.0.1:0", [web.post("/late", late)])
     async with asyncio.timeout(20):
         _, writer = await asyncio.open_connection("127.0.0.1", await server.start())
         writer.write(b"POST /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n123")
@@ -255,7 +251,7 @@ async def test_half_of_the_file_descriptors_stay_free_for_others(monkeypatch: py
 async def test_an_address_that_is_in_use_is_said_and_leaves_nothing_open() -> None:
     async with serving() as served:
         address = f"127.0.0.1:{served.port}"
-        second = HttpServer(address, dict, lambda: None, CollectorRegistry())
+        second = HttpServer(address)
         with pytest.raises(ListenError, match=f"^cannot listen on {address} .*stop the process"):
             await second.start()
         one = await served.open()

@@ -12,7 +12,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
 from config.settings import DeadLetterSettings, Settings
 from detectors.model.array_types import Floats
@@ -45,7 +44,7 @@ async def serving(
     routes = EventsReceiver(
         IngestHandler(LogIntake(store, settings or Settings()), **options)
     ).routes()
-    server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, limits=limits)
+    server = HttpServer("127.0.0.1:0", routes, limits=limits)
     try:
         yield await server.start()
     finally:

@@ -58,7 +58,7 @@ def serve(store: SqliteStore) -> Serve:
         tokens = load_tokens(given.tokens, environment or {})
         access = Access("127.0.0.1:0", (), tokens, metrics.web_refused)
         routes = HttpReceivers(handler, given.sources).routes()
-        server = HttpServer("127.0.0.1:0", dict, lambda: None, metrics.registry, routes, access=access)
+        server = HttpServer("127.0.0.1:0", routes, access=access)
         port = await server.start()
         try:
             async with aiohttp.ClientSession() as http:

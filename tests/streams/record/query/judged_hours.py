@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prometheus_client import CollectorRegistry
 
 from detectors.model.measures import Series
 from detectors.model.scope import Edge
@@ -105,7 +104,7 @@ def _unnamed(metric: dict[str, str]) -> Labels:
 async def served(service: QueryService, access: Access | None = None, now: Any = None) -> AsyncIterator[str]:
     """Serve the read API; yield the address of the server."""
     routes = QueryRoutes(service, *([now] if now else [])).routes()
-    server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=access)
+    server = HttpServer("127.0.0.1:0", routes, access=access)
     port = await server.start()
     try:
         yield f"http://127.0.0.1:{port}"

@@ -7,7 +7,6 @@ from typing import Final
 
 import aiohttp
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from streams.process.web.http_server import HttpServer
 from streams.record.query.query_routes import LARGE, LargeAnswers
@@ -29,7 +28,7 @@ async def answering(
                 over.set()
 
     routes = [web.get("/large", handle)]
-    server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes)
+    server = HttpServer("127.0.0.1:0", routes)
     port = await server.start()
     try:
         yield f"http://127.0.0.1:{port}/large"

@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
 
 from alerting.messages.incident_answer import IncidentAnswer
 from config.settings import Settings
@@ -112,9 +111,6 @@ class ServedBoard:
         )
         self.server = HttpServer(
             f"127.0.0.1:{port}",
-            dict,
-            lambda: None,
-            CollectorRegistry(),
             [*self.board.routes(), *(extra or [])],
             access=self.access,
         )

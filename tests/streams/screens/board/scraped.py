@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
-from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from detectors.model.measures import Series
@@ -54,7 +53,7 @@ async def served_scrape(scraped: Scraped, place: str) -> AsyncIterator[str]:
     """Serve it with a history at ``place``, which may be empty; yield the address."""
     queries = HistoryQueries(place, scraped.held.recent)
     route = ScrapeRoute(queries, lambda: scraped.settings)
-    server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), [route.route()])
+    server = HttpServer("127.0.0.1:0", [route.route()])
     port = await server.start()
     try:
         yield f"http://127.0.0.1:{port}/scrape"

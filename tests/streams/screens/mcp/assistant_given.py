@@ -11,7 +11,6 @@ from typing import Any
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent
-from prometheus_client import CollectorRegistry
 
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
@@ -60,7 +59,7 @@ async def board_over(
     routes = BoardRoutes(data, known, service, now=lambda: NOW).routes()
     if queries is not None:
         routes += QueryRoutes(queries).routes()
-    server = HttpServer(f"127.0.0.1:{port}", dict, lambda: None, CollectorRegistry(), routes, access=known)
+    server = HttpServer(f"127.0.0.1:{port}", routes, access=known)
     listening = await server.start()
     try:
         yield f"http://127.0.0.1:{listening}"

@@ -270,7 +270,7 @@ async def test_what_a_board_answers_is_as_described(tmp_path: Path) -> None:
         data = board_of(tmp_path, held, at, incidents, past_of(service))
         access = Access("127.0.0.1:0")
         routes = [*BoardRoutes(data, access, service).routes(), *notify_routes(service)]
-        server = HttpServer("127.0.0.1:0", dict, lambda: None, CollectorRegistry(), routes, access=access)
+        server = HttpServer("127.0.0.1:0", routes, access=access)
         url = f"http://127.0.0.1:{await server.start()}"
         try:
             async with aiohttp.ClientSession() as session, session.get(f"{url}/board/session") as answer:
