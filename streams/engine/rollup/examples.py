@@ -10,7 +10,7 @@ function of the records in their order, however they are chunked.
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -63,11 +63,11 @@ class ExampleChoice:
         self._slowest = _room(self._slowest, int(columns.path.max(initial=-1)) + 1)
         self._costliest = _room(self._costliest, int(columns.call.max(initial=-1)) + 1)
         chosen = np.empty(len(columns), np.int64)
-        found = _choose(
-            columns.path, columns.bins, columns.error, columns.throttled, counted, bucket,
-            columns.call_event, columns.call, columns.call_rcu, columns.call_wcu, columns.call_throttled,
-            self._slowest, self._costliest, self._turns, chosen,
-        )  # fmt: skip
+        events = _Events(columns.path, columns.bins, columns.error, columns.throttled, counted, bucket)
+        calls = _Calls(
+            columns.call_event, columns.call, columns.call_rcu, columns.call_wcu, columns.call_throttled
+        )
+        found = _choose(events, calls, (self._slowest, self._costliest), self._turns, chosen)
         rows: list[int] = chosen[:found].tolist()
         return rows
 
@@ -109,25 +109,32 @@ def _spend(turns: Ints, reason: int, earned: int) -> bool:
     return True
 
 
+class _Events(NamedTuple):
+    path: Ints
+    bins: NDArray[np.int16]
+    error: NDArray[np.int8]
+    throttled: Bools
+    counted: Bools
+    bucket: Ints
+
+
+class _Calls(NamedTuple):
+    event: Ints
+    call: Ints
+    rcu: Floats
+    wcu: Floats
+    throttled: Bools
+
+
 @unlocked
-def _choose(
-    path: Ints,
-    bins: NDArray[np.int16],
-    error: NDArray[np.int8],
-    throttled: Bools,
-    counted: Bools,
-    bucket: Ints,
-    call_event: Ints,
-    call: Ints,
-    rcu: Floats,
-    wcu: Floats,
-    call_throttled: Bools,
-    slowest: Ints,
-    costliest: Floats,
-    turns: Ints,
-    chosen: Ints,
-) -> int:
-    """Put the rows that are examples into ``chosen``; return how many there are."""
+def _choose(events: _Events, calls: _Calls, peaks: tuple[Ints, Floats], turns: Ints, chosen: Ints) -> int:
+    """Put the rows that are examples into ``chosen``; return how many there are.
+
+    ``peaks`` are those of paths and of calls.
+    """
+    path, bins, error, throttled, counted, bucket = events
+    call_event, call, rcu, wcu, call_throttled = calls
+    slowest, costliest = peaks
     found = 0
     at = 0  # among the calls, which are in the order of their events
     newest, earned = turns[_NEWEST], turns[_EARNED]

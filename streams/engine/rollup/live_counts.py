@@ -5,7 +5,7 @@ keeps the sums of each run and merges them on demand; here each event is merged 
 whole multiples of a quantum, so the order of adding does not change a bit.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,56 +40,81 @@ _REQUESTS, _COLD, _USER, _BACKEND, _FATAL, _THROTTLES, _READS, _WRITES, _RCU, _W
 )  # fmt: skip
 
 
+class _Events(NamedTuple):
+    path: Ints
+    weight: Floats
+    error: Codes
+    cold: Bools
+    throttled: Bools
+    busy: Floats
+
+
+class _Calls(NamedTuple):
+    call: Ints
+    weight: Floats
+    kind: Codes
+    throttled: Bools
+    rcu: Floats
+    wcu: Floats
+
+
+class _Table(NamedTuple):
+    row_of: Int32s  # by id
+    ids: Ints  # by row
+    sums: Floats  # (rows, measures)
+
+
 class LiveSums:
     """Sums of the measures by id."""
 
-    __slots__ = ("_ids", "_row_of", "_sums", "_used")
+    __slots__ = ("_table", "_used")
 
     def __init__(self) -> None:
-        self._row_of = _NO_ROWS.copy()  # by id
-        self._ids = np.zeros(_ROOM, np.int64)
-        self._sums = np.zeros((_ROOM, _WIDTH))
-        self._used = 0
+        self._table = _Table(_NO_ROWS.copy(), np.zeros(_ROOM, np.int64), np.zeros((_ROOM, _WIDTH)))
+        self._used = 0  # rows
 
     def _make_room(self, most: int, more: int) -> None:
         """Make room for ids below ``most``, up to ``more`` of them new."""
-        if most > len(self._row_of):
+        row_of, ids, sums = self._table
+        used = self._used
+        needed = used + min(more, most - used)
+        if most <= len(row_of) and needed <= len(ids):
+            return
+        if most > len(row_of):
             row_of = np.full(most + most // 4, _NONE, np.int32)
-            row_of[: len(self._row_of)] = self._row_of
-            self._row_of = row_of
-        needed = self._used + min(more, most - self._used)
-        if needed > len(self._ids):
+            row_of[: len(self._table.row_of)] = self._table.row_of
+        if needed > len(ids):
             room = needed + needed // 2
             ids, sums = np.zeros(room, np.int64), np.zeros((room, _WIDTH))
-            ids[: self._used], sums[: self._used] = self._ids[: self._used], self._sums[: self._used]
-            self._ids, self._sums = ids, sums
+            ids[:used], sums[:used] = self._table.ids[:used], self._table.sums[:used]
+        self._table = _Table(row_of, ids, sums)
 
     def add(self, ids: Ints, values: Floats) -> None:
         """Add (k, columns) sums of k ids."""
         self._make_room(int(ids.max(initial=-1)) + 1, len(ids))
-        self._used = _add_rows(ids, values, self._row_of, self._ids, self._sums, self._used)
+        self._used = _add_rows(ids, values, self._table, self._used)
 
     def add_events(self, columns: Columns, rows: Ints, paths: int) -> None:
         """Add the events at ``rows``; their paths are below ``paths``."""
         self._make_room(paths, len(rows))
-        self._used = _add_events(
-            rows, columns.path, columns.weight, columns.error, columns.cold, columns.throttled, columns.busy,
-            self._row_of, self._ids, self._sums, self._used,
-        )  # fmt: skip
+        events = _Events(
+            columns.path, columns.weight, columns.error, columns.cold, columns.throttled, columns.busy
+        )
+        self._used = _add_events(rows, events, self._table, self._used)
 
     def add_calls(self, columns: Columns, rows: Ints, calls: int) -> None:
         """Add the table calls at ``rows``; their ids are below ``calls``."""
         self._make_room(calls, len(rows))
-        self._used = _add_calls(
-            rows, columns.call, columns.call_weight, columns.call_kind, columns.call_throttled,
+        of = _Calls(
+            columns.call, columns.call_weight, columns.call_kind, columns.call_throttled,
             columns.call_rcu, columns.call_wcu,
-            self._row_of, self._ids, self._sums, self._used,
         )  # fmt: skip
+        self._used = _add_calls(rows, of, self._table, self._used)
 
     def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct ids, ascending, and their sums."""
         ids, sums = np.empty(self._used, np.int64), np.empty((self._used, _WIDTH))
-        _in_order(self._row_of, self._sums, ids, sums)
+        _in_order(self._table.row_of, self._table.sums, ids, sums)
         return ids, sums
 
 
@@ -176,12 +201,12 @@ def cells_in(summary: Summary) -> tuple[int, int]:
 
 
 @part
-def _row(ids: Ints, row_of: Int32s, number: int, used: int) -> int:
-    row = row_of[number]
+def _row(table: _Table, number: int, used: int) -> int:
+    row = table.row_of[number]
     if row < 0:
         row = used
-        row_of[number] = row
-        ids[row] = number
+        table.row_of[number] = row
+        table.ids[row] = number
     return row
 
 
@@ -199,9 +224,10 @@ def _in_order(row_of: Int32s, sums: Floats, ids: Ints, found: Floats) -> None:
 
 
 @unlocked
-def _add_rows(numbers: Ints, values: Floats, row_of: Int32s, ids: Ints, sums: Floats, used: int) -> int:
+def _add_rows(numbers: Ints, values: Floats, table: _Table, used: int) -> int:
+    sums = table.sums
     for at in range(len(numbers)):
-        row = _row(ids, row_of, numbers[at], used)
+        row = _row(table, numbers[at], used)
         used = max(used, row + 1)
         for column in range(values.shape[1]):
             sums[row, column] += values[at, column]
@@ -209,12 +235,11 @@ def _add_rows(numbers: Ints, values: Floats, row_of: Int32s, ids: Ints, sums: Fl
 
 
 @unlocked
-def _add_events(
-    rows: Ints, path: Ints, weight: Floats, error: Codes, cold: Bools, throttled: Bools, busy: Floats,
-    row_of: Int32s, ids: Ints, sums: Floats, used: int,
-) -> int:  # fmt: skip
+def _add_events(rows: Ints, events: _Events, table: _Table, used: int) -> int:
+    path, weight, error, cold, throttled, busy = events
+    sums = table.sums
     for at in rows:
-        row = _row(ids, row_of, path[at], used)
+        row = _row(table, path[at], used)
         used = max(used, row + 1)
         amount = weight[at]
         sums[row, _REQUESTS] += amount
@@ -232,12 +257,11 @@ def _add_events(
 
 
 @unlocked
-def _add_calls(
-    rows: Ints, call: Ints, weight: Floats, kind: Codes, throttled: Bools, rcu: Floats, wcu: Floats,
-    row_of: Int32s, ids: Ints, sums: Floats, used: int,
-) -> int:  # fmt: skip
+def _add_calls(rows: Ints, calls: _Calls, table: _Table, used: int) -> int:
+    call, weight, kind, throttled, rcu, wcu = calls
+    sums = table.sums
     for at in rows:
-        row = _row(ids, row_of, call[at], used)
+        row = _row(table, call[at], used)
         used = max(used, row + 1)
         amount = weight[at]
         sums[row, _REQUESTS] += amount
