@@ -13,10 +13,10 @@ outbox or a table, and makes a downgrade end before it reads anything.
 """
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -189,6 +189,21 @@ class StatePart(Generic[T]):
         if otherwise is not None and self.name not in parts:
             return otherwise
         return unpack(parts[self.name], self.name, self.version, self._of, self._older)[0]
+
+
+class Stateful(Protocol):
+    """Whatever owns state."""
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state in parts."""
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Continue from a snapshot, or from one of an earlier version, which may lack parts."""
+
+
+def snapshot_all(owners: Iterable[Stateful]) -> dict[str, bytes]:
+    """Return the parts of all owners, whose names differ."""
+    return {name: part for owner in owners for name, part in owner.snapshot().items()}
 
 
 class Field(NamedTuple):

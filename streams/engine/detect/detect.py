@@ -18,6 +18,7 @@ from detectors.model.array_types import Floats
 from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure, Series
 from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
+from detectors.state.state import Stateful, snapshot_all
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.absences import HOLE_SECONDS, Absences
@@ -122,6 +123,12 @@ class Detect:
             bucket=settings.time.bucket,
         )
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
+        self._by_row = self._absences, self._limits, self._affected, self._early, self._costs, self._maturity
+        recorded = [self._recorder] if self._recorder else []
+        self._stateful: tuple[Stateful, ...] = (
+            self._findings, self._absences, self._fatal, self._failure_kinds, self._limits, self._loads,
+            self._use, self._totals, self._prices, self.open_findings, *recorded,
+        )  # fmt: skip
 
     @property
     def watermark(self) -> int | None:
@@ -462,12 +469,8 @@ class Detect:
             self._recorder.add(of_scopes, of_edges)
         self._edges.grow(len(of_edges))
         self._explainer.add(of_edges)
-        self._absences.add(of_scopes, first)
-        self._limits.add(of_scopes, first)
-        self._affected.add(of_scopes, first)
-        self._early.add(of_scopes, first)
-        self._costs.add(of_scopes, first)
-        self._maturity.add(of_scopes, first)
+        for watch in self._by_row:
+            watch.add(of_scopes, first)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)
@@ -503,20 +506,7 @@ class Detect:
 
     def _judged_parts(self) -> dict[str, bytes]:
         """Return the parts that change only when a step is judged."""
-        parts = self._measuring.settled()
-        parts |= self._findings.snapshot()
-        parts |= self._absences.snapshot() | self._fatal.snapshot() | self._limits.snapshot()
-        parts |= self._failure_kinds.snapshot()
-        parts |= (
-            self._loads.snapshot()
-            | self._use.snapshot()
-            | self._totals.snapshot()
-            | self._maturity.snapshot()
-            | self._prices.snapshot()
-        )
-        parts[OpenFindings.KIND] = self.open_findings.snapshot()
-        if self._recorder:
-            parts |= self._recorder.snapshot()
+        parts = self._measuring.settled() | self._maturity.snapshot() | snapshot_all(self._stateful)
         parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
         return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
@@ -528,19 +518,9 @@ class Detect:
         self._add(fresh, 0)  # the parts include when each was first seen
         self._judge.restore(_under("judge/", parts))
         self._edges.restore_parts(_under("edges/", parts), len(series_of(fresh)[1]))
-        self._findings.restore(parts)
-        self._absences.restore(parts)
-        self._fatal.restore(parts)
-        self._failure_kinds.restore(parts)
-        self._limits.restore(parts)
-        self._loads.restore(parts)
-        self._use.restore(parts)
-        self._totals.restore(parts)
         self._maturity.restore(parts, self._judge.until)
-        self._prices.restore(parts)
-        self.open_findings.restore(parts.get(OpenFindings.KIND))
-        if self._recorder:
-            self._recorder.restore(parts)
+        for owner in self._stateful:
+            owner.restore(parts)
 
 
 def _limited(series: Series, limit: float | None) -> Series:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.capacity import Capacity
-from detectors.model.array_types import Float32s, Floats, Places
+from detectors.model.array_types import Float32s, Floats, Ints, Places
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
 from detectors.state.state import pack, unpack
@@ -169,10 +169,7 @@ class HourlyUse:
     def snapshot(self) -> dict[str, bytes]:
         """Return the hours, one part per day; ``add`` the scopes again before ``restore``."""
         parts = {}
-        oldest = self._hour - KEPT + 1
-        for day in range(oldest // DAY, self._hour // DAY + 1) if self._hour >= 0 else ():
-            hours = np.arange(max(day * DAY, oldest), min((day + 1) * DAY, self._hour + 1))
-            slots = hours % KEPT
+        for day, hours, slots in _hours_by_day(self._hour):
             if self._seconds[slots].any():
                 arrays: dict[str, NDArray[Any]] = {"hours": hours, "seconds": self._seconds[slots]}
                 arrays |= {name: _used(held[:, slots]) for name, held in self._hours.items()}
@@ -189,6 +186,14 @@ class HourlyUse:
             for name, held in self._hours.items():
                 held[: len(arrays[name]), slots] = arrays[name]
             self._seconds[slots] = arrays["seconds"]
+
+
+def _hours_by_day(newest: int) -> Iterator[tuple[int, Ints, Ints]]:
+    """Yield each day that has kept hours up to ``newest``, these, since the epoch, and their slots."""
+    oldest = newest - KEPT + 1
+    for day in range(oldest // DAY, newest // DAY + 1) if newest >= 0 else ():
+        hours = np.arange(max(day * DAY, oldest), min((day + 1) * DAY, newest + 1))
+        yield day, hours, hours % KEPT
 
 
 def _extended(rows: Places, more: list[int]) -> Places:
@@ -307,10 +312,7 @@ class CostTotals:
     def snapshot(self) -> dict[str, bytes]:
         """Return the totals, the hours of each day as one part; ``add`` the scopes before ``restore``."""
         parts = {}
-        oldest = self._hour - KEPT + 1
-        for day in range(oldest // DAY, self._hour // DAY + 1) if self._hour >= 0 else ():
-            hours = np.arange(max(day * DAY, oldest), min((day + 1) * DAY, self._hour + 1))
-            slots = hours % KEPT
+        for day, hours, slots in _hours_by_day(self._hour):
             if self._known_hours[slots].any():
                 arrays: dict[str, NDArray[Any]] = {
                     "hours": hours,

@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 from detectors.model.finding import Finding
-from detectors.state.state import pack, unpack
+from detectors.state.state import StatePart
 
 _OVER: Final = ("end", "withdrawn")
+_STATE: Final = StatePart("open-findings", tuple[list[Finding], list[Finding]])
 
 
 class OpenFindings:
@@ -17,9 +18,6 @@ class OpenFindings:
     Revisions always rise: after a judge has taken over, those of a finding that both know go on where they
     were, since readers ignore revisions that are not newer.
     """
-
-    KIND: Final = "open-findings"
-    VERSION: Final = 1
 
     def __init__(self) -> None:
         self.open: dict[str, Finding] = {}  # by id, without their traces
@@ -64,15 +62,11 @@ class OpenFindings:
             if name not in before.open
         ]
 
-    def snapshot(self) -> bytes:
-        """Return the whole state as one part."""
-        return pack(self.KIND, self.VERSION, (list(self.open.values()), self.waiting), {})
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state."""
+        return _STATE.pack((list(self.open.values()), self.waiting))
 
-    def restore(self, part: bytes | None) -> None:
+    def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; before version 0.2 there was none."""
-        self.open, self.waiting = {}, []
-        if part is not None:
-            (findings, self.waiting), _ = unpack(
-                part, self.KIND, self.VERSION, tuple[list[Finding], list[Finding]]
-            )
-            self.open = {finding.id: finding for finding in findings}
+        findings, self.waiting = _STATE.unpack(parts, ([], []))
+        self.open = {finding.id: finding for finding in findings}
