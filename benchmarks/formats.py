@@ -76,10 +76,10 @@ def corpus(name: str, least: int) -> Given | None:
             found.append((payload, Surroundings(**around), len(made)))
     if not found:
         return None
-    payloads, records = [], 0
-    for payload, around, made in itertools.cycle(found):
-        payloads.append((payload, around))
-        records += made
+    payloads, records = list[tuple[bytes, Surroundings]](), 0
+    for body, surroundings, count in itertools.cycle(found):
+        payloads.append((body, surroundings))
+        records += count
         if records >= least:
             return Given(name, FORMATS[name], payloads, records)
     return None

@@ -66,7 +66,7 @@ def check_closed(reported: Reported, answer: Answer) -> Verdict:
     """Every closed bucket of every partition holds exactly the events of its ten seconds; all were read."""
     if _read(reported) != answer.records:
         return check_records(reported, answer)
-    closed = {
+    closed: dict[tuple[int, int], list[float]] = {
         place: [number]
         for place, number in answer.buckets.items()
         if place[1] < reported["watermarks"].get(str(place[0]), 0)

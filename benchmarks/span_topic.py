@@ -97,7 +97,8 @@ class SpanTopic:
 def _digits(numbers: Ints, digits: int, letters: Bytes) -> Bytes:
     """Return (n, digits) of hexadecimal."""
     shifts = 4 * np.arange(digits - 1, -1, -1)
-    return letters[(numbers[:, None] >> shifts) & 15]
+    digits_of: Bytes = letters[(numbers[:, None] >> shifts) & 15]
+    return digits_of
 
 
 def _over(view: Bytes, places: Ints, written: Bytes) -> None:

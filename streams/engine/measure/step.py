@@ -44,8 +44,10 @@ class StepRun(NamedTuple):
 
 @dataclass(slots=True)
 class OpenStep:
-    """The counts of an open step. Ids are those of ``Interner``."""
+    """The counts of a step that are not fanned out yet. Ids are those of ``Interner``."""
 
+    start: int
+    has_counts: bool = True
     records: int = 0
     counts: Counts = field(default_factory=Counts)
     values: Sums = field(default_factory=no_values)
@@ -53,6 +55,10 @@ class OpenStep:
     levels: Levels = field(default_factory=dict)
     changes: list[StatedChange] = field(default_factory=list)
     examples: list[RequestExample] = field(default_factory=list)
+    # known once every source has passed it
+    late: list["OpenStep"] = field(default_factory=list)  # corrections of steps that had closed
+    completeness: float = 1.0
+    between: bool = False
 
 
 class Fresh(NamedTuple):

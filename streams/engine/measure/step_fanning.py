@@ -95,9 +95,6 @@ class ValueRows:
 
 log = structlog.get_logger("uneri.steps")
 
-Counted = tuple[int, OpenStep | None]
-"""The start of a step, and what was counted in it."""
-
 MOST_STEPS: Final = 64
 """Steps that are fanned out at once."""
 
@@ -105,16 +102,6 @@ MOST_ROWS: Final = 1 << 15
 """Scopes and edges, times steps, that are fanned out at once: three megabytes."""
 
 _NOTHING: Final[Latency] = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-
-
-class ClosedStep(NamedTuple):
-    """A step that every source has passed."""
-
-    start: int
-    counted: OpenStep | None
-    late: Sequence[tuple[int, OpenStep]]  # corrections of steps that had closed, by their start
-    completeness: float
-    between: bool
 
 
 class _Amounts(NamedTuple):
@@ -144,11 +131,11 @@ class StepFanning:
         self._value_rows = value_rows
         self._path_costs, self._provisioned = costs
 
-    def runs(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
+    def runs(self, closed: Sequence[OpenStep]) -> Iterator[StepRun]:
         """Yield the steps, in order; names get their rows only when their step comes."""
-        run: list[ClosedStep] = []
+        run: list[OpenStep] = []
         for step in closed:
-            known = self._is_known(step.counted)
+            known = self._is_known(step)
             if run and not (known and self._goes_with(run, step)):
                 yield from self._finished(run)
                 run = []
@@ -158,29 +145,28 @@ class StepFanning:
                 run = []
         yield from self._finished(run)
 
-    def _is_known(self, counted: OpenStep | None) -> bool:
-        if counted is None:
+    def _is_known(self, step: OpenStep) -> bool:
+        if not step.has_counts:
             return True
-        ids, _ = counted.counts.sums.listed()
-        values, _ = counted.values.listed()
+        ids, _ = step.counts.sums.listed()
+        values, _ = step.values.listed()
         known = bool(self._fan_out.has(ids).all()) and self._value_rows.has(values)
         return known and not self._fan_out.waits(ids)
 
-    def _goes_with(self, run: Sequence[ClosedStep], step: ClosedStep) -> bool:
+    def _goes_with(self, run: Sequence[OpenStep], step: OpenStep) -> bool:
         most = min(MOST_STEPS, MOST_ROWS // max(len(self._fan_out.scopes), 1))
         return len(run) < most and self._path_costs.era(step.start) == self._path_costs.era(run[0].start)
 
-    def _finished(self, run: Sequence[ClosedStep]) -> Iterator[StepRun]:
+    def _finished(self, run: Sequence[OpenStep]) -> Iterator[StepRun]:
         if not run:
             return
-        counted = [(step.start, step.counted) for step in run]
-        amounts = self._amounts(counted)
+        amounts = self._amounts(run)
         priced = np.flatnonzero(amounts.costs.any(axis=1))
         if new := self._fan_out.first_new_costs(amounts.ids[priced], amounts.step[priced]):
             yield from self._finished(run[:new])
             yield from self._finished(run[new:])
             return
-        made = self._fanned_out(counted, amounts)
+        made = self._fanned_out(run, amounts)
         for closed, step in zip(run, made.steps, strict=True):
             step.costs += self._provisioned.at(closed.start, self._fan_out.scopes)
             step.between, step.completeness = closed.between, closed.completeness
@@ -194,21 +180,21 @@ class StepFanning:
             last.late += self._fanned_out([late], self._amounts([late], late=True)).steps
         yield StepRun([last], made.sums[-1:], made.costs[-1:])
 
-    def _amounts(self, run: Sequence[Counted], *, late: bool = False) -> _Amounts:
+    def _amounts(self, run: Sequence[OpenStep], *, late: bool = False) -> _Amounts:
         """Return the amounts of paths and calls in each step; those of the first get rows."""
         folded = self._fan_out.folded
-        start, first = run[0]
-        if first is not None:
+        first = run[0]
+        if first.has_counts:
             ids, sums = first.counts.sums.listed()
             # of this step alone: what is known of later steps depends on how far each source was read
             self._fan_out.add(self._names, ids, sums[:, COLUMN[Measure.REQUESTS]], late=late)
             self._value_rows.add(list(self._values), first.values.listed()[0])
-        opened = [(at, opened) for at, (_, opened) in enumerate(run) if opened is not None]
+        opened = [(at, step) for at, step in enumerate(run) if step.has_counts]
         ids, step, sums = self._merged([(at, step.counts.sums) for at, step in opened], len(SUMMED))
         billed_ids, of, billed = self._merged([(at, step.billed) for at, step in opened], COLUMNS)
         gb_seconds = np.zeros(len(ids))
         gb_seconds[np.searchsorted(self._key(ids, step), self._key(billed_ids, of))] = billed.sum(axis=1)
-        costs = self._path_costs.of(start, self._names, ids, sums, gb_seconds)
+        costs = self._path_costs.of(first.start, self._names, ids, sums, gb_seconds)
         return _Amounts(ids, step, sums, costs, folded)
 
     def _merged(self, pieces: Sequence[tuple[int, Sums]], columns: int) -> tuple[Ints, Ints, Floats]:
@@ -225,7 +211,7 @@ class StepFanning:
     def _key(self, ids: Any, step: Any) -> Any:
         return ids + step * (len(self._names) + 1)
 
-    def _fanned_out(self, run: Sequence[Counted], amounts: _Amounts) -> StepRun:
+    def _fanned_out(self, run: Sequence[OpenStep], amounts: _Amounts) -> StepRun:
         ids, at, sums, costs, folded = amounts
         priced = np.flatnonzero(costs.any(axis=1))
         self._fan_out.add_costs(self._names, ids[priced])
@@ -240,18 +226,17 @@ class StepFanning:
         of_costs = self._fan_out.costs(ids[priced], costs[priced], at[priced], len(run))
         times = self._fan_out.times_of(*_times(run))
         steps = [
-            self._step(start, counted, *parts)
-            for (start, counted), *parts in zip(run, of_scopes, of_costs, times, strict=True)
+            self._step(step, *parts) for step, *parts in zip(run, of_scopes, of_costs, times, strict=True)
         ]
         return StepRun(steps, of_scopes, of_costs)
 
-    def _step(self, start: int, counted: OpenStep | None, sums: Floats, costs: Floats, times: Times) -> Step:
-        if counted is None:
+    def _step(self, counted: OpenStep, sums: Floats, costs: Floats, times: Times) -> Step:
+        if not counted.has_counts:
             nothing = dict.fromkeys(LATENCIES, _NOTHING)
-            return Step(start, sums, np.zeros(len(self._value_rows.series)), costs, nothing)
+            return Step(counted.start, sums, np.zeros(len(self._value_rows.series)), costs, nothing)
         latency, part_times = times
         return Step(
-            start,
+            counted.start,
             sums,
             self._value_rows.amounts(*counted.values.listed()),
             costs,
@@ -265,11 +250,7 @@ class StepFanning:
         )
 
 
-def _times(run: Sequence[Counted]) -> tuple[Ints, Floats, list[int]]:
+def _times(run: Sequence[OpenStep]) -> tuple[Ints, Floats, list[int]]:
     """Return the cells of all steps, their counts, and where those of each step end."""
-    cells, counts = zip(*(_listed(counted) for _, counted in run), strict=True)
+    cells, counts = zip(*(step.counts.latency.listed() for step in run), strict=True)
     return np.concatenate(cells), np.concatenate(counts), list(accumulate(map(len, cells)))
-
-
-def _listed(counted: OpenStep | None) -> tuple[Ints, Floats]:
-    return (np.zeros(0, np.int64), np.zeros(0)) if counted is None else counted.counts.latency.listed()

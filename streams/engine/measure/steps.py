@@ -24,7 +24,7 @@ from streams.engine.measure.fan_out import FanOut, Latency
 from streams.engine.measure.interner import Interner
 from streams.engine.measure.path_costs import PathCosts, ProvisionedCosts
 from streams.engine.measure.step import OpenStep, Step, StepRun
-from streams.engine.measure.step_fanning import ClosedStep, StepFanning, ValueRows
+from streams.engine.measure.step_fanning import StepFanning, ValueRows
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.counts import Counts
 
@@ -190,7 +190,7 @@ class Steps:
         StrayBlockError
             When a block belongs to another shard than those before it.
         """
-        closed: list[ClosedStep] = []
+        closed: list[OpenStep] = []
         for block in blocks:
             if block.idle:  # the judge of a step needs to know which sources are idle
                 yield from self._fanned_out(closed)
@@ -202,7 +202,7 @@ class Steps:
                 raise
         yield from self._fanned_out(closed)
 
-    def _merge_next(self, block: Block) -> Iterator[ClosedStep]:
+    def _merge_next(self, block: Block) -> Iterator[OpenStep]:
         self._check_shard(block)
         if block.early:  # the block of its bucket follows
             return
@@ -316,7 +316,7 @@ class Steps:
             steps = self._late.setdefault(reported_with, {})
         into = steps.get(start)
         if into is None:
-            into = steps[start] = OpenStep()
+            into = steps[start] = OpenStep(start)
         into.records += block.records
         merge_levels(into.levels, block.levels)
         merge_changes(into.changes, block.changes)
@@ -356,7 +356,7 @@ class Steps:
             return max(passed, self._closed)
         return passed if (block.late or block.corrects) and start < passed else None
 
-    def _close(self) -> Iterator[ClosedStep]:
+    def _close(self) -> Iterator[OpenStep]:
         watermark = self.watermark
         if watermark is None:
             return
@@ -368,10 +368,11 @@ class Steps:
         while self._closed + self.width <= watermark:
             start = self._closed = self._behind_a_leap(self._closed, watermark)
             self._closed = start + self.width
-            counted, late = self._open.pop(start, None), sorted(self._late.pop(start, {}).items())
-            between = self._is_between(start)
-            completeness = 0.0 if between else self._completeness(self._closed)
-            yield ClosedStep(start, counted, late, completeness, between)
+            step = self._open.pop(start, None) or OpenStep(start, has_counts=False)
+            step.late = [late for _, late in sorted(self._late.pop(start, {}).items())]
+            step.between = self._is_between(start)
+            step.completeness = 0.0 if step.between else self._completeness(self._closed)
+            yield step
 
     def _is_between(self, start: int) -> bool:
         """Return whether a step lies between a history and the first block that followed."""
@@ -399,7 +400,7 @@ class Steps:
         ]
         return sum(complete) / len(complete)
 
-    def _fanned_out(self, closed: Sequence[ClosedStep]) -> Iterator[StepRun]:
+    def _fanned_out(self, closed: Sequence[OpenStep]) -> Iterator[StepRun]:
         return self._fanning.runs(closed) if self._fanning else iter(())
 
     def snapshot(self) -> dict[str, bytes]:
@@ -477,7 +478,8 @@ def _unpacked(
 ) -> dict[int, OpenStep]:
     steps = {}
     for state in states:
-        opened = OpenStep(state.records, Counts().restore(arrays, f"{stem}{state.start}", state.tags))
+        counts = Counts().restore(arrays, f"{stem}{state.start}", state.tags)
+        opened = OpenStep(state.start, records=state.records, counts=counts)
         opened.values.add(arrays[f"{stem}{state.start}/values"], arrays[f"{stem}{state.start}/amounts"])
         if f"{stem}{state.start}/billed" in arrays:
             billed = arrays[f"{stem}{state.start}/billed"]
