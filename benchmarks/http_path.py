@@ -25,9 +25,9 @@ from aiohttp import web
 from benchmarks.processor_time import processor_time
 from benchmarks.request_events import RATE, START, events
 from config.settings import Settings
+from streams.drivers.checkpointing import RUN_RECORDS
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.checkpointing import RUN_RECORDS
 from streams.drivers.local.log_judge import SOURCE
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.decode.decoder import Decoder

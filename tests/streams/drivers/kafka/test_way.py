@@ -6,7 +6,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.structs import TopicPartition
 
 from config.settings import KafkaSettings, Settings
-from streams.drivers.kafka.stages import RollupStage
+from streams.drivers.kafka.notices import NotifyStage
+from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.drivers.kafka.topics import Topics
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.batch_consumer.chunk_records import ChunkedTopics, ChunkRecords, FetchedRecords
@@ -43,3 +45,25 @@ async def test_an_event_takes_the_way_of_the_map_from_a_topic() -> None:
         await runner.checkpoint()
         hold_to(table("From a topic, with Kafka"), trace.calls())
     assert stage.records == 2 * EVENTS
+
+
+def left(emissions: list[Emission], topic: str) -> Chunk:
+    """Return what stages have left in a topic."""
+    values = [emission.value for emission in emissions if emission.topic == topic]
+    return Chunk(topic, 0, 0, len(values), range(len(values)), values)
+
+
+async def test_a_block_takes_the_way_of_the_map_to_a_notice() -> None:
+    settings = Settings(kafka=KAFKA)
+    rollup = RollupStage(0, settings, 1, TOPICS)
+    blocks = left(
+        [*rollup.feed(fetched(0)), *rollup.feed(fetched(EVENTS)), *rollup.idle(900.0)], TOPICS.rollups
+    )
+    detect = DetectStage(0, [f"{TOPICS.requests}/0"], settings, TOPICS)
+    incidents, notify = IncidentsStage(1, settings, TOPICS), NotifyStage()
+    with traced() as trace:
+        findings = left([*detect.feed(blocks)], TOPICS.findings)
+        notices = left([*incidents.feed(findings)], TOPICS.notices)
+        (complete,) = notify.feed(notices)
+        hold_to(table("From a block to a notice, with Kafka"), trace.calls())
+    assert complete.watermark == incidents.watermark

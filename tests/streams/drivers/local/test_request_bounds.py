@@ -41,9 +41,7 @@ async def serving(
     limits: ConnectionLimits | None = None,
     **options: Any,
 ) -> AsyncIterator[int]:
-    routes = EventsReceiver(
-        IngestHandler(LogIntake(store, settings or Settings()), **options)
-    ).routes()
+    routes = EventsReceiver(IngestHandler(LogIntake(store, settings or Settings()), **options)).routes()
     server = HttpServer("127.0.0.1:0", routes, limits=limits)
     try:
         yield await server.start()
