@@ -14,7 +14,7 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ def spans(least: int) -> tuple[list[bytes], int]:
     return messages, len(messages) * SPANS
 
 
-Read = Callable[[Given], Iterator[list[bytes]]]
+Read = Callable[[Given], Iterator[Sequence[bytes]]]
 
 
 def plainly(given: Given) -> Iterator[list[bytes]]:
@@ -133,7 +133,7 @@ def plainly(given: Given) -> Iterator[list[bytes]]:
         yield list(map(to_json_line, given.format.read(payload, around).records))
 
 
-def as_driven(given: Given) -> Iterator[list[bytes]]:
+def as_driven(given: Given) -> Iterator[Sequence[bytes]]:
     """Yield the records of every payload as drivers read them: compiled where that can be."""
     for payload, around in given.payloads:
         yield Input("bench", given.format, around, FORMATS).lines(payload).records
