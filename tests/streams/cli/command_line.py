@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import ClientSession, web
-from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from alerting.commands.command import Command
@@ -70,9 +69,7 @@ async def serving(daemon: GivenDaemon, tokens: dict[str, str] | None = None) -> 
     """Serve it on loopback; with tokens, by scope, as on a network."""
     known = {f"UNERI_{scope.upper()}_TOKEN": token for scope, token in (tokens or {}).items()}
     access = Access("0.0.0.0:0", tokens=load_tokens(TokensSettings(), known)) if tokens else None
-    server = HttpServer(
-        "127.0.0.1:0", daemon.routes(), access=access
-    )
+    server = HttpServer("127.0.0.1:0", daemon.routes(), access=access)
     daemon.url = f"http://127.0.0.1:{await server.start()}"
     yield daemon
     await server.stop()

@@ -11,7 +11,6 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from config.links import Links
 from config.settings import (
