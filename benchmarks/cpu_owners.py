@@ -52,7 +52,7 @@ ENTRY_POINTS: Final = {
     "encode": ("streams.drivers.kafka.stages:encode_block",),
     "rollup stage": ("streams.drivers.kafka.stages:RollupStage.feed",),
     HOST: ("streams.drivers.kafka.stage:StageRunner.feed", "streams.drivers.kafka.stage:StageRunner.tick"),
-    "send": ("streams.drivers.kafka.stage_host:StageHost.send",),
+    "send": ("streams.drivers.kafka.hosted_partition:Clients.send",),
     "checkpoint": (
         "streams.drivers.kafka.stages:RollupStage.snapshot",
         "streams.drivers.kafka.checkpoints.checkpoints:KafkaCheckpoints.save",
