@@ -21,7 +21,7 @@ from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
 from detectors.state.state import Stateful, snapshot_all
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
-from streams.engine.detect.absences import HOLE_SECONDS, Absences
+from streams.engine.detect.absences import Absences
 from streams.engine.detect.baselines import DAY, HourlyMaturity
 from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.early_detection import EarlyDetection
@@ -222,7 +222,7 @@ class Detect:
         # a step without any record is evidence about the pipeline, even if it may be chance
         nothing = step.records == 0
         has_begun = not (nothing and self._is_before_all(step.start))
-        if step.between or (not has_begun and self._absences.gap_before(step.start) >= DAY):
+        if step.between or not has_begun:
             self._judge.pass_over()
             self._maturity.pass_over(self._settings.time.step)
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
@@ -248,9 +248,9 @@ class Detect:
         """Return whether a step without a record may lie between old records and the first of today.
 
         Whoever sends a few old ones first teaches nothing of the days between: not before a series is old
-        enough to be judged.
+        enough to be judged. The nights of an office teach as ever.
         """
-        if self._absences.gap_before(start) < HOLE_SECONDS:
+        if self._absences.gap_before(start) < DAY:
             return False
         ages = self._judge.ages()
         return not (ages >= self._settings.judge.young).any()
