@@ -221,12 +221,12 @@ class Detect:
         corrections = self._correct(step) if step.late else []
         # a step without any record is evidence about the pipeline, even if it may be chance
         nothing = step.records == 0
-        has_begun = not (nothing and self._is_before_all(step.start))
-        if step.between or not has_begun:
+        unknown = step.between or (nothing and self._is_before_all(step.start))
+        if unknown:
             self._judge.pass_over()
             self._maturity.pass_over(self._settings.time.step)
         completeness, values, of_edges = step.completeness, step.values.copy(), step.of_edges
-        if not (completeness and has_begun):  # nothing arrived: a gap in the pipeline is not zero traffic
+        if unknown or not completeness:  # nothing arrived: a gap in the pipeline is not zero traffic
             values[:], of_edges = np.nan, np.full(len(of_edges), np.nan)
         measured = values.copy()
         self._absences.mask(values, nothing=nothing)
@@ -240,9 +240,6 @@ class Detect:
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         near = self._limits.watch(judgement, soon)
         return self._find(step, judgement, near, corrections)
-
-    def _is_unknown(self, start: int) -> bool:
-        return self._absences.hole(start) or self._is_before_all(start)
 
     def _is_before_all(self, start: int) -> bool:
         """Return whether a step without a record may lie between old records and the first of today.
@@ -337,7 +334,7 @@ class Detect:
         return (
             not (step.fresh or step.late or step.between or step.partial or step.limits)
             and step.completeness == 1
-            and (step.records > 0 or not self._is_unknown(step.start))
+            and (step.records > 0 or not (self._absences.hole(step.start) or self._is_before_all(step.start)))
             and (self._capacity, self._capacity.era(step.start)) == self._limited
             and self._prices.at(step.start) == self._held
             and self._fatal.passes(step)
