@@ -101,14 +101,13 @@ def sender_at(address: str) -> str:
     >>> sender_at("127.0.1.6"), sender_at("::ffff:192.0.2.1"), sender_at("2001:db8::9"), sender_at("")
     ('127.0.0.1', '192.0.2.1', '2001:db8::/64', '')
     """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
+    found = _address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is None and not found.is_loopback:
             return str(ipaddress.ip_network((found, 64), strict=False))
         found = found.ipv4_mapped or found
+    if found is None:
+        return address
     return "127.0.0.1" if found.is_loopback else str(found)
 
 
