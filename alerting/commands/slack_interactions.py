@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.labels import scope_of
@@ -174,23 +173,18 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
     kind, user = _MODALS[view.callback_id], given.user
     inputs = [field for block in view.state.values.values() for field in block.values()]
     text = next((field.value for field in inputs if field.value), "")
-    command = Command(
-        id=identify("press", place[1], kind, user.id, view.id),
-        kind=kind,
-        at=at,
-        by=user.id,
-        incident=place[1],
-        why=memo_text(text)[:LONGEST_MEMO],
-        name=user.name,
-    )
+    why, until = memo_text(text)[:LONGEST_MEMO], None
     if kind is CommandKind.SNOOZE:
         day = next((field.selected_date for field in inputs if field.selected_date), "")
         try:
-            until = morning_of(date.fromisoformat(day), digest, zone)
+            until = min(morning_of(date.fromisoformat(day), digest, zone), at + LONGEST)
         except (ValueError, OverflowError):
             return UnknownPayload("the modal has no valid date")
-        command = replace(command, why=text[:_WHY], until=min(until, at + LONGEST))
-    return ModalSubmission(command)
+        why = text[:_WHY]
+    key = identify("press", place[1], kind, user.id, view.id)
+    return ModalSubmission(
+        Command(id=key, kind=kind, at=at, by=user.id, incident=place[1], until=until, why=why, name=user.name)
+    )
 
 
 def name_of(username: str) -> str:
