@@ -35,6 +35,14 @@ async def taken(store: SqliteStore, count: int) -> list[bytes]:
     return list(store.read(0).records)
 
 
+def rotate(file: Path) -> None:
+    """Write a last line, and put a successor with one in the place of the file."""
+    with file.open("ab") as last:
+        last.write(b"b\n")
+    file.rename(file.with_suffix(".1"))
+    file.write_bytes(b"c\n")
+
+
 async def test_lines_are_taken_in_as_they_are_written_and_an_unfinished_one_waits(
     tmp_path: Path, store: SqliteStore
 ) -> None:
@@ -65,10 +73,7 @@ async def test_a_rotated_file_is_read_to_its_end_and_its_successor_from_its_star
     file.write_bytes(b"a\n")
     async with following(file, store):
         await taken(store, 1)
-        with file.open("ab") as last:
-            last.write(b"b\n")
-        file.rename(tmp_path / "events.1")
-        file.write_bytes(b"c\n")
+        rotate(file)
         assert await taken(store, 3) == [b"a", b"b", b"c"]
 
 
@@ -81,10 +86,7 @@ async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
 
     def rotated_at_this_moment(self: Follow, inode: int) -> bool:
         if store.end == 1 and file.stat().st_ino == inode and next(checks) == 1:
-            with file.open("ab") as last:
-                last.write(b"b\n")
-            file.rename(tmp_path / "events.1")
-            file.write_bytes(b"c\n")
+            rotate(file)
         return asked(self, inode)
 
     monkeypatch.setattr(Follow, "_replaced", rotated_at_this_moment)
@@ -136,10 +138,7 @@ async def test_a_file_that_is_replaced_while_nobody_reads_it_is_read_to_its_end_
     file.write_bytes(b"a\n")
     async with following(file, store):
         await taken(store, 1)
-    with file.open("ab") as last:
-        last.write(b"b\n")
-    file.rename(tmp_path / "events.1")
-    file.write_bytes(b"c\n")
+    rotate(file)
     async with following(file, store):
         assert await taken(store, 3) == [b"a", b"b", b"c"]
 
