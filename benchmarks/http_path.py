@@ -75,15 +75,18 @@ class Way:
         """Feed the rollup what arrives, as the daemon's judge does."""
         while True:
             self._intake.arrived.clear()
-            run = await asyncio.to_thread(self.store.read, self.judged, RUN_RECORDS)
-            if not run.records:
+            if not (records := await asyncio.to_thread(self._feed_next)):
                 await self._intake.arrived.wait()
                 continue
-            made = await asyncio.to_thread(self.engine.feed, SOURCE, run.records, run.arrived)
-            self.blocks += len(made.blocks)
-            self.judged += len(run.records)
+            self.judged += records
             self._intake.judged, self._intake.reached = self.judged, self.engine.watermark(SOURCE)
             self._judged.set()
+
+    def _feed_next(self) -> int:
+        run = self.store.read(self.judged, RUN_RECORDS)
+        if run.records:
+            self.blocks += len(self.engine.feed(SOURCE, run.records, run.arrived).blocks)
+        return len(run.records)
 
     async def until(self, records: int) -> None:
         """Wait until so many records are judged."""
