@@ -67,8 +67,9 @@ class Outcome:
 
     @property
     def delay(self) -> float:
-        """Seconds from the start of the incident to the page."""
-        return self.page["alerted"] - START - self.incident.start if self.page else float("nan")
+        """Seconds from the start of the incident to the page; NaN of what is in the digest only."""
+        at = self.page and self.page["alerted"]
+        return float("nan") if at is None else at - START - self.incident.start
 
 
 @dataclass
@@ -206,7 +207,7 @@ def _line(page: Page) -> str:
     about = f"{scope['kind']} {scope.get('name')}"
     end = f"{(page['end'] - page['start']) / 60:.0f} min" if page["end"] else "open"
     return (
-        f"{_when(page['alerted'])}  {page['verdict']} {page['measure']} of {about}: "
+        f"{_when(page['alerted'] or page['start'])}  {page['verdict']} {page['measure']} of {about}: "
         f"{page['observed']:.3g} for {page['expected']:.3g}, score {page['score']:.3f}, {end}{more}"
     )
 
