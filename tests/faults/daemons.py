@@ -73,18 +73,14 @@ class Supervisor:
         return self._process.stdout.readline().strip()
 
 
-def handles_sigterm(pid: int, seconds: float = 60) -> bool:
-    """Wait until a process handles SIGTERM."""
-
-    def caught() -> bool:
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except OSError:  # no such system, or it has ended
-            return True
-        mask = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
-        return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
-
-    return wait_until(caught, seconds, 0.02)
+def catches_sigterm(pid: int) -> bool:
+    """Whether a process handles SIGTERM, or has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # no such system, or it has ended
+        return True
+    mask = next((line.split()[1] for line in lines if line.startswith("SigCgt")), "0")
+    return bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 class Daemon:
@@ -119,7 +115,8 @@ class Daemon:
         return running
 
     def stop(self) -> int | None:
-        """Send SIGTERM; return its exit code."""
+        """Send SIGTERM once it handles that, however soon after its start; return its exit code."""
+        self.handles_sigterm()
         self.signal(signal.SIGTERM)
         return self.wait(90)
 
@@ -138,8 +135,8 @@ class Daemon:
         return wait_until(lambda: found() or self.code is not None, seconds, 0.01) and found()
 
     def handles_sigterm(self, seconds: float = 60) -> bool:
-        """Wait until it handles SIGTERM; before that, the signal itself ends the process."""
-        return handles_sigterm(self.pid, seconds)
+        """Wait until it handles SIGTERM, or has ended; before that, the signal itself ends the process."""
+        return wait_until(lambda: self.code is not None or catches_sigterm(self.pid), seconds, 0.02)
 
     def kill_at_random(self, draw: random.Random, started: str, longest: float) -> bool:
         """Kill it during its start (one time in four) or at work."""

@@ -341,5 +341,6 @@ class KafkaRun:
 def stop_all(lives: list[Daemon]) -> list[int | None]:
     """Ask all to stop, then wait for each."""
     for daemon in lives:
+        daemon.handles_sigterm()
         daemon.signal(signal.SIGTERM)
     return [daemon.wait(30) for daemon in lives]

@@ -51,14 +51,9 @@ def rebalances(run: KafkaRun, draw: random.Random, turns: int, pause: float = 2.
         gone = workers.pop(draw.randrange(len(workers)))
         if draw.random() < 0.5:
             report.kills += gone.kill()
-        else:
-            gone.handles_sigterm()
-            if (code := gone.stop()) != 0:
-                report.wrong.append(f"exit code {code} of a worker that was asked to stop")
+        elif (code := gone.stop()) != 0:
+            report.wrong.append(f"exit code {code} of a worker that was asked to stop")
         workers.append(run.start(worker="", session=6))
-    for daemon in workers:
-        daemon.logged("started")  # the log is shared: another may have written it
-        daemon.handles_sigterm()
     codes = stop_all(workers)
     if codes != [0] * len(workers):
         report.wrong.append(f"exit codes {codes} of workers that were asked to stop")

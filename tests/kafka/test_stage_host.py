@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics
-from tests.faults.daemons import ROOT, handles_sigterm
+from tests.faults.daemons import ROOT, catches_sigterm, wait_until
 from tests.kafka import topic as topics
 
 PARTITIONS = 4
@@ -57,7 +58,7 @@ class Workers:
     def stop(self) -> None:
         """End all, which must have counted every record once."""
         for worker in self.running:
-            handles_sigterm(worker.pid)
+            wait_until(partial(catches_sigterm, worker.pid), 60)
             worker.send_signal(signal.SIGTERM)
         assert [worker.wait(60) for worker in self.running] == [0] * len(self.running)
         assert self.committed() == [RECORDS] * PARTITIONS
