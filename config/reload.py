@@ -15,6 +15,13 @@ JUDGED: Final = ("judge", "floors", "limits", "calendar", "incidents", "digest")
 """Sections that findings, incidents and the time of the digest depend on."""
 
 
+class EmptiedError(Exception):
+    """A file that set something sets nothing any more, as one that is cut off while it is written."""
+
+    def __str__(self) -> str:
+        return "the file sets nothing any more; write it again, or restart the daemon to use the defaults"
+
+
 class Reload(NamedTuple):
     """The settings of a file as far as a running daemon may adopt them.
 
@@ -34,6 +41,11 @@ class Reload(NamedTuple):
 def reload_of(running: Settings, read: Settings) -> Reload:
     """Compare the settings of a daemon with those that were read.
 
+    Raises
+    ------
+    EmptiedError
+        When all that was read are defaults, unlike those of the daemon.
+
     Examples
     --------
     >>> new = Settings.model_validate({"slack": {"channel": "#ops"}, "judge": {"weeks": 2, "persist": 3}})
@@ -42,6 +54,8 @@ def reload_of(running: Settings, read: Settings) -> Reload:
     (('judge.persist', 'slack.channel'), ('judge.weeks',), 4)
     """
     differing = list(_differing(running, read))
+    if differing and read == Settings():
+        raise EmptiedError
     restart = tuple(name for name in differing if _waits(name))
     update: dict[str, object] = {}
     for name in RESTART:

@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client import Gauge
 
 from config.load import ConfigError
-from config.reload import Reload, reload_of
+from config.reload import EmptiedError, Reload, reload_of
 from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
@@ -121,7 +121,7 @@ class Reloading(Part):
             read = await asyncio.to_thread(self._read)
             found = reload_of(self._settings, read)
             others = await asyncio.to_thread(self._prepare, found.settings)
-        except (ConfigError, SecretError, AddressError) as error:
+        except (ConfigError, EmptiedError, SecretError, AddressError) as error:
             self._last = self._last._replace(problems=tuple(str(error).splitlines()))
             self._failed.set(1)
             log.error("configuration not reloaded: nothing was changed", problems=list(self._last.problems))  # noqa: TRY400

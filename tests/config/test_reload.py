@@ -1,7 +1,9 @@
 """Reload: the sections that it takes up, and those that wait for a restart."""
 
+import pytest
+
 from config.load import annotation_at, load_settings
-from config.reload import RESTART, reload_of
+from config.reload import RESTART, EmptiedError, reload_of
 from config.settings import Settings
 
 
@@ -21,6 +23,12 @@ def test_what_is_read_at_the_start_only_is_named_and_stays_as_it_was() -> None:
 
 def test_the_same_file_changes_nothing() -> None:
     assert reload_of(Settings(), load_settings(None, ""))[1:] == ((), ())
+
+
+def test_a_file_that_was_emptied_changes_nothing() -> None:
+    running = load_settings(None, "slack: {channel: '#ops'}")
+    with pytest.raises(EmptiedError, match="sets nothing any more; write it again, or restart the daemon"):
+        reload_of(running, load_settings(None, "# being written\n"))
 
 
 def test_only_what_decides_who_is_notified_leaves_the_judgement_alone() -> None:
