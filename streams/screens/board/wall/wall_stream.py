@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, NamedTuple
 
@@ -11,7 +12,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from streams.notify.incidents_route import IncidentsAnswer
-from streams.process.web.access import Access
+from streams.process.web.access import Access, sender_at
 from streams.process.web.answer_forms import RefusalAnswer, refusal
 from streams.process.web.http_server import STOPPING
 from streams.screens.board.board_answers import UNKEPT
@@ -117,19 +118,24 @@ class WallStream:
         self._patience = patience or StreamPatience()
         self._now = now
         self._sent: dict[str, tuple[WallTime, bytes]] = {}  # events as sent: one object for all boards
-        self.boards = 0
-        """Boards that are open."""
+        self._open: dict[web.StreamResponse, tuple[str, web.Request]] = {}  # with who reads; the oldest first
+
+    @property
+    def boards(self) -> int:
+        """The number of boards that are open."""
+        return len(self._open)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Send events for as long as somebody reads them."""
-        if self.boards >= self._patience.boards:
+        reader = f"{self._access.name_of(request)} {sender_at(request.remote or '')}"
+        if self.boards >= self._patience.boards and not self._make_room(reader):
             error = f"{self.boards} boards are open, which is the most; close one"
             return refusal(error, 503, UNKEPT | {"Retry-After": "30"})
         answer = web.StreamResponse(headers=UNKEPT | {"X-Accel-Buffering": "no"})
         answer.content_type = "text/event-stream"
         if (session := self._access.sessions.of(request)) is not None:
             session.put(request, answer)
-        self.boards += 1
+        self._open[answer] = reader, request
         try:
             with contextlib.suppress(ConnectionError):  # it left
                 await answer.prepare(request)
@@ -137,8 +143,20 @@ class WallStream:
                     async for event in events:
                         await self._send(request, answer, event)
         finally:
-            self.boards -= 1
+            self._open.pop(answer, None)
         return answer
+
+    def _make_room(self, reader: str) -> bool:
+        """Close the oldest stream of who has the most, if that is more than this reader would have."""
+        streams = Counter(reader for reader, _ in self._open.values())
+        greediest, most = streams.most_common(1)[0]
+        if streams[reader] + 1 >= most:
+            return False
+        oldest = next(answer for answer, (reader, _) in self._open.items() if reader == greediest)
+        _, request = self._open.pop(oldest)
+        if request.transport is not None:
+            request.transport.abort()
+        return True
 
     async def _events(self, request: web.Request) -> AsyncGenerator[bytes]:
         clock = asyncio.get_running_loop().time

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import aiohttp
+import pytest
 from msgspec.structs import replace
 
 from streams.process.web.tokens import AccessScope, Tokens
@@ -134,6 +136,26 @@ async def test_one_board_too_many_is_asked_to_come_back() -> None:
     ):
         assert refused.status == 503
         assert refused.headers["Retry-After"] == "30"
+
+
+async def test_of_too_many_boards_the_oldest_of_who_has_the_most_makes_room_for_another_reader() -> None:
+    tokens = Tokens([known(name, AccessScope.READ)._replace(name=name) for name in ("many", "few")])
+    async with (
+        served(given(), access=locked(tokens), patience=StreamPatience(boards=3)) as board,
+        browser() as many,
+        browser() as few,
+        AsyncExitStack() as opened,
+    ):
+        url = f"{board.url}/board/events"
+        await sign_in(many, board, "many")
+        await sign_in(few, board, "few")
+        first, second, third = [Events(await opened.enter_async_context(many.get(url))) for _ in range(3)]
+        assert await status(many, url) == 503
+        another = Events(await opened.enter_async_context(few.get(url)))
+        with pytest.raises((EOFError, aiohttp.ClientError)):
+            await first.next("never")
+        for open_ in (second, third, another):
+            await open_.next("step")
 
 
 async def test_a_stop_waits_for_no_board() -> None:
