@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -67,3 +68,29 @@ def test_odd_records_of_kafka_cost_no_record_and_end_nothing(kafka: str, tmp_pat
         assert daemon.metric("uneri_skipped_parts_total", reason="tombstone") == 2 * PARTS * 3 * 5
         daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
     assert len(daemon.lines()) < 100
+
+
+async def leave_open(broker: str, topic: str, until: Callable[[], object]) -> None:
+    """Write a record in a transaction that ends only when ``until`` returns."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=unique("attacker"))
+    await producer.start()
+    await producer.begin_transaction()
+    for part in range(PARTS):
+        await producer.send_and_wait(topic, b"{}", partition=part)
+    await asyncio.to_thread(until)
+    await producer.abort_transaction()
+    await producer.stop()
+
+
+def test_a_transaction_that_is_left_open_is_reported_and_costs_no_record(kafka: str, tmp_path: Path) -> None:
+    with Attacked(tmp_path, kafka, dead_letters={"stop": False}) as daemon:
+
+        def reported() -> None:
+            daemon.wait(lambda: b"behind a transaction" in daemon.get("/readyz").body, "reason", 90)
+
+        with HonestSender(daemon) as honest:
+            asyncio.run(leave_open(kafka, daemon.settings["kafka"]["requests"], reported))
+            daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
+            honest.fills_a_minute()
+        honest.is_counted()
+        assert len(daemon.lines("behind a transaction")) == PARTS

@@ -1,10 +1,12 @@
 """A partition that this process reads: its stage, and how far both have got."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
@@ -18,6 +20,16 @@ from streams.ingest.batch_consumer.batch_consumer import ChunkApp, ChunkConsumer
 from streams.process.watchdog import StallDetector
 
 Send = Callable[[Any], Awaitable[Awaitable[Any]]]
+
+
+TRANSACTION_SECONDS: Final = 30.0
+"""For which a transaction may be open before it is reported."""
+OPEN_TRANSACTION: Final = (
+    "records wait behind a transaction that a producer has not ended; `kafka-transactions.sh find-hanging` "
+    "finds it"
+)
+
+log = structlog.get_logger("uneri.host")
 
 
 class Hosted(NamedTuple):
@@ -110,6 +122,8 @@ class HostedPartition:
         self.waiting: asyncio.Event | None = None  # its stage needs input first; set when that is over
         self.rereads = 0  # chunks in a row that were read again
         self.gone_back: int | None = None  # the position to which reading went back last
+        self.held = False  # for long, by a transaction that is open
+        self._held_since: float | None = None  # monotonic
         self._clients = clients
         self._send: Send = clients.send
 
@@ -172,6 +186,17 @@ class HostedPartition:
             return 0  # the partition is being revoked, or the consumer stops
         runner = self.runner
         return 0 if runner is None else max(0, (end or 0) - (runner.position or 0))
+
+    def watch_transactions(self) -> None:
+        """Notice that a transaction is open for long: nothing behind it is read."""
+        now = time.monotonic()
+        if not self._clients.consumer.waits_for_transaction(self.tp):
+            self._held_since, self.held = None, False
+        elif self._held_since is None:
+            self._held_since = now
+        elif not self.held and now - self._held_since > TRANSACTION_SECONDS:
+            self.held = True
+            log.warning(OPEN_TRANSACTION, source=self.source, lag=self.lag)
 
     @property
     def is_paused(self) -> bool:

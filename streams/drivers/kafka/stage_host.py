@@ -365,6 +365,7 @@ class StageHost:
             await asyncio.gather(*(self._tick_one(tp, runner) for tp, runner in self.runners.items()))
             self._align()
             for partition in list(self.partitions.values()):
+                partition.watch_transactions()
                 await self._go_back(partition)
 
     async def _stops_within(self, seconds: float) -> bool:

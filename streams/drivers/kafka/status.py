@@ -9,7 +9,7 @@ from faust.types import TP
 from config.capacity import Capacity
 from config.settings import Settings
 from streams.drivers.kafka.board.history_keeping import StepsStage
-from streams.drivers.kafka.hosted_partition import HostedPartition
+from streams.drivers.kafka.hosted_partition import OPEN_TRANSACTION, HostedPartition
 from streams.drivers.kafka.notices import NotifyStage
 from streams.drivers.kafka.roles import BOARD
 from streams.drivers.kafka.stage import StageRunner
@@ -92,14 +92,16 @@ class HostedStages(Part):
         return shown
 
     def not_ready(self) -> str | None:
-        """Return which stages are being restored, or wait, or have records from the future."""
+        """Return which stages are being restored or wait, and whose records are from the future or held."""
         if self.host is None:
             return None
         opening = self.host.opening
         waiting = [name for name in self.host.waiting if name != f"{BOARD}/0"]
         trouble = self._registry and self._registry.trouble
+        held = sorted(partition.source for partition in self._opened() if partition.held)
         reasons = (
             self.ahead(),
+            held and f"{', '.join(first_of(held, len(held)))}: {OPEN_TRANSACTION}",
             opening and f"the state of {', '.join(opening)} is being restored",
             waiting and f"{', '.join(waiting)} {'wait' if len(waiting) > 1 else 'waits'}: {trouble}",
         )

@@ -49,13 +49,25 @@ class ChunkConsumer(driver.Consumer):
 
     def next_offset(self, tp: TP) -> int | None:
         """Return the offset to fetch next; None while the partition is not fetched."""
+        state = self._fetched(tp)
+        return int(state.position) if state is not None else None
+
+    def waits_for_transaction(self, tp: TP) -> bool:
+        """Return whether all that may be read is fetched, and more lies behind a transaction that is open."""
+        state = self._fetched(tp)
+        if state is None or state.lso is None or state.highwater is None:
+            return False
+        return bool(state.lso <= state.position and state.lso < state.highwater)
+
+    def _fetched(self, tp: TP) -> Any:
+        """Return what the client knows of a partition that it fetches, None of another."""
         consumer = self._thread._consumer  # noqa: SLF001 - position() works only between two fetches
         subscription = consumer and consumer._subscription.subscription  # noqa: SLF001 - the same
         place = TopicPartition(*tp)
         if not subscription or not subscription.assignment or place not in subscription.assignment.tps:
             return None
         state = subscription.assignment.state_value(place)
-        return int(state.position) if state.has_valid_position else None
+        return state if state.has_valid_position else None
 
     def release(self, tp: TP, offset: int) -> None:
         """Allow ``offset`` to be committed: everything before it is in a durable checkpoint."""

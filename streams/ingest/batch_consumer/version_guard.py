@@ -68,7 +68,7 @@ ATTRIBUTES: Final[dict[Any, str]] = {
     subscription_state.SubscriptionState: "subscription",
     subscription_state.Subscription: "assignment",
     subscription_state.Assignment: "tps state_value",
-    subscription_state.TopicPartitionState: "position has_valid_position",
+    subscription_state.TopicPartitionState: "position has_valid_position highwater lso",
     fetcher.Fetcher: "_closed _fetch_task _fetch_waiters _pending_tasks",
     fetcher.PartitionRecords: "_tp _records _check_crcs _isolation_level _value_deserializer "
     "_aborted_producers next_fetch_offset",

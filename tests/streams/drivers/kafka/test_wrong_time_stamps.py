@@ -31,7 +31,7 @@ def test_a_topic_with_wrong_time_stamps_is_not_ready(arrived: float) -> None:
     daemon = KafkaDaemon(settings, KAFKA, ["rollup"], Watchdog())
     stage = RollupStage(3, settings, 1, Topics.of(KAFKA))
     runners = {TP("requests", 3): SimpleNamespace(stage=stage)}
-    host: Any = SimpleNamespace(runners=runners, opening=[], waiting=[])
+    host: Any = SimpleNamespace(runners=runners, partitions={}, opening=[], waiting=[])
     daemon._stages.host, daemon._waits_for = host, ""
     assert "their arrival" not in str(daemon.not_ready())
     list(stage.feed(chunk(0, arrived)))

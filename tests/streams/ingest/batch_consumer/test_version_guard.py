@@ -64,19 +64,24 @@ def test_the_source_that_the_lane_relies_on_has_not_changed(function: Callable[.
     assert hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16] == READ[function]
 
 
-async def test_the_next_offset_is_the_position_that_aiokafka_fetches_from() -> None:
+async def test_the_next_offset_and_what_an_open_transaction_holds_are_known_as_aiokafka_fetches() -> None:
     tp, other = TP("requests", 0), TP("requests", 1)
     client = AIOKafkaConsumer()
-    lane: Any = SimpleNamespace(_thread=SimpleNamespace(_consumer=client))
-    assert ChunkConsumer.next_offset(lane, tp) is None, "not assigned"
+    lane: Any = ChunkConsumer.__new__(ChunkConsumer)
+    lane._thread = SimpleNamespace(_consumer=client)
+    assert lane.next_offset(tp) is None, "not assigned"
     client.assign([TopicPartition(*tp)])
-    assert ChunkConsumer.next_offset(lane, tp) is None, "no position yet"
+    assert lane.next_offset(tp) is None, "no position yet"
     state = client._subscription.subscription.assignment.state_value(TopicPartition(*tp))
     state.seek(42)
-    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 42
+    assert lane.next_offset(tp) == await client.position(TopicPartition(*tp)) == 42
     state.consumed_to(50)
-    assert ChunkConsumer.next_offset(lane, tp) == await client.position(TopicPartition(*tp)) == 50
-    assert ChunkConsumer.next_offset(lane, other) is None, "another's"
+    assert lane.next_offset(tp) == await client.position(TopicPartition(*tp)) == 50
+    assert lane.next_offset(other) is None, "another's"
+    state.highwater = 60
+    for stable, waits in ((None, False), (60, False), (55, False), (50, True)):
+        state.lso = stable
+        assert lane.waits_for_transaction(tp) is waits, stable
     assert "_consumer" in driver.AIOKafkaConsumerThread.__annotations__
     await client.stop()
 
