@@ -119,6 +119,11 @@ class EventTime:
         arrival = float(self._levels[ARRIVAL])
         return None if self._plain or not np.isfinite(arrival) else arrival
 
+    @property
+    def usual_delay(self) -> float:
+        """Seconds from the stamp of a record to its arrival, as is usual now; 0 where arrival is unknown."""
+        return 0.0 if self._plain else max(float(self._levels[USUAL]), 0.0)
+
     def reached_at(self, arrival: float) -> float:
         """Return the event time that a record with the usual delay reaches if it arrives at ``arrival``."""
         return arrival - max(float(self._levels[USUAL]), 0.0)

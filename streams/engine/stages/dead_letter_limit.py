@@ -156,17 +156,21 @@ _MISSED: Final = {
 }
 
 
-class LateWatch:
-    """The share of late and refused records among about the last ``WINDOW``, and why.
+DELAYED: Final = 300.0, 3600.0
+"""Seconds: a usual delay between these is logged, since every page waits as long; a longer one is history."""
 
-    It is logged once when it exceeds one half, and once when it has come down.
+
+class LateWatch:
+    """The share of late and refused records among about the last ``WINDOW``, and why; and their usual delay.
+
+    Each is logged once when it exceeds its bound, and once when it has come down.
     """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._records = 0.0
         self._missed = np.zeros(len(Unjudged))
-        self.reported = False
+        self.reported = self._waits = False
 
     @property
     def share(self) -> float:
@@ -201,6 +205,21 @@ class LateWatch:
         elif self.reported and self.share < EASED:
             self.reported = False
             log.info("records are judged again", source=self._source)
+
+    def wait(self, delay: float) -> None:
+        """Note the usual delay of records, seconds: time goes on that far behind the clock."""
+        low, high = DELAYED
+        if not self._waits and low <= delay < high:
+            self._waits = True
+            log.warning(
+                "most records arrive late, and every page waits as long: a shipper is slow, or somebody "
+                "sends old records. Mend or stop it",
+                source=self._source,
+                delay_seconds=round(delay),
+            )
+        elif self._waits and delay < low / 2:
+            self._waits = False
+            log.info("most records arrive in time again", source=self._source)
 
     @property
     def _least(self) -> float:

@@ -26,13 +26,14 @@ class RollupOutput(NamedTuple):
 
 
 class RecordTotals(NamedTuple):
-    """What became of records, in running totals."""
+    """What became of records, in running totals, and how late they usually are now."""
 
     late: int  # records that arrived after their bucket had closed
     duplicates: int  # records dropped because their id was known
     folded: int  # names counted as ``other``
     unjoined: Counter[str]
     """Records that count a part of their request and were not joined with another source's, by reason."""
+    usual_delay: float  # seconds; of several sources the longest
 
 
 def totals_of(rollups: Collection[Rollup]) -> RecordTotals:
@@ -42,6 +43,7 @@ def totals_of(rollups: Collection[Rollup]) -> RecordTotals:
         sum(rollup.duplicates for rollup in rollups),
         sum(rollup.decoder.folded for rollup in rollups),
         sum((Counter(rollup.unjoined) for rollup in rollups), Counter[str]()),
+        max((rollup.decoder.time.usual_delay for rollup in rollups), default=0.0),
     )
 
 

@@ -80,6 +80,18 @@ def test_that_most_records_are_late_is_logged_once_and_once_that_it_is_over() ->
     ]
 
 
+def test_that_pages_wait_because_most_records_are_old_is_logged_once_and_once_that_it_is_over() -> None:
+    watch = LateWatch("requests/0")
+    with capture_logs() as logs:
+        for delay in (2.0, 30 * 86400.0, 290.0, 600.0, 900.0, 200.0, 100.0, 2.0):
+            watch.wait(delay)
+    assert [entry["event"].split(",")[0] for entry in logs] == [
+        "most records arrive late",
+        "most records arrive in time again",
+    ]
+    assert logs[0]["delay_seconds"] == 600
+
+
 async def test_a_sender_of_records_of_before_a_new_daemons_first_step_reads_that_they_are_late(
     tmp_path: Path,
 ) -> None:
