@@ -164,10 +164,10 @@ class Attacked:
             self.process.send_signal(signal.SIGABRT)  # where it hangs is in the log then
             return self.process.wait()
 
-    def supervise(self, seconds: float) -> list[int]:
-        """Wait, and start the process again whenever it ends; return its exit codes."""
+    def supervise(self, seconds: float, done: Callable[[], Any] = bool) -> list[int]:
+        """Wait so long, or until ``done``; start the process whenever it ends; return its exit codes."""
         codes, until = list[int](), time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not done():
             if (code := self.process.poll()) is not None:
                 codes.append(code)
                 self.start(wait=False)

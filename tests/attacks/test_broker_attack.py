@@ -69,17 +69,21 @@ def test_a_broker_that_comes_back_with_a_wrong_clock_costs_no_record(
     own: Broker, tmp_path: Path, ahead: int
 ) -> None:
     with Attacked(tmp_path, own.address) as daemon:
+
+        def reported() -> list[str]:
+            return daemon.lines("until Kafka's clock is right")
+
         with HonestSender(daemon) as honest:
             daemon.wait_for_judgement()
             for seconds in (ahead, 0):
                 own.kill()
                 own.environment = wrong_clock(seconds) if seconds else {}
                 own.start()
-                codes = daemon.supervise(30)
+                codes = daemon.supervise(120, reported) if seconds < 0 else daemon.supervise(30)
                 assert set(codes) <= {1}, "each with one line"
             honest.fills_a_minute()
         honest.is_counted()
-        assert bool(daemon.lines("until Kafka's clock is right")) is (ahead < 0)
+        assert bool(reported()) is (ahead < 0)
 
 
 @pytest.mark.parametrize("to", [OffsetSpec.EARLIEST, OffsetSpec.LATEST], ids=["earliest", "latest"])
