@@ -639,9 +639,9 @@ def status(config: Config = None, url: Url = None, as_json: AsJson = False) -> N
 
     Its state includes its roles, lag, watermark, open incidents and last message.
     """
-    from streams.cli.daemon_call import STATUS, run_daemon_command
+    from streams.cli.daemon_call import STATUS
 
-    run_daemon_command(STATUS, _daemon(config, url), as_json=as_json)
+    STATUS.run(_daemon(config, url), as_json=as_json)
 
 
 @app.command()
@@ -676,9 +676,9 @@ def reload(config: Config = None, url: Url = None) -> int:
     It takes up what can change while it runs, and names what needs a restart: then this exits with 1. A file
     with a mistake changes nothing.
     """
-    from streams.cli.daemon_call import reload_daemon
+    from streams.cli.daemon_commands import RELOAD
 
-    return reload_daemon(_daemon(None if url else config, url))
+    return FOUND if RELOAD.run(_daemon(None if url else config, url)).restart else OK
 
 
 @app.command()
@@ -694,7 +694,7 @@ def labels(
 
     These are the incidents that people marked as expected or as not an anomaly.
     """
-    from streams.cli.labels import export_labels
+    from streams.cli.daemon_commands import export_labels
 
     export_labels(_daemon(config, url), out)
 
@@ -814,19 +814,17 @@ def silence(
     url: Url = None,
 ) -> None:
     """Stop notifications about matching incidents for a while."""
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import SILENCE, silence_body
 
-    run_daemon_command(SILENCE, _daemon(config, url), body=silence_body(what, for_, why))
+    SILENCE.run(_daemon(config, url), body=silence_body(what, for_, why))
 
 
 @app.command()
 def silences(config: Config = None, url: Url = None) -> None:
     """List the silences of a running daemon."""
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import SILENCES
 
-    run_daemon_command(SILENCES, _daemon(config, url))
+    SILENCES.run(_daemon(config, url))
 
 
 @app.command()
@@ -842,10 +840,9 @@ def unsilence(
 
     Incidents that ended meanwhile are not sent.
     """
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import UNSILENCE
 
-    run_daemon_command(UNSILENCE, _daemon(config, url), name)
+    UNSILENCE.run(_daemon(config, url), name)
 
 
 @app.command()
@@ -866,7 +863,6 @@ def incidents(
     Severity, what, where, how much over how long, since when, and who deals with it. Those that have ended
     are known for 30 days.
     """
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.incidents import INCIDENTS
 
     wanted = {
@@ -876,7 +872,7 @@ def incidents(
         "account": account,
         "kind": kind,
     }
-    run_daemon_command(INCIDENTS, _daemon(config, url), query=wanted, as_json=as_json)
+    INCIDENTS.run(_daemon(config, url), query=wanted, as_json=as_json)
 
 
 @app.command()
@@ -932,10 +928,9 @@ def note(
 
     The next message about the same thing shows it.
     """
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import NOTE, memo_body
 
-    run_daemon_command(NOTE, _daemon(config, url), body=memo_body(words, at, scope))
+    NOTE.run(_daemon(config, url), body=memo_body(words, at, scope))
 
 
 @app.command()
@@ -951,11 +946,10 @@ def memos(
     url: Url = None,
 ) -> None:
     """List the memos of a running daemon, oldest first."""
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import MEMOS, MEMOS_WITH_IDS
 
     command = MEMOS_WITH_IDS if ids else MEMOS
-    run_daemon_command(command, _daemon(config, url), query={"incident": incident or ""})
+    command.run(_daemon(config, url), query={"incident": incident or ""})
 
 
 @app.command()
@@ -970,10 +964,9 @@ def forget(
 
     Messages that show it are edited. Its line in a Slack thread stays: delete it there.
     """
-    from streams.cli.daemon_call import run_daemon_command
     from streams.cli.daemon_commands import FORGET
 
-    run_daemon_command(FORGET, _daemon(config, url), name)
+    FORGET.run(_daemon(config, url), name)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Requests to a running daemon, and the commands that are one such request: ``status`` and ``reload``."""
+"""Requests to a running daemon, the form of commands that are one such request, and ``status``."""
 
 import getpass
 import json
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 
@@ -19,9 +19,6 @@ from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
 from streams.process.command_error import CommandError, UsageError
 from streams.process.web.tokens import own_authorization
-
-if TYPE_CHECKING:
-    from streams.process.reloading import ReloadAnswer
 
 _WIDTH: Final = 18
 
@@ -121,71 +118,61 @@ def _refusal(error: HTTPError, messages: Mapping[str, str]) -> str:
 
 
 class DaemonCommand(NamedTuple):
-    """A command: its request, its answer and the lines of that, and texts for results that refuse it."""
+    """A command that is one request: what is sent, what answers it, and the lines that are printed of that.
+
+    Its empty values of a query are left out. Every method raises ``CommandError`` when a name is missing, or
+    there is no such answer.
+    """
 
     method: str
-    path: str  # a name that is given follows, then the query
+    path: str  # the name of what a command shows or removes follows, then the query
     answer: Any  # a type that msgspec knows
     lines: Callable[[Any], list[str]]
     refusals: Mapping[str, str] = {}
     nameless: str = ""  # the remedy where a name is needed, and empty
     seconds: float = 10.0  # patience for the answer
 
+    def run(
+        self,
+        url: str,
+        name: str | None = None,
+        body: msgspec.Struct | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        as_json: bool = False,
+    ) -> Any:
+        """Ask the daemon at ``url``, print its answer as lines or as JSON, and return it."""
+        found, answer = self.ask(url, name, body, query)
+        for line in [json_text(found)] if as_json else self.lines(answer):
+            typer.echo(line)
+        return answer
 
-def run_daemon_command(
-    command: DaemonCommand,
-    url: str,
-    name: str | None = None,
-    body: msgspec.Struct | None = None,
-    query: Mapping[str, str] | None = None,
-    *,
-    as_json: bool = False,
-) -> Any:
-    """Ask the daemon at ``url``, print its answer as lines or as JSON, and return it.
-
-    ``name`` is that of what a command removes, or shows something of; empty values of ``query`` are left out.
-
-    Raises
-    ------
-    CommandError
-        When the name is missing, or there is no such answer.
-    """
-    if command.nameless and not (name or "").strip():
-        raise UsageError(command.nameless)
-    asked = {key: value for key, value in (query or {}).items() if value}
-    asked |= {"by": getpass.getuser()} if command.method == "DELETE" else {}
-    target = f"{url}{command.path}{'' if name is None else quote(name, safe='')}"
-    target += f"?{urlencode(asked)}" if asked else ""
-    sent = None if command.method == "GET" else msgspec.json.encode({} if body is None else body)
-    found = ask_daemon(command.method, target, sent, command.refusals, seconds=command.seconds)
-    try:
-        answer = msgspec.convert(found, command.answer)
-    except msgspec.ValidationError as error:
-        wrong = f"{url} does not answer as this version does ({error}); check --url"
-        raise CommandError(wrong) from error
-    for line in [json_text(found)] if as_json else command.lines(answer):
-        typer.echo(line)
-    return answer
+    def ask(
+        self,
+        url: str,
+        name: str | None = None,
+        body: msgspec.Struct | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[Any, Any]:
+        """Ask the daemon at ``url``; return its answer as it came, and as this version knows it."""
+        if self.nameless and not (name or "").strip():
+            raise UsageError(self.nameless)
+        asked = {key: value for key, value in (query or {}).items() if value}
+        asked |= {"by": getpass.getuser()} if self.method == "DELETE" else {}
+        target = f"{url}{self.path}{'' if name is None else quote(name, safe='')}"
+        target += f"?{urlencode(asked)}" if asked else ""
+        sent = None if self.method == "GET" else msgspec.json.encode({} if body is None else body)
+        found = ask_daemon(self.method, target, sent, self.refusals, seconds=self.seconds)
+        try:
+            return found, msgspec.convert(found, self.answer)
+        except msgspec.ValidationError as error:
+            wrong = f"{url} does not answer as this version does ({error}); check --url"
+            raise CommandError(wrong) from error
 
 
 def json_text(answer: Any) -> str:
     """Return an answer as JSON in which nothing is an order to a terminal."""
     return escape_unseen_json(json.dumps(answer, ensure_ascii=False, indent=2))
-
-
-def reload_daemon(url: str) -> int:
-    """Reload the daemon at ``url``; return the exit code, which is 1 if something waits for a restart."""
-    from streams.process.reloading import ReloadAnswer  # noqa: PLC0415  # takes longer to load than to ask
-
-    patience = 120.0  # the engine ends the run it is in, and deliveries under way end
-    command = DaemonCommand("POST", "/reload", ReloadAnswer, _reload_lines, seconds=patience)
-    return bool(run_daemon_command(command, url).restart)
-
-
-def _reload_lines(answer: "ReloadAnswer") -> list[str]:
-    changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
-    restart = [f"restart the daemon for: {', '.join(answer.restart)}"] if answer.restart else []
-    return [f"{changed}; secrets and limits were read again", *restart]
 
 
 def status_lines(status: dict[str, Any]) -> list[str]:

@@ -1,19 +1,25 @@
-"""The commands about silences and memos, each one request to a running daemon."""
+"""The commands about silences, memos, labels and settings, each one request to a running daemon."""
 
 import getpass
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
+import typer
+
 from alerting.commands.dispatch import CommandResult
+from alerting.commands.labels import Label
 from alerting.commands.memo import LONGEST, MemoAnswer, memo_text
 from alerting.commands.slash import LONGEST_TEXT, Fault, Help, SilenceRequest, parse
+from alerting.evaluation.labels_file import labels_to_csv, labels_to_jsonl, labels_to_yaml
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
 from streams.cli.daemon_call import DaemonCommand, utc
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
 from streams.process.command_error import UsageError
+from streams.process.reloading import ReloadAnswer
 from streams.process.times import parse_time
 
 _HELP: Final = {
@@ -37,6 +43,14 @@ _OF_INCIDENTS: Final = {
 }
 _NO_MEMO: Final = "no memo has this ID, or several begin with it; `uneri memos --ids` lists them"
 _REMOVED: Final = 60  # characters of a memo that was removed
+
+_WRITERS: Final = {
+    ".yaml": labels_to_yaml,
+    ".yml": labels_to_yaml,
+    ".csv": labels_to_csv,
+    ".jsonl": labels_to_jsonl,
+}
+"""Of labels, by suffix, which also determines how replay and tune read the file."""
 
 
 def silence_body(what: Sequence[str], seconds: str, why: str) -> SilenceBody:
@@ -135,6 +149,36 @@ def _about(memo: MemoAnswer) -> str:
     return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
 
 
+def export_labels(url: str, out: Path | None) -> None:
+    """Print the labels of the daemon at ``url`` as YAML, or write them to a file as its suffix says."""
+    write = _WRITERS.get(out.suffix.lower()) if out else labels_to_yaml
+    if write is None:
+        raise UsageError(f"--out {out}: the name must end with .yaml, .yml, .csv or .jsonl")
+    labels = _LABELS.run(url)
+    if out is None:
+        typer.echo(write(labels), nl=False)
+        return
+    try:
+        out.write_text(write(labels), "utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror or error}") from None
+    typer.echo(f"{len(labels)} labels written to {out}", err=True)
+
+
+def _reload_lines(answer: ReloadAnswer) -> list[str]:
+    changed = f"changed: {', '.join(answer.changed)}" if answer.changed else "nothing has changed"
+    restart = [f"restart the daemon for: {', '.join(answer.restart)}"] if answer.restart else []
+    return [f"{changed}; secrets and limits were read again", *restart]
+
+
+RELOAD: Final = DaemonCommand(
+    "POST",
+    "/reload",
+    ReloadAnswer,
+    _reload_lines,
+    seconds=120.0,  # the engine ends the run it is in, and deliveries under way end
+)
+_LABELS: Final = DaemonCommand("GET", "/labels", list[Label], lambda _: [])
 SILENCES: Final = DaemonCommand("GET", "/silences", list[Silence], _silence_lines)
 SILENCE: Final = DaemonCommand("POST", "/silences", SilencedAnswer, _silenced, _OF_SILENCES)
 UNSILENCE: Final = DaemonCommand(

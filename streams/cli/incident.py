@@ -4,8 +4,8 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
+import msgspec
 import typer
 
 from alerting.commands.dispatch import WEBHOOK, CommandResult
@@ -14,7 +14,7 @@ from alerting.sinks.http_sink import host_of
 from config.secret import token_in
 from config.sections.values import meant, web_address
 from config.settings import Settings
-from streams.cli.daemon_call import ask_daemon, json_text
+from streams.cli.daemon_call import DaemonCommand
 from streams.notify.http_sinks import ExportError, export_to_webhook, key_of
 from streams.process.command_error import CommandError, UsageError
 
@@ -24,6 +24,18 @@ _REFUSALS: Final = {
     "30 days ago; `uneri incidents` lists open ones",
 }
 _FORMS: Final = "write webhook:NAME, webhook:https://… or github:OWNER/REPO"
+
+
+class _Written(msgspec.Struct):
+    """What is printed or opened as an issue; the answer has all of the incident beside it."""
+
+    title: str
+    markdown: str
+
+
+_INCIDENT: Final = DaemonCommand(
+    "GET", "/incidents/", _Written, lambda answer: [answer.markdown.rstrip()], _REFUSALS
+)
 
 Exporter = Callable[[dict[str, Any]], Coroutine[Any, Any, str]]
 """Sends the answer of the daemon somewhere; returns what to print."""
@@ -40,10 +52,10 @@ def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as
     if to is not None and as_json:
         raise UsageError("--json prints and --to sends; choose one")
     export = None if to is None else exporter(settings, to)
-    answer = ask_daemon("GET", f"{url}/incidents/{quote(name, safe='')}", messages=_REFUSALS)
     if export is None:
-        typer.echo(json_text(answer) if as_json else answer["markdown"].rstrip())
+        _INCIDENT.run(url, name, as_json=as_json)
         return
+    answer, _ = _INCIDENT.ask(url, name)
     try:
         typer.echo(asyncio.run(export(answer)))
     except (ExportError, IssueError) as error:

@@ -1,11 +1,14 @@
 """What silences, memos and every other command that asks a daemon have in common."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from streams.process.web.tokens import new_token
 from tests.alerting.given import T0
@@ -122,6 +125,19 @@ def test_a_server_that_is_no_daemon_is_one_line_and_exit_1(words: list[str], spe
     code, (line,) = type_command(*words, "--url", speaking)
     assert (code, line.startswith(f"uneri: no daemon answers at {speaking}")) == (1, True)
     assert "(SSH-2.0-[2JOpenSSH)" in line
+
+
+@pytest.mark.parametrize("words", ASKING)
+async def test_a_daemon_that_answers_otherwise_is_one_line_and_exit_1(words: list[str]) -> None:
+    async def other(_: web.Request) -> web.Response:
+        return web.json_response([1])
+
+    served = web.Application()
+    served.router.add_route("*", "/{path:.*}", other)
+    async with TestServer(served) as server:
+        url = str(server.make_url("")).rstrip("/")
+        code, (line,) = await asyncio.to_thread(type_command, *words, "--url", url)
+    assert (code, line.startswith(f"uneri: {url} does not answer as this version does (")) == (1, True)
 
 
 @pytest.fixture

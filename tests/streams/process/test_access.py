@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from config.load import load_settings
 from config.settings import Settings, TlsSettings, TokensSettings
-from streams.cli.daemon_call import STATUS, run_daemon_command
+from streams.cli.daemon_call import STATUS
 from streams.offline.simulate.event_writer import WriteError, open_writer
 from streams.process.command_error import CommandError
 from streams.process.web.access import Access
@@ -429,18 +429,18 @@ async def test_the_commands_reach_a_daemon_behind_tls_with_their_token(
     async with serving(locked(), Certificates(tls)) as port:
         url = f"https://127.0.0.1:{port}"
         with pytest.raises(CommandError, match="certificate verify failed"):
-            await asyncio.to_thread(run_daemon_command, STATUS, url)
+            await asyncio.to_thread(STATUS.run, url)
         monkeypatch.setenv("SSL_CERT_FILE", tls.cert)
         with pytest.raises(CommandError, match="a token that allows read is needed"):
-            await asyncio.to_thread(run_daemon_command, STATUS, url)
+            await asyncio.to_thread(STATUS.run, url)
         monkeypatch.setenv("UNERI_TOKEN", INTAKE)
         with pytest.raises(CommandError, match="this token does not allow read"):
-            await asyncio.to_thread(run_daemon_command, STATUS, url)
+            await asyncio.to_thread(STATUS.run, url)
         await asyncio.to_thread(send, f"{url}/events")
         with pytest.raises(WriteError, match="403 this token does not allow operate"):
             await asyncio.to_thread(send, f"{url}/silences")
         monkeypatch.setenv("UNERI_TOKEN", READ)
-        assert await asyncio.to_thread(run_daemon_command, STATUS, url) == {}
+        assert await asyncio.to_thread(STATUS.run, url) == {}
 
 
 @needs_openssl
