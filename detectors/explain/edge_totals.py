@@ -4,15 +4,15 @@ An edge is never judged, so nothing is computed for it at every step. The last h
 earlier weeks as means over ten minutes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Places
+from detectors.state.declared import Owned, RowState, field
 from detectors.state.past_values import DAY, HOUR, KEPT_SECONDS, WEEK, PastValues
-from detectors.state.state import RowState, StateError, field
 from detectors.state.timeline import Timeline
 
 CELL_SECONDS: Final = 600
@@ -33,6 +33,9 @@ class EdgeTotals(RowState):
 
     KIND = "edges"
     VERSION = 2
+    NUMBERS = ("_at",)
+    SETTINGS = ("_steps",)
+    STATE = (Owned("_lately"), Owned("_cells"))  # the parts of past days never change
     total: Floats = field()  # (n,) of the present cell, without spoilt values
     count: Floats = field()  # (n,) steps in it
 
@@ -47,19 +50,6 @@ class EdgeTotals(RowState):
         self._at = -1
         self._now: Floats | None = None  # of the step after the last, during ``with_early_step``
         super().__init__()
-
-    def meta(self) -> dict[str, int]:
-        """Return the last step."""
-        return {"at": self._at, "steps": self._steps}
-
-    def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Restore the last step."""
-        if meta["steps"] != self._steps:
-            raise StateError(
-                f"the state part {self.KIND!r} was written with other settings: "
-                "start with a new state, or go back to the old settings"
-            )
-        self._at = meta["at"]
 
     def grow(self, count: int) -> None:
         """Append ``count`` edges without a past."""
@@ -234,13 +224,3 @@ class EdgeTotals(RowState):
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
         mean[count == 0] = np.nan
         return mean
-
-    def parts(self) -> dict[str, bytes]:
-        """Return the state; the parts of past days never change."""
-        return {"edges": self.snapshot(), **self._lately.snapshot(), **self._cells.snapshot()}
-
-    def restore_parts(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore ``parts`` with ``rows`` edges."""
-        self.restore(parts["edges"], rows)
-        self._lately.restore(parts, rows)
-        self._cells.restore(parts, rows)

@@ -7,7 +7,7 @@ is not growth: the line must explain the days better than any single step does. 
 forecast (``judge.forecast``) in the first steps of the day.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from detectors.judge.forecast import NEVER, REACHED, LimitDays, reach
 from detectors.model.array_types import Bools, Floats, Int32s, Ints, Places
 from detectors.model.finding import Growth
+from detectors.state.declared import RowState, field
 from detectors.state.past_values import DAY
-from detectors.state.state import RowState, field
 
 DAYS: Final = 35
 """Daily levels that are kept."""
@@ -212,6 +212,7 @@ class GrowthWatch(RowState):
     """
 
     KIND = "growth"
+    NUMBERS = ("_day", "_hour")
     total: Floats = field()  # of the present day
     count: Floats = field()
     hour_total: Floats = field()
@@ -230,14 +231,6 @@ class GrowthWatch(RowState):
         self._day = self._hour = -1
         self._left = FORECASTS  # of the present call
         super().__init__()
-
-    def meta(self) -> dict[str, int]:
-        """Return the present day and hour."""
-        return {"day": self._day, "hour": self._hour}
-
-    def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Restore the present day and hour."""
-        self._day, self._hour = meta["day"], meta["hour"]
 
     def learn(self, hours: Ints, value: Floats, watched: Bools, limit: Floats) -> list[Growing]:
         """Add consecutive steps; judge the days before when one of them starts a day.

@@ -34,8 +34,8 @@ from detectors.model.array_types import Bools, Floats, Ints, Places
 from detectors.model.finding import Plan
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature, Series
 from detectors.model.scope import ScopeOrEdge
+from detectors.state.declared import Owned, Stateful
 from detectors.state.past_values import DAY, PastExpectations, PastValues
-from detectors.state.state import RowState
 
 _COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
 """The measures that others are made of or a part of."""
@@ -65,12 +65,15 @@ class Judgement:
     growth: list[Growing] = field(default_factory=list)
 
 
-class Judge:
+class Judge(Stateful):
     """Judges all series of a shard, one call per step.
 
     ``step`` is in seconds. Without a calendar every week is like the last. ``baseline`` and ``evidence`` are
-    the grounds of verdicts: weeks, charts, courses of single series.
+    the grounds of verdicts: weeks, charts, courses of single series. ``add`` the same series in their order
+    before ``restore``.
     """
+
+    STATE = tuple(map(Owned, ("_memory", "_growth", "_memory.habits", "_recent", "_values")))
 
     def __init__(
         self, settings: config.settings.JudgeSettings, step: int, calendar: Calendar | None = None
@@ -92,7 +95,6 @@ class Judge:
             slots=self._slots,
         )
         self._growth = GrowthWatch(settings.growth_per_day, step, calendar.start_of if calendar else None)
-        self._states: dict[str, RowState] = {"memory": self._memory, "growth": self._growth}
         self._places: dict[object, int] = {}
         self._counting: dict[tuple[ScopeOrEdge, Measure], int] = {}  # rows that others refer to
         self._unrelated: list[tuple[int, Series]] = []  # rows whose counterpart is still missing
@@ -108,8 +110,8 @@ class Judge:
             return
         self._values.add(len(series))
         self._recent.add(len(series))
-        for state in self._states.values():
-            state.add(len(series))
+        self._memory.add(len(series))
+        self._growth.add(len(series))
         self._index(series)
 
     @property
@@ -390,22 +392,8 @@ class Judge:
         self._values.correct(start // self.step, more)
         self._memory.restart_sums(np.nan_to_num(more) != 0)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state; ``add`` the same series again before ``restore``."""
-        return {
-            **{name: state.snapshot() for name, state in self._states.items()},
-            **self._memory.habits.snapshot(),
-            **self._recent.snapshot(),
-            **self._values.snapshot(),
-        }
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot after ``add`` of the same series in order; ``StateError`` if it does not fit."""
-        for name, state in self._states.items():
-            state.restore(parts[name], len(self.series))
-        self._memory.habits.restore(parts, len(self.series))
-        self._recent.restore(parts, len(self.series))
-        self._values.restore(parts, len(self.series))
+    def derive(self) -> None:
+        """Forget what was known of other values."""
         self.baseline.forget()
         self._bounds = None
         self._count_open()

@@ -16,7 +16,8 @@ from detectors.judge.calendar import SameTimes
 from detectors.judge.kernel.arrays import FAR_BACK, HALF_HOUR_SLOTS, KEPT_DAYS, VIEWS, Memory, Output
 from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints
 from detectors.state.compress import compress, decompress
-from detectors.state.state import Arrays, Field, Older, RowState, StateError, pack, unpack
+from detectors.state.declared import Field, RowState, other_settings
+from detectors.state.state import Arrays, Older, pack, unpack
 
 UNIT: Final = 0.2
 """Noise that is assumed before any was measured."""
@@ -30,6 +31,7 @@ class MemoryState(RowState):
 
     KIND = "memory"
     VERSION = 4
+    NUMBERS = ("slot",)
     level: Floats
     fast: Floats
     base: Floats
@@ -77,14 +79,6 @@ class MemoryState(RowState):
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})
         self.slot = -1  # slot of the day of the last step
-
-    def meta(self) -> dict[str, int]:
-        """Return the slot of the day."""
-        return {"slot": self.slot}
-
-    def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Restore the slot of the day."""
-        self.slot = meta["slot"]
 
     def arrays(self) -> Memory:
         """Return the arrays themselves; the kernel writes to them."""
@@ -235,9 +229,9 @@ class Habits:
         self._keep_changes()
         return {f"{self.KIND}/{slot}": part for slot, part in self._kept.items()}
 
-    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore a snapshot; ``StateError`` if a part is damaged, or was written with other settings."""
-        self._changed, self._kept, self._rows = set(), {}, rows
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot after ``add`` of as many series; ``StateError`` if it does not fit."""
+        self._changed, self._kept, rows = set(), {}, self._rows
         whole = parts.get(self.KIND)
         self.folded = whole is None
         if whole is not None:
@@ -251,10 +245,7 @@ class Habits:
             fits = all(name in parts for name in names)
             self._kept = {slot: parts[name] for slot, name in enumerate(names)} if fits else {}
         if not fits:
-            raise StateError(
-                f"the state part {self.KIND!r} was written with other settings or series: "
-                "start with a new state, or go back to the old settings"
-            )
+            raise other_settings(self.KIND, "settings or series")
         if self.folded and not self._folds:  # an earlier version kept another number of slots open
             self.unfold()
 

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from detectors.model.array_types import Bools, Float32s, Floats, Places
-from detectors.state.state import StateError, pack, unpack
+from detectors.state.declared import Owned, Stateful, other_settings
+from detectors.state.state import pack, unpack
 from detectors.state.timeline import SHEET, Timeline
 
 HOUR: Final = 3600
@@ -27,12 +28,14 @@ _VALUES, _SPOILT = 0, 1  # layers of that of values; spoilt ones have a 1
 Rows = Sequence[int] | Places
 
 
-class PastValues:
+class PastValues(Stateful):
     """The values of ``rows`` series by step index (epoch seconds // step), as float32.
 
     ``step`` is in seconds, at most a day. The last ``weeks`` whole weeks stay readable. ``stem`` names
     its parts in a snapshot.
     """
+
+    STATE = (Owned("_kept"),)  # the parts of past days never change
 
     def __init__(self, step: int, weeks: int, stem: str = "history") -> None:
         # a day more than the weeks, for the neighbours of the oldest same time
@@ -92,14 +95,6 @@ class PastValues:
         """Return the values as measured, shape (last - first, len(rows)), NaN where missing."""
         return self._kept.pick(_VALUES, rows, first, last)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state; the parts of past days never change."""
-        return self._kept.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore a snapshot."""
-        self._kept.restore(parts, rows)
-
 
 class PastExpectations:
     """Expectations of the last hours, step by step, for charts and attribution."""
@@ -140,16 +135,13 @@ class PastExpectations:
         """Return the state in parts."""
         return {self.KIND: pack(self.KIND, self.VERSION, (self.at, self.steps), {}), **self._kept.snapshot()}
 
-    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
+    def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; ``StateError`` if it was made with another width of steps."""
         (at, steps), _ = unpack(parts[self.KIND], self.KIND, self.VERSION, tuple[int, int])
         if steps != self.steps:
-            raise StateError(
-                f"the state part {self.KIND!r} was written with other settings: "
-                "start with a new state, or go back to the old settings"
-            )
+            raise other_settings(self.KIND)
         self.at = at
-        self._kept.restore(parts, rows)
+        self._kept.restore(parts)
 
 
 def _rounded_down(values: Float32s) -> Float32s:

@@ -1,8 +1,7 @@
 """State as bytes: versioned, checksummed, no pickle.
 
-Whatever owns state has ``snapshot() -> dict[str, bytes]`` and ``restore(parts)``. ``StatePart`` declares a
-part of one value, ``RowState`` one of arrays, and ``pack`` makes any other. Only parts whose bytes changed
-are written again, so finished data belongs in parts of its own.
+Whatever owns state declares it (``declared.py``), and ``pack`` makes each part. Only parts whose bytes
+changed are written again, so finished data belongs in parts of its own.
 
 To change the layout of a part, raise its version and give ``unpack`` a migration from the version before:
 state is brought up as it is read, part by part, in memory. Nothing on disk changes until the next checkpoint,
@@ -13,14 +12,13 @@ outbox or a table, and makes a downgrade end before it reads anything.
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 MAGIC = b"UNE1"
 T = TypeVar("T")
@@ -32,7 +30,7 @@ Migration = Callable[[Any, Arrays], tuple[Any, Arrays]]
 Older = Mapping[int, Migration]
 """Migrations by the version that they start from."""
 
-_NONE: Final[Older] = MappingProxyType({})
+NONE_OLDER: Final[Older] = MappingProxyType({})
 
 
 class StateError(ValueError):
@@ -79,7 +77,9 @@ def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def tail(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NONE) -> tuple[T, memoryview]:
+def tail(
+    part: bytes, kind: str, version: int, meta: type[T], older: Older = NONE_OLDER
+) -> tuple[T, memoryview]:
     """Decode a part of a single array of bytes as ``unpack`` does; return these bytes without a copy."""
     read = _read(part, kind, version, older)
     if read.version < version:
@@ -90,7 +90,9 @@ def tail(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NO
     return _typed(read.meta, read, meta), held.data
 
 
-def unpack(part: bytes, kind: str, version: int, meta: type[T], older: Older = _NONE) -> tuple[T, Arrays]:
+def unpack(
+    part: bytes, kind: str, version: int, meta: type[T], older: Older = NONE_OLDER
+) -> tuple[T, Arrays]:
     """Decode one part into its meta value and its (writable) arrays.
 
     ``older`` brings a part of an earlier version up, one version at a time.
@@ -164,125 +166,6 @@ def _read(part: bytes, kind: str, version: int, older: Older) -> _Part:
             f"this version of uneri reads {kind!r} version {version}"
         )
     return read
-
-
-class StatePart(Generic[T]):
-    """A declared part of state without arrays: its name, the type of its value, its version.
-
-    Examples
-    --------
-    >>> counts = StatePart("counts", dict[str, int])
-    >>> counts.unpack(counts.pack({"a": 2})), counts.unpack({}, {})
-    ({'a': 2}, {})
-    """
-
-    def __init__(self, name: str, of: type[T], version: int = 1, older: Older = _NONE) -> None:
-        self.name, self.version = name, version
-        self._of, self._older = of, older
-
-    def pack(self, value: T) -> dict[str, bytes]:
-        """Return the part under its name."""
-        return {self.name: pack(self.name, self.version, value, {})}
-
-    def unpack(self, parts: Mapping[str, bytes], otherwise: T | None = None) -> T:
-        """Return the value of the part; ``otherwise`` if it is missing, without which it must be there."""
-        if otherwise is not None and self.name not in parts:
-            return otherwise
-        return unpack(parts[self.name], self.name, self.version, self._of, self._older)[0]
-
-
-class Stateful(Protocol):
-    """Whatever owns state."""
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state in parts."""
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Continue from a snapshot, or from one of an earlier version, which may lack parts."""
-
-
-def snapshot_all(owners: Iterable[Stateful]) -> dict[str, bytes]:
-    """Return the parts of all owners, whose names differ."""
-    return {name: part for owner in owners for name, part in owner.snapshot().items()}
-
-
-class Field(NamedTuple):
-    """One array of shape ``(*lead, rows)``; new columns start with ``fill``."""
-
-    fill: float = 0.0
-    lead: tuple[int, ...] = ()
-    dtype: DTypeLike = np.float64
-    later: bool = False
-
-
-def field(
-    fill: float = 0.0, dtype: DTypeLike = np.float64, lead: tuple[int, ...] = (), *, later: bool = False
-) -> Any:
-    """Declare an array of a ``RowState``; the annotation beside it is its type.
-
-    An array that came ``later`` is absent in older snapshots of the same version, and starts with ``fill``.
-    """
-    return Field(fill, lead, dtype, later)
-
-
-class RowState:
-    """Arrays whose last axis runs over the series.
-
-    A subclass declares its arrays with ``field``, and passes those whose shape depends on settings to
-    ``__init__``. All its state is in these arrays and in ``meta``, so that a snapshot is complete by
-    construction.
-    """
-
-    KIND: ClassVar[str]
-    VERSION: ClassVar[int] = 1
-    OLDER: ClassVar[Older] = {}
-
-    def __init__(self, fields: Mapping[str, Field] | None = None) -> None:
-        self.rows = 0
-        members = vars(type(self)).items()
-        declared = {name: member for name, member in members if isinstance(member, Field)}
-        self._fields = {**declared, **(fields or {})}
-        for name, field in self._fields.items():
-            setattr(self, name, np.full((*field.lead, 0), field.fill, field.dtype))
-
-    def add(self, count: int) -> Self:
-        """Append ``count`` empty columns."""
-        self.rows += count
-        for name, field in self._fields.items():
-            new = np.full((*field.lead, count), field.fill, field.dtype)
-            setattr(self, name, np.concatenate([getattr(self, name), new], axis=-1))
-        return self
-
-    def meta(self) -> dict[str, int]:
-        """Return state that is not per series."""
-        return {}
-
-    def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Restore the result of ``meta``."""
-
-    def snapshot(self) -> bytes:
-        """Return the whole state as one part."""
-        arrays: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in self._fields}
-        return pack(self.KIND, self.VERSION, self.meta(), arrays)
-
-    def restore(self, part: bytes, rows: int) -> None:
-        """Restore a part with ``rows`` series.
-
-        ``StateError`` if it is damaged, of another version, or of another shape than the settings require.
-        """
-        meta, arrays = unpack(part, self.KIND, self.VERSION, dict[str, int], self.OLDER)
-        for name, field in self._fields.items():
-            array = arrays.get(name)
-            if array is None and field.later:
-                array = np.full((*field.lead, rows), field.fill, field.dtype)
-            if array is None or array.shape != (*field.lead, rows):
-                raise StateError(
-                    f"the state part {self.KIND!r} was written with other settings or series: "
-                    "start with a new state, or go back to the old settings"
-                )
-            setattr(self, name, array.astype(field.dtype, copy=False))  # earlier versions took more bytes
-        self.rows = rows
-        self.load_meta(meta)
 
 
 FORMAT: Final = 2

@@ -268,9 +268,8 @@ class Timeline:
             parts[name] = closed.part
         return parts
 
-    def restore(self, parts: Mapping[str, bytes], rows: int) -> None:
-        """Restore a snapshot."""
-        self.rows = rows
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Restore a snapshot, after ``add`` of as many rows."""
         self._newest, _ = unpack(parts[f"{self._stem}/at"], "timeline-at", self.VERSION, int)
         self._wide, self._open, self._closed, self._loose = {}, {}, {}, set()
         self._whole.clear()

@@ -16,7 +16,7 @@ import numpy as np
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import inlined, part, without_arrays
-from detectors.state.state import RowState, field
+from detectors.state.declared import RowState, field
 
 LEAST_GAPS: Final = 20.0
 """Usual gaps that a gap must weigh to be reported. Among a hundred thousand series with a thousand gaps a day

@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors.model.array_types import Floats
 from detectors.model.scope import Scope
-from detectors.state.state import pack, unpack
+from detectors.state.declared import Held, Stateful, StatePart
 
 MOST: Final = 64
 """Signatures remembered per scope; a scope with more makes new ones by nature, which count as known."""
@@ -82,7 +82,7 @@ class _Meta(msgspec.Struct, array_like=True):
     scopes: dict[int, _Scope]
 
 
-class FatalSignatures:
+class FatalSignatures(Stateful):
     """All known signatures, by scope.
 
     - While the backend is younger than ``learns``, signatures are learnt and not reported: after a fresh
@@ -95,8 +95,14 @@ class FatalSignatures:
     ``learns`` is in seconds from the first step on.
     """
 
-    KIND: Final = "signatures"
-    VERSION: Final = 1
+    STATE = (
+        Held(
+            StatePart("signatures", _Meta),
+            "_first",
+            "_scopes",
+            arrays=("_seen", "_requests"),
+        ),
+    )
 
     def __init__(self, learns: int) -> None:
         self._learns = learns
@@ -153,17 +159,6 @@ class FatalSignatures:
         surprising = len(at.new) < HABIT
         at.new.append(start)
         return surprising
-
-    def snapshot(self) -> bytes:
-        """Return the whole state as one part."""
-        arrays = {"seen": self._seen, "requests": self._requests}
-        return pack(self.KIND, self.VERSION, _Meta(self._first, self._scopes), arrays)
-
-    def restore(self, part: bytes) -> None:
-        """Restore a snapshot, with its scopes; ``StateError`` if it is damaged or of another version."""
-        meta, arrays = unpack(part, self.KIND, self.VERSION, _Meta)
-        self._first, self._scopes = meta.first, meta.scopes
-        self._seen, self._requests = arrays["seen"], arrays["requests"]
 
 
 def occurrences(

@@ -5,7 +5,6 @@ mean over five minutes, over which stores let bursts consume unused capacity (Dy
 "Burst capacity": 300 seconds), so that a short burst does not count.
 """
 
-from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.finding import Growth
+from detectors.state.declared import Field, RowState, field
 from detectors.state.past_values import DAY
-from detectors.state.state import Field, RowState, field
 
 SUSTAINED_SECONDS: Final = 300
 """Use that lasts this long is not a burst."""
@@ -67,6 +66,7 @@ class LimitWatch(RowState):
 
     KIND = "limits"
     VERSION = 2
+    NUMBERS = ("_day",)
     window: Floats  # (steps, n) share of the limit in the last minutes
     peak: Floats = field()  # (n,) largest sustained share of the day so far
     peaks: Floats = field(np.nan, lead=(DAYS,))  # (DAYS, n) of earlier days, newest last, NaN if none
@@ -80,14 +80,6 @@ class LimitWatch(RowState):
         self._day = -1
         self._steps = max(1, SUSTAINED_SECONDS // step)
         super().__init__({"window": Field(0.0, (self._steps,))})
-
-    def meta(self) -> dict[str, int]:
-        """Return the present day."""
-        return {"day": self._day}
-
-    def load_meta(self, meta: Mapping[str, int]) -> None:
-        """Restore the present day."""
-        self._day = meta["day"]
 
     @property
     def sustained(self) -> Floats:

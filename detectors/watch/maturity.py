@@ -1,14 +1,14 @@
 """How far baselines are: the scopes that became judgeable since the last digest, and those still learnt."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Final
 
 import msgspec
 
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Stateful, StatePart
 
 KINDS: Final = (SERVICE, TABLE, FUNCTION, ROUTE, CLIENT)
 """The scopes that are reported, in this order. An account consists of them, and tenants are not judged."""
@@ -59,14 +59,13 @@ def merged(given: Iterable[Maturity]) -> Maturity:
     )
 
 
-_STATE: Final = StatePart("maturity", list[Maturity])
-
-
-class Maturing:
+class Maturing(Stateful):
     """The hours since the last digest in which anything became judgeable, and the newest one.
 
     There are no more than the hours of a day: each digest reports them.
     """
+
+    STATE = (Held(StatePart("maturity", list[Maturity]), "_hours", later=True),)
 
     def __init__(self) -> None:
         self._hours: list[Maturity] = []  # only the newest holds ``learning``
@@ -88,11 +87,3 @@ class Maturing:
         hours = self._hours
         self._hours = [hour.past() for hour in hours[-1:]]
         return hours
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state."""
-        return _STATE.pack(self._hours)
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot, of which older ones have no such part; ``StateError`` if it is damaged."""
-        self._hours = _STATE.unpack(parts, [])

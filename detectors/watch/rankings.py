@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.model.measures import Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Stateful, StatePart
 
 TOP: Final = 10
 """Entries of a ranking: what a person reads in the morning."""
@@ -219,14 +219,13 @@ class Standings(msgspec.Struct, frozen=True):
         return bool(self.most_used or self.slowest or self.values or self.costs)
 
 
-_STANDINGS: Final = StatePart("standings", Standings)
-
-
-class Ranking:
+class Ranking(Stateful):
     """The rankings as of the last full hour.
 
     The APIs of an account are its routes if its requests come through routes, otherwise its functions.
     """
+
+    STATE = (Held(StatePart("standings", Standings), "_standings"),)
 
     def __init__(self) -> None:
         self._standings = Standings()
@@ -249,14 +248,6 @@ class Ranking:
     def report(self) -> Standings:
         """Return the rankings."""
         return self._standings
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state."""
-        return _STANDINGS.pack(self._standings)
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot; ``StateError`` if it is damaged or of another version."""
-        self._standings = _STANDINGS.unpack(parts)
 
 
 def _apis(uses: list[Use]) -> Iterable[Use]:

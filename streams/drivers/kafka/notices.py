@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.notice import Notice
 from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from detectors.watch.rankings import Hot
 from streams.drivers.kafka.stage import Stage
 from streams.ingest.batch_consumer.chunk import Chunk

@@ -12,7 +12,7 @@ from msgspec.msgpack import Encoder as MessageEncoder
 from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
 from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt

@@ -13,7 +13,7 @@ import structlog
 from alerting.incidents.notice import Notice
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, USUAL, Checkpointed, RunOptions
 from streams.drivers.compile_ahead import load_judgement
 from streams.drivers.local.log_intake import LogIntake

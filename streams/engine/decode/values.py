@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.model.array_types import Floats, Ints
 from detectors.model.scope import ACCOUNT, SERVICE, Scope
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from streams.engine.decode.event import MAX_NAME_BYTES
 from streams.engine.decode.paths import OTHER, Path, PathIds, cut, sender_of
 from streams.engine.decode.returning_names import Places

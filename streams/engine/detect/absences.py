@@ -1,6 +1,6 @@
 """Detects which scopes of a shard have no traffic, from the series that count requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,20 +11,20 @@ from detectors.judge.kernel.arrays import YESTERDAY, Output
 from detectors.model.array_types import Bools, Floats, Places
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from detectors.watch.absence import LEAST_GAPS, AbsenceWatch, GapSteps
 
 WATCHED: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, TABLE)
 """Kinds of scope whose absence is reported: clients and their versions come and go."""
 
-_ARRIVED: Final = StatePart("arrived", int)
-
 HOLE_SECONDS: Final = 600
 """A shorter gap in the whole input is due to the pipeline: a restart, a rebalance, a late batch."""
 
 
-class Absences:
-    """The absences of one shard, by row of the judge."""
+class Absences(Stateful):
+    """The absences of one shard, by row of the judge. ``add`` the same series before ``restore``."""
+
+    STATE = (Owned("_watch"), Held(StatePart("arrived", int), "_arrived", later=True))  # since 0.2
 
     def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)
@@ -180,12 +180,3 @@ class Absences:
         """Return the score of an absence: 0.5 at the threshold, always below 1."""
         weight = float(self._watch.weight[self._place[row]])
         return weight / (weight + LEAST_GAPS)
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts."""
-        return {"absence": self._watch.snapshot(), **_ARRIVED.pack(self._arrived)}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot, after ``add`` of the same series in the same order."""
-        self._watch.restore(parts["absence"], len(self._rows))
-        self._arrived = _ARRIVED.unpack(parts, self._arrived)  # versions before 0.2 had none

@@ -1,7 +1,7 @@
 """The past behind the baselines: series that are still learnt, and scopes that become judgeable."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -11,7 +11,7 @@ from config.settings import JudgeSettings
 from detectors.model.array_types import Bools, Floats
 from detectors.model.measures import JUDGED, Series
 from detectors.model.scope import Scope
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Stateful, StatePart
 from detectors.watch.maturity import KINDS, Maturity, first_named
 from streams.engine.decode.paths import OTHER
 
@@ -74,16 +74,18 @@ class _Reported(msgspec.Struct, array_like=True):
     waiting: list[Scope] = []  # reported with the next hour: a judge that took over can judge them
 
 
-_STATE: Final = StatePart("judgeable", _Reported)
+REPORTED: Final = StatePart("judgeable", _Reported)
 
 
-class HourlyMaturity:
+class HourlyMaturity(Stateful):
     """The scopes of a shard that are old enough to be judged.
 
     A scope is as old as the first of its judged measures, which is there from its first request on. The
     scopes already reported follow from ages and two numbers, so that a change of ``judge.young`` reports the
     difference.
     """
+
+    STATE = (Held(REPORTED, "_reported", later=True),)
 
     def __init__(self, young: int) -> None:
         self._young = young  # seconds for which a series is learnt before it is reported
@@ -136,10 +138,6 @@ class HourlyMaturity:
     def _those(self, which: Bools) -> list[Scope]:
         return [self._scopes[index] for index in np.flatnonzero(which)]
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state; ``add`` the series again before ``restore``."""
-        return _STATE.pack(self._reported)
-
-    def restore(self, parts: Mapping[str, bytes], at: int) -> None:
-        """Restore a snapshot; an older one has no such part: go on from epoch second ``at``."""
-        self._reported = _STATE.unpack(parts, _Reported(at, self._young))
+    def begin(self, at: int) -> None:
+        """Go on from epoch second ``at``: an older snapshot does not state what was reported."""
+        self._reported = _Reported(at, self._young)

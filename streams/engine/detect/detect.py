@@ -18,11 +18,11 @@ from detectors.model.array_types import Floats
 from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure, Series
 from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
-from detectors.state.state import Stateful, snapshot_all
+from detectors.state.declared import Owned, Stateful
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
 from streams.engine.detect.absences import Absences
-from streams.engine.detect.baselines import DAY, HourlyMaturity
+from streams.engine.detect.baselines import DAY, REPORTED, HourlyMaturity
 from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.early_detection import EarlyDetection
 from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
@@ -53,7 +53,7 @@ OnJudgement = Callable[[Judgement, Sequence[Series]], None]
 """Called with every judgement and the series of its rows."""
 
 
-class Detect:
+class Detect(Stateful):
     """One shard: merges blocks into steps and judges every series at each step.
 
     Parameters
@@ -69,6 +69,23 @@ class Detect:
     records
         Record every step, for the history; ``take_records`` returns them.
     """
+
+    STATE = (
+        Owned("_judge", "judge/"),
+        Owned("_edges", "edges/"),
+        Owned("_maturity"),
+        Owned("_findings"),
+        Owned("_absences"),
+        Owned("_fatal"),
+        Owned("_failure_kinds"),
+        Owned("_limits"),
+        Owned("_loads"),
+        Owned("_use"),
+        Owned("_totals"),
+        Owned("_prices"),
+        Owned("open_findings"),
+        Owned("_recorder"),
+    )
 
     def __init__(
         self,
@@ -124,11 +141,6 @@ class Detect:
         )
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
         self._by_row = self._absences, self._limits, self._affected, self._early, self._costs, self._maturity
-        recorded = [self._recorder] if self._recorder else []
-        self._stateful: tuple[Stateful, ...] = (
-            self._findings, self._absences, self._fatal, self._failure_kinds, self._limits, self._loads,
-            self._use, self._totals, self._prices, self.open_findings, *recorded,
-        )  # fmt: skip
 
     @property
     def watermark(self) -> int | None:
@@ -498,14 +510,8 @@ class Detect:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of the shard; unchanged parts are the same objects as before."""
         if self._settled is None:
-            self._settled = self._judged_parts()
+            self._settled = self._measuring.settled() | super().snapshot()
         return {**self._settled, **self.steps.snapshot()}
-
-    def _judged_parts(self) -> dict[str, bytes]:
-        """Return the parts that change only when a step is judged."""
-        parts = self._measuring.settled() | self._maturity.snapshot() | snapshot_all(self._stateful)
-        parts |= {f"judge/{name}": body for name, body in self._judge.snapshot().items()}
-        return parts | {f"edges/{name}": body for name, body in self._edges.parts().items()}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot; floors and limits are those of the current settings."""
@@ -513,18 +519,12 @@ class Detect:
         fresh = self._measuring.restore(parts)
         self._state(self._measuring.limits())
         self._add(fresh, 0)  # the parts include when each was first seen
-        self._judge.restore(_under("judge/", parts))
-        self._edges.restore_parts(_under("edges/", parts), len(series_of(fresh)[1]))
-        self._maturity.restore(parts, self._judge.until)
-        for owner in self._stateful:
-            owner.restore(parts)
+        super().restore(parts)
+        if REPORTED.name not in parts:
+            self._maturity.begin(self._judge.until)
 
 
 def _limited(series: Series, limit: float | None) -> Series:
     """Return a series with a limit. A level is judged against its limit, or else by its own past."""
     judged = limit is None if series.measure.level else series.judged
     return dataclasses.replace(series, limit=limit, judged=judged)
-
-
-def _under(stem: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name.removeprefix(stem): body for name, body in parts.items() if name.startswith(stem)}

@@ -1,6 +1,6 @@
 """The cost of deviations, and the days on which costs are not judged because prices changed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -12,8 +12,8 @@ from detectors.judge.evidence import Evidence
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope
+from detectors.state.declared import Held, Stateful, StatePart
 from detectors.state.past_values import DAY
-from detectors.state.state import StatePart
 
 _HOUR: Final = 3600
 _DEVIATES: Final = (Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT)
@@ -60,15 +60,14 @@ class _Held(msgspec.Struct):
     until: int  # epoch seconds, of a change in the settings; 0 without one
 
 
-_STATE: Final = StatePart("prices", _Held)
-
-
-class PriceHold:
+class PriceHold(Stateful):
     """Knows when costs are comparable with those of the days before.
 
     Prices that change move every cost at once, though no request moved. So costs are not judged on the first
     day of a price, nor after other settings of ``money`` or other shipped prices.
     """
+
+    STATE = (Held(StatePart("prices", _Held), "_held", later=True),)  # since 0.3
 
     def __init__(self, money: MoneySettings) -> None:
         self._prices = PriceList(money)
@@ -84,14 +83,7 @@ class PriceHold:
             self._held.until, self._changed = start + HOLD, False
         return start < self._held.until or start - self._prices.changed(start) < HOLD
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state."""
-        return _STATE.pack(self._held)
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot; state of versions before 0.3 knew no prices."""
-        if _STATE.name not in parts:
-            return
-        before = _STATE.unpack(parts)
-        self._changed = before.pricing != self._prices.pricing
-        self._held.until = before.until
+    def derive(self) -> None:
+        """Compare the prices with the present ones."""
+        self._changed = self._held.pricing != self._prices.pricing
+        self._held.pricing = self._prices.pricing

@@ -10,7 +10,7 @@ import msgspec
 from detectors.model.finding import OTHER_KINDS, FailureKind, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from detectors.watch.fatal import signature
 from streams.engine.decode.columns import ERROR_TYPE, FAILURE
 from streams.engine.measure.step import MeasuredStep

@@ -13,7 +13,7 @@ from detectors.model.finding import Failures, Finding, Share, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import FUNCTION, ROUTE, SERVICE, Scope
 from detectors.model.sentence import explain_fatal_error
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from detectors.watch.fatal import FatalSignatures, Occurrence, occurrences, signature
 from streams.engine.decode.columns import ERROR_TYPE
 from streams.engine.decode.paths import OTHER
@@ -189,11 +189,11 @@ class FatalFindings:
     def snapshot(self) -> dict[str, bytes]:
         """Return the state as parts."""
         opened = [(place, text, known) for (place, text), known in self._open.items()]
-        return {"signatures": self._signatures.snapshot(), **_STATE.pack(opened)}
+        return {**self._signatures.snapshot(), **_STATE.pack(opened)}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore a snapshot, after ``add`` of the same scopes in the same order."""
-        self._signatures.restore(parts["signatures"])
+        self._signatures.restore(parts)
         self._open = {(place, text): known for place, text, known in _STATE.unpack(parts)}
 
 

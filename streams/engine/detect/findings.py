@@ -19,7 +19,7 @@ from detectors.model.finding import AddedUp, Failures, Finding, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import explain_absence, explain_change, explain_retirement
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from detectors.watch.limits import in_sight
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.absences import Absences
@@ -52,7 +52,7 @@ class _Open(msgspec.Struct):
     opened: int | None = None  # start of the step at which it was first reported; None in old states
 
 
-_STATE: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
+_FOUND: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
 _LOST: Final = StatePart("findings/lost", dict[int, _Open])
 
 
@@ -81,12 +81,18 @@ class _Span(NamedTuple):
         return 0.0 if means is None else (means.expected - means.observed) * means.seconds
 
 
-class Findings:
+class Findings(Stateful):
     """The findings of one shard, from onset to end.
 
     The id of a finding is a function of its series, its verdict at onset and its start, so judging the same
-    records again gives the same findings.
+    records again gives the same findings. ``add`` the same series before ``restore``.
     """
+
+    STATE = (
+        Held(_FOUND, "_open", "_growing", "_ended"),
+        Held(_LOST, "_lost", if_any=True),
+        Owned("_mix_filter"),
+    )
 
     def __init__(
         self,
@@ -454,18 +460,6 @@ class Findings:
         if state == "end":
             del self._growing[row]
         return msgspec.structs.replace(finding, sentence=explain_change(finding))
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the open findings, and those that late records may still change."""
-        parts = _STATE.pack((self._open, self._growing, self._ended))
-        lost = _LOST.pack(self._lost) if self._lost else {}
-        return {**parts, **lost, **self._mix_filter.snapshot()}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot, after ``add`` of the same series in the same order."""
-        self._open, self._growing, self._ended = _STATE.unpack(parts)
-        self._lost = _LOST.unpack(parts, self._lost)
-        self._mix_filter.restore(parts)
 
 
 def identity(series: Series, verdict: Verdict, start: int, *more: str) -> str:

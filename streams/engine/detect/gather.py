@@ -10,7 +10,7 @@ from alerting.incidents.notice import Notice
 from detectors.explain.examples import Illustration
 from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.stated import StatedChange, in_order
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Load, Use
 

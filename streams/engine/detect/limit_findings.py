@@ -13,7 +13,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope, ScopeOrEdge
 from detectors.model.sentence import explain_limit
-from detectors.state.state import StatePart
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
@@ -40,11 +40,13 @@ class _Open(msgspec.Struct, array_like=True):
     worst: float  # largest share of the limit over five minutes
 
 
-_STATE: Final = StatePart("limit-findings", dict[str, _Open], 2)
+class LimitFindings(Stateful):
+    """The limits of one shard that are near, until they no longer are.
 
+    ``add`` the same series before ``restore``.
+    """
 
-class LimitFindings:
-    """The limits of one shard that are near, until they no longer are."""
+    STATE = (Owned("_watch"), Held(StatePart("limit-findings", dict[str, _Open], 2), "_open"))
 
     def __init__(
         self, settings: config.settings.JudgeSettings, step: int, judge: Judge, explainer: Explainer
@@ -187,12 +189,6 @@ class LimitFindings:
         row = int(self._throttles[at])
         return row >= 0 and bool(judgement.observed[row] > 0)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts."""
-        return {"limits": self._watch.snapshot(), **_STATE.pack(self._open)}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot, after ``add`` of the same series in the same order."""
-        self._watch.restore(parts["limits"], len(self._series))
+    def derive(self) -> None:
+        """Find out anew whether any of them has a limit, or had one."""
         self._idle = None
-        self._open = _STATE.unpack(parts)

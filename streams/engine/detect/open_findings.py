@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from detectors.model.finding import Finding
-from detectors.state.state import StatePart
+from detectors.state.declared import StatePart
 
 _OVER: Final = ("end", "withdrawn")
 _STATE: Final = StatePart("open-findings", tuple[list[Finding], list[Finding]])

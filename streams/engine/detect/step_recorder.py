@@ -11,7 +11,7 @@ from detectors.judge.judge import Judgement
 from detectors.model.array_types import Float32s, Floats, Ints, Places
 from detectors.model.measures import LATENCIES, Measure, Series
 from detectors.model.scope import ScopeOrEdge
-from detectors.state.state import pack, unpack
+from detectors.state.declared import Held, Stateful, StatePart
 from streams.engine.decode.columns import THROTTLE
 from streams.engine.detect.step_record import (
     VERDICTS,
@@ -26,9 +26,6 @@ from streams.engine.measure.step import LateStep, MeasuredStep
 NAMED_EVERY: Final = 3600
 """Seconds of event time after which a record names all series again."""
 
-KIND: Final = "recorder"
-VERSION: Final = 1
-
 _BITS: Final = 12
 _DROPPED: Final = 23 - _BITS
 _HALF: Final = np.uint32(1 << (_DROPPED - 1))
@@ -40,8 +37,13 @@ class _Named(msgspec.Struct, array_like=True):
     count: tuple[int, int]
 
 
-class StepRecorder:
-    """The series of a shard in the order in which they began, and the records of its steps."""
+class StepRecorder(Stateful):
+    """The series of a shard in the order in which they began, and the records of its steps.
+
+    Without its part, it goes on with all names.
+    """
+
+    STATE = (Held(StatePart("recorder", _Named), "_hour", "_named", later=True),)
 
     def __init__(self, shard: int, seconds: int) -> None:
         self._shard = shard
@@ -136,16 +138,6 @@ class StepRecorder:
     def name_anew(self) -> None:
         """Name all series with the next record: those before it are of a judge with another order."""
         self._hour = None
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the number of series that have been named."""
-        return {KIND: pack(KIND, VERSION, _Named(self._hour, self._named), {})}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot, once all its series are added; without one, with all names."""
-        if KIND in parts:
-            named, _ = unpack(parts[KIND], KIND, VERSION, _Named)
-            self._hour, self._named = named.hour, named.count
 
     def take_records(self) -> list[bytes]:
         """Return the records since the last call."""

@@ -1,22 +1,19 @@
 """Verdicts on latencies that need no finding: slower calls are only made more often."""
 
-from collections.abc import Mapping
-from typing import Final
-
 import numpy as np
 
 from detectors.judge.judge import Judgement
 from detectors.model.array_types import Floats
-from detectors.state.state import StatePart
-
-_STATE: Final = StatePart("findings/mixes", dict[int, int])
+from detectors.state.declared import Held, Stateful, StatePart
 
 
-class TrafficMixFilter:
+class TrafficMixFilter(Stateful):
     """Verdicts that the present mix of calls explains, until they end or it explains them no longer.
 
     A deviation beyond the mix must last ``persist`` consecutive steps.
     """
+
+    STATE = (Held(StatePart("findings/mixes", dict[int, int]), "_unexplained", if_any=True),)
 
     def __init__(self, persist: int, step: int) -> None:
         self._persist, self._step = persist, step  # steps; seconds
@@ -65,14 +62,6 @@ class TrafficMixFilter:
             return False
         self._unexplained[row] = unexplained
         return True
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state; none if no verdict is explained."""
-        return _STATE.pack(self._unexplained) if self._unexplained else {}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot."""
-        self._unexplained = _STATE.unpack(parts, {})
 
 
 def explained(observed: float, expected: float, upper: float, by_mix: float) -> bool:

@@ -85,10 +85,10 @@ def test_a_restored_copy_continues_as_the_original(cut: int) -> None:
             half.append(number * STEP, row, CALM)
     copy = EdgeTotals(STEP, 1)
     copy.grow(2)
-    copy.restore_parts(half.parts(), 2)
+    copy.restore(half.snapshot())
     for number in range(cut, len(values)):
         copy.append(number * STEP, values[number], CALM)
-    assert copy.parts() == whole.parts()
+    assert copy.snapshot() == whole.snapshot()
 
 
 def office(days: float, *, disturbed: float = -1) -> EdgeTotals:

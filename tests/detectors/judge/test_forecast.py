@@ -122,8 +122,8 @@ def test_a_step_makes_a_bounded_number_of_forecasts_and_the_next_one_makes_the_r
     limit[0] = np.nan  # nothing to forecast, so it does not wait
     some = after(watch, levels, limit)
     assert [growing.row for growing in some] == list(range(FORECASTS + 1))
-    other = GrowthWatch(0.01, DAY)
-    other.restore(watch.snapshot(), rows)  # a restart in between changes nothing
+    other = GrowthWatch(0.01, DAY).add(rows)
+    other.restore(watch.snapshot())  # a restart in between changes nothing
     for watched in (watch, other):
         hours = np.array([24 * len(levels)])
         rest = [watched.learn(hours, levels[-1:], np.ones(rows, bool), limit) for _ in range(3)]

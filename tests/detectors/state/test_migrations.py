@@ -7,15 +7,14 @@ import pytest
 
 from detectors.judge.memory import Habits
 from detectors.state.compress import compress
+from detectors.state.declared import RowState, field
 from detectors.state.state import (
     FORMAT,
     Arrays,
     NewerStateError,
     Older,
-    RowState,
     StateError,
     Writer,
-    field,
     pack,
     refuse_newer,
     tail,
@@ -78,12 +77,9 @@ def test_rows_of_an_earlier_version_are_brought_up() -> None:
         OLDER: ClassVar[Older] = {2: doubled}
         x = field()
 
-        def meta(self) -> dict[str, int]:
-            return {}
-
-    one = Levels()
-    one.restore(pack("levels", 2, {}, {"x": np.array([1.0, 2.0])}), 2)
-    assert one.x.tolist() == [2, 4]
+    levels = Levels().add(2)
+    levels.restore({"levels": pack("levels", 2, {}, {"x": np.array([1.0, 2.0])})})
+    assert levels.x.tolist() == [2, 4]
 
 
 def test_habits_of_five_days_are_read_as_those_of_three() -> None:
@@ -98,7 +94,8 @@ def test_habits_of_five_days_are_read_as_those_of_three() -> None:
     }
     for parts in (of_day, by_slot):
         habits = Habits(slots)
-        habits.restore(parts, rows)
+        habits.add(rows)
+        habits.restore(parts)
         habits.unfold()
         found = habits.arrays()
         assert np.array_equal(found["above"], numbers[0])

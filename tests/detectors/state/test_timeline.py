@@ -115,8 +115,8 @@ def test_a_value_can_be_changed_afterwards(index: int) -> None:
     expected[1, [1, 60]] = 5.5, 6.5
     assert np.array_equal(made.pick(0, range(ROWS), index - 1, index + 2), expected, equal_nan=True)
     made.write(2 * SHEET + SHEET // 2, values(0, BLOCK + 1), values(0, BLOCK + 1))
-    copy = timeline(0)
-    copy.restore(made.snapshot(), ROWS)
+    copy = timeline()
+    copy.restore(made.snapshot())
     assert np.array_equal(copy.pick(0, range(ROWS), index - 1, index + 2), expected, equal_nan=True)
     blocks = [int(name.rpartition("/")[2]) for name in made.snapshot() if name.startswith("past/block/")]
     assert min(blocks) >= 2 * SHEET // BLOCK, "the days that are over are one part each again"
@@ -127,8 +127,8 @@ def test_a_value_can_be_changed_afterwards(index: int) -> None:
 @pytest.mark.parametrize("sheets", [True, False])
 def test_a_timeline_restored_anywhere_continues_byte_for_byte(steps: int, rows: int, *, sheets: bool) -> None:
     made = filled(steps, rows, sheets=sheets)
-    copy = timeline(0, sheets=sheets)
-    copy.restore(made.snapshot(), rows)
+    copy = timeline(rows, sheets=sheets)
+    copy.restore(made.snapshot())
     assert copy.snapshot() == made.snapshot()
     for line, first in itertools.product((made, copy), range(steps, steps + 600, 50)):
         line.write(first, values(first, 50, rows), values(first, 50, rows))
@@ -176,7 +176,8 @@ def test_habits_are_the_same_whether_or_not_most_of_the_day_is_compressed() -> N
             for habits in (plain, folded):
                 habits.add(3)
             copy = Habits(144)
-            copy.restore(folded.snapshot(), rows)
+            copy.add(rows)
+            copy.restore(folded.snapshot())
             folded = copy
     folded.unfold()
     for name, array in plain.arrays().items():
@@ -191,15 +192,16 @@ def test_a_day_that_an_earlier_version_cut_otherwise_is_opened_whole() -> None:
     assert not plain.folded, "32 slots are no multiple of those that stay open"
     parts = {f"habits/{slot}": plain._packed(plain._open[:, slot]) for slot in range(32)}
     copy = Habits(32)
-    copy.restore(parts, MANY)
+    copy.add(MANY)
+    copy.restore(parts)
     assert np.array_equal(copy.arrays()["above"], plain.arrays()["above"])
 
 
 def test_nothing_is_held_of_a_layer_as_long_as_nothing_is_written_there() -> None:
     made = timeline()
     made.write(0, values(0, 20), np.full((20, ROWS), np.nan))
-    copy = timeline(0)
-    copy.restore(made.snapshot(), ROWS)
+    copy = timeline()
+    copy.restore(made.snapshot())
     for line in (made, copy):
         assert all(held.written(1) is None for held in line._open.values())
         assert not line.read(1, 0, np.empty((20, ROWS)))

@@ -53,7 +53,7 @@ class Watched:
         part = self.watch.snapshot()
         self.watch = self._new()
         self.watch.add(1)
-        self.watch.restore(part, 1)
+        self.watch.restore(part)
 
 
 def test_a_dense_series_that_stops_is_reported_after_it_persisted() -> None:

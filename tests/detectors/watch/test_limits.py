@@ -39,7 +39,7 @@ class Watched:
         part = self.watch.snapshot()
         self.watch = LimitWatch(STEP, 0.9)
         self.watch.add(1)
-        self.watch.restore(part, 1)
+        self.watch.restore(part)
 
 
 def test_what_is_near_for_five_minutes_is_reported_once() -> None:

@@ -70,6 +70,5 @@ def test_the_number_of_shards_and_a_restart_change_nothing(scopes: set[Scope], s
 
 def test_a_state_of_before_there_was_such_a_part_has_nothing_to_report() -> None:
     maturing = Maturing()
-    maturing.feed([maturity(1, scope("table", "items"))])
     maturing.restore({})
     assert maturing.report() == []

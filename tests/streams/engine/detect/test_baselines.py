@@ -59,7 +59,9 @@ class Shard:
         parts = {} if of_before else self.maturity.snapshot()
         self.maturity = HourlyMaturity(young)
         self.maturity.add(self.series, 0)
-        self.maturity.restore(parts, self.now)
+        self.maturity.restore(parts)
+        if of_before:
+            self.maturity.begin(self.now)
 
 
 def test_a_scope_is_reported_once_in_the_hour_in_which_it_is_old_enough() -> None:
