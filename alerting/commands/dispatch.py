@@ -97,14 +97,13 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     mention: str = ""  # whom a page mentions, from the configuration alone: here, or ids of users and groups
     follows: str | None = None  # subject of an earlier message that this one links to
     commands: list[Command] = []  # what people did about it, oldest first
-    of_flood: list[Incident] = []  # of FLOOD and FILE: its incidents in their newest states, without traces
     expiring: list[Expiring] = []  # of the form DIGEST
     precision: Precision | None = None  # of the form DIGEST, if there was any page
     held: dict[str, int] = {}  # of the form DIGEST: incidents that ended held since the last one, by stage
     learnt: dict[str, int] = {}  # of the form DIGEST: scopes that became judgeable in history, by kind
     memos: list[Memo] = []  # on its incident and on earlier ones of its kind, oldest first
-    reason: str = ""  # the pipeline's reason, for people and logs
-    at: int = 0  # event time, or the wall time of the command that caused it
+    reason: str = ""  # the pipeline's, where it adds to that of the notice
+    at: int  # event time, or the wall time of the command that caused it
 
     @property
     def acknowledged(self) -> Command | None:

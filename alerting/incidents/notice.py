@@ -69,7 +69,8 @@ class NoticeReason(StrEnum):
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to report. The same feed gives the same ``id``, so a repeat is recognised.
 
-    ``incidents`` is one incident, or for a digest all that grow (fewest days to the limit first).
+    ``incidents`` is one incident; of a digest all that grow (fewest days to the limit first); of a flood all
+    of them in their newest states, without traces.
     """
 
     id: str

@@ -446,7 +446,7 @@ def _flood() -> Dispatch:
         shown = replace(of, scope=about, score=1 - n / 100, trace=None)
         state = {"state": "resolved", "end": AT} if n % 9 == 4 else {}  # noqa: PLR2004  some are resolved
         many.append(replace(incident(shown), id=f"{n:020x}", **state))
-    return dispatch(notice(many[0]), Form.FLOOD, of_flood=many)
+    return dispatch(notice(*many), Form.FLOOD)
 
 
 def _standings() -> Standings:

@@ -41,10 +41,8 @@ class Renderer:
             case Form.DIGEST:
                 return digest(Day(sent, self.links, self.zone, self.words))
             case Form.FLOOD | Form.FILE:  # the message of a file is the text beside it
-                at = sent.at or sent.notice.at
-                return flood_message(
-                    sent.of_flood, self.links, self.zone, self.words, at=at, calls=sent.mention
-                )
+                incidents, calls = sent.notice.incidents, sent.mention
+                return flood_message(incidents, self.links, self.zone, self.words, at=sent.at, calls=calls)
             case _:
                 raise ValueError(f"dispatch {sent.id} is of form line but has no line")
 

@@ -107,7 +107,6 @@ def _dispatch(notice: Notice, destination: str) -> Dispatch:
         form=Form.DIGEST,
         subject=notice.id,
         notice=notice,
-        reason=notice.reason.value,
         at=notice.at,
     )
 

@@ -89,10 +89,8 @@ def of_flood(of: Flood, form: Form, members: Iterable[TrackedIncident], at: int)
             action=action,
             at=at,
             reason=NoticeReason.FLOOD,
-            incidents=incidents[:1],
+            incidents=incidents,
         ),
         mention=of.mention if is_message and action is not Action.RESOLVE else "",
-        of_flood=incidents,
-        reason=NoticeReason.FLOOD.value,
         at=at,
     )

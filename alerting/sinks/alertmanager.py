@@ -73,7 +73,7 @@ class AlertmanagerSink(HttpSink):
         new = {**self._labels, **_labels(dispatch), **own}
         labels, former = _known(known.key) if known.key else (new, [])
         if not flood and "endsAt" not in alert and _rises(labels, new):
-            risen = max(dispatch.at or dispatch.notice.at, dispatch.notice.incident.start + 1)
+            risen = max(dispatch.at, dispatch.notice.incident.start + 1)
             former = [*former, (labels["severity"], rfc3339(risen))]
             labels = {**labels, "severity": new["severity"]}
         begun = str(alert["startsAt"])
@@ -94,7 +94,7 @@ def _known(key: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
 
 def _labels(dispatch: Dispatch) -> dict[str, str]:
     if dispatch.form is Form.FLOOD:
-        worst = max(incident.severity.level for incident in dispatch.of_flood)
+        worst = max(incident.severity.level for incident in dispatch.notice.incidents)
         named = {"verdict": "flood", "incident": dispatch.subject}
         return {"alertname": "Uneri", "severity": worst.word, **named}
     incident = dispatch.notice.incident
@@ -132,8 +132,7 @@ def _rises(labels: Mapping[str, str], new: Mapping[str, str]) -> bool:
 
 
 def _alert(dispatch: Dispatch, links: Links, words: Phrases) -> dict[str, object]:
-    incident = dispatch.notice.incident
-    at = dispatch.at or dispatch.notice.at
+    incident, at = dispatch.notice.incident, dispatch.at
     console = ConsoleLinks.of(incident, links, words, at=at)
     urls = console.addresses(incident)
     annotations = {
@@ -162,7 +161,7 @@ def _alert(dispatch: Dispatch, links: Links, words: Phrases) -> dict[str, object
 
 
 def _flood(dispatch: Dispatch) -> dict[str, object]:
-    incidents, at = dispatch.of_flood, dispatch.at or dispatch.notice.at
+    incidents, at = dispatch.notice.incidents, dispatch.at
     still = [incident for incident in incidents if incident.state not in _OVER]
     start = min(incident.start for incident in incidents)
     alert: dict[str, object] = {

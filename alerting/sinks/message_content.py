@@ -28,7 +28,7 @@ class MessageSink:
     def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow:
         """Return the message of a dispatch with its chart, or the CSV of a flood."""
         if dispatch.form is Form.FILE:
-            return OutboxRow.of(dispatch, body=zlib.compress(flood_file(dispatch.of_flood).encode()))
+            return OutboxRow.of(dispatch, body=zlib.compress(flood_file(dispatch.notice.incidents).encode()))
         message = self._renderer(dispatch, known.link)
         if dispatch.form is not Form.PARENT:
             return OutboxRow.of(dispatch, message=message)

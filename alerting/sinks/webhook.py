@@ -95,14 +95,13 @@ class WebhookSink(HttpSink):
         }
         match dispatch.form:
             case Form.FLOOD:
-                data["incidents"] = [_short(incident_entry(incident)) for incident in dispatch.of_flood]
+                data["incidents"] = [_short(incident_entry(incident)) for incident in notice.incidents]
             case Form.DIGEST:
                 data["incidents"] = [incident_entry(incident) for incident in notice.incidents]
                 if notice.small:
                     data["small"] = [incident_entry(incident) for incident in notice.small]
             case _:
-                at = dispatch.at or notice.at
-                known = KnownIncident(notice.incident, at, dispatch.commands, dispatch.memos)
+                known = KnownIncident(notice.incident, dispatch.at, dispatch.commands, dispatch.memos)
                 data |= msgspec.structs.asdict(incident_data(known, self._links, self._words))
         if dispatch.follows is not None:
             data["follows"] = dispatch.follows
@@ -112,7 +111,7 @@ class WebhookSink(HttpSink):
         kind = dispatch.form.value if dispatch.form is not Form.PARENT else f"incident.{notice.action.value}"
         body = {
             "type": kind,
-            "timestamp": rfc3339(dispatch.at or notice.at),
+            "timestamp": rfc3339(dispatch.at),
             "data": msgspec.to_builtins(data),
         }
         return OutboxRow.of(

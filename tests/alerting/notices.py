@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from alerting.commands.command import Command, CommandKind
-from alerting.commands.dispatch import Dispatch
+from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason, identify
 from alerting.pipeline.pipeline import Pipeline
@@ -127,7 +127,8 @@ def _state(of: Dispatch) -> str:
         return of.line.what
     if not of.notice.incidents:
         return "-"
-    return f"{len(of.of_flood)}" if of.of_flood else of.notice.incident.state
+    gathered = of.form in (Form.FLOOD, Form.FILE)
+    return f"{len(of.notice.incidents)}" if gathered else of.notice.incident.state
 
 
 __all__ = ["ACCOUNT", "T0", "TABLE", "Verdict", "scope"]

@@ -3,14 +3,14 @@
 Pages of every verdict in every state; what each may show; threads, floods, digests, answers, modals.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind, Matcher
-from alerting.commands.dispatch import Answer, CommandResult, Expiring, Form, Line, Precision
+from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Expiring, Form, Line, Precision
 from alerting.commands.memo import Memo
 from alerting.commands.slash import Fault, Help, WhatChanged, parse
 from alerting.incidents.incident import Incident
@@ -319,7 +319,7 @@ def _rendered(words: Phrases) -> dict[str, Shown]:
         "many memos": sent(memos=many),
         "account and runbook": named(dispatch(notice(OPEN))),
         "an account by its name": named(dispatch(notice(about(finding(WHOLE))))),
-        "flood of a named account": named(dispatch(notice(OPEN), Form.FLOOD, of_flood=[OPEN])),
+        "flood of a named account": named(dispatch(notice(OPEN), Form.FLOOD)),
         "opened: a named account": named(
             dispatch(notice(about(finding(WHOLE))), Form.LINE, line=Line(what="opened", at=T0))
         ),
@@ -360,13 +360,17 @@ def _threads(words: Phrases) -> dict[str, Shown]:
 def _floods(words: Phrases) -> dict[str, Shown]:
     render = Renderer(LINKS, ZONE, words)
     mild = [replace(about(finding(TABLE, score=0.9999)), id=f"{number:02}") for number in range(30)]
-    floods: dict[str, dict[str, Any]] = {
-        "57": {"of_flood": flood_of(57), "mention": "S0614TZR7"},
-        "resolved": {"of_flood": flood_of(12, state="resolved", end=T0)},
-        "of every kind": {"of_flood": [about(of) for of in (*VERDICTS.values(), fatal(), _NOTHING_ARRIVES)]},
-        "the worst first": {"of_flood": [*mild, about(purchases(score=0.6))]},
+    floods = {
+        "57": dispatch(notice(*flood_of(57)), Form.FLOOD, mention="S0614TZR7"),
+        "resolved": _flood(flood_of(12, state="resolved", end=T0)),
+        "of every kind": _flood([about(of) for of in (*VERDICTS.values(), fatal(), _NOTHING_ARRIVES)]),
+        "the worst first": _flood([*mild, about(purchases(score=0.6))]),
     }
-    return {f"flood: {name}": render(dispatch(notice(OPEN), Form.FLOOD, **of)) for name, of in floods.items()}
+    return {f"flood: {name}": render(flood) for name, flood in floods.items()}
+
+
+def _flood(incidents: Sequence[Incident]) -> Dispatch:
+    return dispatch(notice(*incidents), Form.FLOOD)
 
 
 _GET_ITEMS = scope("route", "GET /items")

@@ -137,7 +137,7 @@ def messages(one: Incident, name: str, other: str, words: Phrases) -> Iterator[M
                 detail=noted(other) if what is CommandKind.NOTE else other,
             )
             yield render(dispatch(notice(one), Form.LINE, line=line))
-    yield render(dispatch(notice(one), Form.FLOOD, of_flood=[one] * 30))
+    yield render(dispatch(notice(*[one] * 30), Form.FLOOD))
     scope = Scope("table", name, other, "", name)
     ending = [Expiring(id=name, what=other, until=T0, by=name)] * 15
     uses = [

@@ -68,6 +68,7 @@ async def test_an_outbox_with_ten_thousand_rows_is_as_quick_as_one_with_ten() ->
                 form=Form.PARENT,
                 subject=f"s{number}",
                 notice=notice,
+                at=notice.at,
             )
             for number in range(count)
         ]

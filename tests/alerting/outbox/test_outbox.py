@@ -44,6 +44,7 @@ def dispatch(notice: Notice, to: str = "slack:#uneri", **changes: Any) -> Dispat
         "form": form,
         "subject": notice.id if form is Form.DIGEST else notice.incident.id,
         "notice": notice,
+        "at": notice.at,
     }
     return Dispatch(**(given | changes))
 

@@ -20,7 +20,9 @@ def test_more_at_once_are_one_message_and_a_file() -> None:
     assert (message.form, file.form) == (Form.FLOOD, Form.FILE)
     assert message.subject == file.subject
     assert (
-        [of.id for of in message.of_flood] == [of.id for of in file.of_flood] == [f"i{n}" for n in range(6)]
+        [of.id for of in message.notice.incidents]
+        == [of.id for of in file.notice.incidents]
+        == [f"i{n}" for n in range(6)]
     )
     assert (message.notice.action, message.notice.incident.id) == (Action.OPEN, "i0")
 
@@ -30,7 +32,7 @@ def test_what_comes_within_a_minute_of_those_with_their_own_joins_no_message_of_
     assert len(one.feed(_many(4), T0)) == 4
     reported = one.feed(_many(3, T0 + 59, "j"), T0 + 59)
     assert [dispatch.form for dispatch in reported] == [Form.FLOOD, Form.FILE]
-    assert [of.id for of in reported[0].of_flood] == ["j0", "j1", "j2"]
+    assert [of.id for of in reported[0].notice.incidents] == ["j0", "j1", "j2"]
 
 
 def test_a_minute_later_it_is_counted_anew() -> None:
@@ -43,8 +45,8 @@ def test_a_flood_takes_what_follows_within_five_minutes_and_then_no_more() -> No
     one = pipeline(flood=5)
     one.feed(_many(6), T0)
     message, file = one.feed([opened("late", at=T0 + 240)], T0 + 240)
-    assert [of.id for of in message.of_flood][-1] == "late"
-    assert len(file.of_flood) == 7
+    assert [of.id for of in message.notice.incidents][-1] == "late"
+    assert len(file.notice.incidents) == 7
     assert message.notice.action is Action.UPDATE
     assert said(one.feed([opened("later", at=T0 + 300)], T0 + 300)) == ["parent later open"]
 
@@ -66,7 +68,7 @@ def test_more_than_the_limit_that_are_unlike_a_flood_join_it() -> None:
     kinds = ("function", "route", "service")
     unlike = [opened(f"u{kind}", scope(kind, "a"), T0 + 30) for kind in kinds]
     [message] = one.feed(unlike, T0 + 30)
-    assert (message.form, len(message.of_flood)) == (Form.FLOOD, 6)
+    assert (message.form, len(message.notice.incidents)) == (Form.FLOOD, 6)
 
 
 def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last() -> None:
@@ -74,7 +76,7 @@ def test_its_message_is_edited_as_its_incidents_resolve_and_ends_with_the_last()
     many = _many(3)
     one.feed(many, T0)
     [edit] = one.feed([resolved(many[0], T0 + 900), later(many[1], T0 + 900)], T0 + 900)
-    assert [of.state for of in edit.of_flood] == ["resolved", "open", "open"]
+    assert [of.state for of in edit.notice.incidents] == ["resolved", "open", "open"]
     over = [resolved(later(many[1], T0 + 900), T0 + 960), resolved(many[2], T0 + 960)]
     [last] = one.feed(over, T0 + 960)
     assert last.notice.action is Action.RESOLVE
@@ -96,7 +98,7 @@ def test_the_second_file_waits_a_minute_and_each_later_one_longer() -> None:
         files += [minute for dispatch in reported if dispatch.form is Form.FILE]
     reported = one.feed([], T0 + 3600)
     assert files == [0, 60, 180, 420]
-    assert [(dispatch.form, len(dispatch.of_flood)) for dispatch in reported] == [(Form.FILE, 180)]
+    assert [(dispatch.form, len(dispatch.notice.incidents)) for dispatch in reported] == [(Form.FILE, 180)]
 
 
 def test_whom_a_route_calls_is_called_once_for_all() -> None:
@@ -148,7 +150,8 @@ def test_ten_thousand_at_once_are_a_handful_of_dispatches_in_seconds() -> None:
         reported += one.feed(_many(1, T0 + 60 * minute, f"m{minute}-"), T0 + 60 * minute)
         one.snapshot()
     assert len(reported) <= 20
-    assert max(len(dispatch.of_flood) for dispatch in reported if dispatch.form is Form.FILE) == 10_004
+    files = [len(dispatch.notice.incidents) for dispatch in reported if dispatch.form is Form.FILE]
+    assert max(files) == 10_004
     assert time.perf_counter() - began < 20
 
 
