@@ -39,6 +39,9 @@ _LEAST_USUAL = {
     Measure.COST: 0.01 / 3600,  # a cent an hour
 }
 
+LARGEST_SHOWN = 1e18
+"""What is larger, or infinite, is shown as so much."""
+
 LARGEST_MULTIPLE = 1000
 """Beyond, the two values mean more than a multiple."""
 
@@ -50,8 +53,12 @@ def quantity(value: float) -> str:
     --------
     >>> [quantity(x) for x in (0.0, 0.0312, 7.95, 8.204, 41.3, 999.6, 1234.5, 4_200_000)]
     ['0', '0.031', '8', '8.2', '41', '1,000', '1,230', '4,200,000']
+    >>> quantity(1.8e308) == quantity(math.inf) == quantity(LARGEST_SHOWN)
+    True
     """
     size = abs(value)
+    if size > LARGEST_SHOWN:
+        value, size = math.copysign(LARGEST_SHOWN, value), LARGEST_SHOWN
     if size >= 1000:  # noqa: PLR2004  three digits are enough for a thousand and more
         digits = len(str(int(size))) - 3
         return f"{round(value, -digits):,.0f}"

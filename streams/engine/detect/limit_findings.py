@@ -21,6 +21,12 @@ from streams.engine.detect.findings import identity
 USED_SECONDS: Final = 3600
 """Consumption is attributed over the last hour."""
 
+MOST_SHARE: Final = 1e9
+"""Of a limit; what is more says that the limit is wrong, and is counted as so much."""
+
+MOST_USED: Final = 1e300
+"""Of a limit that is raised beyond all bounds after its share was that large."""
+
 LIMITED: Final = (Measure.RCU, Measure.WCU, Measure.BUSY)
 """Measures that can have a limit, besides levels."""
 
@@ -115,10 +121,10 @@ class LimitFindings(Stateful):
         if self.idle and not soon:
             self._watch.pass_by(judgement.start, judgement.observed[rows])
             return []
-        refused = judgement.observed[self._throttles] > 0
+        refused, used = judgement.observed[self._throttles] > 0, judgement.observed[rows]
         return self._watch.watch(
             judgement.start,
-            judgement.observed[rows] / self._limits,
+            used / np.maximum(self._limits, np.abs(used) / MOST_SHARE),
             refused & (self._throttles >= 0),
             # no spike of a level that has a limit is reported
             self._levels | ((judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING)),
@@ -138,10 +144,11 @@ class LimitFindings(Stateful):
         share = float(np.nan_to_num(self._watch.sustained[close.row]))
         of_day = float(np.nan_to_num(self._watch.peaks[-1, close.row]))
         if close.state == "open":
-            newest = _Open(revision=0, worst=share if close.near else of_day)
+            newest = _Open(revision=0, worst=min(share if close.near else of_day, MOST_SHARE))
         else:  # the peaks include the hours since the last revision
             known = self._open[name]
-            newest = _Open(known.revision + 1, max(known.worst, of_day, float(self._watch.peak[close.row])))
+            worst = max(known.worst, of_day, float(self._watch.peak[close.row]))
+            newest = _Open(known.revision + 1, min(worst, MOST_SHARE))
         self._open[name] = newest
         if close.state == "end":
             del self._open[name]
@@ -164,7 +171,7 @@ class LimitFindings(Stateful):
             seen=seen,
             end=seen if close.state == "end" else None,
             lost=close.lost,
-            observed=newest.worst * limit,
+            observed=min(newest.worst * limit, MOST_USED),
             expected=expected,
             lower=lower,
             upper=upper,

@@ -138,6 +138,20 @@ def test_a_quota_near_its_limit_pages_once_and_ends_a_day_after(quota: Quota) ->
     assert ended.observed == pytest.approx(0.95 * quota.limit)
 
 
+@pytest.mark.parametrize("limits", [(5e-324,), (1e-300, 1e308)])
+def test_a_limit_beyond_all_bounds_is_reported_in_finite_numbers(limits: tuple[float, ...]) -> None:
+    records = [
+        line.replace(b'"limit": 1000', f'"limit": {limits[at * len(limits) // 480]}'.encode())
+        for at, line in enumerate(lines(lambda _: 1e15, LAMBDA, hours=4))
+    ]
+    run = run_of(records)
+    assert run.pages
+    for incident in reported(run):
+        primary = incident.primary
+        assert math.isfinite(primary.observed)
+        assert len(primary.sentence) < 1000
+
+
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.fields["name"])
 def test_a_quota_that_stays_used_without_being_near_is_in_the_digest_alone(quota: Quota) -> None:
     run = run_of(lines(lambda _: 0.83, quota, hours=4 * 24, every=600), step=600)
