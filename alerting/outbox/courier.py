@@ -164,7 +164,16 @@ class Courier:
         if sink is None:
             log.error("unknown destination; the message is dropped", destination=dispatch.destination)
             return None
-        return sink.render(dispatch, self._outbox.known(dispatch))
+        try:
+            return sink.render(dispatch, self._outbox.known(dispatch))
+        except Exception:  # the next start would make the same message, and so would each after it
+            log.exception(
+                "a message cannot be made and is left out; report this",
+                destination=dispatch.destination,
+                subject=dispatch.subject,
+            )
+            self._delivered(Result.REFUSED.value, dispatch.destination)
+            return None
 
     def _wake(self) -> None:
         for event in self._wakes.values():
