@@ -222,6 +222,9 @@ RISES_WITH_SECONDS: Final = 120
 """A whole account that rises connects only what begins with it: a flood in it carries no part of what
 follows, and must not hide that. A fall may take minutes to be certain at one scope after the other."""
 
+FALLS_WITH_SECONDS: Final = 600
+"""What begins to fall so long after its account falls with it: some fall a while after their callers."""
+
 _Starts = dict[str, Counter[int]]  # incident → start times of its findings under this key
 _Key = tuple[object, ...]
 
@@ -315,6 +318,8 @@ class CorrelationIndex:
             if key[0] in _OF_ACCOUNT and direction(finding) == UP:
                 within = min(within, RISES_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
+                if key[0] is _Index.ABSENT and finding.start - min(starts) > within:
+                    continue  # else one absence after the other would make a chain without an end
                 if any(abs(start - finding.start) <= within for start in starts):
                     found.add(incident)
         return found

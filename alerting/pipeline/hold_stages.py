@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
-from alerting.incidents.correlation import JOINS_SECONDS, UP, carriers, direction, subjects
+from alerting.incidents.correlation import (
+    FALLS_WITH_SECONDS,
+    JOINS_SECONDS,
+    UP,
+    carriers,
+    direction,
+    subjects,
+)
 from alerting.incidents.digest_reporter import zone_of
 from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from config import settings
@@ -91,8 +98,9 @@ class Inhibition:
     """While an incident about a whole account is reported and open, it holds the incidents inside it.
 
     It holds what has the same direction and begins after it, within the time in which findings join an
-    incident: a level that stays for days must not hide what happens later. An account that rises holds only
-    what shares the callers that carry its rise: one service in it must not hide the others.
+    incident: a level that stays for days must not hide what happens later. One service in an account must not
+    hide the others. So an account that rises holds only what shares the callers that carry its rise; one that
+    falls, and is not all gone, what shares them or falls with it.
     """
 
     name: Final = "inhibition"
@@ -131,13 +139,19 @@ def _is_wide(tracked: TrackedIncident) -> bool:
 
 def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
     mine, theirs = tracked.incident.primary, wide.incident.primary
-    return (
-        tracked.incident.id != wide.incident.id
-        and mine.about.account == theirs.about.account
-        and direction(mine) == direction(theirs)
-        and 0 <= tracked.started - wide.started <= JOINS_SECONDS
-        and (direction(mine) != UP or not (subjects(mine) | carriers(mine)).isdisjoint(carriers(theirs)))
-    )
+    after = tracked.started - wide.started
+    if (
+        tracked.incident.id == wide.incident.id
+        or mine.about.account != theirs.about.account
+        or direction(mine) != direction(theirs)
+        or not 0 <= after <= JOINS_SECONDS
+    ):
+        return False
+    if direction(mine) != UP and (theirs.verdict is Verdict.ABSENCE or after <= FALLS_WITH_SECONDS):
+        return True
+    if mine.verdict is Verdict.ABSENCE:  # whatever carries the fall when this adds to it
+        return False
+    return not (subjects(mine) | carriers(mine)).isdisjoint(carriers(theirs))
 
 
 class HistoryStage:

@@ -168,6 +168,24 @@ def test_absences_of_different_times_are_different_pages() -> None:
     assert [notice.action for notice in told_of] == [Action.OPEN, Action.OPEN]
 
 
+def test_absences_that_follow_one_another_make_no_chain_that_hides_a_later_one() -> None:
+    incidents, paged = Incidents(Settings()), list[str]()
+    for number in range(7):  # of services that have nothing in common
+        start = T0 + number * (GATHER - 30)
+        gone = absence(scope("service", f"s{number}"), start=start, seen=start + 120)
+        notices = [*incidents.feed([gone], start + 120), *incidents.feed([], start + 180)]
+        paged += [str(notice.incident.primary.about) for notice in notices if notice.action is Action.OPEN]
+    assert paged == [str(scope("service", f"s{number}")) for number in (0, 2, 4, 6)]
+
+
+def test_absences_of_before_an_outage_belong_to_it_however_seldom_their_calls_are() -> None:
+    incidents = Incidents(Settings())
+    for number in range(7):  # an absence begins at the last call
+        gone = absence(scope("service", f"s{number}"), start=T0 - number * (GATHER - 30), seen=T0 + 120)
+        incidents.feed([gone], T0 + 120)
+    assert len(incidents.ongoing()) == 1
+
+
 def test_an_account_without_anything_is_resolved_as_soon_as_everything_is_back() -> None:
     incidents = Incidents(Settings())
     gone = absence(scope("account", ACCOUNT), gap=True)

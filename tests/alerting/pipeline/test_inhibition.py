@@ -34,12 +34,22 @@ def test_an_account_that_rises_because_of_one_service_hides_nothing_of_others(at
     assert said(one.feed([stranger, opened("a", at=at)], at)) == ["parent w open", "parent a open"]
 
 
-def test_what_falls_inside_an_account_that_is_reported_waits_for_its_end() -> None:
-    one = pipeline()
-    wide = fell("w", WHOLE)
-    assert said(one.feed([wide, fell("a", at=LATER)], LATER)) == ["parent w open"]
-    reported = one.feed([resolved(wide, LATER + 600)], LATER + 600)
+@pytest.mark.parametrize(("verdict", "after"), [(Verdict.DROP, 600), (Verdict.ABSENCE, 1200)])
+def test_what_falls_with_its_account_or_in_one_that_is_gone_waits_for_its_end(
+    verdict: Verdict, after: int
+) -> None:
+    one, at = pipeline(), T0 + after
+    wide = opened("w", WHOLE, verdict=verdict)
+    assert said(one.feed([wide, fell("a", at=at)], at)) == ["parent w open"]
+    reported = one.feed([resolved(wide, at + 600)], at + 600)
     assert said(reported) == ["parent w resolved", "line w resolved", "parent a open"]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DROP, Verdict.ABSENCE])
+def test_what_falls_long_after_an_account_of_which_a_part_fell_has_its_page(verdict: Verdict) -> None:
+    one = pipeline()
+    late = opened("a", verdict=verdict, at=LATER)
+    assert said(one.feed([fell("w", WHOLE), late], LATER)) == ["parent w open", "parent a open"]
 
 
 def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
