@@ -35,6 +35,8 @@ NOISY = (
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 
+_OF_KAFKA: Final = ("aiokafka.errors", "kafka.errors")
+
 EVERY_SECONDS: Final = 60.0
 REMEMBERED: Final = 1000  # texts of libraries; some fill in their values first
 
@@ -172,7 +174,8 @@ class RepeatFilter(logging.Filter):
     """Passes what a library repeats once a minute, with the number that was left out as ``more``.
 
     aiokafka logs hundreds of lines a second while a broker is away. Lines count as the same if their text
-    before the values are filled in is. A traceback is always logged. ``clock`` is monotonic, seconds.
+    before the values are filled in is. A traceback is always logged, but for an answer of Kafka, which says
+    all there is to know. ``clock`` is monotonic, seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -181,6 +184,9 @@ class RepeatFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record."""
+        if record.exc_info and type(record.exc_info[1]).__module__ in _OF_KAFKA:
+            record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", ()
+            record.exc_info = None
         if record.name.partition(".")[0] not in NOISY or record.exc_info:
             return True
         if len(self._seen) >= REMEMBERED:

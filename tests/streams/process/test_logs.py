@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from aiokafka.errors import UnknownError
 
 from config.load import load_settings
 from streams.process.logs import RepeatFilter
@@ -131,3 +132,14 @@ def test_what_a_library_repeats_is_logged_once_a_minute_with_how_often() -> None
     assert [logs("uneri.kafka", "connected") for _ in range(2)] == [0, 0]
     now = 60.0
     assert logs("aiokafka", "no node %s", 2) == 300
+
+
+def test_what_kafka_answers_is_logged_without_a_traceback() -> None:
+    error = UnknownError("UnknownError")
+    record = logging.LogRecord(
+        "aiokafka.producer.sender", logging.ERROR, "", 0, "Unexpected error in %s", ("sender",),
+        (UnknownError, error, None),
+    )  # fmt: skip
+    assert RepeatFilter().filter(record)
+    assert record.getMessage() == f"Unexpected error in sender: {error}"
+    assert record.exc_info is None
