@@ -33,6 +33,8 @@ from tests.kafka.topic import create, unique
 UNERI: Final = Path(sys.executable).with_name("uneri")
 PATIENCE: Final = 240.0  # seconds for whatever a daemon must have done
 GOODBYE: Final = 60.0  # seconds for which a sender that stops sends again what was not accepted
+ARRIVAL: Final = {"message.timestamp.type": "LogAppendTime"}
+"""As `uneri setup` creates a topic of requests, which makes as many partitions as a cluster wants."""
 MEMORY: Final = 1536 << 20  # bytes: the limit of deploy/helm/uneri/values.yaml
 
 
@@ -90,7 +92,7 @@ class Attacked:
             self.command = ["run"]
         else:
             app, requests = unique("attacked"), unique("requests")
-            create(kafka, NewTopic(requests, 2, 1))
+            create(kafka, NewTopic(requests, 2, 1, topic_configs=ARRIVAL))
             settings["kafka"] = {"brokers": [kafka], "app": app, "requests": requests, "shards": 1}
             settings["web"] = web
             settings["history"] = {"place": str(folder / "history")}
