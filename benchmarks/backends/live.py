@@ -1,4 +1,4 @@
-"""Runs a log through the engine as a daemon meets it: by the second, evaluated early between the steps."""
+"""Runs a log through the engine as a daemon meets it: early, and by the clock while nothing arrives."""
 
 import io
 import json
@@ -23,8 +23,14 @@ DELAY: Final = 0.5  # seconds from a request to its arrival
 def lived(source: Path, config: Path | None, since: float) -> list[dict[str, Any]]:
     """Return the incidents of a log, evaluated early from ``since`` on (epoch seconds), as JSON objects."""
     given = {} if config is None else json.loads(config.read_text(encoding="utf-8"))
-    engine = Engine(Settings.model_validate(given), [SOURCE], remember_all=True)
+    settings = Settings.model_validate(given)
+    engine = Engine(settings, [SOURCE], remember_all=True)
+    newest = 0.0
     for at, records, arrived in _runs(source, since):
+        if at >= since:
+            for passed in np.arange(settings.time.step, arrived[0] - newest, settings.time.step):
+                engine.idle(SOURCE, float(passed))  # while nothing arrives, time goes on by the clock
+        newest = arrived[-1]
         engine.feed(SOURCE, records, np.array(arrived))
         if at >= since:
             engine.evaluate_early(SOURCE, arrived[-1])
