@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from alerting.incidents.answers import incident_entry
 from config.settings import Settings
 from detectors.state import zstd
 from streams.engine.stages.engine import Engine
@@ -35,7 +36,7 @@ def lived(source: Path, config: Path | None, since: float) -> list[dict[str, Any
         if at >= since:
             engine.evaluate_early(SOURCE, arrived[-1])
     engine.finish(SOURCE)
-    return [incident.to_json() for incident in engine.incidents.all()]
+    return [msgspec.to_builtins(incident_entry(incident)) for incident in engine.incidents.all()]
 
 
 def _runs(source: Path, since: float) -> Iterator[tuple[float, list[bytes], list[float]]]:
