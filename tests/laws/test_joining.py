@@ -196,3 +196,18 @@ def test_an_invocation_that_was_retried_under_one_request_id_counts_twice() -> N
     report = json.dumps({"ts": T0, "function": "put-item", "joins": "r"} | AWS).encode()
     function = Scope("function", "aws", "1", "eu", "put-item")
     assert totals([report, report])[T0, function, Measure.REQUESTS] == 2.0
+
+
+def test_requests_of_one_function_in_one_trace_are_counted_each() -> None:
+    routes = ("GET /cart", "POST /pay", "GET /items/{id}")
+    spans = [
+        {"service": "shop", "route": route, "function": "api", "status": 500 if "pay" in route else 200}
+        for route in routes
+    ]
+    found = totals(
+        [json.dumps({"ts": T0, "joins": f"trace r{n}"} | AWS | s).encode() for n, s in enumerate(spans)]
+    )
+    for name in ("service", "function"):
+        scope = Scope(name, "aws", "1", "eu", "shop" if name == "service" else "api")
+        assert found[T0, scope, Measure.REQUESTS] == len(routes)
+        assert found[T0, scope, Measure.ERRORS_BACKEND] == 1.0

@@ -297,8 +297,9 @@ def _for_edges(path: Path, known: Names, new: Names) -> Path | None:
 def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     """Return the path of a request without the scopes that another source of it has counted.
 
-    It is the same request if both know the key and name the same function. A source that reports twice under
-    one key, as for an invocation that was retried, uses the same names each time: that counts twice.
+    It is the same request if both know the key, name the same function and contradict each other in no route
+    and client: several requests may be in one trace. A source that reports twice under one key, as for an
+    invocation that was retried, uses the same names each time: that counts twice.
 
     ``path`` is that of the record as it came, ``earlier`` those of requests with the same key before it, as
     they counted.
@@ -309,9 +310,14 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     >>> line = Path("aws", "1", "eu", "inventory", "POST /items", "put", "ios", "", "")
     >>> uncounted_scopes(line, [report]).counts, uncounted_scopes(report, [report]).counts
     ('service,route,table,client', '')
+    >>> uncounted_scopes(line._replace(route="GET /items"), [line]).counts
+    ''
     """
     for other in earlier:
         if not path.function or other.function != path.function or _names(other) == _names(path):
+            continue
+        both_name = zip(_of_request(path), _of_request(other), strict=True)
+        if any(mine != theirs for mine, theirs in both_name if mine and theirs):
             continue
         both = counted(path.counts).kinds & counted(other.counts).kinds - {TABLE}
         again = [
@@ -319,6 +325,10 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
         ]
         path = path._replace(counts=without(path.counts, again))
     return path
+
+
+def _of_request(path: Path) -> tuple[str, ...]:
+    return path.route, path.client, path.version, path.tenant
 
 
 def _names(path: Path) -> Path:
