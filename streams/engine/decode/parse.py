@@ -30,6 +30,8 @@ MILLISECONDS_FROM: Final = 1e11
 """A larger ts is in milliseconds: as seconds it would lie beyond the year 5000."""
 EARLIEST: Final = 946_684_800.0  # 2000-01-01
 LATEST: Final = 4_102_444_800.0  # 2100-01-01
+DETAIL_CHARACTERS: Final = 1000
+"""Of what a receiver has written of a refused part, which somebody else may write, too."""
 
 _DECODER: Final = msgspec.json.Decoder(Event)
 _OTHERS: Final = msgspec.json.Decoder(SampleRecord | ChangeRecord | RefusedRecord)
@@ -84,7 +86,7 @@ def _of_another_kind(record: bytes, problem: Problem) -> Stated | Problem:
         other = problem_of(record, error)
         return problem if "`$.kind`" in other[1] else other
     if isinstance(found, RefusedRecord):
-        return found.reason, found.detail
+        return found.reason, found.detail[:DETAIL_CHARACTERS]
     lacking = lacks(found)
     return stated(found) if lacking is None else lacking
 
@@ -104,7 +106,7 @@ def lacks(record: SampleRecord | ChangeRecord) -> Problem | None:
 def rejected(record: bytes, index: int, problem: Problem) -> Rejected:
     """Return what becomes a dead letter of a bad record, or of the part that a receiver refused."""
     refused = _refused(record) if record.startswith(_REFUSED) else None
-    sample = record[:SAMPLE_BYTES] if refused is None else refused.sample
+    sample = (record if refused is None else refused.sample)[:SAMPLE_BYTES]
     return Rejected(problem[0], index, problem[1], sample, refused is not None)
 
 

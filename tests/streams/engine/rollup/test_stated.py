@@ -139,3 +139,11 @@ def test_what_a_receiver_refused_becomes_a_dead_letter_with_its_own_sample() -> 
     refused = f'{{"kind":"refused","reason":"damaged","detail":"cut off","sample":"{payload}"}}'.encode()
     (bad,) = (bad for _, bad in fed([request(T0), refused, request(T0)]).rejected)
     assert (bad.reason, bad.detail, bad.sample) == (RejectReason.DAMAGED, "cut off", b"garbage")
+
+
+def test_of_what_somebody_writes_as_refused_only_the_beginning_is_kept() -> None:
+    payload = base64.b64encode(b"g" * 100_000).decode()
+    detail = "x" * 500_000
+    refused = f'{{"kind":"refused","reason":"damaged","detail":"{detail}","sample":"{payload}"}}'.encode()
+    (bad,) = (bad for _, bad in fed([request(T0), refused]).rejected)
+    assert (len(bad.detail), len(bad.sample)) == (1000, 1024)
