@@ -168,7 +168,7 @@ def _read(part: bytes, kind: str, version: int, older: Older) -> _Part:
     return read
 
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raise it with every change of an encoding that an earlier version would not read, or would read wrongly."""
 
 

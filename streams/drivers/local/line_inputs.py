@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,8 @@ log = structlog.get_logger("uneri.follow")
 
 READ = 4 * 1024 * 1024
 INPUT_READ = 1024 * 1024
+DIGESTED = 256
+"""Bytes before a position by which a file is known again: its inode may be another file's by then."""
 LINGERS = 20
 """Attempts to read a file that was replaced, after its last line: five seconds."""
 
@@ -40,6 +43,18 @@ def _open(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no file")
     return os.fdopen(descriptor, "rb")
+
+
+def _is_known(file: BinaryIO, known: Position) -> bool:
+    """Return whether a position is one of this file."""
+    if os.fstat(file.fileno()).st_ino != known.inode:
+        return False
+    return not known.before or _digest(file, known.next) == known.before
+
+
+def _digest(file: BinaryIO, offset: int) -> bytes:
+    file.seek(max(offset - DIGESTED, 0))
+    return blake2b(file.read(min(offset, DIGESTED)), digest_size=16).digest()
 
 
 class Follow:
@@ -99,12 +114,16 @@ class Follow:
         if known is None or not self._replaced(known.inode):
             return None
         with os.scandir(self._path.resolve().parent) as entries:
-            return next((Path(entry.path) for entry in entries if entry.inode() == known.inode), None)
+            found = next((Path(entry.path) for entry in entries if entry.inode() == known.inode), None)
+        if found is None:
+            return None
+        with _open(found) as file:
+            return found if _is_known(file, known) else None
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
         known = None if successor else self._store.position(name)  # a successor may have the inode again
-        offset = known.next if known and known.inode == inode else 0
+        offset = known.next if known and _is_known(file, known) else 0
         quiet = 0  # attempts without a new line since it was replaced
         while True:
             # checked before reading: meanwhile its last line may be written, and the file rotated
@@ -120,11 +139,13 @@ class Follow:
                 end = len(data)
             if end:
                 lines = await read_lines(self._lines, data[:end])
-                await self._append(lines, name, Position(inode, offset + end), offset)
+                at = Position(inode, offset + end, _digest(file, offset + end))
+                await self._append(lines, name, at, offset)
                 offset, quiet = offset + end, 0
                 continue
             if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
-                await self._append([data], name, Position(inode, offset + len(data)), offset)
+                at = Position(inode, offset + len(data), _digest(file, offset + len(data)))
+                await self._append([data], name, at, offset)
                 offset += len(data)
                 continue
             if replaced and quiet >= LINGERS:

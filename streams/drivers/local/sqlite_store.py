@@ -61,7 +61,11 @@ def _create(db: sqlite3.Connection) -> None:
         db.execute("ALTER TABLE log ADD COLUMN arrived REAL")
 
 
-UPGRADES: Final[Mapping[int, Upgrade]] = {0: _create}
+def _tell_followed_files_apart(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE positions ADD COLUMN before BLOB NOT NULL DEFAULT x''")
+
+
+UPGRADES: Final[Mapping[int, Upgrade]] = {0: _create, 2: _tell_followed_files_apart}
 """By the format that a file starts from. A change goes into a new step, not into an old one."""
 
 
@@ -76,8 +80,9 @@ class LogRun(NamedTuple):
 class Position(NamedTuple):
     """How far a followed file has been appended to the log."""
 
-    inode: int
+    inode: int  # which another file gets when this one is deleted
     next: int  # byte offset
+    before: bytes = b""  # digest of what is before it; empty in a state of before 0.3
 
 
 class SqliteStore:
@@ -157,7 +162,7 @@ class SqliteStore:
             db.execute("INSERT OR REPLACE INTO log_end VALUES (1, ?)", (end,))
             if followed:
                 path, position = followed
-                db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (path, *position))
+                db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)", (path, *position))
             if intake is not None:
                 db.execute("INSERT OR REPLACE INTO intake VALUES (1, ?)", (intake,))
             self._at(CrashPoint.APPENDING, "log")
@@ -208,7 +213,7 @@ class SqliteStore:
         """Return how far the followed file ``path`` has been read."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT inode, next FROM positions WHERE path = ?", (path,)
+                "SELECT inode, next, before FROM positions WHERE path = ?", (path,)
             ).fetchone()
         return Position(*row) if row else None
 

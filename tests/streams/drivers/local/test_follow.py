@@ -154,6 +154,31 @@ async def test_a_file_that_became_shorter_is_read_again_from_its_start(
         assert await taken(store, 2) == [b"first line", b"x"]
 
 
+async def test_another_file_with_the_inode_of_the_followed_one_is_read_from_its_start(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"first\n")
+    async with following(file, store):
+        await taken(store, 1)
+    file.write_bytes(b"another\nfile\n")  # in place: the inode stays
+    async with following(file, store):
+        assert await taken(store, 3) == [b"first", b"another", b"file"]
+
+
+async def test_another_file_of_the_folder_that_has_the_inode_now_is_not_read(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    async with following(file, store):
+        await taken(store, 1)
+    file.rename(tmp_path / "error.log").write_bytes(b"garbage\nof another\n")
+    file.write_bytes(b"c\n")
+    async with following(file, store):
+        assert await taken(store, 2) == [b"a", b"c"]
+
+
 async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path, store: SqliteStore) -> None:
     file = tmp_path / "later.ndjson"
     async with following(file, store):
