@@ -341,9 +341,17 @@ class CorrelationIndex:
                 del self._index[key]
 
 
+def _way(finding: Finding) -> str:
+    """Return what findings of one cause have in common: their direction, and whether they are about levels.
+
+    Anybody may state a level of anything: it must not take in what happens to the requests of that.
+    """
+    return f"{direction(finding)} of a level" if finding.measure.level else direction(finding)
+
+
 def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
     """Yield the keys of what is connected with a new finding, and whether only if it begins together."""
-    way, account, measure = direction(finding), finding.about.account, finding.measure
+    way, account, measure = _way(finding), finding.about.account, finding.measure
     for scopes, indices, failing in (
         (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART), _Index.FAILING_PART),
         (carriers(finding), (_Index.SUBJECT, _Index.CARRIER, _Index.BROAD_CARRIER), _Index.FAILING_CARRIER),
@@ -364,10 +372,10 @@ def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
 
 
 def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
-    """Yield the keys of a finding; findings of other directions have other causes."""
-    way, account = direction(finding), finding.about.account
-    found: list[_Key] = [(_Index.SERIES, way, finding.about, finding.measure)]
-    if way != GROWTH:  # growth is reported series by series
+    """Yield the keys of a finding; findings of other ways have other causes."""
+    way, account = _way(finding), finding.about.account
+    found: list[_Key] = [(_Index.SERIES, direction(finding), finding.about, finding.measure)]
+    if direction(finding) != GROWTH:  # growth is reported series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
         part, carrier = _BROAD if is_about_broad(finding) else (_Index.PART, _Index.CARRIER)
         carrying = carriers(finding)

@@ -44,23 +44,24 @@ def findings(draw: st.DrawFn) -> Finding:
         verdict=verdict,
         start=T0
         + draw(st.sampled_from([0, 60, 180, GATHER, GATHER + 60, JOINS_SECONDS, JOINS_SECONDS + 60])),
-        measure=draw(st.sampled_from([Measure.REQUESTS, Measure.WCU])),
+        measure=draw(st.sampled_from([Measure.REQUESTS, Measure.WCU, Measure("level:pool")])),
         callers=[share(caller, draw(st.sampled_from([0.05, 0.3, 0.9]))) for caller in callers],
         touches=draw(st.lists(st.sampled_from(PLACES), max_size=3, unique=True)),
         suspects=[share(IOS, 0.5)] if draw(st.booleans()) else [],
     )
 
 
-def connected(new: Finding, held: Finding, apart: int) -> bool:
+def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     """Return whether a new finding has the cause of an earlier one of its account and direction: the oracle.
 
-    They began ``apart`` seconds from each other. The rules are those of ``CorrelationIndex``.
+    They began ``apart`` seconds from each other; ``absent`` is when the first absence of that incident did.
+    The rules are those of ``CorrelationIndex``.
     """
     together = apart <= GATHER
     with_account = RISES_WITH_SECONDS if direction(new) == UP else GATHER
     if apart <= with_account and ACCOUNT_KIND in (new.about.kind, held.about.kind):
         return True
-    if together and new.verdict is held.verdict is Verdict.ABSENCE:
+    if together and new.verdict is held.verdict is Verdict.ABSENCE and new.start - absent <= GATHER:
         return True
     mine, theirs = subjects(new), subjects(held)
     found = (mine & theirs) | (theirs & (parts(new) if together else carriers(new)))
@@ -73,10 +74,16 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
     """Return the incidents that a scan over every finding relates to a new one."""
     found = set()
     for incident, held in incidents.items():
-        same_way = [finding for finding in held.values() if direction(finding) == direction(new) != GROWTH]
+        same_way = [
+            finding
+            for finding in held.values()
+            if direction(finding) == direction(new) != GROWTH
+            and bool(finding.measure.level) is bool(new.measure.level)
+        ]
+        absent = min((item.start for item in same_way if item.verdict is Verdict.ABSENCE), default=0)
         for item in same_way:
             apart = abs(item.start - new.start)
-            if apart <= JOINS_SECONDS and connected(new, item, apart):
+            if apart <= JOINS_SECONDS and connected(new, item, apart, absent):
                 found.add(incident)
     return found
 
@@ -105,6 +112,15 @@ def test_related_incidents_are_those_that_a_scan_over_every_finding_finds(
             for finding in held.values()
         )
     }
+
+
+def test_a_level_of_a_function_takes_in_nothing_that_happens_to_its_requests() -> None:
+    index = CorrelationIndex()
+    index.put(
+        "level", finding(PUT, "l", measure=Measure("level:q"), verdict=Verdict.LIMIT, near=True, limit=1.0)
+    )
+    failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + GATHER)
+    assert index.related(failing, GATHER) == set()
 
 
 def test_nothing_is_left_of_removed_incidents() -> None:
