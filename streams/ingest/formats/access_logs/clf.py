@@ -40,7 +40,6 @@ _MOST_FIELDS: Final = 64
 _SECONDS: Final = re.compile(r"\d{1,9}\.\d{3}", re.ASCII)
 _HOST: Final = re.compile(r"([A-Za-z0-9_.-]{1,253}):\d{1,5}", re.ASCII)
 _UPSTREAM: Final = re.compile(r"\[[A-Za-z0-9._-]{0,253}\]")
-_REQUEST_ID: Final = re.compile(r"[0-9a-f]{32}")
 _INGRESS: Final = 8  # fields after the size that ingress-nginx writes at least
 _FIELDS_BEFORE: Final = 3  # host, ident, user
 _AGENT: Final = 1
@@ -89,7 +88,6 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
     took = _milliseconds(found, ingress)
     record = Event(
         ts=at if took is None else round(at - took / 1000, 3),
-        id=ingress and ingress.request,
         route=route_of(request_line(unescaped(found.request)), paths, status),
         client=_client(found),
         status=status,
@@ -102,22 +100,23 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
 
 
 class _Ingress(NamedTuple):
-    """What ingress-nginx adds to the combined format."""
+    """What ingress-nginx adds to the combined format.
+
+    The id of a request in it is the caller's ``X-Request-ID``, where there is one: no proof of a repeat.
+    """
 
     seconds: str
     upstream: str | None  # namespace-service-port
-    request: str | None  # its id
 
 
 def _ingress(line: ClfLine) -> _Ingress | None:
-    """Return what ingress-nginx adds: behind the length of a request its time and upstream; last, its id."""
+    """Return what ingress-nginx adds: behind the length of a request its time and upstream."""
     if len(line.fields) <= _INGRESS:
         return None
     length, seconds, upstream = (field.text for field in line.fields[2:5])
     if not (length.isdecimal() and _SECONDS.fullmatch(seconds) and _UPSTREAM.fullmatch(upstream)):
         return None
-    request = _REQUEST_ID.fullmatch(line.fields[-1].text)
-    return _Ingress(seconds, upstream[1:-1] or None, request and f"nginx:{request[0]}")
+    return _Ingress(seconds, upstream[1:-1] or None)
 
 
 def _milliseconds(line: ClfLine, ingress: _Ingress | None) -> float | None:

@@ -108,3 +108,10 @@ def test_what_names_no_application_is_no_client(agent: str | None) -> None:
 def test_secrets_and_people_are_not_read(key: str) -> None:
     assert meaning_of(key) is None
     assert target_of(f"$context.{key}") is None
+
+
+def test_a_line_of_ingress_nginx_has_no_id_which_its_caller_chooses() -> None:
+    line = LINE % 1 + b' "-" "okhttp/4.12.0" 331 0.084 [shop-80] [] 10.0.0.5:8080 512 0.083 200 ' + b"7c" * 16
+    (record,) = FORMATS["clf"].read(line, Surroundings()).records
+    assert isinstance(record, Event)
+    assert (record.service, record.id) == ("shop-80", None)
