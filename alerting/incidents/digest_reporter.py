@@ -3,7 +3,7 @@
 A digest is due by event time, in the channel's time zone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +12,7 @@ from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from config.settings import DigestSettings
 from detectors.model.finding import Verdict
+from detectors.state.declared import Owned, Stateful
 from detectors.watch.maturity import Maturing, Maturity
 from detectors.watch.rankings import Hot, Hottest, Load, Ranking, Use
 
@@ -49,8 +50,10 @@ def next_digest(after: int, settings: DigestSettings, zone: ZoneInfo) -> int:
     return due
 
 
-class DigestReporter:
+class DigestReporter(Stateful):
     """Collects what is measured hourly, and makes the notice of each digest."""
+
+    STATE = (Owned("_hottest"), Owned("_ranking"), Owned("_maturing"))
 
     def __init__(self, settings: DigestSettings) -> None:
         self._settings = settings
@@ -94,16 +97,6 @@ class DigestReporter:
                 maturity=self._maturing.report(),
                 small=small,
             )
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts."""
-        return {**self._hottest.snapshot(), **self._ranking.snapshot(), **self._maturing.snapshot()}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned."""
-        self._hottest.restore(parts)
-        self._ranking.restore(parts)
-        self._maturing.restore(parts)
 
 
 def _soonest_limit(incident: Incident) -> tuple[float, float, str]:

@@ -1,6 +1,6 @@
 """Groups findings into incidents, and decides what is reported and when an incident ends."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -20,13 +20,10 @@ from config.settings import Settings
 from detectors.explain.examples import Illustration
 from detectors.model.finding import Finding
 from detectors.model.stated import StatedChange
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from detectors.state.past_values import DAY
-from detectors.state.state import pack, unpack
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Load, Use
-
-_CORE: Final = "live"
-_VERSION: Final = 2
 
 TRACES: Final = 200
 """Live incidents whose trace is kept for the chart of an unsent message; no one reads more charts."""
@@ -40,7 +37,7 @@ class _Core(msgspec.Struct, kw_only=True):
     provisional: Provisional = msgspec.field(default_factory=Provisional)  # their findings
 
 
-class Incidents:
+class Incidents(Stateful):
     """Groups findings into incidents and decides what is reported.
 
     Every time follows from the findings alone: those of one watermark are processed together, deepest first,
@@ -72,6 +69,14 @@ class Incidents:
     ValueError
         When ``digest.timezone`` is not a time zone.
     """
+
+    STATE = (
+        Held(StatePart("live", _Core, 2, kind="incidents"), "_core"),
+        Owned("_reporter"),
+        Owned("_digests"),
+        Owned("_recent"),
+        Owned("_store"),
+    )
 
     def __init__(self, settings: Settings, *, remember_all: bool = False) -> None:
         self._settings = settings
@@ -317,29 +322,8 @@ class Incidents:
 
     # -- state ------------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state as parts; those of closed records are the same bytes."""
-        return {
-            _CORE: pack("incidents", _VERSION, self._core, {}),
-            **self._reporter.snapshot(),
-            **self._digests.snapshot(),
-            **self._recent.snapshot(),
-            **self._store.snapshot(),
-        }
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned.
-
-        Raises
-        ------
-        detectors.state.state.StateError
-            When a part is damaged or of another version.
-        """
-        self._core, _ = unpack(parts[_CORE], "incidents", _VERSION, _Core)
-        self._reporter.restore(parts)
-        self._digests.restore(parts)
-        self._recent.restore(parts)
-        self._store.restore(parts)
+    def derive(self) -> None:
+        """Schedule what falls due of the live incidents."""
         self._schedule, self._touched = Schedule(), set()
         if self._core.digest is not None:
             self._schedule.add([Due(self._core.digest, DueKind.DIGEST)])

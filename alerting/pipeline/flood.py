@@ -8,6 +8,7 @@ import msgspec
 
 from alerting.commands.dispatch import ALERTMANAGER, Destination
 from alerting.incidents.notice import identify
+from detectors.state.declared import Held, Stateful, StatePart
 
 WINDOW: Final = 60
 """Seconds over which new incidents are counted: ``notify.flood`` is per minute."""
@@ -56,12 +57,13 @@ class FloodState(msgspec.Struct, kw_only=True):
     alone: dict[str, list[int]] = {}  # destination → when those of one incident left
 
 
-class Floods:
+class Floods(Stateful):
     """Counts new messages by destination and opens a flood when there are more than ``most`` in a minute.
 
     Alertmanager has no floods: it groups alerts itself, and needs each of them to resolve it.
     """
 
+    STATE = (Held(StatePart("floods", FloodState), "state"),)
     name: Final = "flood"
 
     def __init__(self, most: int) -> None:

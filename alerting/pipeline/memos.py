@@ -1,7 +1,7 @@
 """The memos of people, kept with what their incidents have in common."""
 
 from bisect import insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import structs
@@ -9,6 +9,7 @@ from msgspec import structs
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.pipeline.packed_items import PackedItems
+from detectors.state.declared import Owned, Stateful
 
 EACH: Final = 20
 """Memos kept of one kind of incident, the newest ones: more than anybody reads during an incident."""
@@ -25,8 +26,10 @@ SHORTEST: Final = 4
 _TIMELINE: Final = ""
 
 
-class Memos:
+class Memos(Stateful):
     """All memos: those of incidents by fingerprint, however long ago they were, and those of the timeline."""
+
+    STATE = (Owned("_memos"),)
 
     def __init__(self) -> None:
         self._memos = PackedItems[int, Memo]("memo", "memo/", Memo, _number, _number)
@@ -73,13 +76,8 @@ class Memos:
                 self._unfile(memo)
                 self._file(structs.replace(memo, fingerprint=incident.fingerprint))
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return one part per memo; unchanged ones are the same bytes."""
-        return self._memos.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore the state that ``snapshot`` returned, whatever the order of its parts."""
-        self._memos.restore(parts)
+    def derive(self) -> None:
+        """File what was restored."""
         for memo in self:
             self._kinds.setdefault(_kind_of(memo), []).append(memo.number)
 

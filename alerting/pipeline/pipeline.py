@@ -39,7 +39,7 @@ from alerting.incidents.notice import Action, Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler, label_age, remember
 from alerting.pipeline.daily_digest import DailyDigest
-from alerting.pipeline.flood import Floods, FloodState
+from alerting.pipeline.flood import Floods
 from alerting.pipeline.gate import Gate
 from alerting.pipeline.incident_registry import MOST, IncidentRegistry, TrackedIncident
 from alerting.pipeline.ledger import Ledger, StageAction
@@ -47,11 +47,7 @@ from alerting.pipeline.memos import Memos
 from alerting.pipeline.routing import FirstDelivery, Routing
 from alerting.pipeline.silences import Silence
 from config.settings import Settings
-from detectors.state.state import pack, unpack
-
-_CORE: Final = "pipeline"
-_FLOODS: Final = "floods"
-_VERSION: Final = 2
+from detectors.state.declared import Owned, Stateful, StatePart
 
 DIGESTS: Final = 60
 """Digest ids remembered: two months."""
@@ -73,7 +69,10 @@ class _Core(msgspec.Struct, kw_only=True):
     learnt: dict[str, int] = {}  # scopes that became judgeable before, by kind, not reported yet
 
 
-class Pipeline:
+_STATE: Final = StatePart("pipeline", _Core, 2)
+
+
+class Pipeline(Stateful):
     """All stages, fed notices, time and commands. Pure: it knows no time but the watermark.
 
     Parameters
@@ -88,6 +87,8 @@ class Pipeline:
     ValueError
         When ``digest.timezone`` is not a time zone.
     """
+
+    STATE = (Owned("_floods"), Owned("_commands.labels"), Owned("_memos"), Owned("_registry"))
 
     def __init__(self, settings: Settings, *, keep: bool = False, since: int = 0) -> None:
         zone = zone_of(settings.digest)
@@ -366,13 +367,7 @@ class Pipeline:
             since=self.since,
             learnt=self._daily.learnt,
         )
-        return {
-            _CORE: pack("pipeline", _VERSION, core, {}),
-            _FLOODS: pack("floods", 1, self._floods.state, {}),
-            **self._commands.labels.snapshot(),
-            **self._memos.snapshot(),
-            **self._registry.snapshot(),
-        }
+        return _STATE.pack(core) | super().snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Restore the state that ``snapshot`` returned; without parts, start afresh.
@@ -382,9 +377,9 @@ class Pipeline:
         detectors.state.state.StateError
             When a part is damaged or of another version.
         """
-        if _CORE not in parts:
+        if _STATE.name not in parts:
             return
-        core, _ = unpack(parts[_CORE], "pipeline", _VERSION, _Core)
+        core = _STATE.unpack(parts)
         self._watermark, self._sequence, self._early = core.watermark, core.sequence, core.early
         self._swept, self._daily.due = core.swept, core.digest
         self._configured = core.configured
@@ -395,8 +390,5 @@ class Pipeline:
             self._silences.add(command)
         self._ledger.counts.update(core.counts)
         self._ledger.ended_held.update(core.ended_held)
-        self._floods.state, _ = unpack(parts[_FLOODS], "floods", 1, FloodState)
-        self._commands.labels.restore(parts)
-        self._memos.restore(parts)
-        self._registry.restore(parts)
+        super().restore(parts)
         self._gate.restore(self._registry)

@@ -38,13 +38,15 @@ class StatePart(Generic[T]):
     ({'a': 2}, {})
     """
 
-    def __init__(self, name: str, of: type[T], version: int = 1, older: Older = NONE_OLDER) -> None:
-        self.name, self.version = name, version
+    def __init__(
+        self, name: str, of: type[T], version: int = 1, older: Older = NONE_OLDER, *, kind: str = ""
+    ) -> None:
+        self.name, self.kind, self.version = name, kind or name, version
         self.of, self._older = of, older
 
     def pack(self, value: T, arrays: Mapping[str, NDArray[Any]] = NO_ARRAYS) -> dict[str, bytes]:
         """Return the part under its name."""
-        return {self.name: pack(self.name, self.version, value, arrays)}
+        return {self.name: pack(self.kind, self.version, value, arrays)}
 
     def unpack(self, parts: Mapping[str, bytes], otherwise: T | None = None) -> T:
         """Return the value of the part; ``otherwise`` if it is missing, without which it must be there."""
@@ -54,7 +56,7 @@ class StatePart(Generic[T]):
 
     def read(self, parts: Mapping[str, bytes]) -> tuple[T, Arrays]:
         """Return the value of the part, which must be there, and its arrays."""
-        return unpack(parts[self.name], self.name, self.version, self.of, self._older)
+        return unpack(parts[self.name], self.kind, self.version, self.of, self._older)
 
 
 class Owner(Protocol):

@@ -132,7 +132,7 @@ class LocalRun:
         assert checkpoint is not None
         report.compare("offset", {SOURCE: self._input.count}, checkpoint.offsets)
         # what is written of the history, and what is not yet, depends on the moment
-        parts = {name: part for name, part in checkpoint.parts.items() if not name.startswith(f"{HISTORY}|")}
+        parts = {name: part for name, part in checkpoint.parts.items() if not name.startswith(HISTORY)}
         report.compare("parts", sorted(self._input.parts), sorted(parts))
         for name, part in self._input.parts.items():
             report.compare(f"part {name}", part, parts.get(name))

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Action, Notice
+from detectors.state.declared import under
 from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import SOURCE, STAGE, LogJudge
@@ -19,7 +20,6 @@ from streams.drivers.local.takeover import (
     read_learnt,
     write_learnt,
 )
-from streams.engine.stages.checkpoint import parts_of
 from streams.engine.stages.engine import Engine
 from streams.process.crash_points import CrashPoint
 from streams.process.files.state_folder import BACKFILL_FILE, LOG_FILE
@@ -114,7 +114,7 @@ def folder(tmp_path: Path) -> Path:
 
 def learnt() -> LearntHistory:
     found = learn(BEGIN)
-    return LearntHistory(parts_of("detect/0", found.engine), found.until)
+    return LearntHistory(under("detect/0|", found.engine), found.until)
 
 
 async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[str, bytes], Daemon]:
@@ -135,7 +135,7 @@ async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[
         return stage is not None
 
     parts = await daemon.run(next_stage)
-    return parts_of("detect/0", parts), daemon
+    return under("detect/0|", parts), daemon
 
 
 async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) -> None:
@@ -146,7 +146,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) 
     for first, last in ((BEGIN, MOMENT), (MOMENT, MOMENT + 600)):
         for lines, arrived in pieces(first, last):
             there.feed(SOURCE, lines, np.full(len(lines), arrived))
-    expected = parts_of("detect/0", there.snapshot())
+    expected = under("detect/0|", there.snapshot())
     assert parts.keys() == expected.keys()
     differs = {name for name, part in parts.items() if part != expected[name]}
     assert differs == {"judgeable"}, "the digest gets with the next hour what this one judges by now"

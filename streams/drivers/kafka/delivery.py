@@ -96,7 +96,7 @@ class Delivery(NotificationService):
             await self.stop()
             await storage.close()
 
-    def _new_leaders(self) -> tuple[Hot, ...]:
+    def _new_leaders(self) -> Sequence[Hot]:
         return () if self._stage is None else self._stage.leaders
 
     def _new_changes(self) -> tuple[StatedChange, ...]:

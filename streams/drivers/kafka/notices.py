@@ -1,6 +1,6 @@
 """Records of the notices topic: from the incidents stage, which decides, to the notify stage."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from alerting.incidents.notice import Notice
 from alerting.incidents.preceding import RecentChanges
 from detectors.model.stated import StatedChange
-from detectors.state.declared import StatePart
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from detectors.watch.rankings import Hot
 from streams.drivers.kafka.stage import Stage
 from streams.ingest.batch_consumer.chunk import Chunk
@@ -76,15 +76,17 @@ class _Meta(msgspec.Struct, array_like=True):
 _STATE: Final = StatePart("notify", _Meta)
 
 
-class NotifyStage(Stage):
+class NotifyStage(Stateful, Stage):
     """The one partition of the notices topic: passes complete steps on to delivery.
 
     Parts that the incidents stage emits again after a crash are recognised by step and number.
     """
 
+    STATE = (Held(_STATE, "_watermark", "_held", "_parts", "leaders", "_early"), Owned("_recent"))
+
     def __init__(self) -> None:
         self._watermark = 0
-        self.leaders: tuple[Hot, ...] = ()
+        self.leaders: Sequence[Hot] = ()  # replaced, never changed
         self._recent = RecentChanges()
         self._held: list[Notice] = []  # of the step whose last part has not arrived
         self._parts = 0  # of that step that have arrived
@@ -120,17 +122,5 @@ class NotifyStage(Stage):
                 if part.look:
                     self._early = part.look
                     continue
-                self._watermark, self.leaders = part.watermark, tuple(part.leaders)
+                self._watermark, self.leaders = part.watermark, part.leaders
         return [NoticesOfStep(notices, reached)] if (self._watermark, self._early) != before else []
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the watermark and the parts of an incomplete step."""
-        meta = _Meta(self._watermark, self._held, self._parts, list(self.leaders), self._early)
-        return _STATE.pack(meta) | self._recent.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
-        meta = _STATE.unpack(parts)
-        self._watermark, self.leaders = meta.watermark, tuple(meta.leaders)
-        self._held, self._parts, self._early = meta.held, meta.parts, meta.looks
-        self._recent.restore(parts)

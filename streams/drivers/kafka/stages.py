@@ -12,7 +12,7 @@ from msgspec.msgpack import Encoder as MessageEncoder
 from alerting.incidents.incidents import Incidents
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.declared import StatePart
+from detectors.state.declared import Held, Owned, Stateful, StatePart
 from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
 from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt
@@ -249,13 +249,15 @@ class RollupStage(Stage):
         return Emission(self._topics.dead_letters, None, key, msgspec.json.encode(letter), once=True)
 
 
-class DetectStage(Stage):
+class DetectStage(Stateful, Stage):
     """A shard: blocks of all source partitions become judged steps for the findings topic.
 
     ``on_step`` is called with the start of every step that was judged. ``capacity`` holds the known limits;
     those of the settings when absent. With ``records``, the record of each step goes to the steps topic, for
     the history. ``requested`` names the backfill that is to be taken over; empty if none is.
     """
+
+    STATE = (Owned("detect"), Held(REQUESTED, "requested", if_any=True))
 
     def __init__(
         self,
@@ -317,18 +319,11 @@ class DetectStage(Stage):
         """Drop the request."""
         self.requested = ""
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state of the shard."""
-        return self.detect.snapshot() | (REQUESTED.pack(self.requested) if self.requested else {})
 
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
-        self.requested = REQUESTED.unpack(parts, "")
-        self.detect.restore(parts)
-
-
-class IncidentsStage(Stage):
+class IncidentsStage(Stateful, Stage):
     """The one partition of the findings topic: judged steps become notices for the notices topic."""
+
+    STATE = (Owned("gather"), Owned("incidents"))
 
     def __init__(self, shards: int, settings: Settings, topics: Topics) -> None:
         self.incidents = Incidents(settings)
@@ -359,13 +354,7 @@ class IncidentsStage(Stage):
             self._watermark = self._watermark if step.early else step.watermark
         return emissions
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the steps that wait for other shards, and the incidents."""
-        return {**self.gather.snapshot(), **self.incidents.snapshot()}
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
-        self.gather.restore(parts)
-        self.incidents.restore(parts)
+    def derive(self) -> None:
+        """Show the newest step that every shard has judged."""
         if (start := self.gather.complete) is not None:
             self._watermark = start + self._step

@@ -13,7 +13,7 @@ import structlog
 from alerting.incidents.notice import Notice
 from config.capacity import Capacity
 from config.settings import Settings
-from detectors.state.declared import StatePart
+from detectors.state.declared import Owned, StatePart
 from streams.drivers.checkpointing import CHECKPOINT_SECONDS, PENDING, USUAL, Checkpointed, RunOptions
 from streams.drivers.compile_ahead import load_judgement
 from streams.drivers.local.log_intake import LogIntake
@@ -24,7 +24,7 @@ from streams.drivers.record_counts import RecordCounts
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
-from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "local/0"
 STAGE: Final = "engine"
-HISTORY: Final = "history"  # under which the checkpoint has the steps that are not written yet
+HISTORY: Final = "history|"  # begins the names of parts with the steps that are not written yet
+_HELD: Final = Owned("_segments", HISTORY)
 MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
@@ -179,8 +180,7 @@ class LogJudge(Checkpointed, Part):
         parts = checkpoint.parts
         if PENDING in parts:
             self._pending = _PENDING.unpack(parts)
-        if self._segments is not None:
-            self._segments.restore(parts_of(HISTORY, parts))
+        _HELD.restore(self, parts)
         self.engine.restore(parts)
         self.position = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
@@ -457,8 +457,7 @@ class LogJudge(Checkpointed, Part):
 
     def parts(self) -> dict[str, bytes]:
         """Return the state of the engine, and the steps that are in no file yet."""
-        held = {} if self._segments is None else parts_under(HISTORY, self._segments.snapshot())
-        return self.engine.snapshot() | held
+        return self.engine.snapshot() | _HELD.snapshot(self)
 
     async def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, dead letters and blocks in one transaction, which drops judged records."""

@@ -10,7 +10,7 @@ different functions, routes or clients for one key; the first one named counts t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE
+from detectors.state.declared import Owned, Stateful
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import Columns, inserted
 from streams.engine.decode.counted import NOTHING, counted, from_only, without
@@ -70,8 +71,10 @@ class _Found(NamedTuple):
     calls: list[tuple[int, int]]  # place, call
 
 
-class Joining:
+class Joining(Stateful):
     """Joins the records of one source partition."""
+
+    STATE = (Owned("_waiting"),)
 
     def __init__(self, names: RollupNames) -> None:
         self._names = names
@@ -217,14 +220,9 @@ class Joining:
         """Forget requests whose other records would come too late."""
         self._waiting.purge(watermark)
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the requests that wait for more of their records."""
-        return self._waiting.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Continue from a snapshot."""
+    def derive(self) -> None:
+        """Forget what was known of other paths."""
         self._steps, self._partial = {}, np.zeros(0, np.bool_)
-        self._waiting.restore(parts)
 
 
 def _columns(again: list[Again], newest: Floats) -> Columns:

@@ -1,6 +1,6 @@
 """A checkpoint: the state of one stage and the source offsets that this state includes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -33,26 +33,3 @@ class Checkpoints(Protocol):
 
         Parts that equal those of the newest checkpoint under ``key`` are not written again.
         """
-
-
-def parts_under(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the parts of a stage, each named ``stage|part``, so that several stages fit in one mapping.
-
-    Examples
-    --------
-    >>> parts_under("a", {"b": b"1"})
-    {'a|b': b'1'}
-    """
-    return {f"{stage}|{name}": body for name, body in parts.items()}
-
-
-def parts_of(stage: str, parts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the parts of this stage, the inverse of ``parts_under``.
-
-    Examples
-    --------
-    >>> parts_of("a", {"a|b": b"1", "ab|c": b"2"})
-    {'b': b'1'}
-    """
-    prefix = f"{stage}|"
-    return {name.removeprefix(prefix): body for name, body in parts.items() if name.startswith(prefix)}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
@@ -10,12 +11,12 @@ from config.capacity import Capacity
 from config.settings import Settings
 from detectors.model.array_types import Floats
 from detectors.model.finding import Finding
+from detectors.state.declared import Owned, Stateful
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import Detect, OnJudgement
 from streams.engine.detect.gather import Gather
 from streams.engine.detect.successor import Successor
 from streams.engine.rollup.blocks.block import Block
-from streams.engine.stages.checkpoint import parts_of, parts_under
 
 
 @dataclass(slots=True)
@@ -30,10 +31,11 @@ class Emitted:
     records: list[bytes] = field(default_factory=list)  # of judged steps, if they are asked for
 
 
-class DetectionEngine:
+class DetectionEngine(Stateful):
     """Judges the blocks of a fixed set of sources.
 
-    Several instances may share the same blocks, which are not modified.
+    Several instances may share the same blocks, which are not modified. A snapshot is restored with the same
+    sources and shards.
 
     Parameters
     ----------
@@ -48,6 +50,12 @@ class DetectionEngine:
     records
         Record every judged step, for the history.
     """
+
+    STATE: ClassVar[tuple[Owned, ...]] = (
+        Owned("detect", "detect/{}|"),
+        Owned("_gather", "gather|"),
+        Owned("incidents", "incidents|"),
+    )
 
     def __init__(
         self,
@@ -86,7 +94,8 @@ class DetectionEngine:
         """
         other = copy(self)
         other._assemble(settings, capacity)  # noqa: SLF001 - one of its kind
-        DetectionEngine.restore(other, DetectionEngine.snapshot(self))
+        for declared in DetectionEngine.STATE:
+            declared.restore(other, declared.snapshot(self))
         vars(self).update(vars(other))
 
     def limit(self, capacity: Capacity) -> None:
@@ -137,18 +146,3 @@ class DetectionEngine:
     def ages(self) -> list[Floats]:
         """Return the seconds since the first value of each judged series, by shard."""
         return [detect.ages() for detect in self.detect]
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every stage, with parts named ``stage|part``."""
-        parts: dict[str, bytes] = {}
-        for shard, detect in enumerate(self.detect):
-            parts |= parts_under(f"detect/{shard}", detect.snapshot())
-        parts |= parts_under("gather", self._gather.snapshot())
-        return parts | parts_under("incidents", self.incidents.snapshot())
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot of the same sources and shards."""
-        for shard, detect in enumerate(self.detect):
-            detect.restore(parts_of(f"detect/{shard}", parts))
-        self._gather.restore(parts_of("gather", parts))
-        self.incidents.restore(parts_of("incidents", parts))

@@ -4,11 +4,12 @@ The local driver feeds it. Replay feeds its two engines (``rollup_engine.py``, `
 possibly several of each, and the Kafka driver feeds the same stages one by one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from config.capacity import Capacity
 from config.settings import Settings
 from detectors.model.array_types import Floats
+from detectors.state.declared import Owned
 from streams.engine.stages.detection_engine import DetectionEngine, Emitted
 from streams.engine.stages.rollup_engine import RecordTotals, RollupEngine
 
@@ -19,6 +20,8 @@ class Engine(DetectionEngine):
     ``sources`` are the source partitions to feed: ``local/0``, ``requests/3``, a file's name. The number of
     ``shards`` does not change the findings.
     """
+
+    STATE = (Owned("_rollup"), *DetectionEngine.STATE)
 
     def __init__(
         self,
@@ -64,12 +67,3 @@ class Engine(DetectionEngine):
     def totals(self) -> RecordTotals:
         """Running totals over all sources."""
         return self._rollup.totals
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every stage, with parts named ``stage|part``."""
-        return self._rollup.snapshot() | super().snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot of an engine with the same sources and shards."""
-        self._rollup.restore(parts)
-        super().restore(parts)

@@ -1,18 +1,18 @@
 """Raw records of all source partitions become blocks of closed buckets: decoders and rollups, assembled."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from config.settings import Settings
 from detectors.model.array_types import Floats
 from detectors.model.scope import FUNCTION, ROUTE, TABLE
+from detectors.state.declared import Owned, Stateful
 from streams.engine.decode.decoder import Decoder
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.redaction import Redaction
 from streams.engine.rollup.rollup import Rollup
-from streams.engine.stages.checkpoint import parts_of, parts_under
 
 SECTIONS: Final = ("time", "rollup", "redact", "money")
 """Sections of the settings that the blocks depend on: if they are equal, so are the blocks."""
@@ -60,11 +60,14 @@ def rollup_of(settings: Settings, source: str, shards: int, *, whole_steps: bool
     )
 
 
-class RollupEngine:
+class RollupEngine(Stateful):
     """Decodes and rolls up a fixed set of sources.
 
-    With ``whole_steps`` there is one block per step, for consumers that are catching up.
+    With ``whole_steps`` there is one block per step, for consumers that are catching up. A snapshot is
+    restored with the same sources and shards.
     """
+
+    STATE = (Owned("rollups", "rollup/{}|"),)
 
     def __init__(
         self, settings: Settings, sources: Sequence[str], shards: int = 1, *, whole_steps: bool = False
@@ -106,15 +109,3 @@ class RollupEngine:
             for call in decoder.calls.names:
                 found.setdefault(f"{TABLE}:{call.table}", set()).add(paths[call.path].service)
         return found
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the state of every source, with parts named ``rollup/source|part``."""
-        parts: dict[str, bytes] = {}
-        for source, rollup in self.rollups.items():
-            parts |= parts_under(f"rollup/{source}", rollup.snapshot())
-        return parts
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Restore a snapshot of the same sources and shards."""
-        for source, rollup in self.rollups.items():
-            rollup.restore(parts_of(f"rollup/{source}", parts))

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
+from detectors.state.declared import under
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
@@ -24,7 +25,7 @@ from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.topics import Topic, TopicError, Topics, verified_topics
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block_codec import decode_block
-from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, run_kept
 from streams.offline.sources.replay_error import ReplayError
 
@@ -60,7 +61,7 @@ class KafkaApp(NamedTuple):
                 return None
             learnt = lesson.learnt(self.sources)
             if learnt.until:
-                shards = [parts_of(f"detect/{shard}", learnt.engine) for shard in range(self.kafka.shards)]
+                shards = [under(f"detect/{shard}|", learnt.engine) for shard in range(self.kafka.shards)]
                 _ask(self, store, shards, learnt.until)
                 store.save(BACKFILL, Checkpoint())
             return learnt

@@ -14,8 +14,9 @@ import msgspec
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
-from detectors.state.state import StateError, pack, unpack, why
-from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of, parts_under
+from detectors.state.declared import Owned, Stateful, StatePart
+from detectors.state.state import StateError, why
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine
 from streams.offline.sources.reading import Read, reader_of
@@ -24,9 +25,6 @@ from streams.offline.sources.source import OnProgress, RecordSource
 
 if TYPE_CHECKING:
     from streams.record.history.history_filling import HistoryFilling
-
-_PLACE: Final = "place"
-_VERSION: Final = 1
 
 
 class _Place(msgspec.Struct, kw_only=True):
@@ -38,6 +36,9 @@ class _Place(msgspec.Struct, kw_only=True):
     records: int
     bad: dict[str, int]
     done: float
+
+
+_PLACE: Final = StatePart("place", _Place)
 
 
 def fingerprint(request: str, settings: Settings) -> str:
@@ -60,7 +61,7 @@ class OtherHistoryError(ValueError):
     """The saved state belongs to another source or configuration."""
 
 
-class Lesson:
+class Lesson(Stateful):
     """Reads a source once and judges it.
 
     Parameters
@@ -74,6 +75,13 @@ class Lesson:
     filling
         Gets the record of each step, for the history of the daemon.
     """
+
+    STATE = (
+        Owned("_rollup", "rolling|"),
+        Owned("_detection", "judging|"),
+        Owned("_pipeline", "pipeline|"),
+        Owned("_filling", "history|"),
+    )
 
     def __init__(
         self,
@@ -169,13 +177,7 @@ class Lesson:
             bad=dict(self._bad),
             done=self.done,
         )
-        return {
-            _PLACE: pack(_PLACE, _VERSION, place, {}),
-            **parts_under("rolling", self._rollup.snapshot()),
-            **parts_under("judging", self._detection.snapshot()),
-            **parts_under("pipeline", self._pipeline.snapshot()),
-            **({} if self._filling is None else parts_under("history", self._filling.snapshot())),
-        }
+        return _PLACE.pack(place) | self.snapshot()
 
     def resume(self, parts: Mapping[str, bytes]) -> None:
         """Go on from a state.
@@ -189,15 +191,11 @@ class Lesson:
         StateError
             When it is damaged or another version wrote it.
         """
-        place, _ = unpack(parts[_PLACE], _PLACE, _VERSION, _Place)
+        place = _PLACE.unpack(parts)
         if place.asked != self._fingerprint:
             raise OtherHistoryError
         self._source.resume(place.bounds, place.places)
-        self._rollup.restore(parts_of("rolling", parts))
-        self._detection.restore(parts_of("judging", parts))
-        self._pipeline.restore(parts_of("pipeline", parts))
-        if self._filling is not None:
-            self._filling.restore(parts_of("history", parts))
+        self.restore(parts)
         self._places, self._records, self._bad = place.places, place.records, Counter(place.bad)
         self.done = place.done
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from alerting.outbox.outbox_sqlite import SqliteOutbox
+from detectors.state.declared import under
 from streams.drivers.local.log_judge import SOURCE, STAGE
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.drivers.local.state_files import explain
 from streams.drivers.local.takeover import LearntHistory, write_learnt
-from streams.engine.stages.checkpoint import BACKFILL, Checkpoint, parts_of
+from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, run_kept
 from streams.offline.sources.replay_error import ReplayError
 from streams.process.files.locks import FolderLockedError, lock_state
@@ -83,7 +84,7 @@ def beside_local(folder: Path, lesson: Lesson, watch: Watch, *, restart: bool = 
             return None
         learnt = lesson.learnt([SOURCE])
         if learnt.until:
-            write_learnt(store, LearntHistory(parts_of("detect/0", learnt.engine), learnt.until))
+            write_learnt(store, LearntHistory(under("detect/0|", learnt.engine), learnt.until))
         return learnt
 
 

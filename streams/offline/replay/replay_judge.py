@@ -12,10 +12,9 @@ from alerting.pipeline.pipeline import Pipeline
 from config.capacity import Capacity, read_limits_of
 from config.settings import Settings
 from detectors.model.finding import Finding
-from detectors.state.state import pack, unpack
+from detectors.state.declared import Owned, Stateful, StatePart
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import OnJudgement
-from streams.engine.stages.checkpoint import parts_of, parts_under
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted_in_topic
 from streams.engine.stages.detection_engine import DetectionEngine
 from streams.engine.stages.rollup_engine import RollupEngine, RollupOutput
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 DEAD_KEPT: Final = 10_000
 """Bad records listed per partition; further ones are only counted, since there may be millions."""
 
-_FOUND: Final = "found"
-_VERSION: Final = 1
-
 
 class _Found(msgspec.Struct, kw_only=True):
     findings: list[Finding]
@@ -39,6 +35,9 @@ class _Found(msgspec.Struct, kw_only=True):
     stopped: dict[str, str]
     first: int
     last: int
+
+
+_FOUND: Final = StatePart("found", _Found)
 
 
 class SourceRun:
@@ -61,7 +60,7 @@ class SourceRun:
         return (self.offsets[0] if len(self.offsets) else self.begin) + index
 
 
-class ReplayJudge:
+class ReplayJudge(Stateful):
     """Judges the blocks of a replay with one configuration.
 
     Parameters
@@ -76,6 +75,13 @@ class ReplayJudge:
     config.load.ConfigError
         When the file of ``limits.file`` is missing, cannot be read or is no such file.
     """
+
+    STATE = (
+        Owned("_detection", "judging|"),
+        Owned("_pipeline", "pipeline|"),
+        Owned("_limits", "limit/{}|"),
+        Owned("_filling", "history|"),
+    )
 
     def __init__(
         self,
@@ -182,14 +188,7 @@ class ReplayJudge:
             first=self._found.first,
             last=self._found.last,
         )
-        parts = {_FOUND: pack(_FOUND, _VERSION, found, {})}
-        parts |= parts_under("judging", self._detection.snapshot())
-        parts |= parts_under("pipeline", self._pipeline.snapshot())
-        for partition, limit in self._limits.items():
-            parts |= parts_under(f"limit/{partition}", limit.snapshot())
-        if self._filling is not None:
-            parts |= parts_under("history", self._filling.snapshot())
-        return parts
+        return _FOUND.pack(found) | super().snapshot()
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Resume from a snapshot of the same configuration and sources.
@@ -199,7 +198,7 @@ class ReplayJudge:
         StateError
             When a part is damaged or of another version.
         """
-        held, _ = unpack(parts[_FOUND], _FOUND, _VERSION, _Found)
+        held = _FOUND.unpack(parts)
         found = self._found
         self._newest = {finding.id: finding for finding in held.findings}
         found.notices, found.bad = held.notices, Counter(held.bad)
@@ -210,12 +209,7 @@ class ReplayJudge:
             for number, notice in enumerate(found.notices)
             if notice.action is not Action.DIGEST and notice.incident.primary.trace is not None
         }
-        self._detection.restore(parts_of("judging", parts))
-        self._pipeline.restore(parts_of("pipeline", parts))
-        if self._filling is not None:
-            self._filling.restore(parts_of("history", parts))
-        for partition, limit in self._limits.items():
-            limit.restore(parts_of(f"limit/{partition}", parts))
+        super().restore(parts)
 
 
 def with_fate(incident: Incident, pipeline: Pipeline) -> Incident:

@@ -3,11 +3,11 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
+from detectors.state.declared import Owned, Stateful
 from streams.engine.detect.detect import OnJudgement
-from streams.engine.stages.checkpoint import parts_of, parts_under
 from streams.engine.stages.rollup_engine import SECTIONS, RollupEngine
 from streams.offline.replay.replay_judge import ReplayJudge, SourceRun
 from streams.offline.replay.replayed import Replayed
@@ -23,14 +23,7 @@ class Stopped(Exception):  # noqa: N818 - requested, not an error
     """A replay has stopped between two pieces, on request."""
 
 
-class _Group(NamedTuple):
-    """Configurations with equal rollup, which share decoding and rollup."""
-
-    rollup: RollupEngine
-    judges: list[ReplayJudge]
-
-
-class ReplayPass:
+class ReplayPass(Stateful):
     """Reads a source once and judges it with every configuration.
 
     Parameters
@@ -43,6 +36,8 @@ class ReplayPass:
         Gets the record of each step of the first configuration, for a history.
     """
 
+    STATE = (Owned("_rollups", "rolling/{}|"), Owned("_judges", "judge/{}|"))
+
     def __init__(
         self,
         source: RecordSource,
@@ -52,8 +47,9 @@ class ReplayPass:
     ) -> None:
         self._source = source
         self._judges: list[ReplayJudge] = []
-        self._groups: list[_Group] = []
-        known: dict[str, _Group] = {}
+        self._rollups: list[RollupEngine] = []
+        self._rolled_by: list[int] = []  # by judge, the number of its rollup
+        known: dict[str, int] = {}
         for number, settings in enumerate(configs):
             first = number == 0
             judge = ReplayJudge(
@@ -62,9 +58,9 @@ class ReplayPass:
             self._judges.append(judge)
             key = settings.model_dump_json(include=set(SECTIONS))
             if key not in known:
-                known[key] = _Group(RollupEngine(settings, source.partitions, whole_steps=True), [])
-                self._groups.append(known[key])
-            known[key].judges.append(judge)
+                known[key] = len(self._rollups)
+                self._rollups.append(RollupEngine(settings, source.partitions, whole_steps=True))
+            self._rolled_by.append(known[key])
         self._places: dict[str, object] = {}
         self._begun: Counter[str] = Counter()
         self._done = 0.0
@@ -103,7 +99,7 @@ class ReplayPass:
             When the source cannot be read.
         """
         began = time.perf_counter()
-        reader = reader_of(self._source, [group.rollup for group in self._groups])
+        reader = reader_of(self._source, self._rollups)
 
         def show(read: Read) -> None:
             if progress:
@@ -112,28 +108,22 @@ class ReplayPass:
         if not reader.run(self._judge, show, save, stopping):
             raise Stopped
         self._seconds = time.perf_counter() - began
-        rollups = {id(judge): group.rollup for group in self._groups for judge in group.judges}
         return [
-            judge.result(self._begun.total(), rollups[id(judge)], self._seconds) for judge in self._judges
+            judge.result(self._begun.total(), self._rollups[by], self._seconds)
+            for judge, by in zip(self._judges, self._rolled_by, strict=True)
         ]
 
     def _judge(self, read: Read) -> None:
         begin = self._begun[read.partition]
         run = SourceRun(read.partition, begin, read.offsets or range(begin, begin + read.parts))
-        for (_, judges), rolled in zip(self._groups, read.rolled, strict=True):
-            for judge in judges:
-                judge.judge(run, rolled)
+        for judge, by in zip(self._judges, self._rolled_by, strict=True):
+            judge.judge(run, read.rolled[by])
         self._begun[read.partition] += read.parts
         self._places[read.partition] = read.place
         self._done = read.done
 
     def state(self, asked: str, series_parts: int = 0) -> ReplayState:
         """Return the state to resume from."""
-        parts: dict[str, bytes] = {}
-        for number, group in enumerate(self._groups):
-            parts |= parts_under(f"rolling/{number}", group.rollup.snapshot())
-        for number, judge in enumerate(self._judges):
-            parts |= parts_under(f"judge/{number}", judge.snapshot())
         return ReplayState(
             asked=asked,
             bounds=dict(self._source.bounds),
@@ -141,7 +131,7 @@ class ReplayPass:
             begun=self._begun,
             done=self._done,
             series_parts=series_parts,
-            parts=parts,
+            parts=self.snapshot(),
         )
 
     def resume(self, state: ReplayState) -> None:
@@ -155,9 +145,6 @@ class ReplayPass:
             When another version wrote the state.
         """
         self._source.resume(state.bounds, state.places)
-        for number, group in enumerate(self._groups):
-            group.rollup.restore(parts_of(f"rolling/{number}", state.parts))
-        for number, judge in enumerate(self._judges):
-            judge.restore(parts_of(f"judge/{number}", state.parts))
+        self.restore(state.parts)
         self._places, self._begun = state.places, Counter(state.begun)
         self._done = state.done

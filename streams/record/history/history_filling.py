@@ -8,7 +8,7 @@ day correct the minutes only.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from detectors.model.array_types import Ints
+from detectors.state.declared import Owned, Stateful
 from detectors.state.state import StateError
 from streams.record.history.history_files import (
     MINUTES,
@@ -50,7 +51,7 @@ class FillingError(Exception):
     """The history cannot be written; one line, with the remedy."""
 
 
-class HistoryFilling:
+class HistoryFilling(Stateful):
     """Writes each complete hour of the steps that it is fed.
 
     Fed again from a snapshot, it writes the same files again. Nothing is created before the first hour.
@@ -68,6 +69,8 @@ class HistoryFilling:
     FillingError
         When something cannot be read or written, here and in all methods.
     """
+
+    STATE = (Owned("_segments"),)
 
     def __init__(self, place: str, bounds: HistoryBounds, shards: int = 1, *, learnt: str = "") -> None:
         self._place = place
@@ -133,14 +136,6 @@ class HistoryFilling:
         raise FillingError(
             f"the history cannot be written to {self._place} ({why}); run the same command again once it can"
         )
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the steps that are not in a file yet."""
-        return self._segments.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
-        self._segments.restore(parts)
 
 
 class LearntSteps:

@@ -5,12 +5,13 @@ A stage holds each step until the hour that it belongs to is written.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from config.settings import HistorySettings
+from detectors.state.declared import Owned, Stateful
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
 from streams.drivers.kafka.hosted_partition import Send
 from streams.drivers.kafka.stage import Emission, Stage, StageRunner, UnfedError
@@ -29,8 +30,10 @@ POLL_SECONDS: Final = 0.1  # between two checks whether the state of the stage i
 log = structlog.get_logger("uneri.history")
 
 
-class StepsStage(Stage):
+class StepsStage(Stateful, Stage):
     """The one partition of the steps topic: the records of all shards, until a writer takes them out."""
+
+    STATE = (Owned("segments"),)
 
     def __init__(self, shards: int) -> None:
         self.segments = Segments(shards)
@@ -61,14 +64,6 @@ class StepsStage(Stage):
     def watermark(self) -> int | None:
         """The event time up to which steps have come from every shard."""
         return self.segments.until or None
-
-    def snapshot(self) -> dict[str, bytes]:
-        """Return the steps that are in no file yet."""
-        return self.segments.snapshot()
-
-    def restore(self, parts: Mapping[str, bytes]) -> None:
-        """Go on from a snapshot."""
-        self.segments.restore(parts)
 
 
 if TYPE_CHECKING:

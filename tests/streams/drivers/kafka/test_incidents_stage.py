@@ -107,7 +107,7 @@ def test_what_is_written_again_after_a_crash_changes_nothing(cuts: list[int], re
         notify = fresh
     expected = [notice for step in range(12) for notice in every[step % 4 : step % 4 + step % 3]]
     assert notices == expected
-    assert (notify.watermark, notify.leaders) == (T0 + 660, (LEADER,))
+    assert (notify.watermark, list(notify.leaders)) == (T0 + 660, [LEADER])
 
 
 CHANGES = [StatedChange(T0 - 900.0 + number, PUT, "deploy", str(number)) for number in range(5)]

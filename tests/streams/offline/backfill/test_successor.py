@@ -4,10 +4,10 @@ import pytest
 
 from alerting.incidents.notice import Action
 from config.settings import DigestSettings
+from detectors.state.declared import under
 from detectors.watch.maturity import NAMED, merged
 from streams.drivers.local.log_judge import SOURCE
 from streams.engine.detect.successor import BlocksError, Successor
-from streams.engine.stages.checkpoint import parts_of
 from streams.engine.stages.engine import Engine
 from tests.laws.arrivals import prompt
 from tests.streams.engine.stages.engine_run import DAY, HOUR, LEARNT, START
@@ -36,7 +36,7 @@ def engine(parts: dict[str, bytes] | None = None) -> Engine:
 
 
 def of_shard(engine: Engine) -> dict[str, bytes]:
-    return parts_of("detect/0", engine.snapshot())
+    return under("detect/0|", engine.snapshot())
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
 ) -> None:
     learnt, live = learn(BEGIN), engine()
     kept = judge(live, BEGIN, moment, chunk=1700).blocks
-    successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+    successor = live.successor(under("detect/0|", learnt.engine), learnt.until)
     for index in range(0, len(kept), 300):
         successor.feed(kept[index : index + 300])
     live.succeed(successor)
@@ -78,7 +78,7 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: i
     overlap, moment = BEGIN + 20 * MINUTE + seconds, BEGIN + HOUR
     learnt, live = learn(overlap), engine()
     kept = judge(live, BEGIN, moment).blocks
-    successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+    successor = live.successor(under("detect/0|", learnt.engine), learnt.until)
     successor.feed(kept)
     live.succeed(successor)
     there = engine(learn(BEGIN).engine)
@@ -101,7 +101,7 @@ def test_the_digest_names_once_what_a_history_made_judgeable(minutes: int) -> No
     now = BEGIN + 10 * MINUTE
     judged = judge(live, BEGIN, now)
     for until in (now + minutes * MINUTE, END):  # the second time, it says nothing new
-        successor = live.successor(parts_of("detect/0", learnt.engine), learnt.until)
+        successor = live.successor(under("detect/0|", learnt.engine), learnt.until)
         successor.feed(judged.blocks)
         live.succeed(successor)
         parts, live = live.snapshot(), Engine(settings, [SOURCE])
@@ -143,7 +143,7 @@ def test_a_source_of_which_no_block_is_kept_holds_nobody_back() -> None:
         blocks = there.feed(source, some, prompt(some)).blocks  # those before are not kept
         there.idle(sources[1])
     (present,) = there.detect
-    history = parts_of("detect/0", learn(BEGIN, sources=sources).engine)
+    history = under("detect/0|", learn(BEGIN, sources=sources).engine)
     waiting = there.successor(history, int(BEGIN))
     waiting.feed(blocks)
     assert waiting.missed(present) == {sources[1]}
