@@ -36,12 +36,7 @@ _POLL: Final = 0.5  # seconds
 
 
 def split_records(body: bytes) -> Records:
-    r"""Return the records of a request body: NDJSON, or one object on several lines.
-
-    Raises
-    ------
-    BodyError
-        When it has more than ``MAX_LINES`` lines.
+    r"""Return the records of an unpacked body: NDJSON, or one object on several lines.
 
     Examples
     --------
@@ -50,7 +45,6 @@ def split_records(body: bytes) -> Records:
     >>> list(split_records(b'{"ts": 1}\nnope'))
     [b'{"ts": 1}', b'nope']
     """
-    _check(len(body), body.count(b"\n"), MAX_BODY)
     if whole := object_on_several_lines(body):
         return Records.of([msgspec.json.encode(msgspec.json.decode(whole))])
     return Records.of_lines(body)
