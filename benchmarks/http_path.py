@@ -75,17 +75,16 @@ class Way:
         """Feed the rollup what arrives, as the daemon's judge does."""
         while True:
             self._intake.arrived.clear()
-            if not (records := await asyncio.to_thread(self._feed_next)):
+            if self.store.end == self.judged:
                 await self._intake.arrived.wait()
                 continue
-            self.judged += records
+            self.judged += await asyncio.to_thread(self._feed_next)
             self._intake.judged, self._intake.reached = self.judged, self.engine.watermark(SOURCE)
             self._judged.set()
 
     def _feed_next(self) -> int:
         run = self.store.read(self.judged, RUN_RECORDS)
-        if run.records:
-            self.blocks += len(self.engine.feed(SOURCE, run.records, run.arrived).blocks)
+        self.blocks += len(self.engine.feed(SOURCE, run.records, run.arrived).blocks)
         return len(run.records)
 
     async def until(self, records: int) -> None:

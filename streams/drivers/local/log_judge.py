@@ -409,7 +409,9 @@ class LogJudge(Checkpointed, Part):
 
     async def _judge_run(self, deliver: Deliver) -> bool:
         """Judge one run of the log; return False if there was nothing."""
-        records, emitted = await asyncio.to_thread(self._feed_next)
+        records, emitted = 0, None
+        if self.lag:  # without records, the way to a thread and back is most of the work
+            records, emitted = await asyncio.to_thread(self._feed_next)
         if emitted is None:
             self._caught_up.set()
             if self.changed and self.is_due():

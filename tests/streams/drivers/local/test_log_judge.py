@@ -14,7 +14,7 @@ from config.settings import Settings, TimeSettings
 from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.log_intake import LogIntake
 from streams.drivers.local.log_judge import CODE_POLL, CODE_SECONDS, LogJudge
-from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.sqlite_store import LogRun, SqliteStore
 from streams.engine.stages.detection_engine import Emitted
 from streams.process.compilation import BackgroundCompile
 from streams.process.metrics import Metrics
@@ -132,6 +132,24 @@ async def test_nothing_is_evaluated_early_while_the_state_is_copied_or_where_tha
                 await judge.by_clock.acquire()
             await judge._judge_run(nowhere)
             await judge._evaluate_early(nowhere)
+
+
+async def test_a_log_that_is_judged_to_its_end_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SqliteStore(tmp_path / "db") as store:
+        judge, read, starts = judge_of(store, Settings()), store.read, list[int]()
+
+        def noting(start: int, at_most: int) -> LogRun:
+            starts.append(start)
+            return read(start, at_most)
+
+        monkeypatch.setattr(store, "read", noting)
+        store.append([EVENT], arrived=NOW)
+        assert [await judge._judge_run(nowhere) for _ in range(3)] == [True, False, False]
+        store.append([EVENT], arrived=NOW)
+        assert await judge._judge_run(nowhere)
+        assert starts == [0, 1]
 
 
 async def test_records_wait_in_the_log_until_the_machine_code_for_them_is_made(tmp_path: Path) -> None:
