@@ -293,13 +293,14 @@ def _for_edges(path: Path, known: Names, new: Names) -> Path | None:
 
 
 def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
-    """Return the path of a request without the scopes that another source of it has counted.
+    """Return the path of a record without the scopes that other sources of its request have counted.
 
-    It is the same request if both know the key, name the same function and contradict each other in no route
-    and client: several requests may be in one trace. A source that reports twice under one key, as for an
-    invocation that was retried, uses the same names each time: that counts twice.
+    Records are of one request if they have a key in common, name the same function, contradict each other in
+    no route and client, and none names exactly what another does: a trace holds many requests, and its id may
+    be the choice of a visitor. So a source that reports twice under one key, as for an invocation that was
+    retried, counts twice.
 
-    ``path`` is that of the record as it came, ``earlier`` those of requests with the same key before it, as
+    ``path`` is that of the record as it came, ``earlier`` those of records with the same key before it, as
     they counted.
 
     Examples
@@ -308,21 +309,34 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     >>> line = Path("aws", "1", "eu", "inventory", "POST /items", "put", "ios", "", "")
     >>> uncounted_scopes(line, [report]).counts, uncounted_scopes(report, [report]).counts
     ('service,route,table,client', '')
-    >>> uncounted_scopes(line._replace(route="GET /items"), [line]).counts
+    >>> uncounted_scopes(line, [report, line]).counts  # the report is of the request before
     ''
     """
+    requests: list[list[Path]] = []
     for other in earlier:
-        if not path.function or other.function != path.function or _names(other) == _names(path):
-            continue
-        both_name = zip(_of_request(path), _of_request(other), strict=True)
-        if any(mine != theirs for mine, theirs in both_name if mine and theirs):
-            continue
+        if path.function and other.function == path.function:
+            same = _of_one_request(other, requests)
+            if not same:
+                requests.append(same)
+            same.append(other)
+    for other in _of_one_request(path, requests):
         both = counted(path.counts).kinds & counted(other.counts).kinds - {TABLE}
         again = [
             kind for kind in PATH_SCOPES if kind in both and scope_of(path, kind) == scope_of(other, kind)
         ]
         path = path._replace(counts=without(path.counts, again))
     return path
+
+
+def _of_one_request(path: Path, requests: Iterable[list[Path]]) -> list[Path]:
+    """Return the first request of which a record may be; a new one, empty, if there is none."""
+    return next((request for request in requests if not any(_differ(path, other) for other in request)), [])
+
+
+def _differ(path: Path, other: Path) -> bool:
+    """Return whether two records are of different requests: both name the same, or something else."""
+    both = zip(_of_request(path), _of_request(other), strict=True)
+    return _names(path) == _names(other) or any(mine != theirs for mine, theirs in both if mine and theirs)
 
 
 def _of_request(path: Path) -> tuple[str, ...]:
