@@ -50,7 +50,7 @@ def test_the_map_has_a_line_for_every_folder_and_no_other(package: str) -> None:
 
 
 def test_the_map_has_a_line_for_every_folder_of_a_room_and_no_other() -> None:
-    rooms = {"cli", "offline", "drivers", "screens", "record", "ingest", "engine"}
+    rooms = {"cli", "offline", "drivers", "screens", "record", "ingest", "engine", "process"}
     there = {
         f"{folder.parts[-3]}/{folder.parts[-2]}"
         for folder in (ROOT / "streams").glob("*/*/__init__.py")
@@ -58,6 +58,12 @@ def test_the_map_has_a_line_for_every_folder_of_a_room_and_no_other() -> None:
     }
     listed = set(re.findall(r"^\| · \[`(\w+/\w+)`\]\(\.\./streams/\1\)", PAGE, re.MULTILINE))
     assert listed == there
+
+
+@pytest.mark.parametrize("room", ["drivers", "engine", "screens"])
+def test_the_map_links_to_every_folder_within_those_of_a_room(room: str) -> None:
+    for folder in (ROOT / "streams" / room).glob("*/*/__init__.py"):
+        assert f"](../{folder.parent.relative_to(ROOT).as_posix()})" in PAGE
 
 
 @pytest.mark.parametrize("package", PACKAGES)
