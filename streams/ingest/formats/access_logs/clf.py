@@ -6,7 +6,7 @@ nginx's ``$request_time``, in seconds. Its line carries the time of the response
 much earlier. Apache writes when the request came; without a duration, the time is used as it stands. Apache's
 variant that begins with ``name:port`` of the virtual host names the service.
 
-ingress-nginx writes more, at known places: the time, the upstream, which names the service, and an id.
+ingress-nginx writes more, at known places: the time, and the upstream, which names the service.
 
 Nothing else is guessed: microseconds look like a size. Two equal lines are two requests, for the
 log names none; so records have no id. A client is a product token of the user agent (``user_agents``). The
@@ -33,7 +33,8 @@ from streams.ingest.formats.format import Reading, RefusalError, Surroundings, w
 
 _QUOTED: Final = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _LINE: Final = re.compile(
-    r'([^\["]{1,600}?) ?\[([^\]"]{1,60})\] ?' + _QUOTED + r" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?"
+    # a visitor chooses the user; both servers escape the quotes in it
+    r'((?:[^"\\]|\\.){1,32768}?) ?\[([^\[\]"]{1,60})\] ?' + _QUOTED + r" (\S{1,10})(?: (\S{1,20}))?(?: (.*))?"
 )
 _FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
 _MOST_FIELDS: Final = 64

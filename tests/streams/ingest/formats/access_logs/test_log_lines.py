@@ -115,3 +115,14 @@ def test_a_line_of_ingress_nginx_has_no_id_which_its_caller_chooses() -> None:
     (record,) = FORMATS["clf"].read(line, Surroundings()).records
     assert isinstance(record, Event)
     assert (record.service, record.id) == ("shop-80", None)
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["a[b", "a] [b", "[30/Nov/2026:23:48:08 +0000] ", "[", "x" * 6000, r"\x22 200 5 [x] \x22", r"\"GET"],
+)
+def test_whatever_a_visitor_calls_himself_his_request_is_counted(user: str) -> None:
+    line = (LINE % 1).decode().replace(" - - ", f" - {user} ")
+    (record,) = FORMATS["clf"].read(line.encode(), Surroundings()).records
+    assert isinstance(record, Event)
+    assert (record.ts, record.route, record.status) == (1764151200.0, "GET /items/{id}", 200)
