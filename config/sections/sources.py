@@ -41,6 +41,8 @@ FORMAT_NAMES = (
 WITHOUT_ROUTES = ("lambda_report", "metric_stream", "changes", "eventbridge", "cloudtrail", "github")
 """Formats whose records name no route."""
 
+SAMPLED = ("auto", "otlp_proto", "otlp_json")
+"""Formats with spans, whose trace state may say how many others they stand for."""
 KEYED = (
     "auto", "apigateway", "cloudwatch_logs", "pubsub", "firehose", "cloudevents", "otlp_proto", "otlp_json",
     "lambda_event",
@@ -248,6 +250,11 @@ class InputSettings(Section):
     keys: dict[str, str] = Field(
         default_factory=dict, description="what the keys of an access log mean, if they are its owner's own"
     )
+    sampled: bool = Field(
+        False,
+        description="spans stand for as many as their trace state says (ot=th, ot=p): for spans behind an "
+        "edge that drops the tracestate of callers, which SDKs keep",
+    )
 
     @model_validator(mode="after")
     def _settings_mean_something(self) -> Self:
@@ -257,6 +264,9 @@ class InputSettings(Section):
         if self.templates and self.format in WITHOUT_ROUTES:
             wrong = f"{self.format} has no routes; remove them, or give them to the input that has"
             refuse(self, [(("templates",), list(self.templates), wrong)])
+        if self.sampled and self.format not in SAMPLED:
+            wrong = f"{self.format} has no trace states; remove it, or give it to the input of spans"
+            refuse(self, [(("sampled",), True, wrong)])
         unknown = [key for key, of in self.keys.items() if target_of(of) is None]
         if unknown:
             known = (

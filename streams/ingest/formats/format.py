@@ -43,6 +43,8 @@ class Surroundings(msgspec.Struct, frozen=True, omit_defaults=True):
     """Paths as the backend names its routes, ``/items/{id}``, for sources that only know raw ones."""
     mapping: dict[str, str] | None = None
     """The meaning of keys, for logs whose keys their owner chose."""
+    sampled: bool = False
+    """Whether spans stand for as many as the sampler of their trace says, of which they are a part."""
     at: float | None = None
     """The time of an envelope's record in epoch seconds, for payloads without a time."""
 

@@ -155,6 +155,7 @@ class Inputs:
             counts=given.counts,
             templates=tuple(given.templates),
             mapping=dict(given.keys) or None,
+            sampled=given.sampled,
         )
         return Input(given.name, self._format(given.format), around, self._formats, self._schemas)
 

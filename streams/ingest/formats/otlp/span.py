@@ -24,6 +24,9 @@ CONSUMER: Final = 5
 
 NO_ATTRIBUTES: Final[Attributes] = {}
 
+HEAVIEST: Final = 1e6
+"""Requests that one span may stand for."""
+
 TRACE_BYTES: Final = 16
 SPAN_BYTES: Final = 8
 
@@ -155,7 +158,8 @@ def of_text(found: str, size: int) -> str:
 def weight_of(state: str) -> float | None:
     """Return the weight that a trace state gives, None if it gives none or the span stands for itself.
 
-    A threshold is the part of all traces that is dropped, a fraction of 56 bits without trailing zeros.
+    So does one that would stand for more than ``HEAVIEST`` others: no sampler of requests drops so many. A
+    threshold is the part of all traces that is dropped, a fraction of 56 bits without trailing zeros.
 
     Examples
     --------
@@ -174,7 +178,7 @@ def weight_of(state: str) -> float | None:
         weight = 1.0 if exponent >= _NEVER else float(1 << exponent)
     else:
         return None
-    return None if weight == 1.0 else weight
+    return weight if 1.0 < weight <= HEAVIEST else None
 
 
 def seconds(nanoseconds: int, what: str) -> float:

@@ -31,9 +31,6 @@ from streams.ingest.formats.otlp.span import (
 MOST_CALLS: Final = 1000
 """Table calls that are kept with their request, so that its record stays small; further ones stand alone."""
 
-HEAVIEST: Final = 1e6
-"""Requests that one span may stand for."""
-
 NO_TABLE: Final = "a database span without a table"
 SENT_TWICE: Final = "a span sent twice in one message"
 PART_OF_REQUEST: Final = "a span inside the request of the same function"
@@ -103,9 +100,7 @@ class _SpanReading:
         if key in self._seen:
             self._skipped[SENT_TWICE] += 1
             return
-        seen = _Seen(span, origin, weight_of(span.state) if span.state else None)
-        if seen.weight is not None and seen.weight > HEAVIEST:
-            raise RefusalError(RejectReason.OUT_OF_RANGE, f"a span that stands for {seen.weight:.0f} others")
+        seen = _Seen(span, origin, weight_of(span.state) if self._around.sampled and span.state else None)
         if span.kind in {SERVER, CONSUMER}:
             seen.request = self._named(request_of(span, origin, seen.weight, self._paths))
         elif span.kind != CLIENT:

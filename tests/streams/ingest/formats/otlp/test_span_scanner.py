@@ -250,6 +250,20 @@ def test_an_unusual_trace_is_left_alone_and_its_neighbours_are_not() -> None:
     assert len(found.lines) > 10
 
 
+def test_what_a_caller_writes_into_the_trace_state_decides_about_no_count() -> None:
+    message = usual(random.Random(4), 1)  # noqa: S311
+    spans = message.resource_spans[0].scope_spans[0].spans
+    for state, weight in (("ot=p:19", 2.0**19), ("ot=th:ffffffffffffff", None), ("ot=th:8", 2.0)):
+        for span in spans:
+            span.trace_state = state
+        payload = message.SerializeToString()
+        for sampled in (False, True):
+            reading = PROTO.read(payload, Surroundings(sampled=sampled))
+            assert not reading.refused
+            weights = {record.weight for record in reading.records if isinstance(record, Event)}
+            assert weights == {weight if sampled else None}
+
+
 def test_a_message_of_more_spans_than_there_is_room_for_makes_room() -> None:
     chance = random.Random(5)  # noqa: S311
     message = ExportTraceServiceRequest()
