@@ -39,6 +39,11 @@ _REFUSED: Final = b'{"kind":"refused"'
 _SCOPES: Final = ", ".join(get_args(ScopeKind))
 _FAILURES: Final = (ValueError, RecursionError)  # msgspec's own errors and UnicodeDecodeError are ValueErrors
 _NOT_FINITE: Final = re.compile(rb"[:\[,]\s*[-+]?(?:nan|inf|infinity)\s*[,}\]]", re.IGNORECASE)
+_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 _RFC3339: Final = re.compile(  # Python takes 99 minutes of an offset, and some versions 24:00
     r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
@@ -67,6 +72,12 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
             events.append(_DECODER.decode(record))
             rows.append(row)
         except (*_FAILURES, TypeError) as error:
+            if not isinstance(error, msgspec.ValidationError) and (text := readable(record)) != record:
+                found, _, _ = parse([text])
+                if found:
+                    events += found
+                    rows.append(row)
+                    continue
             other = _of_another_kind(record, problem_of(record, error))
             if isinstance(other, Event):
                 events.append(other)
@@ -74,6 +85,23 @@ def parse(records: Sequence[bytes]) -> tuple[list[Event], list[int], dict[int, P
             else:
                 problems[row] = other
     return events, rows, problems
+
+
+def readable(text: bytes) -> bytes:
+    r"""Return JSON with U+FFFD in the place of what is no character.
+
+    Visitors choose texts that their sender logs; half a character of theirs must not cost the record.
+
+    Examples
+    --------
+    >>> readable(b'{"a": "\xff\\ud800"}'), readable(b'"\\ud83d\\ude00 \\\\ud800"')
+    (b'{"a": "\xef\xbf\xbd\\ufffd"}', b'"\\ud83d\\ude00 \\\\ud800"')
+    """
+    if not text.isascii():
+        text = text.decode(errors="replace").encode()
+    return (
+        _ESCAPES.sub(lambda found: b"\\ufffd" if found[1] else found[0], text) if _HALF.search(text) else text
+    )
 
 
 def _of_another_kind(record: bytes, problem: Problem) -> Stated | Problem:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.engine.decode.event import MAX_BYTES
-from streams.engine.decode.parse import problem_of
+from streams.engine.decode.parse import problem_of, readable
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, RefusalError
@@ -85,6 +85,7 @@ def split(payload: bytes) -> list[bytes]:
     """
     if payload.lstrip()[:1] != b"{":
         return [payload]
+    payload = readable(payload)
     found: list[bytes] = []
     for piece in _BETWEEN_LINES.split(payload, maxsplit=MOST_RECORDS):
         found += islice(_objects(piece), MOST_RECORDS + 1) if _TOGETHER.search(piece) else [piece]
@@ -138,7 +139,7 @@ def values(payload: bytes, what: str) -> list[bytes]:
     if head != b"[":
         return split(payload)
     try:
-        found = [bytes(raw) for raw in _LIST.decode(payload)]
+        found = [bytes(raw) for raw in _LIST.decode(readable(payload))]
     except JSON_ERRORS as error:
         raise json_refusal(payload, error, what) from None
     if len(found) > MOST_RECORDS:
@@ -201,6 +202,10 @@ def _document(sent: bytes) -> Document:
     try:
         return Document(sent, msgspec.json.decode(sent))
     except JSON_ERRORS as error:
+        if (text := readable(sent)) != sent:
+            found = _document(text)
+            if found.refusal is None:
+                return found._replace(sent=sent)
         reason, detail = problem_of(sent, error)
         if isinstance(error, msgspec.ValidationError):  # without a type, only numbers can be wrong
             reason = RejectReason.NOT_FINITE

@@ -34,7 +34,6 @@ CORPUS: list[tuple[bytes, RejectReason]] = [
     (b'{"ts":1760000000,"service":"a"} trailing', RejectReason.NOT_JSON),
     (b'{"ts":1760000000,"service":"a"}\n{"ts":1760000000,"service":"b"}', RejectReason.NOT_JSON),
     (b'{"ts":1760000000,"service":"a\tb"}', RejectReason.NOT_JSON),
-    (b'{"ts":1760000000,"service":"\\ud800"}', RejectReason.NOT_JSON),
     (b'{"ts":1760000000,"service":"\\x41"}', RejectReason.NOT_JSON),
     (b'{"ts":1760000000,"cold_start":True,"service":"a"}', RejectReason.NOT_JSON),
     (b'{"ts":1760000000 "service":"a"}', RejectReason.NOT_JSON),
@@ -45,7 +44,6 @@ CORPUS: list[tuple[bytes, RejectReason]] = [
     # not text
     (b"\x00\x01\x02\x03", RejectReason.BINARY),
     (b"\xff\xfe{\x00}\x00", RejectReason.BINARY),
-    (b'{"ts":1760000000,"service":"\xff"}', RejectReason.BINARY),
     (b'{"ts":1760000000,"service":"a\x00b"}', RejectReason.BINARY),
     (gzip.compress(_event(), mtime=0), RejectReason.BINARY),
     (b"\x80\x04\x95\x10", RejectReason.BINARY),

@@ -240,6 +240,19 @@ def test_amounts_beyond_all_bounds_are_finite(compiled: bool) -> None:
     assert set(parts_of(columns.value).sum(axis=1).tolist()) == {LARGEST, -LARGEST}
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("text", [b"\xff", rb"\ud800", rb"\udc00\ud83d", b"\xe3\x81"])
+def test_a_text_that_is_cut_in_a_character_costs_no_record(text: bytes, compiled: bool) -> None:
+    good = event(service="shop")
+    cut = good.replace(b'"shop"', b'"shop' + text + b'"')
+    decoder = Decoder(compiled=compiled)
+    columns, rejected = decoder.decode([good, cut, good], np.full(3, T0 + 1.0))
+    assert (len(columns.ts), rejected) == (3, [])
+    names = [decoder.paths.names[path].service for path in columns.path.tolist()]
+    assert names[0] == names[2] == "shop"
+    assert names[1].startswith("shop\ufffd")
+
+
 def test_no_flood_of_names_grows_the_decoder_without_bound() -> None:
     decoder = Decoder(Settings(rollup=RollupSettings(max_paths=50, max_calls=50)))
     flood = [

@@ -73,6 +73,14 @@ def test_a_unit_becomes_that_of_the_field(field: str, unit: str, given: object, 
     assert found == becomes
 
 
+@pytest.mark.parametrize("agent", [b"\xff", rb"\ud800"])
+def test_what_a_visitor_sends_costs_no_record_of_the_log_that_it_is_in(agent: bytes) -> None:
+    line = b'{"t": %d, "s": "a", "agent": "%s"}' % (T, agent)
+    assert [found["service"] for found in records(SIMPLE, b"\n".join([line, line]))] == ["a", "a"]
+    named = records("fields: {ts: $.t, service: $.agent}", line)
+    assert named[0]["service"] == "\ufffd"
+
+
 def test_a_list_at_the_top_and_lists_in_lists_hold_records() -> None:
     each = "each: '$[*]'\n" + SIMPLE
     assert len(records(each, [{"t": T, "s": "a"}, {"t": T, "s": "b"}])) == 2
