@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streams.engine.decode.rejected import Rejected
-from streams.engine.stages.dead_letter_limit import LateWatch
+from streams.engine.stages.late_watch import LateWatch
 from streams.engine.stages.rollup_engine import RecordTotals
 from streams.process.metrics import Metrics
 

@@ -16,7 +16,7 @@ from streams.drivers.kafka.stage import StageRunner
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
-from streams.engine.stages.dead_letter_limit import AHEAD
+from streams.engine.stages.late_watch import AHEAD
 from streams.ingest.registry.registry import Registry
 from streams.notify.pipeline_status import first_of, open_lines
 from streams.process.metrics import StageReading
