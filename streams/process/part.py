@@ -17,7 +17,13 @@ class Part:
         return ()
 
     def status(self) -> Mapping[str, object]:
-        """Return its fields of ``uneri status``."""
+        """Return its fields of ``uneri status``.
+
+        The event loop calls this at any time, also while a worker thread feeds the engine of the embedded
+        daemon. So it only reads, briefly and without waiting: numbers, and collections that their owner
+        replaces whole. Of one that changes in place, take a copy in one call (``list``, ``dict.copy``) first,
+        and expect that two fields may be of different moments.
+        """
         return {}
 
     def not_ready(self) -> str | None:
