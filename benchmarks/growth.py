@@ -274,7 +274,7 @@ def live(series: int, folder: Path, hot: float, *, profile: bool) -> dict[str, f
     detect = aged(backend, Settings())
     traffic = Traffic(backend)
     for step in range(WARM_STEPS):
-        HEAP.give_back(at_once=True)  # as a daemon does once a minute, with a checkpoint
+        HEAP.give_back(forced=True)  # as a daemon does once a minute, with a checkpoint
         detect.feed([decode_block(body) for body in traffic.step()])
         if step == WARM_STEPS // 2:
             forget_peak()
@@ -319,7 +319,7 @@ def timed(detect: Detect, traffic: Traffic, profiler: cProfile.Profile | None) -
         if profiler:
             profiler.enable()
         began = clock()
-        HEAP.give_back(at_once=True)
+        HEAP.give_back(forced=True)
         for body in bodies:
             detect.feed([decode_block(body)])
         each.append(clock() - began)
@@ -433,7 +433,7 @@ def judge_alone(count: int) -> dict[str, float]:
     for step in range(WARM_STEPS + TIMED_STEPS):
         values = rng.poisson(rate).astype(float)
         began = clock()
-        HEAP.give_back(at_once=True)  # as a daemon does once a minute, with a checkpoint
+        HEAP.give_back(forced=True)  # as a daemon does once a minute, with a checkpoint
         judge.judge(START + step * STEP, values)
         if step == WARM_STEPS // 2:
             forget_peak()

@@ -62,7 +62,7 @@ async def restart(broker: str, folder: Path) -> dict[str, float]:
     loaded = time.perf_counter()
     size = sum(map(len, checkpoint.parts.values())) / 1e6
     restored, judged = judge_next(checkpoint, folder)
-    HEAP.give_back(at_once=True)
+    HEAP.give_back(forced=True)
     await checkpoints.close()
     return {
         "mb": size,

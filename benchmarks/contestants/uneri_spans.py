@@ -12,7 +12,7 @@ from benchmarks.contestants.stage_run import StageRun
 from benchmarks.contestants.uneri_path import closed
 from config.sections.sources import InputSettings, SourcesSettings
 from config.settings import Settings
-from streams.drivers.kafka.daemon import AT_ONCE
+from streams.drivers.kafka.daemon import TURN_BYTES
 from streams.drivers.kafka.stage import Emission
 from streams.drivers.kafka.stages import RollupStage
 from streams.drivers.kafka.topics import Topics
@@ -35,7 +35,7 @@ async def main(broker: str, topic: str, words: list[str]) -> None:
     names = Topics.of(run.kafka)
     await run.run(
         lambda number: Measured(number, settings, run.kafka.shards, names, source=source, topic=topic),
-        at_once=AT_ONCE,
+        turn_bytes=TURN_BYTES,
     )
     buckets, watermarks = closed(run.kafka)
     run.report(buckets=buckets, watermarks=watermarks)

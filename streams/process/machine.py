@@ -35,9 +35,9 @@ class Heap:
         self._clock = clock
         self._next = clock()
 
-    def give_back(self, *, at_once: bool = False) -> bool:
+    def give_back(self, *, forced: bool = False) -> bool:
         """Give back free memory, unless that was done in the last minute; return whether it was done now."""
-        if not at_once and self._clock() < self._next:
+        if not forced and self._clock() < self._next:
             return False
         self._next = self._clock() + SECONDS
         return give_back()

@@ -17,11 +17,11 @@ from streams.engine.decode.columns import QUANTUM
 from streams.engine.decode.event import LARGEST
 from streams.engine.decode.paths import OTHER
 from streams.engine.decode.values import parts_of
+from streams.engine.rollup.blocks.bucket import Bucket
 from streams.engine.rollup.blocks.counts import (
     MAX_TAGS,
     ROOM,
     Histograms,
-    Summary,
     Sums,
     Tags,
     count_tag,
@@ -42,9 +42,9 @@ amounts = st.dictionaries(st.integers(0, 5), st.floats(-1e9, 1e9), max_size=3)
 
 
 @st.composite
-def summaries(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Summary:
+def buckets(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Bucket:
     """Draw a bucket as records leave it: amounts are whole multiples of the quantum."""
-    found = Summary(records=draw(st.integers(0, 99)))
+    found = Bucket(records=draw(st.integers(0, 99)))
     for counts in (found.paths, found.calls):
         add_sums(counts.sums, draw(rows))
         add_cells(counts.latency, draw(cells))
@@ -67,46 +67,46 @@ def add_cells(histograms: Histograms, drawn: dict[int, int]) -> None:
         histograms.add(np.array(list(drawn), np.int64), np.array(list(drawn.values()), np.float64))
 
 
-def merged(one: Summary, other: Summary) -> Summary:
+def merged(one: Bucket, other: Bucket) -> Bucket:
     """Return the sum of both, as an open step merges blocks; neither is changed."""
-    found = Summary(one.records + other.records)
-    for summary in (one, other):
-        for mine, its in ((found.paths, summary.paths), (found.calls, summary.calls)):
+    found = Bucket(one.records + other.records)
+    for bucket in (one, other):
+        for mine, its in ((found.paths, bucket.paths), (found.calls, bucket.calls)):
             mine.sums.add(*deepcopy(its.sums.merged()))
             mine.latency.add(*deepcopy(its.latency.merged()))
             for tag, count in its.tags.items():
                 mine.tags[tag] = mine.tags.get(tag, 0.0) + count
-        found.values.add(*deepcopy(summary.values.merged()))
+        found.values.add(*deepcopy(bucket.values.merged()))
     return found
 
 
-def seen(summary: Summary) -> list[object]:
-    """Return the content of a summary in order of ids."""
-    found: list[object] = [summary.records]
-    for counts in (summary.paths, summary.calls):
+def seen(bucket: Bucket) -> list[object]:
+    """Return the content of a bucket in order of ids."""
+    found: list[object] = [bucket.records]
+    for counts in (bucket.paths, bucket.calls):
         for ids, numbers in (counts.sums.merged(), counts.latency.merged()):
             order = np.argsort(ids)
             found += [ids[order].tolist(), numbers[order].tolist()]
         found.append(sorted(counts.tags.items()))
-    ids, values = summary.values.merged()
+    ids, values = bucket.values.merged()
     return [*found, ids[np.argsort(ids)].tolist(), values[np.argsort(ids)].tolist()]
 
 
 @settings(steady)
-@given(summaries(), summaries(), summaries())
-def test_merging_is_associative_and_commutative_to_the_last_bit(a: Summary, b: Summary, c: Summary) -> None:
+@given(buckets(), buckets(), buckets())
+def test_merging_is_associative_and_commutative_to_the_last_bit(a: Bucket, b: Bucket, c: Bucket) -> None:
     assert seen(merged(a, b)) == seen(merged(b, a))
     assert seen(merged(merged(a, b), c)) == seen(merged(a, merged(b, c)))
-    assert seen(merged(a, Summary())) == seen(merged(Summary(), a)) == seen(a)
+    assert seen(merged(a, Bucket())) == seen(merged(Bucket(), a)) == seen(a)
 
 
 @settings(steady, max_examples=30)
-@given(st.lists(summaries(), min_size=1, max_size=6), numbers)
-def test_a_summary_that_was_packed_merges_as_the_one_it_was(parts: list[Summary], seed: int) -> None:
+@given(st.lists(buckets(), min_size=1, max_size=6), numbers)
+def test_a_bucket_that_was_packed_merges_as_the_one_it_was(parts: list[Bucket], seed: int) -> None:
     whole = reduce(merged, parts)
     Random(seed).shuffle(parts)  # noqa: S311
-    again = reduce(merged, [Summary.unpack(part.pack()) for part in parts])
-    assert seen(Summary.unpack(again.pack())) == seen(whole)
+    again = reduce(merged, [Bucket.unpack(part.pack()) for part in parts])
+    assert seen(Bucket.unpack(again.pack())) == seen(whole)
 
 
 @settings(steady, max_examples=20)

@@ -72,7 +72,7 @@ from streams.process.web.listen_address import AddressError, listen_address_of
 if TYPE_CHECKING:
     from streams.drivers.kafka.board.board_service import KafkaBoard
 
-AT_ONCE: Final = 256 * 1024
+TURN_BYTES: Final = 256 * 1024
 """Bytes of payloads converted in one turn of the event loop: a tenth of a second to a second of work."""
 
 log = structlog.get_logger("uneri.kafka")
@@ -298,7 +298,7 @@ class KafkaDaemon(Daemon):
                 idle_after=float(settings.time.idle),
                 alignment=alignment,
                 name=topic if topic in inputs else "",
-                at_once=AT_ONCE if topic in inputs else None,
+                turn_bytes=TURN_BYTES if topic in inputs else None,
                 fetch=self._fetch,
             )
 

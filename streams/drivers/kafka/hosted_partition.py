@@ -46,7 +46,7 @@ class Hosted(NamedTuple):
     around: Callable[[int], AbstractAsyncContextManager[Send]] | None = None
     alignment: WatermarkAlignment | None = None  # when no partition may run ahead of the others
     name: str = ""  # that of the topic in the names of agent and checkpoints, where several have one role
-    at_once: int | None = None  # bytes that a stage is fed in a turn of the event loop, at first; else chunks
+    turn_bytes: int | None = None  # that a stage is fed in a turn of the loop, at first; else chunks
     fetch: Callable[[Any], bool] | None = (
         None  # gets the input that a stage needs, in a thread; False: not now
     )

@@ -58,7 +58,7 @@ _LINGER_MS: Final = 2
 _APPENDED: Final = 1  # a type of time stamp: that of the broker
 _TURN: Final = 500  # records given to the producer in one turn of the event loop
 _LONGEST_KEY: Final = 256
-AT_ONCE: Final = 16
+SMALL_BODIES: Final = 16
 """Small bodies that are worked on at the same time: most of them wait for a broker."""
 
 log = structlog.get_logger("uneri.intake")
@@ -86,7 +86,7 @@ class KafkaIntake(Receivers):
             dropped=metrics.dropped_letters,
         )
         inputs = Inputs(settings.sources, schemas)
-        super().__init__(self.sink, settings, inputs, address, metrics, at_once=AT_ONCE)
+        super().__init__(self.sink, settings, inputs, address, metrics, small_bodies=SMALL_BODIES)
         self._producing: asyncio.Task[None] | None = None
         self._topic = kafka.requests
 

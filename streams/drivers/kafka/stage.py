@@ -249,7 +249,7 @@ class StageRunner(Checkpointed):
             self._at(CrashPoint.LOADED, self.key)
             if checkpoint is not None:
                 await self._restore(checkpoint)
-                HEAP.give_back(at_once=True)  # the records of which its parts were made
+                HEAP.give_back(forced=True)  # the records of which its parts were made
             self._fed_at = self._saved_at = self._clock()
 
     async def _restore(self, checkpoint: Checkpoint) -> None:

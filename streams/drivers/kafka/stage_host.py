@@ -198,7 +198,7 @@ class StageHost:
         await self._checkpoints.close()
 
     def _agent(self, topic: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
-        least = self._hosted[topic].at_once
+        least = self._hosted[topic].turn_bytes
 
         async def agent(stream: Any) -> None:
             self._streams[topic] = stream

@@ -25,9 +25,9 @@ from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
-from streams.engine.stages.dead_letter_limit import AHEAD
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
+from streams.engine.stages.late_watch import AHEAD
 from streams.notify.pipeline_status import open_lines
 from streams.process.crash_points import CrashPoint
 from streams.process.logs import Recurring
@@ -185,7 +185,7 @@ class LogJudge(Checkpointed, Part):
         self.position = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
         self._counts.totals = self.engine.totals
-        HEAP.give_back(at_once=True)
+        HEAP.give_back(forced=True)
         log.info("continuing from the last checkpoint", offset=self.offset)
 
     def _restore_slow(self) -> None:

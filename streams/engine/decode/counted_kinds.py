@@ -14,7 +14,7 @@ VALUES: Final = "+values"
 """Behind a text: the business values count too, which are summed by account and service."""
 
 
-class Counted(NamedTuple):
+class CountedKinds(NamedTuple):
     """The kinds that a record counts.
 
     An edge is counted by the record that counts its target: it has the target's amounts.
@@ -61,23 +61,23 @@ def _ordered(kinds: str) -> str:
 
 
 @cache  # there are few: the texts are canonical
-def counted(text: str) -> Counted:
+def counted_kinds(text: str) -> CountedKinds:
     """Return the meaning of a canonical text.
 
     Examples
     --------
-    >>> counted("function").kinds == {"function"}, counted("table<function").kinds == frozenset()
+    >>> counted_kinds("function").kinds == {"function"}, counted_kinds("table<function").kinds == frozenset()
     (True, True)
     """
     text = text.removesuffix(VALUES)
     if text == NOTHING:
-        return Counted(frozenset(), frozenset(), frozenset())
+        return CountedKinds(frozenset(), frozenset(), frozenset())
     named, limited, sources = text.partition("<")
     targets = frozenset(named.split(",") if named else _ALL)
     if not limited:
-        return Counted(targets, targets, frozenset((*_ALL, TENANT)))
+        return CountedKinds(targets, targets, frozenset((*_ALL, TENANT)))
     given = frozenset(sources.split(","))
-    return Counted(frozenset(), targets, given | {TENANT} if CLIENT in given else given)
+    return CountedKinds(frozenset(), targets, given | {TENANT} if CLIENT in given else given)
 
 
 def from_only(text: str, sources: Sequence[str]) -> str:
@@ -106,5 +106,5 @@ def without(text: str, kinds: Sequence[str]) -> str:
     """
     if not kinds:
         return text
-    left = ",".join(kind for kind in _ALL if kind in counted(text).kinds and kind not in kinds)
+    left = ",".join(kind for kind in _ALL if kind in counted_kinds(text).kinds and kind not in kinds)
     return (left or NOTHING) + (VALUES if text.endswith(VALUES) else "")

@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from detectors.state.state import pack, unpack
-from streams.engine.decode.counted import EVERYTHING, canonical
+from streams.engine.decode.counted_kinds import EVERYTHING, canonical
 from streams.engine.decode.event import MAX_NAME_BYTES, MOST_TABLES, EventClient
 from streams.engine.decode.returning_names import Places
 
@@ -37,7 +37,7 @@ class Path(NamedTuple):
     client: str
     version: str
     tenant: str
-    counts: str = EVERYTHING  # which kinds of scope its requests count (streams.engine.decode.counted)
+    counts: str = EVERYTHING  # which kinds of scope its requests count (``counted_kinds``)
 
 
 class Call(NamedTuple):

@@ -17,7 +17,7 @@ from detectors.model.scope import (
     Scope,
     ScopeOrEdge,
 )
-from streams.engine.decode.counted import VALUES, counted
+from streams.engine.decode.counted_kinds import VALUES, counted_kinds
 from streams.engine.decode.paths import Path
 
 PATH_SCOPES: Final = (ACCOUNT, SERVICE, ROUTE, FUNCTION, CLIENT)
@@ -51,7 +51,7 @@ def scope_of(path: Path, kind: str) -> Scope | None:
 
 def scopes_of_path(path: Path) -> list[Scope | None]:
     """Return the scopes that a request on this path counts towards, itself or by an edge into them."""
-    targets = counted(path.counts).targets
+    targets = counted_kinds(path.counts).targets
     touched = [scope_of(path, kind) if kind in targets else None for kind in PATH_SCOPES]
     return [*touched, *scopes_of_values(path), *scopes_of_costs(path)]
 
@@ -70,7 +70,7 @@ def scopes_of_costs(path: Path) -> list[Scope | None]:
     source only. What a source revealed later, and is counted once more for the edges from a name, counts
     towards that name alone.
     """
-    _, targets, sources = counted(path.counts)
+    _, targets, sources = counted_kinds(path.counts)
     if not targets:
         return [None] * len(COST_SCOPES)
     limited = "<" in path.counts
@@ -79,14 +79,14 @@ def scopes_of_costs(path: Path) -> list[Scope | None]:
 
 def table_of_call(path: Path, table: str) -> Scope | None:
     """Return the table that a call on this path counts towards, itself or by an edge into it."""
-    if not table or TABLE not in counted(path.counts).targets:
+    if not table or TABLE not in counted_kinds(path.counts).targets:
         return None
     return Scope(TABLE, path.cloud, path.account, path.region, table)
 
 
 def touched_by_path(path: Path) -> Touched:
     """Return the scopes and edges of a request on this path: ``PATH_SCOPES``, then ``PATH_EDGES``."""
-    kinds, targets, sources = counted(path.counts)
+    kinds, targets, sources = counted_kinds(path.counts)
     scopes = {kind: scope_of(path, kind) for kind in (*PATH_SCOPES, TENANT)}
     edges = [
         _edge(scopes[source], scopes[target]) if target in targets and source in sources else None
@@ -98,7 +98,7 @@ def touched_by_path(path: Path) -> Touched:
 def touched_by_call(path: Path, table: str) -> Touched:
     """Return the scopes and edges of a call on this path: the table, then the edges into it."""
     about = table_of_call(path, table)
-    kinds, _, sources = counted(path.counts)
+    kinds, _, sources = counted_kinds(path.counts)
     edges = [_edge(scope_of(path, kind), about) if kind in sources else None for kind in SOURCES_INTO[TABLE]]
     return [about if TABLE in kinds else None, *edges]
 

@@ -10,7 +10,7 @@ from config.settings import MoneySettings, ProvisionedTable
 from detectors.model.array_types import Floats, Ints
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, TABLE, Scope, ScopeOrEdge
-from streams.engine.decode.counted import counted
+from streams.engine.decode.counted_kinds import counted_kinds
 from streams.engine.decode.paths import Call, Path
 
 AT_ROUTE, AT_FUNCTION, AT_TABLES = range(3)
@@ -118,7 +118,7 @@ def whole_costs(amounts: Floats) -> Floats:
 
 
 def _of_path(prices: PriceList, path: Path, at: int) -> _Prices:
-    targets = counted(path.counts).targets
+    targets = counted_kinds(path.counts).targets
     price = _pricing(prices, path, at)
     found = _Prices()
     if path.cloud not in (AWS, GOOGLE):
@@ -157,7 +157,7 @@ def _pricing(prices: PriceList, path: Path, at: int) -> Callable[[str], float]:
 
 
 def _with_tables(found: _Prices, price: Callable[[str], float], path: Path) -> _Prices:
-    if TABLE not in counted(path.counts).targets:
+    if TABLE not in counted_kinds(path.counts).targets:
         return found
     if path.cloud == GOOGLE:
         return found._replace(read=price("firestore_read"), write=price("firestore_write"))

@@ -1,7 +1,7 @@
 """One request that several sources report: the names that each knows, combined for the edges.
 
 An access log knows the route and the client of a request, a report its function, a span the tables that it
-called. Each counts its own kinds of scope (``decode.counted``), so nothing is counted twice. None of them can
+called. Each counts its own kinds of scope (``counted_kinds``), so nothing is counted twice. None of them can
 count the edges between these alone: the client's requests to a table. Records of one request have a key in
 common (``joins``). A record is counted with all names that are known by then. Where a later one reveals a
 name, earlier records are counted once more, for the edges from that name only. So nothing waits for a request
@@ -21,7 +21,7 @@ from detectors.model.scope import CLIENT, FUNCTION, ROUTE, TABLE
 from detectors.state.declared import Owned, Stateful
 from streams.engine.decode.cells import LAYERS
 from streams.engine.decode.columns import Columns, inserted
-from streams.engine.decode.counted import NOTHING, counted, from_only, without
+from streams.engine.decode.counted_kinds import NOTHING, counted_kinds, from_only, without
 from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.paths import Path
 from streams.engine.decode.touched import PATH_SCOPES, scope_of
@@ -261,7 +261,7 @@ def _columns(again: list[Again], newest: Floats) -> Columns:
 
 
 def _is_partial(counts: str) -> bool:
-    return bool(counts and counted(counts).targets)
+    return bool(counts and counted_kinds(counts).targets)
 
 
 def _both(known: Names, new: Names) -> Names:
@@ -275,7 +275,7 @@ def _filled(path: Path, names: Names) -> Path:
     lent = [place for place, (had, name) in enumerate(zip(own, names, strict=True)) if name and not had]
     for place in lent:
         path = path._replace(**dict(zip(_FIELDS[place], names[place] or (), strict=True)))
-    kinds = counted(path.counts).kinds
+    kinds = counted_kinds(path.counts).kinds
     return path._replace(
         counts=without(path.counts, [_KINDS[place] for place in lent if _KINDS[place] in kinds])
     )
@@ -285,7 +285,7 @@ def _for_edges(path: Path, known: Names, new: Names) -> Path | None:
     """Return the path on which an earlier record counts the edges from new names; None if there are none."""
     every = zip(_KINDS, names_of(path), known, new, strict=True)
     kinds = [kind for kind, own, old, found in every if found and not old and not own]
-    if not kinds or not counted(path.counts).targets:
+    if not kinds or not counted_kinds(path.counts).targets:
         return None
     filled = _filled(path, _both(known, new))
     counts = from_only(filled.counts, kinds)
@@ -320,7 +320,7 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
                 requests.append(same)
             same.append(other)
     for other in _of_one_request(path, requests):
-        both = counted(path.counts).kinds & counted(other.counts).kinds - {TABLE}
+        both = counted_kinds(path.counts).kinds & counted_kinds(other.counts).kinds - {TABLE}
         again = [
             kind for kind in PATH_SCOPES if kind in both and scope_of(path, kind) == scope_of(other, kind)
         ]

@@ -17,7 +17,8 @@ from detectors.state.compiled import part, unlocked
 from streams.engine.decode.cells import LAYERS, PER_ID
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.engine.decode.operations import READS, WRITES
-from streams.engine.rollup.blocks.counts import Counts, Summary, Tags
+from streams.engine.rollup.blocks.bucket import Bucket
+from streams.engine.rollup.blocks.counts import Counts, Tags
 
 Codes = NDArray[np.int8]
 
@@ -185,17 +186,17 @@ class LiveHistograms:
         return self._cells[: self._used], self._counts[: self._used]
 
 
-def live_summary(expected: tuple[int, int] = (0, 0)) -> Summary:
-    """Return an empty summary to which compiled code adds; it expects so many cells of paths and of calls."""
+def live_bucket(expected: tuple[int, int] = (0, 0)) -> Bucket:
+    """Return an empty bucket to which compiled code adds; it expects so many cells of paths and of calls."""
     paths, calls = (Counts(LiveSums(), LiveHistograms(cells), Tags()) for cells in expected)
-    return Summary(paths=paths, calls=calls)
+    return Bucket(paths=paths, calls=calls)
 
 
-def cells_in(summary: Summary) -> tuple[int, int]:
-    """Return how many cells of paths and of calls a summary holds."""
+def cells_in(bucket: Bucket) -> tuple[int, int]:
+    """Return how many cells of paths and of calls a bucket holds."""
     paths, calls = (
         len(histograms) if isinstance(histograms, LiveHistograms) else 0
-        for histograms in (summary.paths.latency, summary.calls.latency)
+        for histograms in (bucket.paths.latency, bucket.calls.latency)
     )
     return paths, calls
 

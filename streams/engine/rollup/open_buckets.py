@@ -17,9 +17,10 @@ from streams.engine.decode.columns import ROW_OF_TAG, Columns, Tag
 from streams.engine.decode.event import ChangeRecord, SampleRecord
 from streams.engine.decode.paths import cut
 from streams.engine.decode.values import parts_of
-from streams.engine.rollup.blocks.counts import Counts, Summary, add_rows, count_tag, group
+from streams.engine.rollup.blocks.bucket import Bucket
+from streams.engine.rollup.blocks.counts import Counts, add_rows, count_tag, group
 from streams.engine.rollup.blocks.names import RollupNames
-from streams.engine.rollup.live_counts import cells_in, live_summary
+from streams.engine.rollup.live_counts import cells_in, live_bucket
 
 
 class Timing(NamedTuple):
@@ -67,7 +68,7 @@ def bucket_of(ts: Floats, width: int) -> Ints:
     return np.floor(ts / width).astype(np.int64) * width
 
 
-Buckets = dict[int, Summary]
+Buckets = dict[int, Bucket]
 
 
 class Closed(NamedTuple):
@@ -75,7 +76,7 @@ class Closed(NamedTuple):
 
     end: int
     start: int
-    summary: Summary
+    bucket: Bucket
 
 
 class OpenBuckets:
@@ -120,24 +121,22 @@ class OpenBuckets:
         rows = np.flatnonzero(counted)
         if not len(rows):
             return
-        slot, summaries = self._summaries(timing, rows)
-        for summary in summaries:
-            summary.packed = None
+        slot, touched = self._buckets_of(timing, rows)
+        for bucket in touched:
+            bucket.packed = None
         slot_of_call, slot_of_value = slot[columns.call_event], slot[columns.value_event]
         bounds = len(self._names.paths), len(self._names.calls)
-        n = len(summaries)
-        for summary, events, calls in zip(
-            summaries, _by_slot(slot, n), _by_slot(slot_of_call, n), strict=True
-        ):
-            summary.add(columns, events, calls, bounds)
-        self._add_values(columns, slot_of_value, summaries)
-        _add_stated(columns, slot, summaries)
-        of_paths, of_calls = zip(*((summary.paths, summary.calls) for summary in summaries), strict=True)
+        n = len(touched)
+        for bucket, events, calls in zip(touched, _by_slot(slot, n), _by_slot(slot_of_call, n), strict=True):
+            bucket.add(columns, events, calls, bounds)
+        self._add_values(columns, slot_of_value, touched)
+        _add_stated(columns, slot, touched)
+        of_paths, of_calls = zip(*((bucket.paths, bucket.calls) for bucket in touched), strict=True)
         _count_tags(columns.tags, (slot, columns.path, columns.weight), of_paths)
         _count_tags(columns.call_tags, (slot_of_call, columns.call, columns.call_weight), of_calls)
 
-    def _summaries(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Summary]]:
-        """Return (n,) the summary of each record, -1 for records not at ``rows``, and the summaries."""
+    def _buckets_of(self, timing: Timing, rows: Ints) -> tuple[Ints, list[Bucket]]:
+        """Return (n,) the bucket of each record, -1 for records not at ``rows``, and those buckets."""
         bucket = timing.bucket[rows]
         start = bucket - bucket % self.span
         first = int(start.min())
@@ -149,42 +148,42 @@ class OpenBuckets:
         slot[rows] = place
         newest = np.zeros(len(codes), np.int64)
         np.maximum.at(newest, place, bucket)
-        summaries = []
+        touched = []
         for code, reached in zip(codes.tolist(), newest.tolist(), strict=True):
             level, number = divmod(code, span)
             of = first + number * self.span
-            summaries.append(
-                self._summary(of, self._late.setdefault(timing.levels[level - 1], {}) if level else None)
+            touched.append(
+                self._bucket(of, self._late.setdefault(timing.levels[level - 1], {}) if level else None)
             )
             if not level:
                 self._newest[of] = max(reached, self._newest.get(of, reached))
-        return slot, summaries
+        return slot, touched
 
-    def _summary(self, start: int, late: Buckets | None) -> Summary:
+    def _bucket(self, start: int, late: Buckets | None) -> Bucket:
         buckets = self._open if late is None else late
-        summary = buckets.get(start)
-        if summary is None:
-            summary = buckets[start] = self._new(self._cells if late is None else (0, 0))
+        bucket = buckets.get(start)
+        if bucket is None:
+            bucket = buckets[start] = self._new(self._cells if late is None else (0, 0))
             if late is None:
                 heappush(self._starts, start)
-        return summary
+        return bucket
 
-    def _new(self, cells: tuple[int, int]) -> Summary:
-        return live_summary(cells) if self._compiled else Summary()
+    def _new(self, cells: tuple[int, int]) -> Bucket:
+        return live_bucket(cells) if self._compiled else Bucket()
 
-    def _add_values(self, columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+    def _add_values(self, columns: Columns, slot: Ints, touched: Sequence[Bucket]) -> None:
         rows = np.flatnonzero(slot >= 0)
         if not len(rows):
             return
         value_ids = self._names.value_ids
         ids = value_ids.ids(columns.path[columns.value_event[rows]], columns.value_key[rows])
-        keys, place = group(slot[rows] * value_ids.bound + ids, len(summaries) * value_ids.bound)
+        keys, place = group(slot[rows] * value_ids.bound + ids, len(touched) * value_ids.bound)
         sums = add_rows(place, parts_of(columns.value[rows]), len(keys))
         of, ids = np.divmod(keys, value_ids.bound)
-        bounds = np.searchsorted(of, np.arange(len(summaries) + 1)).tolist()
-        for summary, (begin, end) in zip(summaries, pairwise(bounds), strict=True):
+        bounds = np.searchsorted(of, np.arange(len(touched) + 1)).tolist()
+        for bucket, (begin, end) in zip(touched, pairwise(bounds), strict=True):
             if begin < end:
-                summary.values.add(ids[begin:end], sums[begin:end])
+                bucket.values.add(ids[begin:end], sums[begin:end])
 
     def has_due(self, watermark: float) -> bool:
         """Return whether anything closes at this watermark, or there are corrections."""
@@ -195,7 +194,7 @@ class OpenBuckets:
         """Where the open ones start, epoch seconds."""
         return set(self._open)
 
-    def at(self, bucket: int) -> Summary | None:
+    def at(self, bucket: int) -> Bucket | None:
         """Return the counts of an open bucket so far; None if there are none."""
         return self._open.get(bucket)
 
@@ -205,7 +204,7 @@ class OpenBuckets:
             return None
         return max(watermark, max(self._newest.values(), default=watermark - self._width) + self._width)
 
-    def pop_late(self, watermark: int) -> list[tuple[int, Summary]]:
+    def pop_late(self, watermark: int) -> list[tuple[int, Bucket]]:
         """Remove the corrections that arrived at this watermark; return them in order of their buckets."""
         return sorted(self._late.pop(watermark, {}).items())
 
@@ -243,7 +242,7 @@ class OpenBuckets:
 
     def _restored(self, parts: Mapping[str, bytes], stem: str) -> Buckets:
         return {
-            int(name.removeprefix(stem)): Summary.unpack(part, self._new((0, 0)))
+            int(name.removeprefix(stem)): Bucket.unpack(part, self._new((0, 0)))
             for name, part in parts.items()
             if name.startswith(stem)
         }
@@ -260,13 +259,13 @@ def _count_tags(tags: Sequence[Tag], columns: tuple[Ints, Ints, Floats], counts:
             count_tag(counts[slot].tags, number, key, text, weight)
 
 
-def _add_stated(columns: Columns, slot: Ints, summaries: Sequence[Summary]) -> None:
+def _add_stated(columns: Columns, slot: Ints, touched: Sequence[Bucket]) -> None:
     for row, record in columns.stated:
         if slot[row] >= 0:
-            add_stated(summaries[slot[row]], record, float(columns.ts[row]))
+            add_stated(touched[slot[row]], record, float(columns.ts[row]))
     for row, example in columns.examples:
         if slot[row] >= 0:
-            summaries[slot[row]].examples.append(example)
+            touched[slot[row]].examples.append(example)
 
 
 def _by_slot(slot: Ints, slots: int) -> list[Ints]:
@@ -278,7 +277,7 @@ def _by_slot(slot: Ints, slots: int) -> list[Ints]:
     return [order[first:last] for first, last in pairwise(bounds)]
 
 
-def add_stated(summary: Summary, record: SampleRecord | ChangeRecord, ts: float) -> None:
+def add_stated(bucket: Bucket, record: SampleRecord | ChangeRecord, ts: float) -> None:
     """Add a record to a bucket; ``ts`` is its time in epoch seconds."""
     of = record.of
     assert of is not None  # noqa: S101 - the decoder has refused it otherwise
@@ -286,7 +285,7 @@ def add_stated(summary: Summary, record: SampleRecord | ChangeRecord, ts: float)
     if isinstance(record, SampleRecord):
         assert record.value is not None  # noqa: S101
         name = LevelName(about, cut(record.name), cut(record.unit))
-        merge_levels(summary.levels, [(name, StatedLevel(record.value, record.limit))])
+        merge_levels(bucket.levels, [(name, StatedLevel(record.value, record.limit))])
     else:
         texts = (record.what, record.version, record.by, record.url)
-        merge_changes(summary.changes, [StatedChange(ts, about, *map(cut, texts))])
+        merge_changes(bucket.changes, [StatedChange(ts, about, *map(cut, texts))])

@@ -25,7 +25,7 @@ from streams.engine.decode.hashing import owned
 from streams.engine.decode.rejected import Rejected
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_maker import BlockMaker
-from streams.engine.rollup.blocks.counts import Summary
+from streams.engine.rollup.blocks.bucket import Bucket
 from streams.engine.rollup.blocks.names import RollupNames
 from streams.engine.rollup.duplicates import Duplicates
 from streams.engine.rollup.examples import ExampleChoice, examples_of
@@ -33,7 +33,7 @@ from streams.engine.rollup.joining import Joining
 from streams.engine.rollup.open_buckets import OpenBuckets, timing_of
 from streams.engine.rollup.redaction import Redaction
 
-_NO_RECORDS: Final = Summary()
+_NO_RECORDS: Final = Bucket()
 _END: Final = attrgetter("end")
 
 JUST_NOW: Final = 60.0
@@ -53,7 +53,7 @@ class _Meta(msgspec.Struct, array_like=True):
     idle_reported: bool
     late: int
     duplicates: int
-    at_once: bool = False
+    whole_steps: bool = False
 
 
 class Rollup:
@@ -173,22 +173,28 @@ class Rollup:
             return []
         blocks: list[Block] = []
         for opened in self._opened:
-            for start, summary in opened.pop_late(before):
-                blocks += self._maker.blocks(start, summary, before, width=opened.span, late=True)
+            for start, bucket in opened.pop_late(before):
+                blocks += self._leave(start, bucket, before, opened.span, late=True)
         spanned = frozenset() if self.whole_steps else self._spans.starts
         emitted = min((before - before % by, *spanned))
-        for end, start, summary in merge(
+        for end, start, bucket in merge(
             *(buckets.pop_closed(watermark) for buckets in self._opened), key=_END
         ):
             step = start - start % self._time.step
             # the block of a bucket comes before that of its span, and must not close the step
             is_part = end - start < self._time.step and (self.whole_steps or step in spanned)
             emitted = max(emitted, step if is_part else end)
-            blocks += self._maker.blocks(start, summary, emitted, width=end - start)
+            blocks += self._leave(start, bucket, emitted, end - start)
         passed = min((watermark - watermark % by, *self._spans.starts))
         if emitted < passed:
             blocks += self._maker.blocks(passed - self._time.bucket, _NO_RECORDS, passed)
         return blocks
+
+    def _leave(
+        self, start: int, bucket: Bucket, watermark: int, width: int, *, late: bool = False
+    ) -> list[Block]:
+        """Return the blocks of a bucket that leaves: late, closed or still open, each passes here once."""
+        return self._maker.blocks(start, bucket, watermark, width=width, late=late)
 
     @property
     def _watermark_step(self) -> int:
@@ -215,8 +221,8 @@ class Rollup:
         """Remove all that is open; return its blocks, which leave the watermark where it is."""
         return [
             block
-            for end, start, summary in chain(*(buckets.pop_closed() for buckets in self._opened))
-            for block in self._maker.blocks(start, summary, self.watermark, width=end - start)
+            for end, start, bucket in chain(*(buckets.pop_closed() for buckets in self._opened))
+            for block in self._leave(start, bucket, self.watermark, end - start)
         ]
 
     def _end_of_time(self, unknown: int) -> int:
@@ -319,7 +325,7 @@ class Rollup:
         meta, _ = unpack(parts["rollup"], "rollup", self.VERSION, _Meta)
         self._watermark, self._idle_reported = meta.watermark, meta.idle_reported
         self.late, self.duplicates = meta.late, meta.duplicates
-        self.switch_mode(whole_steps=meta.at_once)
+        self.switch_mode(whole_steps=meta.whole_steps)
         for buckets in self._opened:
             buckets.restore(parts, self.watermark)
         self._duplicates.restore(parts)

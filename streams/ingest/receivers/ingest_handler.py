@@ -31,7 +31,7 @@ from streams.process.web.request_body import SMALL, BodyError, Patience, Room, S
 
 SMALL_ROOM: Final = 32 * 1024 * 1024
 LARGE_ROOM: Final = 2 * MAX_BODY
-AT_ONCE: Final = 2
+SMALL_BODIES: Final = 2
 BACKLOG_SECONDS: Final = 5  # between two times that a driver drops judged records
 MOST_LABELS: Final = 100
 """Reasons of skipped parts with a label of their own."""
@@ -49,8 +49,8 @@ class IngestHandler:
         The sources that senders may name.
     refused, skipped
         Count refused requests, and parts that are no records by design, by reason.
-    at_once
-        Small bodies that are worked on at the same time; of large ones, one.
+    small_bodies
+        Those that are worked on at the same time; of large ones, one.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class IngestHandler:
         *,
         patience: Patience | None = None,
         room: Room | None = None,
-        at_once: int = AT_ONCE,
+        small_bodies: int = SMALL_BODIES,
     ) -> None:
         self.inputs = inputs or Inputs(SourcesSettings())
         self._sink = sink
@@ -71,7 +71,7 @@ class IngestHandler:
         self._labels: set[str] = set()
         self._patience = patience or Patience()
         self._room = room or Room(SMALL_ROOM, LARGE_ROOM)
-        self._small = SenderTurns(at_once)
+        self._small = SenderTurns(small_bodies)
         self._large = SenderTurns(1)
 
     @property

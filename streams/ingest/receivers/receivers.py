@@ -12,7 +12,7 @@ from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.changes_receiver import ChangesReceiver, GithubSignature
 from streams.ingest.receivers.events_receiver import EventsReceiver
 from streams.ingest.receivers.firehose_receiver import FirehoseReceiver
-from streams.ingest.receivers.ingest_handler import AT_ONCE, IngestHandler
+from streams.ingest.receivers.ingest_handler import SMALL_BODIES, IngestHandler
 from streams.ingest.receivers.otlp_receiver import OtlpReceiver
 from streams.ingest.receivers.payload_lines import line_reader
 from streams.ingest.receivers.pubsub_receiver import PubsubReceiver, PushTokens, SigningKeys
@@ -76,11 +76,13 @@ class Receivers(Part):
         metrics: Metrics,
         *,
         clock: Callable[[], float] = time.time,
-        at_once: int = AT_ONCE,  # as for ``IngestHandler``
+        small_bodies: int = SMALL_BODIES,  # as for ``IngestHandler``
     ) -> None:
         self._address = address
         self._tokens = address.tokens
-        self.handler = IngestHandler(sink, inputs, metrics.intake_refused, metrics.skipped, at_once=at_once)
+        self.handler = IngestHandler(
+            sink, inputs, metrics.intake_refused, metrics.skipped, small_bodies=small_bodies
+        )
         self._http = HttpReceivers(self.handler, settings.sources, clock)
         self._tcp: TcpReceiver | None = None
         self.tcp_port = 0

@@ -12,14 +12,15 @@ from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import COLUMN, Measure
 from detectors.model.scope import TABLE, Scope
 from detectors.model.stated import kept, kept_levels
-from streams.engine.decode.counted import counted
+from streams.engine.decode.counted_kinds import counted_kinds
 from streams.engine.decode.touched import scopes_of_path, shard_of, shards_of, table_of_call
 from streams.engine.decode.values import COLUMNS, scopes_of
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_names import KnownCalls, KnownPaths, NameBook
 from streams.engine.rollup.blocks.block_rows import placed, rows_in, rows_of
+from streams.engine.rollup.blocks.bucket import Bucket
 from streams.engine.rollup.blocks.bucket_counts import BucketCounts, Tag, in_halves
-from streams.engine.rollup.blocks.counts import Counts, Summary, add_rows
+from streams.engine.rollup.blocks.counts import Counts, add_rows
 from streams.engine.rollup.blocks.names import RollupNames
 
 _COLUMNS: Final = [COLUMN[measure] for measure in (Measure.READS, Measure.WRITES, Measure.RCU, Measure.WCU)]
@@ -58,7 +59,7 @@ class BilledUnits:
         for call in calls[len(self._billed) :]:
             path = paths[call.path]
             provisioned = self._prices.provisioned(path.account, path.region, call.table) is not None
-            fresh.append(TABLE in counted(path.counts).targets and not provisioned)
+            fresh.append(TABLE in counted_kinds(path.counts).targets and not provisioned)
         if fresh:
             self._billed = np.concatenate((self._billed, fresh))
         billed = self._billed[call_ids]
@@ -99,57 +100,57 @@ class BlockMaker:
         self._units.forget()
 
     def blocks(
-        self, bucket: int, summary: Summary, watermark: int, *, width: int | None = None, late: bool = False
+        self, start: int, bucket: Bucket, watermark: int, *, width: int | None = None, late: bool = False
     ) -> list[Block]:
         """Return the blocks of a bucket, or of a span of this width, under the next number.
 
         What is too large for one has several, with a number each; the last of them ends it.
         """
-        pieces = self._pieces(summary)
+        pieces = self._pieces(bucket)
         made: list[Block] = []
         for number, piece in enumerate(pieces, 1):
-            complete = watermark if late or number == len(pieces) else min(watermark, bucket)
-            made += self._named(self.sequence, bucket, piece, complete)
+            complete = watermark if late or number == len(pieces) else min(watermark, start)
+            made += self._named(self.sequence, start, piece, complete)
             self.sequence += 1
-        self._state(made[: self._shards], summary)
+        self._state(made[: self._shards], bucket)
         for block in made:
             block.width = width or self._width
             block.late, block.corrects = block.records if late else 0, late
         return made
 
-    def early(self, bucket: int, summary: Summary, watermark: int) -> list[Block]:
+    def early(self, start: int, bucket: Bucket, watermark: int) -> list[Block]:
         """Return the counts of a bucket so far, under the number of the last blocks: sums and times.
 
         None of one that is too large for a block.
         """
-        paths, calls = (Counts(counts.sums, counts.latency) for counts in (summary.paths, summary.calls))
-        counted = Summary(summary.records, paths, calls)
+        paths, calls = (Counts(counts.sums, counts.latency) for counts in (bucket.paths, bucket.calls))
+        counted = Bucket(bucket.records, paths, calls)
         pieces = self._pieces(counted)
         if len(pieces) > 1:
             return []
-        made = self._named(self.sequence - 1, bucket, pieces[0], watermark)
+        made = self._named(self.sequence - 1, start, pieces[0], watermark)
         self._state(made, counted)
         for block in made:
             block.early = True
         return made
 
-    def _state(self, made: Sequence[Block], summary: Summary) -> None:
+    def _state(self, made: Sequence[Block], bucket: Bucket) -> None:
         """Give the first block of each shard what a bucket has once."""
-        if summary.empty:
+        if bucket.empty:
             return
         for block in made:
-            block.records = summary.records
-        for name, level in kept_levels(summary.levels).items():
+            block.records = bucket.records
+        for name, level in kept_levels(bucket.levels).items():
             made[shard_of(name.about, self._shards)].levels.append((name, level))
-        for change in kept(summary.changes):
+        for change in kept(bucket.changes):
             made[shard_of(change.about, self._shards)].changes.append(change)
-        for example in summary.examples:
+        for example in bucket.examples:
             for shard in shards_of(list(example.scopes), self._shards):
                 made[shard].examples.append(example)
 
-    def _pieces(self, summary: Summary) -> list[BucketCounts | None]:
+    def _pieces(self, bucket: Bucket) -> list[BucketCounts | None]:
         """Return the counts of a bucket in as many pieces as they need blocks; None if there are none."""
-        return [None] if summary.empty else [*self._small_enough(self._counted(summary))]
+        return [None] if bucket.empty else [*self._small_enough(self._counted(bucket))]
 
     def _small_enough(self, counted: BucketCounts) -> Iterator[BucketCounts]:
         if counted.size <= FEW or self._bytes_of(counted) <= MOST_BYTES:
@@ -165,8 +166,8 @@ class BlockMaker:
         texts = chain(*(column.texts for column in columns), *counted.values)
         return sum(len(text.encode()) for text in texts)
 
-    def _named(self, sequence: int, bucket: int, counted: BucketCounts | None, watermark: int) -> list[Block]:
-        made = [self._block(shard, sequence, bucket, watermark) for shard in range(self._shards)]
+    def _named(self, sequence: int, start: int, counted: BucketCounts | None, watermark: int) -> list[Block]:
+        made = [self._block(shard, sequence, start, watermark) for shard in range(self._shards)]
         if counted is None:
             return made
         if self._shards > 1:
@@ -185,31 +186,31 @@ class BlockMaker:
             self._give(block, counted, rows)
         return made
 
-    def _counted(self, summary: Summary) -> BucketCounts:
+    def _counted(self, bucket: Bucket) -> BucketCounts:
         self._learn_calls()
-        path_ids, sums = summary.paths.sums.merged()
-        call_ids, call_sums = summary.calls.sums.merged()
+        path_ids, sums = bucket.paths.sums.merged()
+        call_ids, call_sums = bucket.calls.sums.merged()
         if len(self._rank) < len(self._names.paths):
             self._rank = np.zeros(2 * len(self._names.paths), np.int64)
         self._rank[path_ids] = np.arange(len(path_ids))
         callers = self._rank[self._path_of_call[call_ids]]
         gb_seconds = np.zeros((len(path_ids), COLUMNS))
-        billed, amounts = summary.billed.merged()
+        billed, amounts = bucket.billed.merged()
         gb_seconds[self._rank[billed]] = amounts
         if len(call_ids):
             sums = self._units.added(sums, callers, call_ids, call_sums)
-        value_ids, amounts = summary.values.merged()
+        value_ids, amounts = bucket.values.merged()
         return BucketCounts(
             path_ids,
             call_ids,
             callers,
             (sums, call_sums),
             (gb_seconds, np.zeros((len(call_ids), COLUMNS))),
-            summary.paths.latency.merged(),
-            summary.calls.latency.merged(),
+            bucket.paths.latency.merged(),
+            bucket.calls.latency.merged(),
             [
-                *_tags_of_rows(summary.paths, path_ids, 0),
-                *_tags_of_rows(summary.calls, call_ids, len(path_ids)),
+                *_tags_of_rows(bucket.paths, path_ids, 0),
+                *_tags_of_rows(bucket.calls, call_ids, len(path_ids)),
             ],
             [self._names.value_ids.name(number) for number in value_ids.tolist()],
             amounts,
@@ -232,14 +233,14 @@ class BlockMaker:
 
     def idle(self, watermark: int) -> list[Block]:
         """Return blocks that report an idle source, under the number of the last blocks."""
-        bucket = max(0, watermark - self._width)
-        made = [self._block(shard, self.sequence - 1, bucket, watermark) for shard in range(self._shards)]
+        start = max(0, watermark - self._width)
+        made = [self._block(shard, self.sequence - 1, start, watermark) for shard in range(self._shards)]
         for block in made:
             block.idle = True
         return made
 
-    def _block(self, shard: int, sequence: int, bucket: int, watermark: int) -> Block:
-        return Block(self._source, shard, self._shards, sequence, bucket, self._width, watermark)
+    def _block(self, shard: int, sequence: int, start: int, watermark: int) -> Block:
+        return Block(self._source, shard, self._shards, sequence, start, self._width, watermark)
 
     def _learn_calls(self) -> None:
         fresh = self._names.calls[len(self._path_of_call) :]
