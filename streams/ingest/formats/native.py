@@ -1,6 +1,6 @@
 """The format ``uneri``: records of docs/event.md, one JSON object a line, or one on several lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import islice
 from typing import Final
@@ -14,6 +14,9 @@ from streams.ingest.formats.format import Reading, RefusalError, Surroundings, v
 from streams.ingest.formats.json_payload import object_on_several_lines
 
 _MARKS: Final = (b'"service"', b'"route"', b'"function"', b'"kind"')
+NOT_OURS: Final = "printed by a function, and no record of its own"
+OF_PROGRAM: Final = ("account", "region", "function")
+"""What the envelope of a program's log says of all that it logs."""
 _BATCH: Final = 1000  # lines that are parsed at once
 
 
@@ -64,3 +67,25 @@ def _read(lines: list[bytes], around: Surroundings) -> Reading:
 
 
 NATIVE: Final = _Native()
+
+
+def read_logged(payload: bytes, around: Surroundings, own: Sequence[str]) -> Reading:
+    """Read a record in the log of a program, which may print what its caller sent.
+
+    The envelope of the log has named the program: ``own`` are the fields of ``around`` that are its. What
+    names another, states a level or a change, or is damaged is none of ours, and a request stands for itself.
+    """
+    reading = NATIVE.read(payload, around)
+    skipped = len(reading.refused)
+    reading.refused.clear()
+    for record in list(reading.records):
+        if not isinstance(record, Event) or any(
+            getattr(around, name) not in {None, getattr(record, name)} for name in own
+        ):
+            reading.records.remove(record)
+            skipped += 1
+        elif not around.sampled:
+            record.weight = None
+    if skipped:
+        reading.skipped[NOT_OURS] += skipped
+    return reading

@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-_ROOT: Final = re.compile(r"Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?![0-9a-f])", re.IGNORECASE | re.ASCII)
+_ROOT: Final = re.compile(
+    r"(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?![0-9a-f])", re.IGNORECASE | re.ASCII
+)
 _BARE: Final = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}", re.IGNORECASE | re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
 

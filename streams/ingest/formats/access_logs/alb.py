@@ -46,7 +46,7 @@ _STATUS, _REQUEST, _AGENT, _GROUP, _TRACE, _BEGIN, _REASON = 8, 12, 13, 16, 17, 
 _GROUP_ARN: Final = re.compile(
     r"arn:[a-z-]{3,16}:elasticloadbalancing:([a-z0-9-]{1,32}):(\d{12}):targetgroup/([^/\s]{1,64})/", re.ASCII
 )
-_SELF: Final = re.compile(r"Self=([0-9A-Za-z-]{1,64})", re.ASCII)
+_SELF: Final = re.compile(r"(?:^|;)Self=([0-9A-Za-z-]{1,64})", re.ASCII)
 _NO_TIME: Final = "-1"
 _THROTTLED: Final = "LambdaThrottling"
 _CRASHED: Final = "LambdaUnhandled"
@@ -137,12 +137,12 @@ def _id(trace: str | None, root: str | None) -> str | None:
     """Return the balancer's own name for the request.
 
     It adds ``Self`` to the header of a caller that has begun a trace, which may hold many requests, and
-    begins one for others.
+    begins one for others. One of the two is never the caller's.
     """
     if trace is None:
         return None
     own = _SELF.search(trace)
-    found = own[1] if own else root
+    found = "/".join(part for part in (own and own[1], root) if part)
     return f"alb:{found}" if found else None
 
 

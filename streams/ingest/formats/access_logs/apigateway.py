@@ -207,10 +207,11 @@ def _stamp(text: str) -> float | str:
 
 
 def _id(texts: Mapping[str, str]) -> str | None:
-    """Return a unique id. A client can choose the request id, so the extended one comes first."""
+    """Return a unique id, None without one: callers of a REST API choose the request id."""
     if "id" in texts:
         return texts["id"]
-    found = texts.get("extended_id") or texts.get("request_id")
+    own = texts.get("request_id") if "route_key" in texts else None  # which only HTTP APIs have
+    found = texts.get("extended_id") or own
     return f"apigw:{found}" if found else None
 
 

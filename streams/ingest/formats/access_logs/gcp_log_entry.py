@@ -29,7 +29,7 @@ from streams.ingest.formats.format import (
     with_defaults,
 )
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal, values
-from streams.ingest.formats.native import NATIVE
+from streams.ingest.formats.native import NATIVE, read_logged
 
 _HEAD: Final = 64 * 1024
 _MARKS: Final = (b'"insertId"', b'"logName"', b'"receiveTimestamp"', b'"httpRequest"')
@@ -151,7 +151,8 @@ def _first(labels: dict[str, str], names: tuple[str, ...]) -> str | None:
 
 def _native(entry: _Entry, around: Surroundings) -> Reading:
     """Read a record that a program wrote in our form; the platform may have put it on several lines."""
-    reading = NATIVE.read(msgspec.json.format(bytes(entry.json_payload), indent=0), around)
+    text = msgspec.json.format(bytes(entry.json_payload), indent=0)
+    reading = read_logged(text, around, ("account", "region", "service"))
     for record in reading.records:
         record.id = record.id or _id(entry)
     return reading

@@ -40,7 +40,7 @@ from streams.ingest.formats.envelopes.gzipped import (
 )
 from streams.ingest.formats.format import MOST_UNPACKED, Format, Reading, RefusalError, Surroundings
 from streams.ingest.formats.json_payload import JSON_ERRORS, split
-from streams.ingest.formats.native import NATIVE
+from streams.ingest.formats.native import NATIVE, OF_PROGRAM, read_logged
 
 _OF_LAMBDA: Final = re.compile(
     rb"(?:START|END|REPORT) RequestId: |(?:INIT|RESTORE)_(?:START|REPORT)\b|(?:EXTENSION|TELEMETRY|LOGS)\t"
@@ -338,7 +338,7 @@ class _LoggedEvent:
         return all(getattr(line, field) is msgspec.UNSET for field in line.__struct_fields__)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        return NATIVE.read(payload, around)
+        return read_logged(payload, around, OF_PROGRAM)
 
 
 def _unwrapped(message: bytes) -> bytes:

@@ -23,6 +23,7 @@ from streams.ingest.formats.format import (
     Surroundings,
     validated,
 )
+from streams.ingest.formats.native import NATIVE, OF_PROGRAM, read_logged
 from streams.ingest.formats.otlp.attributes import LONGEST
 from streams.ingest.formats.otlp.origin import Origin, origin_of, origin_with_defaults
 from streams.ingest.formats.otlp.span import OtlpMessage, Point, ResourceLogs, ResourceMetrics, seconds
@@ -93,7 +94,7 @@ def _read_logs(resources: Iterable[ResourceLogs], around: Surroundings, recognis
                 reading.skipped[NO_FORMAT] += 1
                 continue
             try:
-                held = found.read(body, inside)
+                held = read_logged(body, inside, OF_PROGRAM) if found is NATIVE else found.read(body, inside)
             except RefusalError as error:
                 reading.refused.append(error.of(body))
             else:

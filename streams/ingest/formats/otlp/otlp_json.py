@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from streams.engine.decode.parse import readable
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings, read_parts
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
@@ -223,6 +224,7 @@ class OtlpJson:
 
 
 def _message(payload: bytes) -> OtlpMessage:
+    payload = readable(payload)
     try:
         found = _MESSAGE.decode(payload)
     except msgspec.ValidationError as error:

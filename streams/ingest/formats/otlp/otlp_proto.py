@@ -27,6 +27,7 @@ from streams.ingest.formats.otlp.message import (
     refuse_unsupported_encoding,
 )
 from streams.ingest.formats.otlp.proto_message import attributes_of, bound_parts
+from streams.ingest.formats.otlp.proto_text import readable_proto
 from streams.ingest.formats.otlp.request import id_of
 from streams.ingest.formats.otlp.span import (
     SPAN_BYTES,
@@ -80,7 +81,7 @@ class OtlpProto:
             bound_parts(payload)
         except RefusalError:
             return True  # for reading to refuse
-        return _signal(payload) is not None
+        return (_signal(payload) or _mended(payload)) is not None
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         """Read one message.
@@ -124,7 +125,7 @@ class OtlpProto:
 
 
 def _message(payload: bytes) -> OtlpMessage:
-    found = _signal(payload)
+    found = _signal(payload) or _mended(payload)
     if isinstance(found, ExportTraceServiceRequest):
         return OtlpMessage(spans=_spans(found))
     if isinstance(found, ExportLogsServiceRequest):
@@ -136,6 +137,15 @@ def _message(payload: bytes) -> OtlpMessage:
     if not _parsed(traces, payload):
         raise RefusalError(RejectReason.DAMAGED, "not the protobuf of an OpenTelemetry message")
     return OtlpMessage(spans=_spans(traces))
+
+
+def _mended(payload: bytes) -> _Signal | None:
+    """Return a message whose texts are no UTF-8."""
+    for kind in (ExportTraceServiceRequest, ExportMetricsServiceRequest, ExportLogsServiceRequest):
+        text = readable_proto(payload, kind)
+        if text is not None and isinstance(found := _signal(text), kind):
+            return found
+    return None
 
 
 def _signal(payload: bytes) -> _Signal | None:

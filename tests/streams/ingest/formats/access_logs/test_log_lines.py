@@ -126,3 +126,15 @@ def test_whatever_a_visitor_calls_himself_his_request_is_counted(user: str) -> N
     (record,) = FORMATS["clf"].read(line.encode(), Surroundings()).records
     assert isinstance(record, Event)
     assert (record.ts, record.route, record.status) == (1764151200.0, "GET /items/{id}", 200)
+
+
+def test_a_caller_of_a_balancer_chooses_no_id() -> None:
+    line = (
+        b"http 2025-11-26T10:00:00.186641Z app/shop/50dc6c495c0c9188 203.0.113.9:2817 10.0.0.1:80 "
+        b"0.001 0.041 0.000 "
+        b'200 200 34 366 "GET http://shop.example.com:80/items/1 HTTP/1.1" "curl/8" - - - '
+        b'"CalledFrom=ASelf=fixed;Root=1-67891233-%024d" "-" "-" 0 2025-11-26T10:00:00.144000Z "forward" "-"'
+    )
+    payload = b"\n".join(line % number for number in range(3))
+    records = FORMATS["alb"].read(payload, Surroundings()).records
+    assert len({record.id for record in records if isinstance(record, Event)}) == 3

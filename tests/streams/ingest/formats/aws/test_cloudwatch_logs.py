@@ -192,3 +192,27 @@ def test_a_line_that_says_so_makes_a_timeout_of_a_report_without_a_status(*, beh
         said = [json.loads(to_json_line(record)) for record in found.records]
         assert [record.get("error") for record in said] == ["backend", None]
         assert said[0]["error_type"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        {"service": "payments", "account": "999", "function": "f"},
+        {"service": "payments", "function": "other"},
+        {"kind": "sample", "of": {"kind": "account", "name": "999"}, "name": "x", "value": 9, "limit": 1},
+        {"kind": "change", "of": {"kind": "function", "name": "f"}, "what": "deploy"},
+        {"service": "payments", "status": "not even a number"},
+    ],
+)
+def test_what_a_function_prints_of_its_caller_is_no_record_of_another(printed: dict[str, Any]) -> None:
+    def read(record: dict[str, Any]) -> Any:
+        event = {"id": "1", "timestamp": 1767225610500, "message": json.dumps(record)}
+        delivery = {
+            "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "/aws/lambda/f", "logEvents": [event]
+        }  # fmt: skip
+        return CLOUDWATCH_LOGS.read(json.dumps(delivery).encode(), Surroundings())
+
+    found = read({"ts": 1767225610.25, **printed})
+    assert (found.records, found.refused, found.skipped.total()) == ([], [], 1)
+    (own,) = read({"ts": 1767225610.25, "service": "shop", "function": "f", "weight": 1e6}).records
+    assert (own.service, own.account, own.weight) == ("shop", "1", None)

@@ -264,6 +264,17 @@ def test_what_a_caller_writes_into_the_trace_state_decides_about_no_count() -> N
             assert weights == {weight if sampled else None}
 
 
+def test_a_text_of_one_span_that_is_no_utf_8_costs_no_other_span() -> None:
+    message = usual(random.Random(4), 50)  # noqa: S311
+    good = PROTO.read(message.SerializeToString(), NOWHERE)
+    odd = message.resource_spans[0].scope_spans[0].spans[3].attributes.add()
+    odd.key, odd.value.string_value = "user_agent.original", "z" * 9
+    payload = message.SerializeToString().replace(b"z" * 9, b"app/\xff\xfe/1\xed")
+    found = PROTO.read(payload, NOWHERE)
+    assert (len(found.records), found.refused) == (len(good.records), [])
+    assert scanned(payload) is None, "only the whole reader mends it"
+
+
 def test_a_message_of_more_spans_than_there_is_room_for_makes_room() -> None:
     chance = random.Random(5)  # noqa: S311
     message = ExportTraceServiceRequest()
