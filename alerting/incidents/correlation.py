@@ -215,8 +215,9 @@ def is_about_broad(finding: Finding) -> bool:
 
 
 JOINS_SECONDS: Final = 2 * 3600
-"""A finding that begins longer after every finding of an incident has a cause of its own: a level that stayed
-for days, or a function that is gone, must not hide what happens to the same scopes later."""
+"""A finding that begins longer after the first one of an incident has a cause of its own: a level that stayed
+for days, a function that is gone, or one burst after the other must not hide what happens to the same scopes
+later. The same series goes on."""
 
 RISES_WITH_SECONDS: Final = 120
 """A whole account that rises connects only what begins with it: a flood in it carries no part of what
@@ -280,6 +281,7 @@ class CorrelationIndex:
 
     def __init__(self) -> None:
         self._findings: dict[str, dict[str, Finding]] = {}  # incident → finding id → as indexed
+        self._first: dict[str, int] = {}  # incident → when its first finding began
         self._index: dict[_Key, _Starts] = {}
         self._affected: Counter[str] = Counter()  # incident → findings that no other function took over
 
@@ -291,6 +293,10 @@ class CorrelationIndex:
             self._delete(incident, former, indirect=self._affected[incident] > 0)
         indirect = self._affected[incident] > 0
         held[finding.id] = finding
+        if former is None or former.start != self._first[incident]:
+            self._first[incident] = min(self._first.get(incident, finding.start), finding.start)
+        else:
+            self._first[incident] = min(known.start for known in held.values())
         self._affected[incident] += (not taken_over([finding])) - (
             former is not None and not taken_over([former])
         )
@@ -303,6 +309,7 @@ class CorrelationIndex:
     def remove(self, incident: str) -> None:
         """Remove an incident."""
         indirect = self._affected.pop(incident, 0) > 0
+        self._first.pop(incident, None)
         for finding in self._findings.pop(incident, {}).values():
             self._delete(incident, finding, indirect=indirect)
 
@@ -318,8 +325,9 @@ class CorrelationIndex:
             if key[0] in _OF_ACCOUNT and direction(finding) == UP:
                 within = min(within, RISES_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
-                if key[0] is _Index.ABSENT and finding.start - min(starts) > within:
-                    continue  # else one absence after the other would make a chain without an end
+                late = finding.start - self._first[incident] > JOINS_SECONDS
+                if late or (key[0] is _Index.ABSENT and finding.start - min(starts) > within):
+                    continue  # else one after the other would make a chain without an end
                 if any(abs(start - finding.start) <= within for start in starts):
                     found.add(incident)
         return found

@@ -74,6 +74,8 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
     """Return the incidents that a scan over every finding relates to a new one."""
     found = set()
     for incident, held in incidents.items():
+        if held and new.start - min(item.start for item in held.values()) > JOINS_SECONDS:
+            continue
         same_way = [
             finding
             for finding in held.values()
@@ -120,6 +122,14 @@ def test_a_level_of_a_function_takes_in_nothing_that_happens_to_its_requests() -
         "level", finding(PUT, "l", measure=Measure("level:q"), verdict=Verdict.LIMIT, near=True, limit=1.0)
     )
     failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + GATHER)
+    assert index.related(failing, GATHER) == set()
+
+
+def test_one_burst_after_the_other_takes_in_no_later_outage() -> None:
+    index = CorrelationIndex()
+    for number in range(10):  # each an hour after the one before
+        index.put("bursts", finding(PUT, f"b{number}", start=T0 + 3600 * number))
+    failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + 9 * 3600 + 60)
     assert index.related(failing, GATHER) == set()
 
 
