@@ -226,6 +226,10 @@ follows, and must not hide that. A fall may take minutes to be certain at one sc
 FALLS_WITH_SECONDS: Final = 600
 """What begins to fall so long after its account falls with it: some fall a while after their callers."""
 
+FAILS_WITH_SECONDS: Final = 900
+"""What carries a part of a failing service fails with it: with few calls, that is seen later. What begins to
+fail after that has a cause of its own."""
+
 _Starts = dict[str, Counter[int]]  # incident → start times of its findings under this key
 _Key = tuple[object, ...]
 
@@ -247,6 +251,8 @@ class _Index(StrEnum):
 
 _BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
 """Connects only findings that begin together."""
+
+_FAILING: Final = (_Index.FAILING_PART, _Index.FAILING_CARRIER)
 
 _OF_ACCOUNT: Final = (_Index.ACCOUNT, _Index.WIDE)
 
@@ -271,8 +277,8 @@ class CorrelationIndex:
     together: hours later, coincidence is likelier than a common cause, and hiding a new cause in an old
     message costs more than a second message. The same holds for small parts, and for all of an
     earlier broad finding: everything below a slow service carries a part of it, whatever fails there later.
-    But where a service fails, what carries a part of the same failure belongs to it at any time: with few
-    calls, certainty takes longer.
+    But where a service fails, what carries a part of the same failure belongs to it for
+    ``FAILS_WITH_SECONDS``.
 
     The index answers this for all incidents at once, so that the cost of a flood stays linear in its
     findings, whether they form ten thousand incidents or one. An updated finding replaces its former
@@ -324,6 +330,8 @@ class CorrelationIndex:
             within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
             if key[0] in _OF_ACCOUNT and direction(finding) == UP:
                 within = min(within, RISES_WITH_SECONDS)
+            elif key[0] in _FAILING:
+                within = min(within, FAILS_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
                 late = finding.start - self._first[incident] > JOINS_SECONDS
                 if late or (key[0] is _Index.ABSENT and finding.start - min(starts) > within):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from alerting.incidents.correlation import (
+    FAILS_WITH_SECONDS,
     GROWTH,
     JOINS_SECONDS,
     RISES_WITH_SECONDS,
@@ -65,7 +66,8 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
         return True
     mine, theirs = subjects(new), subjects(held)
     found = (mine & theirs) | (theirs & (parts(new) if together else carriers(new)))
-    if together or not is_about_broad(held) or (is_service_failure(held) and new.measure is held.measure):
+    failing = is_service_failure(held) and new.measure is held.measure and apart <= FAILS_WITH_SECONDS
+    if together or not is_about_broad(held) or failing:
         found |= (mine & (parts(held) if together else carriers(held))) | (carriers(new) & carriers(held))
     return bool(found) if together else any(not is_broad(scope) for scope in found)
 
