@@ -6,7 +6,9 @@ as it is. Everything else needs another version and a migration, or a step in ``
 ``FORMAT``.
 """
 
+import importlib
 import json
+import pkgutil
 import re
 import sqlite3
 import sys
@@ -20,12 +22,16 @@ from unittest.mock import patch
 import numpy as np
 from msgspec import inspect
 
+import alerting
+import detectors
+import streams
 from alerting.commands.command import Command, CommandKind
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import KafkaSettings
 from detectors.state import state
+from detectors.state.declared import Held, Stateful, StatePart
 from detectors.state.state import FORMAT, Writer
 from streams.drivers.kafka.checkpoints import checkpoints
 from streams.drivers.kafka.notices import NoticesPart, NotifyStage
@@ -145,10 +151,29 @@ def present(golden: Path) -> dict[str, Any]:
         _joined(found)
         _noted(found)
         _recorded(found)
+    _declared(found, types)
     for what, kind in UNVERSIONED.items():
         found[what] = {"version": FORMAT, "meta": shape(inspect.type_info(kind), types)}
     found["tables"] = {"version": FORMAT, "meta": sorted(tables)}
     return {"kinds": dict(sorted(found.items())), "types": dict(sorted(types.items()))}
+
+
+def _declared(found: dict[str, Any], types: Types) -> None:
+    """Note what is declared and not in the story: replay, backfill and tune have parts of their own."""
+    for part in sorted(_parts(), key=lambda part: part.kind):
+        known = found.setdefault(part.kind, {})
+        known.setdefault("version", part.version)
+        known.setdefault("meta", shape(inspect.type_info(part.of), types))
+
+
+def _parts() -> Iterator[StatePart[Any]]:
+    for package in (alerting, detectors, streams):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for value in vars(importlib.import_module(info.name)).values():
+                if isinstance(value, StatePart):
+                    yield value
+                elif isinstance(value, type) and issubclass(value, Stateful):
+                    yield from (held._part for held in value.STATE if isinstance(held, Held))
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
