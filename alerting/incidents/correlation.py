@@ -228,7 +228,7 @@ FALLS_WITH_SECONDS: Final = 600
 
 FAILS_WITH_SECONDS: Final = 900
 """What carries a part of a failing service fails with it: with few calls, that is seen later. What begins to
-fail after that has a cause of its own."""
+fail after that has a cause of its own, but for who calls it."""
 
 _Starts = dict[str, Counter[int]]  # incident → start times of its findings under this key
 _Key = tuple[object, ...]
@@ -278,7 +278,7 @@ class CorrelationIndex:
     message costs more than a second message. The same holds for small parts, and for all of an
     earlier broad finding: everything below a slow service carries a part of it, whatever fails there later.
     But where a service fails, what carries a part of the same failure belongs to it for
-    ``FAILS_WITH_SECONDS``.
+    ``FAILS_WITH_SECONDS``, and so do its callers for as long as anything does.
 
     The index answers this for all incidents at once, so that the cost of a flood stays linear in its
     findings, whether they form ten thousand incidents or one. An updated finding replaces its former
@@ -330,7 +330,7 @@ class CorrelationIndex:
             within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
             if key[0] in _OF_ACCOUNT and direction(finding) == UP:
                 within = min(within, RISES_WITH_SECONDS)
-            elif key[0] in _FAILING:
+            elif key[0] in _FAILING and finding.about.kind not in (CLIENT, TENANT):
                 within = min(within, FAILS_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
                 late = finding.start - self._first[incident] > JOINS_SECONDS

@@ -66,7 +66,8 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
         return True
     mine, theirs = subjects(new), subjects(held)
     found = (mine & theirs) | (theirs & (parts(new) if together else carriers(new)))
-    failing = is_service_failure(held) and new.measure is held.measure and apart <= FAILS_WITH_SECONDS
+    failing = is_service_failure(held) and new.measure is held.measure
+    failing &= apart <= FAILS_WITH_SECONDS or new.about.kind == "client"
     if together or not is_about_broad(held) or failing:
         found |= (mine & (parts(held) if together else carriers(held))) | (carriers(new) & carriers(held))
     return bool(found) if together else any(not is_broad(scope) for scope in found)
