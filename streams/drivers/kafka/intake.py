@@ -27,6 +27,7 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
 from streams.drivers.kafka.topics import GRANT, LARGE_RECORD
 from streams.engine.decode.event import MAX_BYTES
+from streams.engine.decode.parse import readable
 from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
 from streams.ingest.formats.envelopes.confluent import Schemas
 from streams.ingest.formats.format import Refused, refused_record
@@ -179,8 +180,15 @@ class _Keyed(msgspec.Struct):
 _KEYED: Final = msgspec.json.Decoder(_Keyed)
 
 
+def _keyed(line: bytes) -> _Keyed:
+    try:
+        return _KEYED.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _KEYED.decode(readable(line))
+
+
 def key_of(line: bytes) -> bytes | None:
-    """Return the key of a record in the topic, which its repeats and others of its request share.
+    r"""Return the key of a record in the topic, which its repeats and others of its request share.
 
     Records are joined, and repeats are recognised, within a partition only. Of several keys of a request it
     is that of the trace, which most of its sources know.
@@ -191,9 +199,11 @@ def key_of(line: bytes) -> bytes | None:
     b'5759e988bd862e3fe1be46a994272793'
     >>> key_of(b'{"ts": 1, "id": "lambda:1"}'), key_of(b'{"ts": 1}'), key_of(b"nonsense")
     (b'lambda:1', None, None)
+    >>> key_of(b'{"id": "a", "sample": "\xff"}')
+    b'a'
     """
     try:
-        found = _KEYED.decode(line)
+        found = _keyed(line)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     joins = (found.joins or "").split()[:2]

@@ -147,3 +147,12 @@ def test_of_what_somebody_writes_as_refused_only_the_beginning_is_kept() -> None
     refused = f'{{"kind":"refused","reason":"damaged","detail":"{detail}","sample":"{payload}"}}'.encode()
     (bad,) = (bad for _, bad in fed([request(T0), refused]).rejected)
     assert (len(bad.detail), len(bad.sample)) == (1000, 1024)
+
+
+@pytest.mark.parametrize("text", [b"\xff", rb"\ud800"])
+def test_a_failure_whose_text_is_cut_in_a_character_is_an_example(text: bytes) -> None:
+    failed = request(T0).replace(b"{", b'{"status":500,"sample":"' + text + b'",', 1)
+    partition = fed([request(T0), failed, request(T0 + 120)])
+    assert not partition.rejected
+    examples = [example for block in partition.blocks for example in block.examples]
+    assert [example.sample for example in examples if example.status == 500] == ["\ufffd"]
