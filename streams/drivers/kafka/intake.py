@@ -27,7 +27,7 @@ from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
 from streams.drivers.kafka.topics import GRANT, LARGE_RECORD
 from streams.engine.decode.event import MAX_BYTES
-from streams.engine.decode.parse import readable
+from streams.engine.decode.parse import decoded
 from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
 from streams.ingest.formats.envelopes.confluent import Schemas
 from streams.ingest.formats.format import Refused, refused_record
@@ -180,13 +180,6 @@ class _Keyed(msgspec.Struct):
 _KEYED: Final = msgspec.json.Decoder(_Keyed)
 
 
-def _keyed(line: bytes) -> _Keyed:
-    try:
-        return _KEYED.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _KEYED.decode(readable(line))
-
-
 def key_of(line: bytes) -> bytes | None:
     r"""Return the key of a record in the topic, which its repeats and others of its request share.
 
@@ -203,7 +196,7 @@ def key_of(line: bytes) -> bytes | None:
     b'a'
     """
     try:
-        found = _keyed(line)
+        found = decoded(_KEYED.decode, line)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
     joins = (found.joins or "").split()[:2]

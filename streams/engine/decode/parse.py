@@ -4,9 +4,9 @@ This defines an event. The compiled scanner reads only what it reads in the same
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, get_args
+from typing import Final, TypeVar, get_args
 
 import msgspec
 
@@ -25,6 +25,7 @@ from streams.engine.decode.records import Records
 from streams.engine.decode.rejected import SAMPLE_BYTES, Rejected, RejectReason
 
 Problem = tuple[RejectReason, str]
+T = TypeVar("T")
 
 MILLISECONDS_FROM: Final = 1e11
 """A larger ts is in milliseconds: as seconds it would lie beyond the year 5000."""
@@ -97,11 +98,24 @@ def readable(text: bytes) -> bytes:
     >>> readable(b'{"a": "\xff\\ud800"}'), readable(b'"\\ud83d\\ude00 \\\\ud800"')
     (b'{"a": "\xef\xbf\xbd\\ufffd"}', b'"\\ud83d\\ude00 \\\\ud800"')
     """
-    if not text.isascii():
+    if not (text.isascii() or _is_text(text)):
         text = text.decode(errors="replace").encode()
     return (
         _ESCAPES.sub(lambda found: b"\\ufffd" if found[1] else found[0], text) if _HALF.search(text) else text
     )
+
+
+def decoded(decode: Callable[[bytes], T], text: bytes) -> T:
+    """Decode JSON as it is; where that fails, once more as ``readable`` has it."""
+    try:
+        return decode(text)
+    except msgspec.ValidationError:
+        raise
+    except _FAILURES:
+        mended = readable(text)
+        if mended == text:
+            raise
+        return decode(mended)
 
 
 def _of_another_kind(record: bytes, problem: Problem) -> Stated | Problem:

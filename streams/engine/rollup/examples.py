@@ -28,7 +28,7 @@ from detectors.state.compiled import inlined, unlocked
 from detectors.state.state import pack, unpack
 from streams.engine.decode.columns import BACKEND, FATAL, NO_ERROR, USER, Columns, ExampleRow
 from streams.engine.decode.event import Event, TableCall
-from streams.engine.decode.parse import readable
+from streams.engine.decode.parse import decoded
 from streams.engine.decode.paths import cut
 from streams.engine.rollup.redaction import Redaction
 
@@ -192,7 +192,7 @@ def examples_of(columns: Columns, rows: Iterable[int], redaction: Redaction) -> 
 
 
 def _example(columns: Columns, row: int, redaction: Redaction) -> RequestExample:
-    read = _DECODE(readable(columns.body(row)))
+    read = decoded(_DECODE, columns.body(row))
     client, layers = read.client, read.ms
     return RequestExample(
         ts=float(columns.ts[row]),

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from streams.engine.decode.event import MAX_BYTES
-from streams.engine.decode.parse import problem_of, readable
+from streams.engine.decode.parse import decoded, problem_of, readable
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, RefusalError
@@ -200,12 +200,8 @@ def _lines(payload: bytes) -> Iterator[bytes]:
 
 def _document(sent: bytes) -> Document:
     try:
-        return Document(sent, msgspec.json.decode(sent))
+        return Document(sent, decoded(msgspec.json.decode, sent))
     except JSON_ERRORS as error:
-        if (text := readable(sent)) != sent:
-            found = _document(text)
-            if found.refusal is None:
-                return found._replace(sent=sent)
         reason, detail = problem_of(sent, error)
         if isinstance(error, msgspec.ValidationError):  # without a type, only numbers can be wrong
             reason = RejectReason.NOT_FINITE

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from streams.engine.decode.parse import readable
+from streams.engine.decode.parse import decoded, readable
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 from streams.ingest.formats.format import Reading, RefusalError, Refused, Surroundings, read_parts
 from streams.ingest.formats.json_payload import JSON_ERRORS, json_refusal
@@ -224,11 +224,10 @@ class OtlpJson:
 
 
 def _message(payload: bytes) -> OtlpMessage:
-    payload = readable(payload)
     try:
-        found = _MESSAGE.decode(payload)
+        found = decoded(_MESSAGE.decode, payload)
     except msgspec.ValidationError as error:
-        return _loose(payload, error)
+        return _loose(readable(payload), error)
     except JSON_ERRORS as error:
         refuse_unsupported_encoding(payload)
         raise json_refusal(payload, error, _WHAT) from None
