@@ -115,10 +115,13 @@ class Follow:
             return None
         with os.scandir(self._path.resolve().parent) as entries:
             found = next((Path(entry.path) for entry in entries if entry.inode() == known.inode), None)
-        if found is None:
-            return None
-        with _open(found) as file:
-            return found if _is_known(file, known) else None
+        try:
+            if found is not None:
+                with _open(found) as file:
+                    return found if _is_known(file, known) else None
+        except OSError:  # it is no file, or nobody may read it: the inode is another's now
+            pass
+        return None
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
@@ -138,15 +141,13 @@ class Follow:
             if replaced and quiet >= LINGERS:
                 end = len(data)
             if end:
-                lines = await read_lines(self._lines, data[:end])
+                lines: Sequence[bytes] = await read_lines(self._lines, data[:end])
+            elif len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
+                lines, end = [data], READ
+            if end:
                 at = Position(inode, offset + end, _digest(file, offset + end))
                 await self._append(lines, name, at, offset)
                 offset, quiet = offset + end, 0
-                continue
-            if len(data) == READ:  # a longer line is not an event: it is dead-lettered, truncated
-                at = Position(inode, offset + len(data), _digest(file, offset + len(data)))
-                await self._append([data], name, at, offset)
-                offset += len(data)
                 continue
             if replaced and quiet >= LINGERS:
                 return

@@ -11,7 +11,7 @@ from config.sections.sources import InputSettings
 from config.settings import DeadLetterSettings, LocalSettings, Settings, SourcesSettings
 from streams.drivers.local.line_inputs import Follow
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.sqlite_store import SqliteStore
+from streams.drivers.local.sqlite_store import Position, SqliteStore
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.formats.inputs import Inputs
 from streams.ingest.receivers.payload_lines import line_reader
@@ -35,6 +35,15 @@ async def taken(store: SqliteStore, count: int) -> list[bytes]:
     return list(store.read(0).records)
 
 
+async def read_before(store: SqliteStore, folder: Path, contents: bytes = b"a\n") -> Path:
+    """Return a file with these lines, which was followed until now."""
+    file = folder / "events.ndjson"
+    file.write_bytes(contents)
+    async with following(file, store):
+        await taken(store, contents.count(b"\n"))
+    return file
+
+
 def rotate(file: Path) -> None:
     """Write a last line, and put a successor with one in the place of the file."""
     with file.open("ab") as last:
@@ -56,10 +65,7 @@ async def test_lines_are_taken_in_as_they_are_written_and_an_unfinished_one_wait
 
 
 async def test_a_restart_goes_on_where_it_was(tmp_path: Path, store: SqliteStore) -> None:
-    file = tmp_path / "events.ndjson"
-    file.write_bytes(b"a\nb\n")
-    async with following(file, store):
-        await taken(store, 2)
+    file = await read_before(store, tmp_path, b"a\nb\n")
     with file.open("ab") as more:
         more.write(b"c\n")
     async with following(file, store):
@@ -134,10 +140,7 @@ async def test_what_is_no_file_is_waited_for_and_stops_nothing(tmp_path: Path, s
 async def test_a_file_that_is_replaced_while_nobody_reads_it_is_read_to_its_end_first(
     tmp_path: Path, store: SqliteStore
 ) -> None:
-    file = tmp_path / "events.ndjson"
-    file.write_bytes(b"a\n")
-    async with following(file, store):
-        await taken(store, 1)
+    file = await read_before(store, tmp_path)
     rotate(file)
     async with following(file, store):
         assert await taken(store, 3) == [b"a", b"b", b"c"]
@@ -157,10 +160,7 @@ async def test_a_file_that_became_shorter_is_read_again_from_its_start(
 async def test_another_file_with_the_inode_of_the_followed_one_is_read_from_its_start(
     tmp_path: Path, store: SqliteStore
 ) -> None:
-    file = tmp_path / "events.ndjson"
-    file.write_bytes(b"first\n")
-    async with following(file, store):
-        await taken(store, 1)
+    file = await read_before(store, tmp_path, b"first\n")
     file.write_bytes(b"another\nfile\n")  # in place: the inode stays
     async with following(file, store):
         assert await taken(store, 3) == [b"first", b"another", b"file"]
@@ -169,11 +169,19 @@ async def test_another_file_with_the_inode_of_the_followed_one_is_read_from_its_
 async def test_another_file_of_the_folder_that_has_the_inode_now_is_not_read(
     tmp_path: Path, store: SqliteStore
 ) -> None:
-    file = tmp_path / "events.ndjson"
-    file.write_bytes(b"a\n")
-    async with following(file, store):
-        await taken(store, 1)
+    file = await read_before(store, tmp_path)
     file.rename(tmp_path / "error.log").write_bytes(b"garbage\nof another\n")
+    file.write_bytes(b"c\n")
+    async with following(file, store):
+        assert await taken(store, 2) == [b"a", b"c"]
+
+
+async def test_a_pipe_of_the_folder_that_has_the_inode_now_stops_nothing(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file, pipe = await read_before(store, tmp_path), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    store.append([], (str(file.resolve()), Position(pipe.stat().st_ino, 2, b"digest of another")))
     file.write_bytes(b"c\n")
     async with following(file, store):
         assert await taken(store, 2) == [b"a", b"c"]
