@@ -174,7 +174,7 @@ class Rollup:
         blocks: list[Block] = []
         for opened in self._opened:
             for start, bucket in opened.pop_late(before):
-                blocks += self._leave(start, bucket, before, opened.span, late=True)
+                blocks += self._maker.blocks(start, bucket, before, width=opened.span, late=True)
         spanned = frozenset() if self.whole_steps else self._spans.starts
         emitted = min((before - before % by, *spanned))
         for end, start, bucket in merge(
@@ -184,17 +184,11 @@ class Rollup:
             # the block of a bucket comes before that of its span, and must not close the step
             is_part = end - start < self._time.step and (self.whole_steps or step in spanned)
             emitted = max(emitted, step if is_part else end)
-            blocks += self._leave(start, bucket, emitted, end - start)
+            blocks += self._maker.blocks(start, bucket, emitted, width=end - start)
         passed = min((watermark - watermark % by, *self._spans.starts))
         if emitted < passed:
             blocks += self._maker.blocks(passed - self._time.bucket, _NO_RECORDS, passed)
         return blocks
-
-    def _leave(
-        self, start: int, bucket: Bucket, watermark: int, width: int, *, late: bool = False
-    ) -> list[Block]:
-        """Return the blocks of a bucket that leaves: late, closed or still open, each passes here once."""
-        return self._maker.blocks(start, bucket, watermark, width=width, late=late)
 
     @property
     def _watermark_step(self) -> int:
@@ -222,7 +216,7 @@ class Rollup:
         return [
             block
             for end, start, bucket in chain(*(buckets.pop_closed() for buckets in self._opened))
-            for block in self._leave(start, bucket, self.watermark, end - start)
+            for block in self._maker.blocks(start, bucket, self.watermark, width=end - start)
         ]
 
     def _end_of_time(self, unknown: int) -> int:
