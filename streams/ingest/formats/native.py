@@ -75,17 +75,13 @@ def read_logged(payload: bytes, around: Surroundings, own: Sequence[str]) -> Rea
     The envelope of the log has named the program: ``own`` are the fields of ``around`` that are its. What
     names another, states a level or a change, or is damaged is none of ours, and a request stands for itself.
     """
-    reading = NATIVE.read(payload, around)
-    skipped = len(reading.refused)
-    reading.refused.clear()
-    for record in list(reading.records):
-        if not isinstance(record, Event) or any(
-            getattr(around, name) not in {None, getattr(record, name)} for name in own
+    reading, found = NATIVE.read(payload, around), Reading()
+    for record in reading.records:
+        if isinstance(record, Event) and all(
+            getattr(around, name) in {None, getattr(record, name)} for name in own
         ):
-            reading.records.remove(record)
-            skipped += 1
-        elif not around.sampled:
-            record.weight = None
-    if skipped:
-        reading.skipped[NOT_OURS] += skipped
-    return reading
+            record.weight = record.weight if around.sampled else None
+            found.records.append(record)
+    if others := len(reading.refused) + len(reading.records) - len(found.records):
+        found.skipped[NOT_OURS] = others
+    return found
