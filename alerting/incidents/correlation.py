@@ -223,9 +223,6 @@ RISES_WITH_SECONDS: Final = 120
 """A whole account that rises connects only what begins with it: a flood in it carries no part of what
 follows, and must not hide that. A fall may take minutes to be certain at one scope after the other."""
 
-FALLS_WITH_SECONDS: Final = 600
-"""What begins to fall so long after its account falls with it: some fall a while after their callers."""
-
 FAILS_WITH_SECONDS: Final = 900
 """What carries a part of a failing service fails with it: with few calls, that is seen later. What begins to
 fail after that has a cause of its own, but for who calls it."""

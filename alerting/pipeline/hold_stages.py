@@ -8,14 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
-from alerting.incidents.correlation import (
-    FALLS_WITH_SECONDS,
-    JOINS_SECONDS,
-    UP,
-    carriers,
-    direction,
-    subjects,
-)
+from alerting.incidents.correlation import JOINS_SECONDS, UP, carriers, direction, subjects
 from alerting.incidents.digest_reporter import zone_of
 from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from config import settings
@@ -89,6 +82,9 @@ class QuietHoursStage:
                 return Hold(stage=self.name, reason=reason, until=span.end)
         return None
 
+
+FALLS_WITH_SECONDS: Final = 600
+"""What begins to fall so long after its account falls with it: some fall a while after their callers."""
 
 _OF_ITS_OWN: Final = (Verdict.FATAL, Verdict.LIMIT)
 """A new exception, and a limit that is reached, need a response of their own."""
