@@ -25,7 +25,7 @@ class RecordCounts:
         late = totals.late - before.late
         metrics.late.inc(late)
         self.lateness.feed(records, late, rejected, watermark)
-        self.lateness.wait(totals.usual_delay)
+        self.lateness.note_delay(totals.usual_delay)
         metrics.duplicates.inc(totals.duplicates - before.duplicates)
         metrics.folded.inc(totals.folded - before.folded)
         for reason, count in (totals.unjoined - before.unjoined).items():

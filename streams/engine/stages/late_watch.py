@@ -51,7 +51,7 @@ class LateWatch:
         self._source = source
         self._records = 0.0
         self._missed = np.zeros(len(Unjudged))
-        self.reported = self._waits = False
+        self.reported = self._delayed = False
 
     @property
     def share(self) -> float:
@@ -86,19 +86,19 @@ class LateWatch:
             self.reported = False
             log.info("records are judged again", source=self._source)
 
-    def wait(self, delay: float) -> None:
+    def note_delay(self, delay: float) -> None:
         """Note the usual delay of records, seconds: time goes on that far behind the clock."""
         low, high = DELAYED
-        if not self._waits and low <= delay < high:
-            self._waits = True
+        if not self._delayed and low <= delay < high:
+            self._delayed = True
             log.warning(
                 "most records arrive late, and every page waits as long: a shipper is slow, or somebody "
                 "sends old records. Mend or stop it",
                 source=self._source,
                 delay_seconds=round(delay),
             )
-        elif self._waits and delay < low / 2:
-            self._waits = False
+        elif self._delayed and delay < low / 2:
+            self._delayed = False
             log.info("most records arrive in time again", source=self._source)
 
     @property

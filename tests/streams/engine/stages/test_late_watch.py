@@ -31,7 +31,7 @@ def test_that_pages_wait_because_most_records_are_old_is_logged_once_and_once_th
     watch = LateWatch("requests/0")
     with capture_logs() as logs:
         for delay in (2.0, 30 * 86400.0, 290.0, 600.0, 900.0, 200.0, 100.0, 2.0):
-            watch.wait(delay)
+            watch.note_delay(delay)
     assert [entry["event"].split(",")[0] for entry in logs] == [
         "most records arrive late",
         "most records arrive in time again",
