@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 CLOCK: Final = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
+_CLOCK_ALONE: Final = {"LD_PRELOAD": CLOCK, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def _require() -> None:
@@ -19,9 +20,8 @@ def wrong_clock(ahead: float) -> Mapping[str, str]:
     """Return the variables of a process whose clock is ahead by so many seconds, or behind, for its life."""
     _require()
     return {
-        "LD_PRELOAD": CLOCK,
+        **_CLOCK_ALONE,
         "FAKETIME": f"{ahead:+.0f}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else every wait of a JVM ends at once, on two cores
     }
 
@@ -48,10 +48,9 @@ class HostClock:
     def environment(self) -> Mapping[str, str]:
         """The variables of a process that reads this clock."""
         return {
-            "LD_PRELOAD": CLOCK,
+            **_CLOCK_ALONE,
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",
         }
 
