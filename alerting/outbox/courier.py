@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from alerting.commands.dispatch import Answer, Dispatch
 from alerting.incidents.notice import Notice
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.ports import DeliveryOutcome, Result, Sink
-from alerting.outbox.row import OutboxRow, Send, group_of
+from alerting.outbox.row import DIGEST, OutboxRow, Send, group_of
 from alerting.pipeline.pipeline import Pipeline
 
 log = structlog.get_logger(__name__)
@@ -85,9 +86,24 @@ class Courier:
         self._moved: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Restore the state of an earlier run; call it once, before anything else."""
+        """Restore the state of an earlier run; call it once, before anything else.
+
+        The present routes take over from receivers that are no longer configured.
+        """
         self._parts = await self._outbox.load(self._clock.now())
         self._pipeline.restore(self._parts)
+        left = self._outbox.leave(self._sinks)
+        messages = {(row.destination, row.subject) for row in left if row.send in (Send.POST, Send.EDIT)}
+        sent = self._pipeline.take_over(lambda to: group_of(to) not in self._sinks, messages)
+        if left or sent:
+            log.warning(
+                "a receiver is no longer configured: the present routes report what is open or waits for it; "
+                "its digests are left out",
+                waited=dict(Counter(row.destination for row in left)),
+                reported=dict(Counter(dispatch.destination for dispatch in sent)),
+                digests=sum(row.urgency == DIGEST for row in left),
+            )
+            await self._keep(sent, left)
 
     async def put(self, notices: Iterable[Notice], watermark: int | None = None) -> None:
         """Pass notices, and the time that has passed, to the pipeline.
@@ -146,14 +162,14 @@ class Courier:
 
     # -- putting ----------------------------------------------------------------------------------
 
-    async def _keep(self, dispatches: list[Dispatch]) -> None:
+    async def _keep(self, dispatches: list[Dispatch], left: Iterable[OutboxRow] = ()) -> None:
         items = [(dispatch, row) for dispatch in dispatches if (row := self._render(dispatch)) is not None]
         parts = self._pipeline.snapshot()
         changed: dict[str, bytes | None] = {
             name: part for name, part in parts.items() if self._parts.get(name) != part
         }
         changed |= dict.fromkeys(self._parts.keys() - parts.keys())
-        await self._outbox.put(items, changed, self._clock.now())
+        await self._outbox.put(items, changed, self._clock.now(), left)
         self._parts = parts
         if items:
             self._idle.clear()
@@ -161,8 +177,7 @@ class Courier:
 
     def _render(self, dispatch: Dispatch) -> OutboxRow | None:
         sink = self._sinks.get(group_of(dispatch.destination))
-        if sink is None:
-            log.error("unknown destination; the message is dropped", destination=dispatch.destination)
+        if sink is None:  # its receiver is gone: the present routes have taken over, as the start has said
             return None
         try:
             return sink.render(dispatch, self._outbox.known(dispatch))

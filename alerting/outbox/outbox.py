@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -10,7 +10,7 @@ from alerting.commands.dispatch import SLACK, Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox import pictures
 from alerting.outbox.ports import DeliveryOutcome, OutboxStorage, Result, SubjectState
-from alerting.outbox.row import DIGEST, MESSAGE, METHOD, URGENCY, OutboxRow, Send, State, Thread
+from alerting.outbox.row import DIGEST, MESSAGE, URGENCY, OutboxRow, Send, State, Thread
 from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, enqueue_dispatch
 from alerting.outbox.send_queues import Failover, SendQueues
 
@@ -96,15 +96,27 @@ class Outbox:
         for thread in self._store.threads():
             for row in thread.first():
                 # perhaps called just before the restart
-                self._queues.called(self._failover.target(row), METHOD[row.send], now)
+                self._queues.called(self._failover.target(row), row.method, now)
             self._store.offer(thread)
         await self.prune(now)
         return parts
 
+    def leave(self, groups: Container[str]) -> list[OutboxRow]:
+        """Drop the rows that wait for other sinks than these; return them, for ``put`` to drop durably."""
+        return self._store.leave(groups)
+
     async def put(
-        self, items: Iterable[tuple[Dispatch, OutboxRow]], parts: Mapping[str, bytes | None], now: float
+        self,
+        items: Iterable[tuple[Dispatch, OutboxRow]],
+        parts: Mapping[str, bytes | None],
+        now: float,
+        left: Iterable[OutboxRow] = (),
     ) -> None:
-        """Store dispatches and the pipeline's state in one write; a repeated dispatch changes nothing."""
+        """Store dispatches and the pipeline's state in one write; a repeated dispatch changes nothing.
+
+        ``left`` are the rows that ``leave`` returned.
+        """
+        gone = [row.id for row in left]
         async with self._writing:
             changed: dict[str, OutboxRow] = {}
             for dispatch, rendered in items:
@@ -112,9 +124,9 @@ class Outbox:
                     for thread in self._store.threads(self._failover.effective(dispatch.destination)):
                         self._store.offer(thread)
                 changed |= {row.id: row for row in enqueue_dispatch(self._store, dispatch, rendered, now)}
-            if changed or parts:
+            if changed or parts or gone:
                 self._at(DeliveryCrashPoint.DECIDED)
-                await self._storage.write(changed.values(), parts)
+                await self._storage.write(changed.values(), parts, gone)
                 self._at(DeliveryCrashPoint.WRITTEN)
         if now - self._pruned >= PRUNE:
             await self.prune(now)
@@ -175,7 +187,7 @@ class Outbox:
         async with self._writing:
             self._at(DeliveryCrashPoint.SENT)
             self._store.in_flight.discard(row.id)
-            thread, way, method = self._store.thread(row), self._failover.target(row), METHOD[row.send]
+            thread, way, method = self._store.thread(row), self._failover.target(row), row.method
             self._queues.called(way, method, now)
             row.error = outcome.error
             if outcome.result is Result.SENT:
@@ -264,7 +276,7 @@ class Outbox:
         self, row: OutboxRow, outcome: DeliveryOutcome, thread: Thread, now: float
     ) -> list[OutboxRow]:
         """Return the rows to write."""
-        way, method = self._failover.target(row), METHOD[row.send]
+        way, method = self._failover.target(row), row.method
         match outcome.result:
             case Result.RETRY:
                 asked = outcome.retry_after

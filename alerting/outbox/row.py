@@ -132,6 +132,11 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
         """The sink that carries it."""
         return group_of(self.destination)
 
+    @property
+    def method(self) -> str:
+        """The call that it makes; of a receiver other than a chat, always a post."""
+        return METHOD[self.send if self.group == SLACK else Send.POST]
+
 
 def group_of(destination: str) -> str:
     """Return the sink of a destination: all Slack channels share one, every other receiver has its own.

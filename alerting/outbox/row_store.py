@@ -1,11 +1,11 @@
 """The row store: rows by subject in sending order, by id, and by state; and how a dispatch is enqueued."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from msgspec import structs
 
-from alerting.commands.dispatch import Dispatch, Form
+from alerting.commands.dispatch import SLACK, Dispatch, Form
 from alerting.incidents.notice import Action
 from alerting.messages.blocks import Message
 from alerting.outbox.row import (
@@ -111,7 +111,7 @@ class RowStore:
         self.refused[row.id] = row
 
     def revive(self, row: OutboxRow, thread: Thread) -> None:
-        """Retry a rejected row: its content has changed."""
+        """Retry a row that was kept back."""
         row.state = State.DUE
         self.refused.pop(row.id, None)
         self.offer(thread)
@@ -154,6 +154,14 @@ class RowStore:
             del self._threads[key]
         self.ids.difference_update(gone)
         return gone
+
+    def leave(self, groups: Container[str]) -> list[OutboxRow]:
+        """Drop and return the rows that wait for other sinks than these. What was sent there stays known."""
+        left = [row for thread in self._busy.values() for row in thread.open() if row.group not in groups]
+        for row in left:
+            self._remove(row, self.thread(row))
+        self.ids.difference_update(row.id for row in left)
+        return left
 
     def is_idle(self) -> bool:
         """Return whether no row waits to be delivered."""
@@ -234,24 +242,23 @@ def _enqueue_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried
     thread.commands = max(thread.commands, row.commands)
     queue, changed = thread.queues[MESSAGE], []
     waiting = [queued for queued in queue if queued.id not in store.in_flight]
-    unread = next((waits for waits in waiting if waits.send is Send.POST and not waits.doubt), None)
-    if unread is not None and unread.id not in store.resent:
-        # Not sent yet: send it in its newest state; this row adds nothing.
-        unread.message, unread.body, unread.incident = row.message, row.body, row.incident
-        unread.commands = row.commands
-        store.revive(unread, thread)
-        return [unread, store.finish(row, State.MERGED, thread)]
+    posts = [older for older in waiting if older.send is Send.POST and older.id not in store.resent]
+    unread = any(not post.doubt for post in posts)
     earliest = float("inf")
     for older in waiting:
         if older.id in store.resent:
             changed.append(store.finish(older, State.SENT, thread))
-        elif older.send is not Send.POST or older.state is State.PARKED:
+        elif older not in posts or not older.doubt or older.state is State.PARKED:
             earliest = min(earliest, older.not_before)
             changed.append(store.finish(older, State.MERGED, thread))
         # else it may have been sent as it is: search for it first, then edit
-    if thread.place is not None or queue or changed:
-        row.send, row.urgency = Send.EDIT, URGENCY[Send.EDIT]
+    # A message that is not confirmed is sent in its newest state, under the id of that state: a receiver that
+    # took the former, and whose answer was lost, must not take this one for a repeat.
+    if not unread and (thread.place is not None or queue or changed):
+        row.send = Send.EDIT
         row.not_before = 0.0 if hurried else min(thread.edited + EDITS, earliest)
+        if row.group == SLACK:  # to a program, an end is as urgent as the page about a recurrence after it
+            row.urgency = URGENCY[Send.EDIT]
     return [*changed, store.enqueue(row, thread)]
 
 

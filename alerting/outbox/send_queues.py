@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 from alerting.commands.dispatch import SLACK
-from alerting.outbox.row import METHOD, OutboxRow, group_of
+from alerting.outbox.row import OutboxRow, group_of
 
 SPACING: Final = {"edit": 1.2, "file": 0.6, "link": 1.2}
 """Seconds between two calls of one method: ``chat.update`` has Slack's tier 3 (50 a minute and workspace),
@@ -61,7 +61,7 @@ class SendQueues:
         self._ticket += 1
         self._tickets[row.id] = self._ticket
         queue = self._queues.setdefault(group_of(destination), {}).setdefault(
-            (destination, METHOD[row.send]), _SendQueue()
+            (destination, row.method), _SendQueue()
         )
         heappush(queue.later, (row.not_before, self._ticket, row))
 

@@ -23,7 +23,7 @@ A held incident is reported, in its newest state, when nothing holds it anymore;
 is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -155,6 +155,32 @@ class Pipeline(Stateful):
                 *self._first_delivery.flood_updates(at),
             ]
         return structs.replace(answer, dispatches=self._with_memos(sent))
+
+    def take_over(
+        self, is_gone: Callable[[str], bool], waiting: Container[tuple[str, str]]
+    ) -> list[Dispatch]:
+        """Report by the present routes what a receiver that is no longer configured would report.
+
+        That is what is open, and what has ended and waits there. A destination that has it gets it once.
+
+        Parameters
+        ----------
+        is_gone
+            Whether nothing is sent to a destination anymore.
+        waiting
+            Destination and subject of each message that waits for such a receiver.
+        """
+        reported: list[tuple[TrackedIncident, bool]] = []
+        for tracked in self._registry:
+            gone = [message for message in tracked.messages if is_gone(message.destination)]
+            waits = any((message.destination, message.subject) in waiting for message in gone)
+            if gone and not tracked.pending and (waits or tracked.ended_at is None):
+                reported.append((tracked, waits))
+        if not reported:
+            return []
+        at = self._watermark
+        sent = [*self._first_delivery.take_over(reported, at), *self._first_delivery.flood_updates(at)]
+        return self._with_memos(sent)
 
     # -- what is known ----------------------------------------------------------------------------
 

@@ -77,20 +77,8 @@ class FirstDelivery:
 
     def deliver(self, incidents: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Yield the messages of all incidents to report at one time."""
-        routes = [self._routing.route(tracked.incident) for tracked in incidents]
-        together: dict[str, dict[str, str]] = {}
-        mentions: dict[str, str] = {}
-        for tracked, route in zip(incidents, routes, strict=True):
-            for to in route.destinations:
-                together.setdefault(to, {})[tracked.incident.id] = _kind(tracked.incident)
-                mentions[to] = mentions.get(to) or route.mention
-        combined = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
-        members = {to: {*flood.members} for to, flood in combined.items() if flood is not None}
-        for tracked, route in zip(incidents, routes, strict=True):
-            floods = {
-                to: flood if tracked.incident.id in members.get(to, ()) else None
-                for to, flood in combined.items()
-            }
+        routed = [(tracked, self._routing.route(tracked.incident)) for tracked in incidents]
+        for tracked, route, floods in self._combine(routed, at):
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
             tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
@@ -103,6 +91,32 @@ class FirstDelivery:
                     yield dispatches.parent(tracked, message, tracked.notice.id, at, follows=former)
             tracked.drop_trace()
 
+    def take_over(self, incidents: Sequence[tuple[TrackedIncident, bool]], at: int) -> Iterator[Dispatch]:
+        """Yield messages by the present routes, of incidents of which a receiver is gone.
+
+        A destination without a message of an incident gets one. If one waits for the receiver that is gone
+        (True), the others get it too: those that have this state take it for a repeat, and one that was away
+        for some time may not have it.
+        """
+        routed = []
+        for tracked, waits in incidents:
+            route = self._routing.route(tracked.incident)
+            has = {message.destination: message for message in tracked.messages}
+            if waits:  # perhaps nobody was called
+                tracked.mention = tracked.mention or route.mention
+            for to in route.destinations if waits else ():
+                if to in has and has[to].form is Form.PARENT:
+                    yield dispatches.parent(tracked, has[to], tracked.notice.id, at)
+            new = tuple(to for to in route.destinations if to not in has)
+            routed.append((tracked, route._replace(destinations=new)))
+        for tracked, route, floods in self._combine(routed, at):
+            new_messages = [_message(tracked, to, floods[to]) for to in route.destinations]
+            tracked.messages = [*tracked.messages, *new_messages]
+            self._registry.put(tracked)
+            for message in new_messages:
+                if message.form is Form.PARENT:
+                    yield dispatches.parent(tracked, message, tracked.notice.id, at)
+
     def flood_updates(self, at: int) -> Iterator[Dispatch]:
         """Yield the messages and files of floods that changed."""
         for flood, changed in self._floods.changed(at):
@@ -114,6 +128,25 @@ class FirstDelivery:
             if flood.wants_file(at):
                 yield dispatches.of_flood(flood, Form.FILE, members, at)
                 flood.made_file(at)
+
+    def _combine(
+        self, routed: Sequence[tuple[TrackedIncident, Route]], at: int
+    ) -> Iterator[tuple[TrackedIncident, Route, dict[str, Flood | None]]]:
+        """Yield each incident and its route with the flood that it joins at each destination, or None."""
+        together: dict[str, dict[str, str]] = {}
+        mentions: dict[str, str] = {}
+        for tracked, route in routed:
+            for to in route.destinations:
+                together.setdefault(to, {})[tracked.incident.id] = _kind(tracked.incident)
+                mentions[to] = mentions.get(to) or route.mention
+        combined = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
+        members = {to: {*flood.members} for to, flood in combined.items() if flood is not None}
+        for tracked, route in routed:
+            floods = {
+                to: combined[to] if tracked.incident.id in members.get(to, ()) else None
+                for to in route.destinations
+            }
+            yield tracked, route, floods
 
     def _former(self, tracked: TrackedIncident, at: int) -> str | None:
         """Return the subject of the message that a new one links to."""

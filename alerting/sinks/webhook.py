@@ -16,9 +16,10 @@ import msgspec
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
 from alerting.incidents.answers import IncidentEntry, incident_entry
+from alerting.incidents.notice import Action
 from alerting.messages.incident_answer import KnownIncident, incident_data
 from alerting.outbox.ports import SubjectState
-from alerting.outbox.row import OutboxRow
+from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
 
 PREFIX: Final = "whsec_"
@@ -71,7 +72,14 @@ class WebhookSink(HttpSink):
         self._key = key
 
     def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the body unchanged, with the headers that authenticate it."""
+        """Return the body, with the headers that authenticate it.
+
+        What a receiver gets first about an incident that goes on opens it there.
+        """
+        if row.send is Send.POST and body.startswith(_UPDATE):
+            told = json.loads(body)
+            told["type"], told["data"]["action"] = f"incident.{Action.OPEN.value}", Action.OPEN.value
+            body = _encoded(told)
         timestamp = int(self._now())
         headers = {
             "Content-Type": "application/json",
@@ -114,9 +122,14 @@ class WebhookSink(HttpSink):
             "timestamp": rfc3339(dispatch.at),
             "data": msgspec.to_builtins(data),
         }
-        return OutboxRow.of(
-            dispatch, body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        )
+        return OutboxRow.of(dispatch, body=_encoded(body))
+
+
+_UPDATE: Final = b'{"type":"incident.update",'
+
+
+def _encoded(body: dict[str, object]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 _SHORT: Final = (

@@ -143,6 +143,14 @@ class DeliveryWorld:
         async with asyncio.timeout(20):
             await self.courier.wait_until_idle()
 
+    async def attempt(self, to: str) -> None:
+        """Make the next delivery to one receiver, when it is due; nothing else is delivered."""
+        while not isinstance(row := self.outbox.next(self.clock.now(), to), OutboxRow):
+            assert row is not None, f"nothing waits for {to}"
+            self.clock.time += row
+        assert await self.outbox.begin(row)
+        await self.outbox.settle(row, await self.others[to].deliver(row), self.clock.now())
+
     async def kill(self) -> None:
         if self.task is not None:
             self.task.cancel()
