@@ -220,8 +220,9 @@ for days, a function that is gone, or one burst after the other must not hide wh
 later. The same series goes on."""
 
 RISES_WITH_SECONDS: Final = 120
-"""A whole account that rises connects only what begins with it: a flood in it carries no part of what
-follows, and must not hide that. A fall may take minutes to be certain at one scope after the other."""
+"""A whole account that rises, and who calls, connect only what begins with it: a visitor who floods one
+service, under the name of a usual client, must not hide what happens to another one soon after. A fall may
+take minutes to be certain at one scope after the other."""
 
 FAILS_WITH_SECONDS: Final = 900
 """What carries a part of a failing service fails with it: with few calls, that is seen later. What begins to
@@ -242,20 +243,25 @@ class _Index(StrEnum):
     FAILING_CARRIER = "carrier of a failing service"
     ACCOUNT = "account"
     WIDE = "wide"  # accounts with a finding about the whole account
+    WIDE_PART = "part of a finding about a whole account"
+    WIDE_CARRIER = "carrier of a finding about a whole account"
     ABSENT = "absent"  # accounts in which something is absent
     GAP = "gap"  # nothing arrives, of whichever account
 
 
-_BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
+_OF_BROAD: Final = (_Index.BROAD_PART, _Index.BROAD_CARRIER)
+_OF_WIDE: Final = (_Index.WIDE_PART, _Index.WIDE_CARRIER)
+_TOGETHER: Final = (*_OF_BROAD, *_OF_WIDE)
 """Connects only findings that begin together."""
 
 _FAILING: Final = (_Index.FAILING_PART, _Index.FAILING_CARRIER)
 
-_OF_ACCOUNT: Final = (_Index.ACCOUNT, _Index.WIDE)
+_OF_ACCOUNT: Final = (_Index.ACCOUNT, _Index.WIDE, *_OF_WIDE)
 
 _INDIRECT: Final = (
     _Index.CARRIER,
     _Index.BROAD_CARRIER,
+    _Index.WIDE_CARRIER,
     _Index.FAILING_CARRIER,
     _Index.ACCOUNT,
     _Index.WIDE,
@@ -323,9 +329,10 @@ class CorrelationIndex:
     def related(self, finding: Finding, gather: int) -> set[str]:
         """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
+        rises, wide = direction(finding) == UP, finding.about.kind == ACCOUNT
         for key, together in _lookups(finding):
             within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
-            if key[0] in _OF_ACCOUNT and direction(finding) == UP:
+            if rises and (wide or key[0] in _OF_ACCOUNT or _is_of_everything(key)):
                 within = min(within, RISES_WITH_SECONDS)
             elif key[0] in _FAILING and finding.about.kind not in (CLIENT, TENANT):
                 within = min(within, FAILS_WITH_SECONDS)
@@ -354,6 +361,11 @@ class CorrelationIndex:
                 del self._index[key]
 
 
+def _is_of_everything(key: _Key) -> bool:
+    """Return whether a key is of an account, or of a caller, who may call anything in it."""
+    return any(isinstance(part, Scope) and part.kind in (ACCOUNT, CLIENT, TENANT) for part in key)
+
+
 def _way(finding: Finding) -> str:
     """Return what findings of one cause have in common: their direction, and whether they are about levels.
 
@@ -366,12 +378,20 @@ def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
     """Yield the keys of what is connected with a new finding, and whether only if it begins together."""
     way, account, measure = _way(finding), finding.about.account, finding.measure
     for scopes, indices, failing in (
-        (subjects(finding), (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART), _Index.FAILING_PART),
-        (carriers(finding), (_Index.SUBJECT, _Index.CARRIER, _Index.BROAD_CARRIER), _Index.FAILING_CARRIER),
+        (
+            subjects(finding),
+            (_Index.SUBJECT, _Index.PART, _Index.BROAD_PART, _Index.WIDE_PART),
+            _Index.FAILING_PART,
+        ),
+        (
+            carriers(finding),
+            (_Index.SUBJECT, _Index.CARRIER, _Index.BROAD_CARRIER, _Index.WIDE_CARRIER),
+            _Index.FAILING_CARRIER,
+        ),
     ):
         for scope in scopes:
             for index in indices:
-                yield (index, way, scope), is_broad(scope) or index in _BROAD
+                yield (index, way, scope), is_broad(scope) or index in _TOGETHER
             yield (failing, way, scope, measure), is_broad(scope)
     for scope in parts(finding) - carriers(finding):
         yield (_Index.SUBJECT, way, scope), True
@@ -390,15 +410,17 @@ def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
     found: list[_Key] = [(_Index.SERIES, direction(finding), finding.about, finding.measure)]
     if direction(finding) != GROWTH:  # growth is reported series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]
-        part, carrier = _BROAD if is_about_broad(finding) else (_Index.PART, _Index.CARRIER)
+        wide = finding.about.kind == ACCOUNT
+        together = _OF_WIDE if wide else _OF_BROAD
+        part, carrier = together if is_about_broad(finding) else (_Index.PART, _Index.CARRIER)
         carrying = carriers(finding)
-        found += [(part if scope in carrying else _Index.BROAD_PART, way, scope) for scope in parts(finding)]
+        found += [(part if scope in carrying else together[0], way, scope) for scope in parts(finding)]
         found += [(carrier, way, scope) for scope in carrying]
         if is_service_failure(finding):
             found += [(_Index.FAILING_PART, way, scope, finding.measure) for scope in parts(finding)]
             found += [(_Index.FAILING_CARRIER, way, scope, finding.measure) for scope in carriers(finding)]
         found.append((_Index.ACCOUNT, way, account))
-        if finding.about.kind == ACCOUNT:
+        if wide:
             found.append((_Index.WIDE, way, account))
         if finding.verdict is Verdict.ABSENCE:
             found.append((_Index.ABSENT, way, account))

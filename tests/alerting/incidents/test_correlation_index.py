@@ -58,9 +58,10 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     They began ``apart`` seconds from each other; ``absent`` is when the first absence of that incident did.
     The rules are those of ``CorrelationIndex``.
     """
-    together = apart <= GATHER
-    with_account = RISES_WITH_SECONDS if direction(new) == UP else GATHER
-    if apart <= with_account and ACCOUNT_KIND in (new.about.kind, held.about.kind):
+    rises = direction(new) == UP
+    whole = ACCOUNT_KIND in (new.about.kind, held.about.kind)
+    together = apart <= (RISES_WITH_SECONDS if rises and whole else GATHER)
+    if together and whole:
         return True
     if together and new.verdict is held.verdict is Verdict.ABSENCE and new.start - absent <= GATHER:
         return True
@@ -70,6 +71,12 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     failing &= apart <= FAILS_WITH_SECONDS or new.about.kind == "client"
     if together or not is_about_broad(held) or failing:
         found |= (mine & (parts(held) if together else carriers(held))) | (carriers(new) & carriers(held))
+    if rises and apart > RISES_WITH_SECONDS:
+        found = (
+            set()
+            if whole
+            else {scope for scope in found if scope.kind not in ("account", "client", "tenant")}
+        )
     return bool(found) if together else any(not is_broad(scope) for scope in found)
 
 
@@ -134,6 +141,29 @@ def test_one_burst_after_the_other_takes_in_no_later_outage() -> None:
         index.put("bursts", finding(PUT, f"b{number}", start=T0 + 3600 * number))
     failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + 9 * 3600 + 60)
     assert index.related(failing, GATHER) == set()
+
+
+def test_a_flood_of_one_service_takes_in_no_outage_of_another_that_begins_minutes_later() -> None:
+    index = CorrelationIndex()
+    pay = scope("function", "pay")
+    flooded = finding(
+        scope("account", ACCOUNT), "a", callers=[share(SERVICE, 0.98)], touches=[pay, SERVICE], start=T0
+    )
+    failing = finding(pay, "p", measure=Measure.ERRORS_BACKEND, start=T0 + 180)
+    index.put("flood", flooded)
+    assert index.related(failing, GATHER) == set()
+    index.put("outage", failing)
+    index.remove("flood")
+    assert index.related(replace(flooded, start=T0 + 360), GATHER) == set(), "nor does it join an outage"
+    assert index.related(replace(flooded, start=T0 + 300), GATHER) == {"outage"}
+
+
+def test_a_flood_under_the_name_of_a_usual_client_takes_in_nothing_that_this_client_does_later() -> None:
+    index = CorrelationIndex()
+    index.put("flood", finding(TABLE, "f", suspects=[share(IOS, 0.9)], start=T0))
+    other = finding(scope("table", "payments"), "p", suspects=[share(IOS, 0.9)], start=T0 + 180)
+    assert index.related(other, GATHER) == set()
+    assert index.related(replace(other, start=T0 + 120), GATHER) == {"flood"}
 
 
 def test_nothing_is_left_of_removed_incidents() -> None:
