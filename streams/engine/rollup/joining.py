@@ -296,8 +296,8 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     """Return the path of a record without the scopes that other sources of its request have counted.
 
     Records are of one request if they have a key in common, name the same function, contradict each other in
-    no route and client, and none names exactly what another does: a trace holds many requests, and its id may
-    be the choice of a visitor. So a source that reports twice under one key, as for an invocation that was
+    no route and client, and none names exactly what another does (but for clients): a trace holds many requests,
+    and its id may be the choice of a visitor. So a source that reports twice under one key, as for an invocation that was
     retried, counts twice.
 
     ``path`` is that of the record as it came, ``earlier`` those of records with the same key before it, as
@@ -334,7 +334,10 @@ def _of_one_request(path: Path, requests: Iterable[list[Path]]) -> list[Path]:
 
 
 def _differ(path: Path, other: Path) -> bool:
-    """Return whether two records are of different requests: both name the same, or something else."""
+    """Return whether two records are of different requests: both name the same, or something else.
+
+    A client chooses whether it names itself.
+    """
     both = zip(_of_request(path), _of_request(other), strict=True)
     return _names(path) == _names(other) or any(mine != theirs for mine, theirs in both if mine and theirs)
 
@@ -344,4 +347,4 @@ def _of_request(path: Path) -> tuple[str, ...]:
 
 
 def _names(path: Path) -> Path:
-    return path._replace(counts="")
+    return path._replace(client="", version="", tenant="", counts="")
