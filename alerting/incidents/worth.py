@@ -55,7 +55,11 @@ def size(finding: Finding, cause: RiseCause, sizes: PageSettings) -> Size:
         setting = _SHARES.get(finding.measure, "errors")
         return Size(_times(finding.failures.share, getattr(sizes, setting)), setting)
     if observed < expected:
-        return Size(_times(expected - observed, expected * (1 - sizes.fall)), "fall")
+        missing = _times(expected - observed, expected * (1 - sizes.fall))
+        if (served := finding.served) is not None:  # callers may stop what they do wrong
+            least = max(served.expected * (1 - sizes.fall), 1.0)
+            missing = min(missing, max(served.expected - served.observed, 0.0) / least)
+        return Size(missing, "fall")
     is_demand = cause is RiseCause.DEMAND and finding.measure not in LATENCIES
     least, setting = (sizes.demand, "demand") if is_demand else (sizes.defect, "defect")
     of_rise = Size(_times(observed - expected, expected * (least - 1)), setting)

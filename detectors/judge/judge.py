@@ -37,8 +37,10 @@ from detectors.model.scope import ScopeOrEdge
 from detectors.state.declared import Owned, Stateful
 from detectors.state.past_values import DAY, PastExpectations, PastValues
 
-_COUNTING: Final = frozenset((*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS))
-"""The measures that others are made of or a part of."""
+_COUNTING: Final = frozenset(
+    (*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS, Measure.ERRORS_USER)
+)
+"""The measures that others are made of, a part of, or told with."""
 
 SLOTS: Final = 144
 """Slots of the day for habits, ten minutes each; wider steps have a slot each."""
@@ -406,6 +408,13 @@ class Judge(Stateful):
     def requests(self, row: int) -> int | None:
         """Return the row that counts the requests of what a series is about."""
         return self._counting.get((self.series[row].about, Measure.REQUESTS))
+
+    def refused(self, row: int) -> int | None:
+        """Return the row that counts callers' errors, of a series that counts requests."""
+        series = self.series[row]
+        if series.measure is not Measure.REQUESTS:
+            return None
+        return self._counting.get((series.about, Measure.ERRORS_USER))
 
     def plan(self, row: int, start: int) -> Plan | None:
         """Return the plan of a series at ``start``, if any."""

@@ -28,7 +28,10 @@ class Absences(Stateful):
 
     def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)
-        self._rows = np.zeros(0, np.intp)  # rows of the judge, by place in the watch
+        self.rows = np.zeros(0, np.intp)  # rows of the judge, by place in the watch
+        self._refused = np.zeros(
+            0, np.intp
+        )  # rows of callers' errors of the same scopes; -1 where not counted
         self._accounts = np.zeros(0, bool)  # which of them are accounts
         self._judged = np.zeros(0, bool)  # which of them can be absent
         self._place: dict[int, int] = {}  # place in the watch, by row
@@ -44,8 +47,13 @@ class Absences(Stateful):
             for at, item in enumerate(series)
             if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
         ]
-        self._place |= {row: len(self._rows) + at for at, row in enumerate(rows)}
-        self._rows = np.concatenate((self._rows, np.array(rows, np.intp)))
+        self._place |= {row: len(self.rows) + at for at, row in enumerate(rows)}
+        errors = {
+            item.about: first + at for at, item in enumerate(series) if item.measure is Measure.ERRORS_USER
+        }
+        refused = [errors.get(series[row - first].about, -1) for row in rows]
+        self._refused = np.concatenate((self._refused, np.array(refused, np.intp)))
+        self.rows = np.concatenate((self.rows, np.array(rows, np.intp)))
         wide = np.array([series[row - first].about.kind == ACCOUNT for row in rows], bool)
         self._accounts = np.concatenate((self._accounts, wide))
         judged = np.array([series[row - first].judged for row in rows], bool)
@@ -66,7 +74,7 @@ class Absences(Stateful):
             values[:] = np.nan
             return
         masked = np.zeros(len(self._scopes), bool)
-        masked[self._scope_of[self._rows[absent]]] = True
+        masked[self._scope_of[self.rows[absent]]] = True
         values[masked[self._scope_of] & (values == 0)] = np.nan
 
     def feed(self, judgement: Judgement, values: Floats, *, known: bool, nothing: bool = False) -> None:
@@ -80,7 +88,7 @@ class Absences(Stateful):
         """
         if not nothing:
             self._arrived = judgement.start + self._step
-        rows = self._rows
+        rows = self.rows
         observed = values[rows]
         evident = np.zeros(len(rows), bool)
         if not known and self.hole(judgement.start):
@@ -91,7 +99,7 @@ class Absences(Stateful):
         self._watch.watch(
             judgement.start,
             observed,
-            np.where(reliable, judgement.expected[rows], np.nan),
+            np.where(reliable, self.served(judgement.expected), np.nan),
             ~judgement.young[rows],
             known=evident | known,
             evident=evident,
@@ -117,11 +125,11 @@ class Absences(Stateful):
         nothing : (steps,)
             Whether no record arrived.
         """
-        rows = self._rows
+        rows = self.rows
         reliable = self._judged & (out.basis.take(rows, axis=1) >= YESTERDAY)
         given = GapSteps(
             values.take(rows, axis=1),
-            np.where(reliable, out.expected.take(rows, axis=1), np.nan),
+            np.where(reliable, self.served(out.expected), np.nan),
             ~young.take(rows, axis=1),
             np.repeat(~nothing[:, None], len(rows), axis=1),
             np.zeros((len(values), len(rows)), bool),
@@ -134,13 +142,32 @@ class Absences(Stateful):
             self._arrived = start + (int(arrived[-1]) + 1) * self._step
         return added
 
+    def served(self, expected: Floats, until: int | None = None) -> Floats:
+        """Return the requests that are expected and no errors of callers: what they do wrong they may stop.
+
+        Parameters
+        ----------
+        expected : (..., n)
+            Of the judge.
+        until
+            Number of the scopes that are asked for, all by default.
+
+        Returns
+        -------
+        (..., scopes)
+        """
+        rows, refused = self.rows[:until], self._refused[:until]
+        requests = expected.take(rows, axis=-1)
+        errors = np.where(refused >= 0, np.nan_to_num(expected.take(refused, axis=-1, mode="clip")), 0.0)
+        return np.maximum(requests - errors, 0.0)
+
     def gap_before(self, start: int) -> int:
         """Return the seconds without a record of anything before a step, 0 before the first record."""
         return start - self._arrived if self._arrived else 0
 
     def hole(self, start: int) -> bool:
         """Return whether a step from ``start`` on without a record would be evidence that all is down."""
-        return bool(len(self._rows)) and start - int(self._watch.last.max()) >= HOLE_SECONDS
+        return bool(len(self.rows)) and start - int(self._watch.last.max()) >= HOLE_SECONDS
 
     @property
     def none(self) -> bool:
@@ -153,12 +180,12 @@ class Absences(Stateful):
 
     def correct(self, end: int, now: int, values: Floats) -> None:
         """Add late values of the step that ended at ``end``, by row."""
-        self._watch.correct(end, now, values[self._rows])
+        self._watch.correct(end, now, values[self.rows])
 
     @property
     def absent(self) -> Places:
         """Absent rows, ascending."""
-        return np.sort(self._rows[self._watch.absent])
+        return np.sort(self.rows[self._watch.absent])
 
     def is_absent(self, row: int) -> bool:
         """Return whether a row is absent."""

@@ -140,7 +140,7 @@ class Detect(Stateful):
             bucket=settings.time.bucket,
         )
         self._settled: dict[str, bytes] | None = None  # parts that only a judged step changes
-        self._by_row = self._absences, self._limits, self._affected, self._early, self._costs, self._maturity
+        self._by_row = self._absences, self._limits, self._affected, self._costs, self._maturity
 
     @property
     def watermark(self) -> int | None:
@@ -480,6 +480,7 @@ class Detect(Stateful):
         self._explainer.add(of_edges)
         for watch in self._by_row:
             watch.add(of_scopes, first)
+        self._early.add(of_scopes)
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)

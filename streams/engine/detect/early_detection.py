@@ -17,10 +17,10 @@ from detectors.judge.kernel.evaluate_early import EarlyEvaluation
 from detectors.judge.kernel.pace import EXTRAORDINARY
 from detectors.model.array_types import Floats, Places
 from detectors.model.finding import AddedUp, Failures, Finding, Verdict
-from detectors.model.measures import Measure, Series
+from detectors.model.measures import Series
 from detectors.model.scope import Edge
 from detectors.model.sentence import explain_absence, explain_change
-from streams.engine.detect.absences import WATCHED, Absences
+from streams.engine.detect.absences import Absences
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
 from streams.engine.detect.gather import JudgedStep
@@ -195,21 +195,14 @@ class EarlyDetection:
         self._measuring, self._judge, self._absences = measuring, judge, absences
         self._explainer, self._edges = explainer, edges
         self._partial = PartialStep(measuring, step, bucket)
-        self._watched = np.zeros(0, np.intp)  # rows of requests whose absence is reported
         self._came = np.zeros((2, 0))  # of each row: requests that came early, and all; decaying
         self._compared = 0
         self._newest = np.zeros(0)  # values of the newest judged step
         self._evaluated = 0  # the end of the newest evaluation
         self._found: dict[tuple[int, bool], int] = {}  # row and whether it rose: when it was found
 
-    def add(self, series: Sequence[Series], first: int) -> None:
-        """Add new series; the first is row ``first`` of the judge."""
-        rows = [
-            first + at
-            for at, item in enumerate(series)
-            if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
-        ]
-        self._watched = np.concatenate((self._watched, np.array(rows, np.intp)))
+    def add(self, series: Sequence[Series]) -> None:
+        """Add new series, which ``Absences`` knows already."""
         self._came = np.concatenate((self._came, np.zeros((2, len(series)))), axis=1)
 
     def learn(self, step: MeasuredStep) -> None:
@@ -281,15 +274,15 @@ class EarlyDetection:
     def _empty(self, of_scopes: Floats) -> Places:
         """Return the rows without a request for so long that chance does not explain it."""
         expected = self._judge.newly_expected
-        rows = self._watched
         n = min(of_scopes.shape[1], len(self._newest), 0 if expected is None else len(expected))
+        rows = self._absences.rows
         rows = rows[rows < n]
         if expected is None or not len(rows) or self._compared < COMPARED_STEPS:
             return np.zeros(0, np.intp)
         counts = of_scopes[::-1, rows]  # newest first
         has = counts > 0
         run = np.where(has.any(axis=0), has.argmax(axis=0), len(counts))
-        usual = expected[rows] * (self._bucket / self._step)
+        usual = self._absences.served(expected, len(rows)) * (self._bucket / self._step)
         came, all_of_it = self._came[:, rows]
         early = (came >= COMES_EARLY * all_of_it) & (all_of_it > 0)
         missed = run * usual

@@ -15,7 +15,7 @@ from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Floats
-from detectors.model.finding import AddedUp, Failures, Finding, State, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, Served, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import explain_absence, explain_change, explain_retirement
@@ -73,6 +73,7 @@ class _Span(NamedTuple):
     peak: float | None
     added_up: AddedUp | None
     failures: Failures | None
+    served: Served | None = None
 
     @property
     def missed(self) -> float:
@@ -315,6 +316,7 @@ class Findings(Stateful):
                 end=known.end if not known.withdrawn else seen,
                 peak=span.peak,
                 failures=span.failures,
+                served=span.served,
                 added_up=span.added_up,
                 missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
                 trace=self._judge.evidence.trace(row, seen),
@@ -350,6 +352,7 @@ class Findings(Stateful):
             end=known.end,
             peak=span.peak,
             failures=span.failures,
+            served=span.served,
             added_up=span.added_up or worst.added_up,
             missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
             callers=why.callers,
@@ -371,7 +374,9 @@ class Findings(Stateful):
         known.peak, end = extent.furthest, min(began + extent.last * self._step, until)
         reported = known.start if known.opened is None else known.opened
         means = self._deviations.added_up(row, began, end, reported=reported, rises=rises, absent=absent)
-        return _Span(end, extent.furthest, means, self._deviations.failures(row, began, end))
+        failures = self._deviations.failures(row, began, end)
+        served = None if rises else self._deviations.served(row, began, end)
+        return _Span(end, extent.furthest, means, failures, served)
 
     def _explained(self, row: int, known: _Open, span: _Span) -> Explanation:
         """Attribute a deviation over its span, as far back as that is known."""
@@ -421,6 +426,7 @@ class Findings(Stateful):
             if rises and not series.measure.level
             else {},
             failures=span.failures,
+            served=span.served,
             peak=span.peak,
             missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
             touches=why.touches,
