@@ -22,7 +22,7 @@ class Counting:
         self.records += len(chunk)
         return []
 
-    def idle(self, _: float) -> list[Emission]:
+    def idle(self, _: float, __: int) -> list[Emission]:
         return []
 
     def snapshot(self) -> dict[str, bytes]:

@@ -102,7 +102,7 @@ class PlainStage:
             if cell[0]
         ]
 
-    def idle(self, _: float) -> list[Emission]:
+    def idle(self, _: float, __: int) -> list[Emission]:
         return []
 
     def snapshot(self) -> dict[str, bytes]:

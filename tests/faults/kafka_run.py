@@ -236,7 +236,7 @@ class KafkaRun:
             for _, value in records:
                 block = decode_block(value)
                 report.compare("shard of a block", shard, block.shard)
-                if block.idle:
+                if block.idle or block.ends:
                     continue
                 key = block.source, block.shard, block.sequence
                 if key in first:

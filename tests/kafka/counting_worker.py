@@ -37,7 +37,7 @@ class Counting(Stage):
         time.sleep(self._pause)  # work that takes a while, so that a kill finds some undone
         return ()
 
-    def idle(self, _: float) -> Iterable[Emission]:
+    def idle(self, _: float, __: int) -> Iterable[Emission]:
         return ()
 
     def snapshot(self) -> dict[str, bytes]:

@@ -182,12 +182,12 @@ class KafkaApp:
         return topics.read(self._broker, topic)
 
     def blocks(self) -> list[Block]:
-        """Return the blocks that are not about idleness, once each; what was written again is the same."""
+        """Return the blocks that count, once each; what was written again is the same."""
         kept: dict[tuple[str, int, int], bytes] = {}
         for record in self.records(self.names.rollups):
             block = decode_block(record.value)
             assert record.partition == block.shard
-            if not block.idle:  # an idle block borrows its number
+            if not (block.idle or block.ends):  # these borrow their number
                 key = block.source, block.shard, block.sequence
                 assert kept.setdefault(key, record.value) == record.value
         return list(map(decode_block, kept.values()))

@@ -134,7 +134,7 @@ from contextlib import asynccontextmanager
 
 class Fed(Stage):
     def feed(self, chunk): return [chunk]
-    def idle(self, seconds): return ()
+    def idle(self, seconds, end): return ()
     def snapshot(self): return {}
     def restore(self, parts): pass
 

@@ -268,7 +268,8 @@ class KafkaDaemon(Daemon):
             self._options.at,
             hanging=HangingTransactions(kafka),
         )
-        sources = [f"{topic}/{number}" for topic, count in counts.items() for number in range(count)]
+        partitions = [TP(topic, number) for topic, count in counts.items() for number in range(count)]
+        sources = [f"{topic}/{number}" for topic, number in partitions]
 
         def judging(shard: int, on_step: Callable[[int], None] | None = None) -> DetectStage:
             limits = self._limits.capacity
@@ -300,6 +301,7 @@ class KafkaDaemon(Daemon):
                 name=topic if topic in inputs else "",
                 turn_bytes=TURN_BYTES if topic in inputs else None,
                 fetch=self._fetch,
+                beside=partitions,
             )
 
         stages = [

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final, NamedTuple
 
@@ -50,6 +50,7 @@ class Hosted(NamedTuple):
     fetch: Callable[[Any], bool] | None = (
         None  # gets the input that a stage needs, in a thread; False: not now
     )
+    beside: Collection[TP] = ()  # for these, too, waits who reads what the stage emits
 
 
 class Clients:
@@ -95,6 +96,11 @@ class Clients:
             self._offsets.beginning_offsets([place]), self._offsets.end_offsets([place])
         )
         return Bounds(first[place], end[place])
+
+    async def ends(self, tps: Collection[TP]) -> dict[str, int]:
+        """Return the offset at which each of these partitions ends, by topic and number."""
+        found = await self._offsets.end_offsets([TopicPartition(*tp) for tp in tps])
+        return {f"{place.topic}/{place.partition}": end for place, end in found.items()}
 
 
 def key_of(hosted: Hosted, tp: TP) -> str:
@@ -215,3 +221,7 @@ class HostedPartition:
     async def bounds(self) -> Bounds:
         """Return its present offsets."""
         return await self._clients.bounds(self.tp)
+
+    async def ends(self) -> dict[str, int]:
+        """Return where the partitions end for which readers of its emissions wait."""
+        return await self._clients.ends(self.hosted.beside)

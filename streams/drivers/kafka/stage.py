@@ -84,10 +84,11 @@ class Stage(Protocol):
             When it cannot process all of them yet.
         """
 
-    def idle(self, seconds: float) -> Iterable[Emission]:  # noqa: ARG002 - others use it
+    def idle(self, seconds: float, end: int) -> Iterable[Emission]:  # noqa: ARG002 - others use them
         """Note that nothing has arrived for this long although a broker answered; called again and again.
 
-        By default, do nothing: records advance time.
+        ``end`` is the offset at which its source ends; everything before it was fed. By default, do nothing:
+        records advance time.
         """
         return ()
 
@@ -136,6 +137,18 @@ class EmissionMode(Protocol):
         """Switch: that snapshot is durable."""
 
 
+@runtime_checkable
+class EndsTeller(Protocol):
+    """A stage whose readers wait for partitions that have unread records, and must know which these are."""
+
+    @property
+    def wants_ends(self) -> bool:
+        """Whether to look where all of these end before what it was fed last is emitted."""
+
+    def tell_ends(self, ends: dict[str, int]) -> Iterable[Emission]:
+        """Return what tells where each source ends."""
+
+
 class Bounds(NamedTuple):
     """The offsets that a partition has: ``first <= offset < end``."""
 
@@ -174,6 +187,9 @@ class Partition(Protocol):
 
     async def bounds(self) -> Bounds:
         """Return its current offsets."""
+
+    async def ends(self) -> dict[str, int]:
+        """Return the offset at which each source ends for which readers of its emissions wait."""
 
 
 class StageRunner(Checkpointed):
@@ -322,6 +338,7 @@ class StageRunner(Checkpointed):
             if len(chunk):
                 self._mark_fed()
             self._at(CrashPoint.FED, self.key)
+            await self._tell_ends()
             await self._emit(emissions)
             self._at(CrashPoint.EMITTED, self.key)
             if self._is_due(arrived):
@@ -334,8 +351,8 @@ class StageRunner(Checkpointed):
         async with self._lock:
             if self._closed:
                 return
-            if await self._is_idle():
-                emissions = list(self.stage.idle(self._quiet))
+            if (end := await self._idle_at()) is not None:
+                emissions = list(self.stage.idle(self._quiet, end))
                 if emissions:
                     self._at(CrashPoint.IDLE, self.key)
                     await self._checkpoint(emissions)
@@ -375,34 +392,34 @@ class StageRunner(Checkpointed):
             if self.changed or isinstance(self.stage, EmissionMode):
                 await self._checkpoint()
 
-    async def _is_idle(self) -> bool:
-        """Return whether brokers have answered for long enough that there is nothing to read.
+    async def _idle_at(self) -> int | None:
+        """Return where the partition ends, if brokers have long answered that there is nothing to read.
 
         While no broker answers, nothing can be written either: that does not make the partition idle.
         """
         if self._idle_after is None:
-            return False
+            return None
         since = max(self._fed_at, self._queried_at)
         left = self._idle_after - (since - self._fed_at)
         due = min(QUERY_SECONDS, left) if left > 0 else self._idle_after
         if self._clock() - since < due:
-            return False
+            return None
         try:
             async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
                 first, end = await self._partition.bounds()
         except (KafkaError, TimeoutError):
             self._mark_fed()
-            return False
+            return None
         self._queried_at = self._clock()
         if end <= first:
             self._skip_deleted(first)
         if end > (first if self.position is None else self.position):
             self._mark_fed()  # there is more to read: the stage is slow
-            return False
+            return None
         self._quiet += min(
             self._queried_at - since, 2 * due
         )  # not the time in which this process stood still
-        return self._queried_at - self._fed_at >= self._idle_after
+        return end if self._queried_at - self._fed_at >= self._idle_after else None
 
     def _mark_fed(self) -> None:
         self._fed_at = self._clock()
@@ -434,6 +451,21 @@ class StageRunner(Checkpointed):
             first=position,
             last=start - 1,
         )
+
+    async def _tell_ends(self) -> None:
+        """Tell what has arrived anywhere before what was fed here is emitted.
+
+        A reader that takes another partition for idle would go on without its records. While no broker
+        answers, nothing of the kind is known.
+        """
+        if not isinstance(self.stage, EndsTeller) or not self.stage.wants_ends:
+            return
+        try:
+            async with asyncio.timeout(QUERY_SECONDS):
+                ends = await self._partition.ends()
+        except (KafkaError, TimeoutError):
+            return
+        await self._emit(self.stage.tell_ends(ends))
 
     async def _emit(self, emissions: Iterable[Any]) -> None:
         for emission in emissions:

@@ -25,6 +25,7 @@ from streams.engine.detect.gather import Gather, JudgedStep, in_parts
 from streams.engine.detect.successor import Successor
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
+from streams.engine.rollup.rollup import JUST_NOW
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted_in_topic, limit_error
 from streams.engine.stages.rollup_engine import rollup_of, totals_of
 from streams.ingest.batch_consumer.chunk import Chunk
@@ -78,6 +79,10 @@ class RollupStage(Stage):
         self._now = now
         self._is_early = settings.time.early
         self._whole_steps = False  # of the newest snapshot
+        self._step = settings.time.step
+        self._told = (
+            0  # the watermark up to which readers know where all sources end; 0: none since the start
+        )
         self._topic = topic or topics.requests
         self._name = f"{self._topic}/{partition}"
         self._metrics = metrics or Metrics()
@@ -154,7 +159,7 @@ class RollupStage(Stage):
         }
         return [*letters, *self._blocks(blocks)]
 
-    def idle(self, seconds: float) -> Iterable[Emission]:
+    def idle(self, seconds: float, end: int | None = None) -> Iterable[Emission]:
         """Advance event time by the clock, so that this partition does not hold the shards back.
 
         Time goes no further than this host's clock: a broker's may have been ahead for the newest record.
@@ -162,9 +167,24 @@ class RollupStage(Stage):
         arrival = self.rollup.decoder.time.arrival
         if self._now is not None and arrival is not None:
             seconds = min(seconds, self._now() - arrival)
-        blocks = self.rollup.idle(seconds)
+        blocks = self.rollup.idle(seconds, end)
         self._held = {back: self._held[back] for back in self.rollup.decoder.held if back in self._held}
         return self._blocks(blocks)
+
+    @property
+    def wants_ends(self) -> bool:
+        """Whether what it was fed moves time by a step, and is older than others' records that may wait.
+
+        A prompt record does not overtake them: they are read within the second.
+        """
+        if self._now is None or self.watermark < self._told + self._step:
+            return False
+        return not self._told or self._now() - self.rollup.reached > JUST_NOW
+
+    def tell_ends(self, ends: dict[str, int]) -> Iterable[Emission]:
+        """Return blocks that tell the shards where all sources end: they wait for those that lag."""
+        self._told = self.watermark
+        return self._blocks(self.rollup.tell_ends(ends))
 
     @property
     def watermark(self) -> int:

@@ -41,6 +41,9 @@ log = structlog.get_logger("uneri.steps")
 
 _LATE: Final = "late/"
 
+_ALL: Final = sys.maxsize
+"""What an idle source had read that names no offset: it is idle until its next block."""
+
 LEAP_SECONDS: Final = 35 * 86400
 """A longer stretch without a record is not judged step by step: no baseline reaches beyond it, and the years
 behind stamps of a clock that was never set would keep a daemon busy for hours.
@@ -52,6 +55,13 @@ class _Source(msgspec.Struct, array_like=True):
     watermark: int | None = None
     idle: bool = False
     waiting: int = 0  # of versions in which an idle source kept records in open buckets
+    read: int = _ALL  # the offset up to which it had been read when it fell idle
+    end: int = 0  # the offset at which it ends, as told last
+
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether nothing waits for it. That it was idle says nothing of what has arrived since."""
+        return self.idle and self.read >= self.end
 
 
 class _OpenState(msgspec.Struct, array_like=True):
@@ -88,7 +98,8 @@ class Steps:
     ----------
     sources
         Every source partition that feeds this shard. A step stays open until each of them has passed its
-        end or is idle.
+        end or is idle. One that is idle counts as such up to the offset that it had read: once it is told to
+        end beyond, it is waited for.
     width
         Seconds of a step.
     most
@@ -148,7 +159,7 @@ class Steps:
         return {
             name: source.watermark
             for name, source in self._sources.items()
-            if source.watermark is not None and not source.idle
+            if source.watermark is not None and not source.is_passed_over
         }
 
     @property
@@ -167,7 +178,7 @@ class Steps:
 
         While every source is idle, the furthest decides.
         """
-        reported = [source.watermark for source in self._sources.values() if not source.idle]
+        reported = [source.watermark for source in self._sources.values() if not source.is_passed_over]
         if not reported:
             return max((s.watermark for s in self._sources.values() if s.watermark is not None), default=None)
         known = [watermark for watermark in reported if watermark is not None]
@@ -192,7 +203,7 @@ class Steps:
         """
         closed: list[OpenStep] = []
         for block in blocks:
-            if block.idle:  # the judge of a step needs to know which sources are idle
+            if block.idle or block.ends:  # the judge of a step needs to know which sources are idle
                 yield from self._fanned_out(closed)
                 closed = []
             try:
@@ -206,10 +217,14 @@ class Steps:
         self._check_shard(block)
         if block.early:  # the block of its bucket follows
             return
+        if block.ends:
+            for name in self._read & block.ends.keys():
+                self._sources[name].end = block.ends[name]
+            return
         source = self._sources.setdefault(block.source, _Source())
         if block.idle:  # it repeats the last number: idleness is not a function of the records
             if block.sequence >= source.sequence:
-                source.idle = True
+                source.idle, source.read = True, _ALL if block.read is None else block.read
                 yield from self._close()
             return
         if block.sequence <= source.sequence:
@@ -395,7 +410,7 @@ class Steps:
     def _completeness(self, end: int) -> float:
         """Return the share of the sources that have passed ``end`` or are idle."""
         complete = [
-            source.idle or (source.watermark is not None and source.watermark >= end)
+            source.is_passed_over or (source.watermark is not None and source.watermark >= end)
             for source in self._sources.values()
         ]
         return sum(complete) / len(complete)
@@ -442,7 +457,7 @@ class Steps:
             self._value_rows.restore(meta.values, arrays["values"], meta.value_series)
         self._sources |= meta.sources
         for name in self._sources.keys() - self._read:
-            self._sources[name].idle = True
+            self._sources[name].idle, self._sources[name].end = True, 0
         self._closed, self.late = meta.closed, meta.late
         self._handed_over, self._begins = meta.handed_over, meta.begins
         self._open = _unpacked(meta.open, "", arrays)

@@ -116,6 +116,7 @@ class Rollup:
         self._maker = BlockMaker(source, shards, time.bucket, self._names, money or MoneySettings())
         self._watermark: int | None = None
         self._idle_reported = False
+        self._read: int | None = None  # as reported; a restart reports it anew
         self._early_until = 0  # where the buckets end that early blocks had
 
     @property
@@ -249,28 +250,40 @@ class Rollup:
             for block in self._maker.early(bucket, self._buckets.at(bucket) or _NO_RECORDS, bucket + width)
         ]
 
-    def idle(self, seconds: float = 0.0) -> list[Block]:
+    def idle(self, seconds: float = 0.0, read: int | None = None) -> list[Block]:
         """Report the source as idle, and let time go on by the clock.
 
-        ``seconds`` is how long nothing has arrived although the source was reachable.
+        Parameters
+        ----------
+        seconds
+            How long nothing has arrived although the source was reachable.
+        read
+            The offset at which the source ends: there is nothing before it to read. None if it has no
+            offsets.
 
         Returns
         -------
         The blocks of buckets that close, and those that report the source as idle; nothing if it was reported
-        since the last record and time has not gone on by a step since.
+        up to the same offset since the last record and time has not gone on by a step since.
         """
         blocks: list[Block] = []
         if self._watermark is None and self.decoder.held:
             blocks = self.feed(self.decoder.start()[0])
         level = self._by_the_clock(seconds)
-        if self._idle_reported and level < self.watermark + self._time.step:
+        if not self._idle_reported or level >= self.watermark + self._time.step:
+            closed = self._advance(level) if level > self.watermark else []
+            closed += self._open_blocks()  # nobody waits for an idle source: what it has must be there
+            for block in closed:
+                block.by_clock = True
+            blocks += closed
+        elif read == self._read:
             return []
-        self._idle_reported = True
-        closed = self._advance(level) if level > self.watermark else []
-        closed += self._open_blocks()  # nobody waits for an idle source: what it has must be there
-        for block in closed:
-            block.by_clock = True
-        return blocks + closed + self._maker.idle(self.watermark)
+        self._idle_reported, self._read = True, read
+        return blocks + self._maker.idle(self.watermark, read)
+
+    def tell_ends(self, ends: dict[str, int]) -> list[Block]:
+        """Return blocks that tell where source partitions end: who is idle and has not read that is not."""
+        return self._maker.ends(self.watermark, ends)
 
     def _by_the_clock(self, seconds: float) -> int:
         """Return the watermark after ``seconds`` without a record.

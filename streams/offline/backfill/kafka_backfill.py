@@ -146,6 +146,8 @@ def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
             if requested_backfill(record.value) is not None:
                 continue
             block = decode_block(record.value)
+            if block.ends:  # it has no bucket of its own
+                continue
             known = known + 1 if block.source in first else 0
             first.setdefault(block.source, block.bucket)
             if known == _ENOUGH:

@@ -64,11 +64,15 @@ class Block:
     # sequence, no function of the records, and has nothing but sums and times: it is never counted
     early: bool = False
     corrects: bool = False  # made of late records; what they join may count no record of its own
+    read: int | None = None  # of an idle source: the offset up to which it had been read, if it has offsets
+    # the offset at which each source partition ends; a block that has any tells only these. It is no part of
+    # the sequence, and no function of the records
+    ends: dict[str, int] = field(default_factory=dict)
 
 
 def emptied(block: Block) -> Block:
     """Return a block with the position of another in its source, and no counts."""
     return Block(
         block.source, block.shard, block.shards, block.sequence, block.bucket, block.width, block.watermark,
-        idle=block.idle, by_clock=block.by_clock,
+        idle=block.idle, by_clock=block.by_clock, ends=block.ends,
     )  # fmt: skip

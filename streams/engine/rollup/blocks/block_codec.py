@@ -67,6 +67,8 @@ class _Meta(msgspec.Struct, array_like=True):
     texts: list[list[str]] = []
     sizes: tuple[int, int] = (0, 0)  # paths and calls
     corrects: bool = False
+    read: int | None = None
+    ends: dict[str, int] = {}
 
 
 _FIELDS: Final = attrgetter(*_Meta.__struct_fields__[: _Meta.__struct_fields__.index("texts")])
@@ -100,7 +102,7 @@ def encode_block(block: Block) -> bytes:
         arrays["cells"], arrays["counts"] = narrowed(block.cells), narrowed(block.counts)
     elif len(packed):
         arrays["times"] = packed
-    fields += [texts, (paths, calls), block.corrects]
+    fields += [texts, (paths, calls), block.corrects, block.read, block.ends]
     meta = _Meta(*fields)
     return pack(KIND, VERSION, meta, arrays)
 

@@ -231,13 +231,23 @@ class BlockMaker:
         tags = counted.tags
         block.tags = [(int(rows[at]), key, text, count) for at, key, text, count in tags if rows[at] >= 0]
 
-    def idle(self, watermark: int) -> list[Block]:
+    def idle(self, watermark: int, read: int | None) -> list[Block]:
         """Return blocks that report an idle source, under the number of the last blocks."""
-        start = max(0, watermark - self._width)
-        made = [self._block(shard, self.sequence - 1, start, watermark) for shard in range(self._shards)]
+        made = self._repeated(watermark)
         for block in made:
-            block.idle = True
+            block.idle, block.read = True, read
         return made
+
+    def ends(self, watermark: int, ends: dict[str, int]) -> list[Block]:
+        """Return blocks that tell where source partitions end, under the number of the last blocks."""
+        made = self._repeated(watermark)
+        for block in made:
+            block.ends = ends
+        return made
+
+    def _repeated(self, watermark: int) -> list[Block]:
+        start = max(0, watermark - self._width)
+        return [self._block(shard, self.sequence - 1, start, watermark) for shard in range(self._shards)]
 
     def _block(self, shard: int, sequence: int, start: int, watermark: int) -> Block:
         return Block(self._source, shard, self._shards, sequence, start, self._width, watermark)

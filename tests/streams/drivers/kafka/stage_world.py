@@ -63,6 +63,9 @@ class World:
             raise KafkaConnectionError("no broker")
         return Bounds(self.first, self.end)
 
+    async def ends(self) -> dict[str, int]:
+        return {self.source: self.end}
+
     def runner(
         self, stage: Stage, every: float = CHECKPOINT_SECONDS, *, idle_after: float | None = None
     ) -> StageRunner:

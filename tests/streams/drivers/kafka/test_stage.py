@@ -42,7 +42,7 @@ class Summing(Stage):
                 out.append(Emission("letters", 0, value, value, once=True))
         return out
 
-    def idle(self, seconds: float) -> Iterable[Emission]:
+    def idle(self, seconds: float, _: int) -> Iterable[Emission]:
         self.quiet.append(seconds)
         return [Emission("out", 0, None, b"idle")]
 

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,22 @@ def test_an_idle_source_holds_nothing_back_until_its_next_block() -> None:
     list(steps.feed([block("b", 1, 120)]))
     assert list(steps.feed([block("a", 2, 200)])) == []
     assert steps.watermark == 130
+
+
+def test_a_source_that_was_idle_is_waited_for_from_when_it_has_more_until_that_is_read() -> None:
+    steps = Steps(["a", "b", "c"], 60)
+    idle = [
+        Block(source, 0, 1, 0, bucket=0, width=10, watermark=10, idle=True, read=100) for source in ("b", "c")
+    ]
+    list(steps.feed([block("a", 0, 0), block("b", 0, 0), block("c", 0, 0), *idle]))
+    told = Block("a", 0, 1, 0, 0, 10, 10, ends={"a": 900, "b": 101, "c": 100, "gone": 7})
+    after = Steps(["a", "b", "c"], 60)
+    assert list(steps.feed([told])) == []
+    after.restore(steps.snapshot())
+    assert list(after.feed([block("a", 1, 600)])) == []
+    assert after.levels == {"a": 610, "b": 10}
+    assert list(after.feed([idle[0]])) == [], "it looked before that arrived"
+    assert len(list(after.feed([replace(idle[0], read=101)]))) == 10
 
 
 def test_a_source_that_never_sent_a_block_holds_time_back() -> None:

@@ -95,7 +95,8 @@ def test_a_block_of_version_6_is_still_read(sent: Block) -> None:
 
 
 def test_an_empty_block_stays_empty() -> None:
-    got = decode_block(encode_block(Block("a/0", 0, 1, 0, 0, 10, 10, idle=True)))
+    got = decode_block(encode_block(Block("a/0", 0, 1, 0, 0, 10, 10, idle=True, read=7, ends={"b/0": 9})))
+    assert (got.read, got.ends) == (7, {"b/0": 9})
     assert (got.paths, got.calls, got.idle, got.sums.size, got.cells.size) == ([], [], True, 0, 0)
 
 

@@ -294,6 +294,15 @@ def test_an_idle_source_is_reported_once_and_without_a_number_of_its_own() -> No
     assert after[0].sequence == counted[-1].sequence + 1
 
 
+def test_an_idle_source_is_reported_again_once_more_was_read_of_which_nothing_counts() -> None:
+    decoder, rollup = start(shards=1)
+    rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
+    *_, said = rollup.idle(0, 60)
+    (again,) = rollup.idle(0, 61)
+    assert [(block.idle, block.read) for block in (said, again)] == [(True, 60), (True, 61)]
+    assert (said.sequence, rollup.idle(0, 61)) == (again.sequence, [])
+
+
 def test_a_source_that_falls_idle_reports_what_it_has_counted_and_goes_on_in_the_same_buckets() -> None:
     decoder, rollup = start(shards=1)
     blocks = rollup.feed(decoded(decoder, [event(ts=T0 + n) for n in range(60)]))
