@@ -20,6 +20,7 @@ from streams.engine.decode.event import ErrorClass, Event, Layers
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.log_lines import (
+    counted_at,
     first_line,
     milliseconds,
     present,
@@ -129,8 +130,8 @@ def _ts(fields: Sequence[str], ms: Layers | None) -> float | str | None:
     stamp = stamp_of(text)
     if isinstance(stamp, tuple):
         return text
-    took = ms.total if ms and ms.total and not begin else 0.0
-    return round(stamp - took / 1000, 6)
+    took = ms.total if ms and ms.total else 0.0
+    return round(counted_at(stamp if begin else stamp - took / 1000, took), 6)
 
 
 def _id(trace: str | None, root: str | None) -> str | None:

@@ -20,6 +20,7 @@ from streams.engine.decode.event import Event, EventClient, Layers
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.access_logs.log_lines import (
     clf_time,
+    counted_at,
     first_line,
     milliseconds,
     present,
@@ -88,7 +89,7 @@ def _record(line: str, around: Surroundings, paths: PathTemplates) -> Event:
     ingress = _ingress(found)
     took = _milliseconds(found, ingress)
     record = Event(
-        ts=at if took is None else round(at - took / 1000, 3),
+        ts=at if took is None else round(counted_at(at - took / 1000, took), 3),
         route=route_of(request_line(unescaped(found.request)), paths, status),
         client=_client(found),
         status=status,

@@ -16,6 +16,10 @@ from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC, unzipped, unzipped_head
 from streams.ingest.formats.format import MOST_RECORDS, MOST_UNPACKED, Reading, RefusalError, validated
 
+HELD_SECONDS: Final = 30.0
+"""A line is written when its request has ended. What was held open for longer, such as a WebSocket, would be
+too late for the minute in which it started; and many of them would make time wait, and others' pages."""
+
 _HEAD: Final = 8192
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -28,6 +32,17 @@ _FARTHEST: Final = timedelta(hours=14)  # from UTC is no place
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ESCAPED: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _LETTERS: Final = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f"}
+
+
+def counted_at(began: float, ms: float | None) -> float:
+    """Return when a request counts, in epoch seconds: when it began, or ``HELD_SECONDS`` before its end.
+
+    Examples
+    --------
+    >>> counted_at(1760000000.0, 20.5), counted_at(1760000000.0, 3_600_000.0)
+    (1760000000.0, 1760003570.0)
+    """
+    return began + max((ms or 0.0) / 1000 - HELD_SECONDS, 0.0)
 
 
 def read_lines(payload: bytes, read: Callable[[str], Event | None]) -> Reading:

@@ -37,6 +37,17 @@ def test_a_log_may_be_split_between_any_lines(one: list[bytes], other: list[byte
     assert read(one + other) == (records + more, refused + also)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "before_its_end"), [("0.250", 0.25), ("30.000", 30.0), ("1150.000", 30.0)]
+)
+def test_a_request_that_was_held_open_counts_when_it_ends(seconds: str, before_its_end: float) -> None:
+    line = LINE % 1 + b' "-" "app/1.0" ' + seconds.encode()
+    [record] = FORMATS["clf"].read(line, Surroundings()).records
+    assert isinstance(record, Event)
+    assert record.ms is not None
+    assert (record.ts, record.ms.total) == (1764151200.0 - before_its_end, 1000 * float(seconds))
+
+
 def test_too_many_lines_are_refused_as_a_whole() -> None:
     assert len(read_lines(b"a\n" * MOST_RECORDS, event).records) == MOST_RECORDS
     with pytest.raises(RefusalError) as refusal:
