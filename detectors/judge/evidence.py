@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from detectors.model.array_types import Bools, Floats
-from detectors.model.finding import AddedUp, Failures, Finding, Served, Trace, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, ServedRequests, Trace, Verdict
 from detectors.model.sentence import explain_withdrawal
 from detectors.state.past_values import EXPECTED, LOWER, UPPER, WEEK, PastExpectations, PastValues
 
@@ -175,7 +175,7 @@ def failures(failed: Course, requests: Course, step: int) -> Failures | None:
     return Failures(failed=count, requests=max(count, whole), seconds=seconds, usual=max(usual, 0.0))
 
 
-def served(requests: Course, refused: Course, step: int) -> Served:
+def served(requests: Course, refused: Course, step: int) -> ServedRequests:
     """Return the requests of a fall that are no errors of callers; steps without a value have none.
 
     The courses are of the same steps (``step`` in seconds): those of the fall.
@@ -184,7 +184,7 @@ def served(requests: Course, refused: Course, step: int) -> Served:
         float(np.nansum(whole) - np.nansum(part)) * step
         for whole, part in zip(requests[:2], refused[:2], strict=True)
     )
-    return Served(max(observed, 0.0), max(expected, 0.0))
+    return ServedRequests(max(observed, 0.0), max(expected, 0.0))
 
 
 def added_up(course: Course, reported: int, span: range, *, rises: bool) -> AddedUp | None:

@@ -170,7 +170,7 @@ class AccountTraffic(NamedTuple):
     expected: float
 
 
-class Served(NamedTuple):
+class ServedRequests(NamedTuple):
     """Requests of a fall that are no errors of callers: what falls otherwise, callers do by themselves."""
 
     observed: float
@@ -233,7 +233,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     added_up: AddedUp | None = None  # of a deviation: its span; ``observed`` is that of one minute
     concentration: Concentration | None = None  # of a rise of counts and amounts; None if sources do not tell
     account: AccountTraffic | None = None  # in its first quarter of an hour; None if unknown
-    served: Served | None = None  # of a fall of requests; None if unknown
+    served: ServedRequests | None = None  # of a fall of requests; None if unknown
 
     @property
     def about(self) -> ScopeOrEdge:

@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, onset, served
 from detectors.judge.judge import Judge
-from detectors.model.finding import AddedUp, Failures, Served
+from detectors.model.finding import AddedUp, Failures, ServedRequests
 from detectors.model.measures import LATENCIES
 from streams.engine.measure.latency_window import CALLS
 
@@ -77,7 +77,7 @@ class DeviationExtent:
         failed, requests = (self._judge.evidence.course(of, start, until) for of in (row, whole))
         return failures(failed, requests, self._step)
 
-    def served(self, row: int, start: int, until: int) -> Served | None:
+    def served(self, row: int, start: int, until: int) -> ServedRequests | None:
         """Return the requests that are no errors of callers, if requests are what a series counts."""
         refused = self._judge.refused(row)
         if refused is None:

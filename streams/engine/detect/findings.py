@@ -15,7 +15,7 @@ from detectors.judge.growth import Growing
 from detectors.judge.judge import Judge, Judgement
 from detectors.judge.kernel.arrays import CODES
 from detectors.model.array_types import Floats
-from detectors.model.finding import AddedUp, Failures, Finding, Served, State, Verdict
+from detectors.model.finding import AddedUp, Failures, Finding, ServedRequests, State, Verdict
 from detectors.model.measures import NATURE, Nature, Series
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from detectors.model.sentence import explain_absence, explain_change, explain_retirement
@@ -73,7 +73,7 @@ class _Span(NamedTuple):
     peak: float | None
     added_up: AddedUp | None
     failures: Failures | None
-    served: Served | None = None
+    served: ServedRequests | None = None
 
     @property
     def missed(self) -> float:
