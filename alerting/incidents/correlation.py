@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from detectors.model.finding import Finding, Verdict
@@ -44,6 +45,18 @@ The layer where time is lost explains more than the total latency.
 """
 
 _FAILURES: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
+_BREAKS: Final = (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
+
+_LOADS: Final = (
+    Measure.REQUESTS,
+    Measure.RCU,
+    Measure.WCU,
+    Measure.READS,
+    Measure.WRITES,
+    Measure.BUSY,
+    Measure.COST,
+)
 
 UP: Final = "up"
 DOWN: Final = "down"
@@ -330,8 +343,9 @@ class CorrelationIndex:
         """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
         rises, wide = direction(finding) == UP, finding.about.kind == ACCOUNT
-        for key, together in _lookups(finding):
-            within = min(gather, JOINS_SECONDS) if together else JOINS_SECONDS
+        takes_in = {_way(finding) + cause: seconds for cause, seconds in _takes_in(finding)}
+        for key, together in chain.from_iterable(_lookups(finding, way) for way in takes_in):
+            within = min(gather if together else JOINS_SECONDS, takes_in[str(key[1])])
             if rises and (wide or key[0] in _OF_ACCOUNT or _is_of_everything(key)):
                 within = min(within, RISES_WITH_SECONDS)
             elif key[0] in _FAILING and finding.about.kind not in (CLIENT, TENANT):
@@ -366,6 +380,34 @@ def _is_of_everything(key: _Key) -> bool:
     return any(isinstance(part, Scope) and part.kind in (ACCOUNT, CLIENT, TENANT) for part in key)
 
 
+_STATED: Final = ", as stated"
+_CALLED: Final = ", as called"
+
+
+def _cause(finding: Finding) -> str:
+    """Return whether a finding is about what others decide: what they say, do wrong, or call more often."""
+    if finding.measure.key or finding.measure is Measure.ERRORS_USER:
+        return _STATED
+    return _CALLED if finding.measure in _LOADS and direction(finding) == UP else ""
+
+
+def _takes_in(finding: Finding) -> Iterator[tuple[str, int]]:
+    """Yield, by the cause of an earlier finding, how long before it may have begun to take in this one.
+
+    What others decide must not hide what only the backend does: too many calls may break it within minutes,
+    wrong ones, and a figure that somebody sends, do not.
+    """
+    cause = _cause(finding)
+    yield "", JOINS_SECONDS
+    yield _STATED, JOINS_SECONDS if cause == _STATED else RISES_WITH_SECONDS
+    yield _CALLED, FAILS_WITH_SECONDS if finding.measure in _BREAKS else JOINS_SECONDS
+
+
+def may_take_in(earlier: Finding, finding: Finding, seconds: int) -> bool:
+    """Return whether what began ``seconds`` earlier may be the cause of a finding, as far as measures go."""
+    return _way(earlier) == _way(finding) and seconds <= dict(_takes_in(finding))[_cause(earlier)]
+
+
 def _way(finding: Finding) -> str:
     """Return what findings of one cause have in common: their direction, and whether they are about levels.
 
@@ -374,9 +416,9 @@ def _way(finding: Finding) -> str:
     return f"{direction(finding)} of a level" if finding.measure.level else direction(finding)
 
 
-def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
+def _lookups(finding: Finding, way: str) -> Iterator[tuple[_Key, bool]]:
     """Yield the keys of what is connected with a new finding, and whether only if it begins together."""
-    way, account, measure = _way(finding), finding.about.account, finding.measure
+    account, measure = finding.about.account, finding.measure
     for scopes, indices, failing in (
         (
             subjects(finding),
@@ -406,7 +448,7 @@ def _lookups(finding: Finding) -> Iterator[tuple[_Key, bool]]:
 
 def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:
     """Yield the keys of a finding; findings of other ways have other causes."""
-    way, account = _way(finding), finding.about.account
+    way, account = _way(finding) + _cause(finding), finding.about.account
     found: list[_Key] = [(_Index.SERIES, direction(finding), finding.about, finding.measure)]
     if direction(finding) != GROWTH:  # growth is reported series by series
         found += [(_Index.SUBJECT, way, scope) for scope in subjects(finding)]

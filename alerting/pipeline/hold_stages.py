@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
-from alerting.incidents.correlation import JOINS_SECONDS, UP, carriers, direction, subjects
+from alerting.incidents.correlation import UP, carriers, direction, may_take_in, subjects
 from alerting.incidents.digest_reporter import zone_of
 from alerting.pipeline.incident_registry import Hold, TrackedIncident
 from config import settings
@@ -139,8 +139,8 @@ def _inside(tracked: TrackedIncident, wide: TrackedIncident) -> bool:
     if (
         tracked.incident.id == wide.incident.id
         or mine.about.account != theirs.about.account
-        or direction(mine) != direction(theirs)
-        or not 0 <= after <= JOINS_SECONDS
+        or after < 0
+        or not may_take_in(theirs, mine, after)
     ):
         return False
     if direction(mine) != UP and (theirs.verdict is Verdict.ABSENCE or after <= FALLS_WITH_SECONDS):

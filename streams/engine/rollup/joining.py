@@ -296,9 +296,9 @@ def uncounted_scopes(path: Path, earlier: Iterable[Path]) -> Path:
     """Return the path of a record without the scopes that other sources of its request have counted.
 
     Records are of one request if they have a key in common, name the same function, contradict each other in
-    no route and client, and none names exactly what another does (but for clients): a trace holds many requests,
-    and its id may be the choice of a visitor. So a source that reports twice under one key, as for an invocation that was
-    retried, counts twice.
+    no route and client, and none names exactly what another does (but for clients): a trace holds many
+    requests, and its id may be the choice of a visitor. So a source that reports twice under one key, as for
+    an invocation that was retried, counts twice.
 
     ``path`` is that of the record as it came, ``earlier`` those of records with the same key before it, as
     they counted.

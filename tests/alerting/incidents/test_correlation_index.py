@@ -25,13 +25,15 @@ from alerting.incidents.incident_record import IncidentRecord
 from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import Measure, value_of
 from detectors.model.scope import ACCOUNT as ACCOUNT_KIND
 from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, GET, IOS, PUT, ROUTE, SERVICE, T0, TABLE, finding, scope, share
 
 GATHER = 300
 PLACES = [TABLE, PUT, GET, ROUTE, IOS, SERVICE, scope("account", ACCOUNT), scope("table", "users")]
+LOADS = [Measure.REQUESTS, Measure.WCU]
+MEASURES = [*LOADS, Measure.ERRORS_USER, Measure.ERRORS_BACKEND, value_of("sales"), Measure("level:pool")]
 
 
 @st.composite
@@ -45,7 +47,11 @@ def findings(draw: st.DrawFn) -> Finding:
         verdict=verdict,
         start=T0
         + draw(st.sampled_from([0, 60, 180, GATHER, GATHER + 60, JOINS_SECONDS, JOINS_SECONDS + 60])),
-        measure=draw(st.sampled_from([Measure.REQUESTS, Measure.WCU, Measure("level:pool")])),
+        measure=draw(
+            st.sampled_from(
+                [Measure.REQUESTS, Measure.WCU, Measure.ERRORS_USER, value_of("sales"), Measure("level:pool")]
+            )
+        ),
         callers=[share(caller, draw(st.sampled_from([0.05, 0.3, 0.9]))) for caller in callers],
         touches=draw(st.lists(st.sampled_from(PLACES), max_size=3, unique=True)),
         suspects=[share(IOS, 0.5)] if draw(st.booleans()) else [],
@@ -58,6 +64,12 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     They began ``apart`` seconds from each other; ``absent`` is when the first absence of that incident did.
     The rules are those of ``CorrelationIndex``.
     """
+    stated = [bool(one.measure.key) or one.measure is Measure.ERRORS_USER for one in (held, new)]
+    if stated == [True, False] and apart > RISES_WITH_SECONDS:
+        return False
+    breaks = held.measure in LOADS and held.rises and new.measure is Measure.ERRORS_BACKEND
+    if breaks and apart > FAILS_WITH_SECONDS:
+        return False
     rises = direction(new) == UP
     whole = ACCOUNT_KIND in (new.about.kind, held.about.kind)
     together = apart <= (RISES_WITH_SECONDS if rises and whole else GATHER)
@@ -133,6 +145,27 @@ def test_a_level_of_a_function_takes_in_nothing_that_happens_to_its_requests() -
     )
     failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + GATHER)
     assert index.related(failing, GATHER) == set()
+
+
+@pytest.mark.parametrize("stated", [Measure.ERRORS_USER, value_of("sales")])
+def test_what_callers_do_wrong_or_senders_say_takes_in_no_failure_that_begins_later(stated: Measure) -> None:
+    index = CorrelationIndex()
+    said = finding(PUT, "s", measure=stated, start=T0)
+    failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + GATHER)
+    index.put("said", said)
+    assert index.related(failing, GATHER) == set()
+    assert index.related(replace(failing, start=T0 + 60), GATHER) == {"said"}
+    index.put("failing", failing)
+    index.remove("said")
+    assert index.related(replace(said, start=T0 + 900), GATHER) == {"failing"}, "it is a part of that"
+
+
+def test_more_calls_take_in_failures_of_the_next_minutes_only() -> None:
+    index = CorrelationIndex()
+    index.put("called", finding(PUT, "c", measure=Measure.REQUESTS, start=T0))
+    failing = finding(PUT, "f", measure=Measure.ERRORS_BACKEND, start=T0 + FAILS_WITH_SECONDS)
+    assert index.related(failing, GATHER) == {"called"}
+    assert index.related(replace(failing, start=failing.start + 60), GATHER) == set()
 
 
 def test_one_burst_after_the_other_takes_in_no_later_outage() -> None:

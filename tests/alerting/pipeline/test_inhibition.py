@@ -7,8 +7,9 @@ import pytest
 from alerting.commands.command import CommandKind
 from alerting.incidents.notice import Notice
 from detectors.model.finding import Verdict
+from detectors.model.measures import Measure, level_of, value_of
 from detectors.model.scope import Scope
-from tests.alerting.given import ACCOUNT, T0, TABLE, scope
+from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
 from tests.alerting.notices import opened, pipeline, press, reopened, resolved, rising, said
 
 WHOLE = scope("account", ACCOUNT)
@@ -50,6 +51,20 @@ def test_what_falls_long_after_an_account_of_which_a_part_fell_has_its_page(verd
     one = pipeline()
     late = opened("a", verdict=verdict, at=LATER)
     assert said(one.feed([fell("w", WHOLE), late], LATER)) == ["parent w open", "parent a open"]
+
+
+@pytest.mark.parametrize("stated", [level_of("batch.jobs"), value_of("sales")])
+def test_a_figure_of_a_whole_account_that_somebody_sends_holds_no_fall_of_requests(stated: Measure) -> None:
+    one, at = pipeline(), T0 + 300
+    figure = finding(WHOLE, "f-w", verdict=Verdict.DROP, measure=stated, observed=1.0)
+    wide = fell("w", WHOLE, primary=figure)
+    assert said(one.feed([wide, fell("a", at=at)], at)) == ["parent w open", "parent a open"]
+
+
+def test_more_calls_of_an_account_hold_no_failure_that_begins_later() -> None:
+    failure = finding(TABLE, "f-a", measure=Measure.ERRORS_BACKEND, start=LATER)
+    one, failing = pipeline(), opened("a", at=LATER, primary=failure)
+    assert said(one.feed([rising("w", T0, TABLE), failing], LATER)) == ["parent w open", "parent a open"]
 
 
 def test_what_has_ended_by_then_is_never_reported_and_has_a_reason() -> None:
