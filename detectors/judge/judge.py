@@ -17,7 +17,15 @@ from detectors.judge.baseline import Baseline
 from detectors.judge.calendar import Calendar
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
-from detectors.judge.kernel.arrays import OF_CALLS, Output, Rows, empty_output, empty_scratch
+from detectors.judge.kernel.arrays import (
+    OF_CALLS,
+    WEEKS,
+    YESTERDAY,
+    Output,
+    Rows,
+    empty_output,
+    empty_scratch,
+)
 from detectors.judge.kernel.evaluate_early import (
     EarlyEvaluation,
     copy_rows,
@@ -35,7 +43,7 @@ from detectors.model.finding import Plan
 from detectors.model.measures import COUNTED_BY, GROWS, NATURE, RATIO_OF, RISES, Measure, Nature, Series
 from detectors.model.scope import ScopeOrEdge
 from detectors.state.declared import Owned, Stateful
-from detectors.state.past_values import DAY, PastExpectations, PastValues
+from detectors.state.past_values import DAY, WEEK, PastExpectations, PastValues
 
 _COUNTING: Final = frozenset(
     (*COUNTED_BY.values(), *RATIO_OF.values(), Measure.REQUESTS, Measure.ERRORS_USER)
@@ -61,7 +69,7 @@ class Judgement:
     ended: Bools
     since: Ints  # epoch seconds at which the open verdict began
     young: Bools
-    basis: NDArray[np.int8]  # of ``expected``: NOTHING, MINUTES, YESTERDAY or WEEKS of the kernel
+    by_days: Bools  # ``expected`` is that of earlier weeks, in the first week of yesterday
     level: Floats  # the present level that ``expected`` contains, on the scale of the kernel
     hours: Floats  # the level over hours
     growth: list[Growing] = field(default_factory=list)
@@ -193,7 +201,7 @@ class Judge(Stateful):
             ended=out.ended[at],
             since=self._memory.since.astype(np.int64) * self.step,
             young=self.young(index),
-            basis=out.basis[at],
+            by_days=self.by_days(out.basis[at], index),
             level=out.level[at],
             hours=out.hours[at],
             growth=growth or [],
@@ -203,6 +211,15 @@ class Judge(Stateful):
         """Return (n,) which series are too young at a step to be reported; (steps, n) of (steps, 1)."""
         first = self._memory.first
         return (first < 0) | (index - first < self._pace.young)
+
+    def by_days(self, basis: NDArray[np.int8], index: int | Ints) -> Bools:
+        """Return which expectations are those of earlier weeks, in the first week of yesterday.
+
+        Later, yesterday tells nothing of a day of which nothing is known in any week: it is closed.
+        ``basis`` is (n,), or (steps, n) with (steps, 1).
+        """
+        first_week: Bools = index - self._memory.first < WEEK / self.step
+        return np.where(first_week, basis >= YESTERDAY, basis == WEEKS)
 
     def judge_steps(self, start: int, values: Floats) -> tuple[Output, list[Growing]]:
         """Judge consecutive steps at once, (steps, n), with the same results as one by one.

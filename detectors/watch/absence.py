@@ -217,6 +217,12 @@ class AbsenceWatch(RowState):
 
 
 @part
+def usual_gap(gaps: float, squares: float) -> float:
+    """Return the usual weight of a gap; see ``AbsenceWatch.usual``."""
+    return max((squares + 2 * PRIOR_GAPS) / (2 * (gaps + PRIOR_GAPS)), 1.0)
+
+
+@part
 def expected_at(higher: float, expected: float) -> float:
     """Return the expectation at a level that is ``higher`` on the scale of counts."""
     if isnan(expected):
@@ -256,9 +262,10 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         missed = expected_at(state.held[row] - given.level[at, row], given.expected[at, row])
         near = start - last < REACH_SECONDS
         expects = near and not isnan(missed)
-        if some and not absent:  # a request ends a gap; one that was not reported is typical of its series
-            state.gaps[row] += state.nats[row]
-            state.squares[row] += state.nats[row] * state.nats[row]
+        if some and not absent:  # typical, since it was not reported; heavier ones came before any could be
+            typical = min(state.nats[row], LEAST_GAPS * usual_gap(state.gaps[row], state.squares[row]))
+            state.gaps[row] += typical
+            state.squares[row] += typical * typical
         if expects and known and (some or none) and not absent:
             state.came[row] += observed
             state.foreseen[row] += missed
@@ -278,7 +285,7 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         elif expects and not known and last >= 0:
             state.unseen[row] += missed * more
             state.unseen_steps[row] += 1
-        usual = max((state.squares[row] + 2 * PRIOR_GAPS) / (2 * (state.gaps[row] + PRIOR_GAPS)), 1.0)
+        usual = usual_gap(state.gaps[row], state.squares[row])
         heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
         # full traffic is certain as soon as its absence was
         counts = -(-recover // persist) if some and observed >= FULL * missed * more else 1

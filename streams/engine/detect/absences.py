@@ -7,7 +7,7 @@ import numpy as np
 
 import config.settings
 from detectors.judge.judge import Judgement
-from detectors.judge.kernel.arrays import YESTERDAY, Output
+from detectors.judge.kernel.arrays import Output
 from detectors.model.array_types import Bools, Floats, Places
 from detectors.model.measures import Measure, Series
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE
@@ -95,7 +95,7 @@ class Absences(Stateful):
             evident = self._accounts
             observed = np.where(self._accounts, np.nan_to_num(observed), observed)
         # the last minutes only reflect the current burst
-        reliable = self._judged & (judgement.basis[rows] >= YESTERDAY)
+        reliable = self._judged & judgement.by_days[rows]
         self._watch.watch(
             judgement.start,
             observed,
@@ -107,7 +107,9 @@ class Absences(Stateful):
             hours=judgement.hours[rows],
         )
 
-    def feed_steps(self, start: int, values: Floats, out: Output, young: Bools, nothing: Bools) -> int:
+    def feed_steps(
+        self, start: int, values: Floats, out: Output, *, young: Bools, by_days: Bools, nothing: Bools
+    ) -> int:
         """Add consecutive steps as ``feed`` does, up to the first with an absence; return how many.
 
         Nothing is absent before, and no step is in a ``hole``.
@@ -122,11 +124,13 @@ class Absences(Stateful):
             Of the judge.
         young : (steps, n)
             Which series are too young to be reported.
+        by_days : (steps, n)
+            Which expectations are those of weeks, or of yesterday in the first week.
         nothing : (steps,)
             Whether no record arrived.
         """
         rows = self.rows
-        reliable = self._judged & (out.basis.take(rows, axis=1) >= YESTERDAY)
+        reliable = self._judged & by_days.take(rows, axis=1)
         given = GapSteps(
             values.take(rows, axis=1),
             np.where(reliable, self.served(out.expected), np.nan),

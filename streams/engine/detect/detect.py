@@ -359,14 +359,25 @@ class Detect(Stateful):
         start, here = steps[0].start, slice(first, first + many)
         values, of_edges = stretch.values[here], stretch.of_edges[here]
         attempt = self._judge.evaluate_batch(start, values)
-        young = self._judge.young(attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None])
+        index = attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None]
+        young, by_days = (
+            self._judge.young(index),
+            self._judge.by_days(attempt.out.basis[: attempt.done], index),
+        )
         nothing = np.array([step.records == 0 for step in steps[: attempt.done]], bool)
         done, near = 0, list[LimitChange]()
         while done < attempt.done and self._absences.none and not near:
             to = attempt.done if self._limits.idle else done + 1
             some = Output._make(field[done:to] for field in attempt.out)
             at = start + done * width
-            added = self._absences.feed_steps(at, values[done:to], some, young[done:to], nothing[done:to])
+            added = self._absences.feed_steps(
+                at,
+                values[done:to],
+                some,
+                young=young[done:to],
+                by_days=by_days[done:to],
+                nothing=nothing[done:to],
+            )
             if self._limits.idle:
                 self._limits.pass_by(at, attempt.values[done : done + added])
             else:

@@ -100,6 +100,13 @@ def test_one_heavy_gap_does_not_hide_the_next_for_weeks() -> None:
     assert reported.index(True) < 3 * 19  # not twenty times it
 
 
+def test_a_day_off_before_anything_could_be_reported_hides_no_absence() -> None:
+    series = Watched()
+    series.see(*[4] * 1000, *[0] * 360, *[4] * 1000, expected=4, may_open=False)
+    reported = series.see(*[0] * 240, expected=4)
+    assert reported.index(True) < 120
+
+
 def test_without_another_day_to_compare_with_there_is_no_gap() -> None:
     series = Watched()
     series.see(*[40, *[0] * 30] * 3, expected=float("nan"))  # a young series with nothing to compare with

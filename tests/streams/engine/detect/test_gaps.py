@@ -100,3 +100,19 @@ def test_the_days_between_a_few_old_records_and_the_first_of_today_teach_nothing
             sent = Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
         found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
     assert [finding.verdict for finding in found] == []
+
+
+def test_a_day_on_which_nothing_ever_comes_is_no_absence_and_any_other_is() -> None:
+    draw, detect = np.random.default_rng(4), Detect(0, ["one/0"], Settings(time=SETTINGS.time))
+    sent, holiday = list[Block](), 22
+    for number in range((holiday + 1) * DAY):
+        day = number // DAY
+        if day % 7 == 6 or day == holiday:
+            sent.append(Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0))
+        else:
+            requests = float(draw.poisson(8))
+            sent.append(minute(number, {Measure.REQUESTS: requests}, calls(0, 0, 0)))
+    found = [finding for finding in fed_in_runs(detect, sent) if finding.verdict is Verdict.ABSENCE]
+    assert {finding.start // 60 // DAY for finding in found} == {holiday}
+    [opened] = [finding for finding in found if finding.state == "open"]
+    assert opened.seen - opened.start <= 3600
