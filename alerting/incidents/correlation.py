@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from typing import Final
@@ -342,13 +342,15 @@ class CorrelationIndex:
     def related(self, finding: Finding, gather: int) -> set[str]:
         """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
-        rises, wide = direction(finding) == UP, finding.about.kind == ACCOUNT
+        rises, kind = direction(finding) == UP, finding.about.kind
         takes_in = {_way(finding) + cause: seconds for cause, seconds in _takes_in(finding)}
+        # what a client or a tenant does belongs to what it calls; through them, nothing else belongs together
+        through = (ACCOUNT,) if kind in (CLIENT, TENANT) else (ACCOUNT, CLIENT, TENANT)
         for key, together in chain.from_iterable(_lookups(finding, way) for way in takes_in):
             within = min(gather if together else JOINS_SECONDS, takes_in[str(key[1])])
-            if rises and (wide or key[0] in _OF_ACCOUNT or _is_of_everything(key)):
+            if rises and (kind == ACCOUNT or key[0] in _OF_ACCOUNT or _leads_through(key, through)):
                 within = min(within, RISES_WITH_SECONDS)
-            elif key[0] in _FAILING and finding.about.kind not in (CLIENT, TENANT):
+            elif key[0] in _FAILING and kind not in (CLIENT, TENANT):
                 within = min(within, FAILS_WITH_SECONDS)
             for incident, starts in self._index.get(key, {}).items():
                 late = finding.start - self._first[incident] > JOINS_SECONDS
@@ -375,9 +377,8 @@ class CorrelationIndex:
                 del self._index[key]
 
 
-def _is_of_everything(key: _Key) -> bool:
-    """Return whether a key is of an account, or of a caller, who may call anything in it."""
-    return any(isinstance(part, Scope) and part.kind in (ACCOUNT, CLIENT, TENANT) for part in key)
+def _leads_through(key: _Key, kinds: Collection[str]) -> bool:
+    return any(isinstance(part, Scope) and part.kind in kinds for part in key)
 
 
 _STATED: Final = ", as stated"

@@ -27,7 +27,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import ACCOUNT as ACCOUNT_KIND
-from detectors.model.scope import Scope
+from detectors.model.scope import CLIENT, TENANT, Scope
 from tests.alerting.given import ACCOUNT, GET, IOS, PUT, ROUTE, SERVICE, T0, TABLE, finding, scope, share
 
 GATHER = 300
@@ -84,11 +84,8 @@ def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     if together or not is_about_broad(held) or failing:
         found |= (mine & (parts(held) if together else carriers(held))) | (carriers(new) & carriers(held))
     if rises and apart > RISES_WITH_SECONDS:
-        found = (
-            set()
-            if whole
-            else {scope for scope in found if scope.kind not in ("account", "client", "tenant")}
-        )
+        through = {ACCOUNT_KIND} if new.about.kind in (CLIENT, TENANT) else {ACCOUNT_KIND, CLIENT, TENANT}
+        found = set() if whole else {scope for scope in found if scope.kind not in through}
     return bool(found) if together else any(not is_broad(scope) for scope in found)
 
 
@@ -158,6 +155,13 @@ def test_what_callers_do_wrong_or_senders_say_takes_in_no_failure_that_begins_la
     index.put("failing", failing)
     index.remove("said")
     assert index.related(replace(said, start=T0 + 900), GATHER) == {"failing"}, "it is a part of that"
+
+
+def test_the_errors_of_a_client_are_a_part_of_what_fails_for_as_long_as_it_does() -> None:
+    index = CorrelationIndex()
+    fatal = Measure.ERRORS_FATAL
+    index.put("failing", finding(SERVICE, "s", measure=fatal, touches=[IOS], start=T0))
+    assert index.related(finding(IOS, "c", measure=fatal, start=T0 + 1200), GATHER) == {"failing"}
 
 
 def test_more_calls_take_in_failures_of_the_next_minutes_only() -> None:
