@@ -6,11 +6,10 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
-from itertools import chain
 from typing import Final
 
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import LOADS, Measure
 from detectors.model.scope import (
     ACCOUNT,
     CLIENT,
@@ -44,19 +43,8 @@ _PRECEDENCE: Final = {
 The layer where time is lost explains more than the total latency.
 """
 
-_FAILURES: Final = (Measure.ERRORS_USER, Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
-
 _BREAKS: Final = (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
-
-_LOADS: Final = (
-    Measure.REQUESTS,
-    Measure.RCU,
-    Measure.WCU,
-    Measure.READS,
-    Measure.WRITES,
-    Measure.BUSY,
-    Measure.COST,
-)
+_FAILURES: Final = (Measure.ERRORS_USER, *_BREAKS)
 
 UP: Final = "up"
 DOWN: Final = "down"
@@ -343,21 +331,23 @@ class CorrelationIndex:
         """Return the incidents of the same cause; findings up to ``gather`` seconds apart begin together."""
         found: set[str] = set()
         rises, kind = direction(finding) == UP, finding.about.kind
-        takes_in = {_way(finding) + cause: seconds for cause, seconds in _takes_in(finding)}
+        takes_in = {_way(finding) + cause: seconds for cause, seconds in _takes_in(finding).items()}
         # what a client or a tenant does belongs to what it calls; through them, nothing else belongs together
         through = (ACCOUNT,) if kind in (CLIENT, TENANT) else (ACCOUNT, CLIENT, TENANT)
-        for key, together in chain.from_iterable(_lookups(finding, way) for way in takes_in):
-            within = min(gather if together else JOINS_SECONDS, takes_in[str(key[1])])
-            if rises and (kind == ACCOUNT or key[0] in _OF_ACCOUNT or _leads_through(key, through)):
-                within = min(within, RISES_WITH_SECONDS)
-            elif key[0] in _FAILING and kind not in (CLIENT, TENANT):
-                within = min(within, FAILS_WITH_SECONDS)
-            for incident, starts in self._index.get(key, {}).items():
-                late = finding.start - self._first[incident] > JOINS_SECONDS
-                if late or (key[0] is _Index.ABSENT and finding.start - min(starts) > within):
-                    continue  # else one after the other would make a chain without an end
-                if any(abs(start - finding.start) <= within for start in starts):
-                    found.add(incident)
+        for index, place, together in _lookups(finding):
+            most = gather if together else JOINS_SECONDS
+            if rises and (kind == ACCOUNT or index in _OF_ACCOUNT or _leads_through(place, through)):
+                most = min(most, RISES_WITH_SECONDS)
+            elif index in _FAILING and kind not in (CLIENT, TENANT):
+                most = min(most, FAILS_WITH_SECONDS)
+            for way, seconds in takes_in.items():
+                within = min(most, seconds)
+                for incident, starts in self._index.get((index, way, *place), {}).items():
+                    late = finding.start - self._first[incident] > JOINS_SECONDS
+                    if late or (index is _Index.ABSENT and finding.start - min(starts) > within):
+                        continue  # else one after the other would make a chain without an end
+                    if any(abs(start - finding.start) <= within for start in starts):
+                        found.add(incident)
         return found
 
     def _insert(self, incident: str, finding: Finding, *, indirect: bool) -> None:
@@ -377,8 +367,8 @@ class CorrelationIndex:
                 del self._index[key]
 
 
-def _leads_through(key: _Key, kinds: Collection[str]) -> bool:
-    return any(isinstance(part, Scope) and part.kind in kinds for part in key)
+def _leads_through(place: _Key, kinds: Collection[str]) -> bool:
+    return any(isinstance(part, Scope) and part.kind in kinds for part in place)
 
 
 _STATED: Final = ", as stated"
@@ -389,24 +379,25 @@ def _cause(finding: Finding) -> str:
     """Return whether a finding is about what others decide: what they say, do wrong, or call more often."""
     if finding.measure.key or finding.measure is Measure.ERRORS_USER:
         return _STATED
-    return _CALLED if finding.measure in _LOADS and direction(finding) == UP else ""
+    return _CALLED if finding.measure in LOADS and direction(finding) == UP else ""
 
 
-def _takes_in(finding: Finding) -> Iterator[tuple[str, int]]:
-    """Yield, by the cause of an earlier finding, how long before it may have begun to take in this one.
+def _takes_in(finding: Finding) -> dict[str, int]:
+    """Return, by the cause of an earlier finding, how long before it may have begun to take in this one.
 
     What others decide must not hide what only the backend does: too many calls may break it within minutes,
     wrong ones, and a figure that somebody sends, do not.
     """
-    cause = _cause(finding)
-    yield "", JOINS_SECONDS
-    yield _STATED, JOINS_SECONDS if cause == _STATED else RISES_WITH_SECONDS
-    yield _CALLED, FAILS_WITH_SECONDS if finding.measure in _BREAKS else JOINS_SECONDS
+    return {
+        "": JOINS_SECONDS,
+        _STATED: JOINS_SECONDS if _cause(finding) == _STATED else RISES_WITH_SECONDS,
+        _CALLED: FAILS_WITH_SECONDS if finding.measure in _BREAKS else JOINS_SECONDS,
+    }
 
 
 def may_take_in(earlier: Finding, finding: Finding, seconds: int) -> bool:
     """Return whether what began ``seconds`` earlier may be the cause of a finding, as far as measures go."""
-    return _way(earlier) == _way(finding) and seconds <= dict(_takes_in(finding))[_cause(earlier)]
+    return _way(earlier) == _way(finding) and seconds <= _takes_in(finding)[_cause(earlier)]
 
 
 def _way(finding: Finding) -> str:
@@ -417,8 +408,11 @@ def _way(finding: Finding) -> str:
     return f"{direction(finding)} of a level" if finding.measure.level else direction(finding)
 
 
-def _lookups(finding: Finding, way: str) -> Iterator[tuple[_Key, bool]]:
-    """Yield the keys of what is connected with a new finding, and whether only if it begins together."""
+def _lookups(finding: Finding) -> Iterator[tuple[_Index, _Key, bool]]:
+    """Yield where what is connected with a new finding is indexed, and whether only if it begins together.
+
+    The keys have the way of the earlier finding between index and place.
+    """
     account, measure = finding.about.account, finding.measure
     for scopes, indices, failing in (
         (
@@ -434,17 +428,17 @@ def _lookups(finding: Finding, way: str) -> Iterator[tuple[_Key, bool]]:
     ):
         for scope in scopes:
             for index in indices:
-                yield (index, way, scope), is_broad(scope) or index in _TOGETHER
-            yield (failing, way, scope, measure), is_broad(scope)
+                yield index, (scope,), is_broad(scope) or index in _TOGETHER
+            yield failing, (scope, measure), is_broad(scope)
     for scope in parts(finding) - carriers(finding):
-        yield (_Index.SUBJECT, way, scope), True
-    yield (_Index.WIDE, way, account), True
+        yield _Index.SUBJECT, (scope,), True
+    yield _Index.WIDE, (account,), True
     if finding.about.kind == ACCOUNT:
-        yield (_Index.ACCOUNT, way, account), True
+        yield _Index.ACCOUNT, (account,), True
     if finding.verdict is Verdict.ABSENCE:
-        yield (_Index.ABSENT, way, account), True
+        yield _Index.ABSENT, (account,), True
     if finding.gap:
-        yield (_Index.GAP, way), False
+        yield _Index.GAP, (), False
 
 
 def _keys(finding: Finding, *, indirect: bool) -> Iterator[_Key]:

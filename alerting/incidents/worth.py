@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from config.sections.messages import PageSettings
 from detectors.model.finding import AccountTraffic, Concentration, Finding, RiseCause, Verdict
-from detectors.model.measures import LATENCIES, RATIO_OF, Measure
+from detectors.model.measures import LATENCIES, LOADS, RATIO_OF, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE
 
 FAR_BEYOND: Final = 2.0
@@ -26,7 +26,6 @@ MANY: Final = 100
 _SHARES: Final = {Measure.THROTTLES: "throttles", Measure.ERRORS_USER: "errors_user"}
 """Settings of shares of the requests, where it is not that of errors."""
 
-_LOADS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST)
 _PARTS: Final = (FUNCTION, ROUTE, SERVICE)
 """Kinds of source that tell what is called; clients and tenants share what one function alone is called."""
 
@@ -83,7 +82,7 @@ def concentration(finding: Finding) -> Concentration | None:
     the account does not rise.
     """
     observed, expected = finding.figures
-    if observed <= expected or finding.measure not in _LOADS or finding.verdict is Verdict.LIMIT:
+    if observed <= expected or finding.measure not in LOADS or finding.verdict is Verdict.LIMIT:
         return None
     own = finding.concentration
     if finding.about.kind == ACCOUNT:

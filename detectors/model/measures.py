@@ -148,6 +148,9 @@ class _WithValues(dict[Measure, T]):
         return isinstance(measure, Measure) and bool(measure.key or (self._levels and measure.level))
 
 
+LOADS: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST)
+"""What callers decide: how often something is called, and what that uses."""
+
 LATENCIES: Final = (Measure.LATENCY, Measure.LATENCY_CODE, Measure.LATENCY_AUTH)
 """The measures that are not sums."""
 
