@@ -29,9 +29,7 @@ class Absences(Stateful):
     def __init__(self, settings: config.settings.JudgeSettings, step: int) -> None:
         self._watch = AbsenceWatch(step, settings.persist, settings.recover)
         self.rows = np.zeros(0, np.intp)  # rows of the judge, by place in the watch
-        self._refused = np.zeros(
-            0, np.intp
-        )  # rows of callers' errors of the same scopes; -1 where not counted
+        self._refused = np.zeros(0, np.intp)  # rows of their callers' errors; -1 where not counted
         self._accounts = np.zeros(0, bool)  # which of them are accounts
         self._judged = np.zeros(0, bool)  # which of them can be absent
         self._place: dict[int, int] = {}  # place in the watch, by row
@@ -49,7 +47,7 @@ class Absences(Stateful):
         ]
         self._place |= {row: len(self.rows) + at for at, row in enumerate(rows)}
         errors = {
-            item.about: first + at for at, item in enumerate(series) if item.measure is Measure.ERRORS_USER
+            item.about: row for row, item in enumerate(series, first) if item.measure is Measure.ERRORS_USER
         }
         refused = [errors.get(series[row - first].about, -1) for row in rows]
         self._refused = np.concatenate((self._refused, np.array(refused, np.intp)))

@@ -360,10 +360,8 @@ class Detect(Stateful):
         values, of_edges = stretch.values[here], stretch.of_edges[here]
         attempt = self._judge.evaluate_batch(start, values)
         index = attempt.index + np.arange(attempt.done, dtype=np.int64)[:, None]
-        young, by_days = (
-            self._judge.young(index),
-            self._judge.by_days(attempt.out.basis[: attempt.done], index),
-        )
+        young = self._judge.young(index)
+        by_days = self._judge.by_days(attempt.out.basis[: attempt.done], index)
         nothing = np.array([step.records == 0 for step in steps[: attempt.done]], bool)
         done, near = 0, list[LimitChange]()
         while done < attempt.done and self._absences.none and not near:
