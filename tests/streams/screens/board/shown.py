@@ -19,6 +19,26 @@ _SERIOUS: Final = """
   .map((one) => [one.id, ...one.nodes.map((node) => node.html)]))
 """
 
+_WORK: Final = """
+() => {
+  const began = performance.now();
+  const frame = document.createElement("div");
+  document.body.append(frame);
+  for (let round = 0; round < 20; round += 1) {
+    const all = Array.from({ length: 500 }, (_, number) => {
+      const one = document.createElement("p");
+      one.textContent = String(number);
+      return one;
+    });
+    frame.replaceChildren(...all);
+    for (const one of all) one.getBoundingClientRect();
+  }
+  frame.remove();
+  return performance.now() - began;
+}
+"""
+_USUAL: Final = 350.0  # milliseconds that this takes on two quiet cores
+
 expect.set_options(timeout=60_000)  # a busy machine is slow at times
 
 
@@ -74,6 +94,10 @@ class Shown(UsedPage):
         assert self.page.title().endswith("· Uneri")
         hrefs = self.page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
         assert [href for href in hrefs if not href.startswith("http")] == []
+
+    def slowness(self) -> float:
+        """Return how many times longer than on two quiet cores this browser takes for work now; 1 at least."""
+        return max(1.0, self.page.evaluate(_WORK) / _USUAL)
 
     def tile(self, name: str) -> Locator:
         """Return a tile by its name."""
