@@ -3,12 +3,15 @@
 import asyncio
 import errno
 import os
+import re
 import stat
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import structlog
 
@@ -28,6 +31,8 @@ DIGESTED = 256
 """Bytes before a position by which a file is known again: its inode may be another file's by then."""
 LINGERS = 20
 """Attempts to read a file that was replaced, after its last line: five seconds."""
+_ROTATED: Final = re.compile(r"[.-]\d[\d._:T-]*")
+"""What rotation adds to the name of a file: ``.1``, ``-20261201``."""
 
 
 def _open(path: Path) -> BinaryIO:
@@ -61,7 +66,8 @@ class Follow:
     """Appends complete lines of ``path`` to the log, with the position in the same transaction.
 
     A file that is replaced (rotation) is read before its successor, for some seconds beyond its end: its
-    writer may not know yet. So is one that was replaced while nobody read it, if it is still in its folder.
+    writer may not know yet; what is replaced meanwhile is kept open, and read in its turn. So are files that
+    were replaced while nobody read them, if they are still in their folder.
     Its last line needs no line end; that of other files waits for one. A file that shrank is read again from
     its start. All lines wait while the log is full.
     """
@@ -79,6 +85,7 @@ class Follow:
         self._store = store
         self._intake = intake
         self._poll = poll
+        self._successors = deque[BinaryIO]()  # of the file that is read, oldest first
 
     async def run(self) -> None:
         """Follow until cancelled.
@@ -88,11 +95,22 @@ class Follow:
         streams.engine.stages.dead_letter_limit.DeadLetterLimitError
             When too many lines are bad. The position does not move past them.
         """
+        try:
+            await self._run()
+        finally:
+            while self._successors:
+                self._successors.popleft().close()
+
+    async def _run(self) -> None:
         waited = successor = False
         earlier = self._earlier()
         while True:
             try:
-                file = _open(earlier or self._path)
+                file = (
+                    self._successors.popleft()
+                    if successor and self._successors
+                    else _open(earlier or self._path)
+                )
             except OSError as error:
                 if not waited:
                     log.warning(
@@ -109,19 +127,43 @@ class Follow:
             successor = True
 
     def _earlier(self) -> Path | None:
-        """Return where the file that was read last is now, if it was replaced meanwhile."""
+        """Return where the file that was read last is now, if it was replaced; open those in between."""
         known = self._store.position(str(self._path.resolve()))
         if known is None or not self._replaced(known.inode):
             return None
         with os.scandir(self._path.resolve().parent) as entries:
-            found = next((Path(entry.path) for entry in entries if entry.inode() == known.inode), None)
+            there = list(entries)
+        found = next((Path(entry.path) for entry in there if entry.inode() == known.inode), None)
         try:
             if found is not None:
                 with _open(found) as file:
-                    return found if _is_known(file, known) else None
+                    if _is_known(file, known):
+                        self._successors.extend(self._between(file, known, there))
+                        return found
         except OSError:  # it is no file, or nobody may read it: the inode is another's now
             pass
         return None
+
+    def _between(
+        self, file: BinaryIO, known: Position, there: Sequence[os.DirEntry[str]]
+    ) -> Iterator[BinaryIO]:
+        """Open the rotated files that are younger than ``file`` and no copies of it, oldest first."""
+        name, last = self._path.resolve().name, os.fstat(file.fileno()).st_mtime_ns
+        rotated = [
+            entry
+            for entry in there
+            if entry.inode() != known.inode
+            and entry.name.startswith(name)
+            and _ROTATED.fullmatch(entry.name.removeprefix(name))
+            and entry.is_file()
+            and entry.stat().st_mtime_ns > last
+        ]
+        for entry in sorted(rotated, key=lambda entry: entry.stat().st_mtime_ns):
+            younger = _open(Path(entry.path))
+            if known.before and _digest(younger, known.next) == known.before:
+                younger.close()
+            else:
+                yield younger
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
@@ -130,7 +172,7 @@ class Follow:
         quiet = 0  # attempts without a new line since it was replaced
         while True:
             # checked before reading: meanwhile its last line may be written, and the file rotated
-            replaced = self._replaced(inode)
+            replaced = self._has_successor(inode)
             size = os.fstat(file.fileno()).st_size
             if size < offset:
                 log.warning("the followed file was truncated; reading it from its start", path=name)
@@ -161,6 +203,15 @@ class Follow:
             bad = error.passed.rejected
             place = f"{name}, line {bad.index + 1:,} from byte {start:,}"
             raise limit_error(error.passed, place) from None
+
+    def _has_successor(self, inode: int) -> bool:
+        """Return whether a file was replaced; keep what took its place open, which may be replaced, too."""
+        newest = os.fstat(self._successors[-1].fileno()).st_ino if self._successors else inode
+        replaced = self._replaced(newest)
+        if replaced:
+            with suppress(OSError):  # it is no file, or gone again: then it is waited for
+                self._successors.append(_open(self._path))
+        return replaced or bool(self._successors)
 
     def _replaced(self, inode: int) -> bool:
         try:

@@ -83,6 +83,33 @@ async def test_a_rotated_file_is_read_to_its_end_and_its_successor_from_its_star
         assert await taken(store, 3) == [b"a", b"b", b"c"]
 
 
+async def test_a_file_that_is_replaced_again_and_again_at_once_is_read_each_time_in_order(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\n")
+    async with following(file, store):
+        await taken(store, 1)
+        for number, line in enumerate((b"b", b"c", b"d")):
+            file.rename(tmp_path / f"events.ndjson.{number}")
+            file.write_bytes(line + b"\n")
+            await asyncio.sleep(0.05)  # in the five seconds in which the first one is still read
+        assert await taken(store, 4) == [b"a", b"b", b"c", b"d"]
+
+
+async def test_files_that_were_replaced_one_after_the_other_while_nobody_read_them_are_read_in_order(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    file = await read_before(store, tmp_path)
+    file.rename(tmp_path / "events.ndjson.2")
+    (tmp_path / "events.ndjson.1").write_bytes(b"b\n")
+    file.write_bytes(b"c\n")
+    (tmp_path / "events.ndjson.20261201").write_bytes(b"a\n")  # a copy of the first
+    (tmp_path / "events.ndjson.audit").write_bytes(b"another log\n")
+    async with following(file, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
 async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
     tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
