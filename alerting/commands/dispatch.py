@@ -94,7 +94,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     notice: Notice  # in its newest state, also for edits caused by a command
     line: Line | None = None  # of the form LINE
-    mention: str = ""  # whom a page mentions, from the configuration alone: here, or ids of users and groups
+    mention: str = ""  # whom it calls, from the configuration alone: here, or ids of users and groups
     follows: str | None = None  # subject of an earlier message that this one links to
     commands: list[Command] = []  # what people did about it, oldest first
     expiring: list[Expiring] = []  # of the form DIGEST

@@ -24,6 +24,7 @@ class Milestone(StrEnum):
     """A change in an incident's life that gets a line in its thread."""
 
     OPENED = "opened"
+    ESCALATED = "escalated"  # its severity rose: people are called again
     WORSENED = "worsened"
     EASED = "eased"
     SHIFTED = "shifted"  # it persists: a new level

@@ -35,6 +35,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     blocks: list[Block]
     look: Frame = "page"
+    aloud: bool = False  # of a line: in the channel, too
 
 
 def marked_as_test(message: Message, words: Phrases) -> Message:

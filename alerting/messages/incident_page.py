@@ -12,6 +12,7 @@ from alerting.commands.command import MARKS, Command, CommandKind, standing
 from alerting.commands.dispatch import Dispatch, Line
 from alerting.commands.slack_interactions import DETAILS, NOTE, PATTERN
 from alerting.incidents.incident import Incident
+from alerting.incidents.notice import Milestone
 from alerting.messages.blocks import (
     NAME,
     REASON,
@@ -110,7 +111,7 @@ def page(
     if changes and incident.state != "withdrawn":
         sentence += f" {changes[0]}{words.labels.stop.rstrip()}"
     if not incident.ended:
-        sentence += f" {words.labels.severity}: {words.severity_of(incident)}{words.labels.stop}"
+        sentence += f" {words.labels.severity}: {words.incident.severity_of(incident)}{words.labels.stop}"
     text = escape(sentence.rstrip(), TEXT // 5)  # an entity is five characters
     frame: Frame = "over" if incident.ended else "page"
     return Message(text=f"{called} {text}".strip()[:TEXT], blocks=[*before, *between, *after], look=frame)
@@ -139,7 +140,7 @@ def page_fields(incident: Incident, zone: ZoneInfo, words: Phrases, at: int) -> 
     labels, figures = words.labels, _figures(incident, zone, words, at)
     if incident.state == "withdrawn":  # it hurt nobody
         return figures
-    how_bad = labelled(labels.severity, words.severity_of(incident), 3 * NAME)
+    how_bad = labelled(labels.severity, words.incident.severity_of(incident), 3 * NAME)
     return [how_bad, labelled(labels.affected, words.affected_by(incident), 4 * NAME), *figures]
 
 
@@ -270,8 +271,13 @@ _ACTIONS: Final = 3
 _KINDS: Final = {kind.value: kind for kind in CommandKind}
 
 
-def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) -> Message:
-    """Render one line of an incident's thread: a milestone or a command of a person."""
+def thread_line(
+    line: Line, incident: Incident, words: Phrases, zone: ZoneInfo, *, calls: str = ""
+) -> Message:
+    """Render one line of an incident's thread: a milestone or a command of a person.
+
+    ``calls`` are the people whom it mentions.
+    """
     kind = _KINDS.get(line.what)
     if kind is None:
         text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
@@ -280,9 +286,12 @@ def thread_line(line: Line, incident: Incident, words: Phrases, zone: ZoneInfo) 
     else:
         done = Command(id="", kind=kind, at=line.at, by=line.by, until=line.until, why=line.detail)
         text = _action(done, incident, words, zone)
-    at = words.when(line.at, zone)
+    called = f"{mention(calls)} {text}".strip()
     return Message(
-        text=text.replace("*", "")[:TEXT], blocks=[section(text[:SECTION]), context([at])], look="over"
+        text=text.replace("*", "")[:TEXT],
+        blocks=[section(called[:SECTION]), context([words.when(line.at, zone)])],
+        look="over",
+        aloud=line.what == Milestone.ESCALATED,
     )
 
 

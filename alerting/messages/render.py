@@ -37,7 +37,7 @@ class Renderer:
                     sent, self.links, self.zone, self.words, earlier=earlier, pressable=self._pressable
                 )
             case Form.LINE if sent.line is not None:
-                return thread_line(sent.line, sent.notice.incident, self.words, self.zone)
+                return thread_line(sent.line, sent.notice.incident, self.words, self.zone, calls=sent.mention)
             case Form.DIGEST:
                 return digest(Day(sent, self.links, self.zone, self.words))
             case Form.FLOOD | Form.FILE:  # the message of a file is the text beside it

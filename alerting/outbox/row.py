@@ -113,7 +113,7 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
             destination=dispatch.destination,
             subject=dispatch.subject,
             send=send,
-            urgency=DIGEST if dispatch.form is Form.DIGEST else URGENCY[send],
+            urgency=_urgency(dispatch.form, message),
             sequence=0,
             created=0.0,
             message=message,
@@ -136,6 +136,12 @@ class OutboxRow(msgspec.Struct, kw_only=True, eq=False):
     def method(self) -> str:
         """The call that it makes; of a receiver other than a chat, always a post."""
         return METHOD[self.send if self.group == SLACK else Send.POST]
+
+
+def _urgency(form: Form, message: Message | None) -> int:
+    if form is Form.DIGEST:
+        return DIGEST
+    return URGENCY[Send.POST if message is not None and message.aloud else _SEND[form]]
 
 
 def group_of(destination: str) -> str:

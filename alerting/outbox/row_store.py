@@ -272,7 +272,7 @@ def _enqueue_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person:
     if last is not None and _unsent(store, last):
         joined = _joined(last.message, row.message)
         if joined is not None:
-            last.message = joined
+            last.message, last.urgency = joined, min(last.urgency, row.urgency)
             return [last, store.finish(row, State.MERGED, thread)]
     return [store.enqueue(row, thread)]
 
@@ -296,4 +296,9 @@ def _joined(first: Message | None, second: Message | None) -> Message | None:
     """Return two lines as one message, or None if they do not fit."""
     if first is None or second is None or len(first.blocks) + len(second.blocks) > BLOCKS:
         return None
-    return structs.replace(first, text=f"{first.text}\n{second.text}", blocks=[*first.blocks, *second.blocks])
+    return structs.replace(
+        first,
+        text=f"{first.text}\n{second.text}",
+        blocks=[*first.blocks, *second.blocks],
+        aloud=first.aloud or second.aloud,
+    )

@@ -82,7 +82,7 @@ class CommandHandler:
         """Report that a silence expired to open incidents that nothing else silences."""
         cause = f"{silence.id} ended"
         for tracked in self._covered(silence):
-            if tracked.ended_at is None and self._silences.hold(tracked, at) is None:
+            if tracked.ended_at is None and not tracked.pending and self._silences.hold(tracked, at) is None:
                 yield from dispatches.edits(tracked, cause, at)
                 own = tracked.incident.id
                 if any(command.id == silence.id and command.incident == own for command in tracked.commands):
@@ -145,6 +145,8 @@ class CommandHandler:
 
     def _done(self, command: Command, tracked: TrackedIncident | None) -> Iterator[Dispatch]:
         meant = [] if tracked is None else [tracked]
+        if tracked is not None:  # who sent it knows how severe it is
+            tracked.grade = max(tracked.grade, tracked.incident.severity.level)
         if command.kind is not CommandKind.ACKNOWLEDGE:
             silence = self._silences.add(command)
             meant += [

@@ -1,6 +1,6 @@
 """Builds dispatches; their ids follow from what caused them and where they go."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import structs
@@ -33,13 +33,13 @@ def parent(
 
 
 def edits(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
-    """Yield an edit of each message that the incident has for itself."""
+    """Yield an edit of each message that the incident has for itself, unless it waits for a newer one."""
     for message in tracked.messages:
-        if message.form is Form.PARENT:
+        if message.form is Form.PARENT and not tracked.pending:
             yield parent(tracked, message, cause, at)
 
 
-def line(tracked: TrackedIncident, cause: str, entry: Line) -> Iterator[Dispatch]:
+def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str = "") -> Iterator[Dispatch]:
     """Yield a line for each thread of the incident; a flood's thread gets only people's commands."""
     for message in tracked.messages:
         if message.form is Form.PARENT or entry.what in _COMMANDS:
@@ -50,17 +50,24 @@ def line(tracked: TrackedIncident, cause: str, entry: Line) -> Iterator[Dispatch
                 subject=message.subject,
                 notice=structs.replace(tracked.notice, incidents=[without_trace(tracked.incident)]),
                 line=entry,
+                mention=mention,
                 commands=tracked.commands,
                 at=entry.at,
             )
 
 
-def milestones(tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
-    """Yield the lines of a notice, except for its opening, which is the message itself."""
-    for milestone in notice.milestones:
+def milestones(
+    tracked: TrackedIncident, lines: Mapping[Milestone, list[str]], at: int, mention: str = ""
+) -> Iterator[Dispatch]:
+    """Yield the lines of milestones, with the names in them; an opening is the message itself.
+
+    ``mention`` are the people whom a line that calls again mentions.
+    """
+    for milestone, names in lines.items():
         if milestone is not Milestone.OPENED:
-            detail = ", ".join(notice.names.get(milestone, []))
-            yield from line(tracked, notice.id, Line(what=milestone, at=at, detail=detail))
+            entry = Line(what=milestone, at=at, detail=", ".join(names))
+            called = mention if milestone is Milestone.ESCALATED else ""
+            yield from line(tracked, tracked.notice.id, entry, called)
 
 
 def command_line(tracked: TrackedIncident, command: Command) -> Iterator[Dispatch]:

@@ -30,7 +30,7 @@ class Gate:
     def __init__(self, notify: NotifySettings, zone: ZoneInfo, ledger: Ledger, since: int) -> None:
         self.history = HistoryStage(since, zone)
         self.silences = Silences(notify.silences, zone)
-        self.inhibition = Inhibition(on=notify.inhibit)
+        self.inhibition = Inhibition(self.silences, on=notify.inhibit)
         self.stages: tuple[HoldStage, ...] = (
             SizeStage(),
             self.history,
@@ -74,19 +74,13 @@ class Gate:
         return tracked is not None and tracked.held is not None and tracked.held.until == until
 
     def free(self, incidents: Iterable[TrackedIncident], at: int) -> list[TrackedIncident]:
-        """Return the incidents that no stage holds, wide ones first: they may inhibit others.
-
-        An incident that recurs while it is silenced continues in its message: it is neither free nor
-        held.
-        """
+        """Return the incidents that no stage holds, wide ones first: they may inhibit others."""
         found: list[TrackedIncident] = []
         for tracked in sorted(incidents, key=_wide_first):
             hold = next((hold for stage in self.stages if (hold := stage.hold(tracked, at))), None)
             if hold is None:
                 self._free(tracked, at)
                 found.append(tracked)
-            elif hold.stage == self.silences.name and tracked.messages:
-                self.release(tracked)
             else:
                 self._hold(tracked, hold, at)
         return found

@@ -96,21 +96,27 @@ class Inhibition:
     It holds what has the same direction and begins after it, within the time in which findings join an
     incident: a level that stays for days must not hide what happens later. One service in an account must not
     hide the others. So an account that rises holds only what shares the callers that carry its rise; one that
-    falls, and is not all gone, what shares them or falls with it.
+    falls, and is not all gone, what shares them or falls with it. While it is silenced itself, it holds
+    nothing: nobody would be told.
     """
 
     name: Final = "inhibition"
 
-    def __init__(self, *, on: bool) -> None:
+    def __init__(self, silences: HoldStage, *, on: bool) -> None:
+        self._silences = silences
         self._on = on
         self._wide: dict[str, TrackedIncident] = {}
 
-    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:  # noqa: ARG002 - the protocol of stages
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
         """Return the hold while an incident about its whole account is open."""
         if tracked.incident.verdict in _OF_ITS_OWN:
             return None
         wide = min(
-            (incident for incident in self._wide.values() if _inside(tracked, incident)),
+            (
+                incident
+                for incident in self._wide.values()
+                if _inside(tracked, incident) and self._silences.hold(incident, at) is None
+            ),
             key=lambda incident: incident.sequence,
             default=None,
         )

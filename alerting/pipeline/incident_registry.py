@@ -8,7 +8,8 @@ from msgspec import structs
 from alerting.commands.command import Command
 from alerting.commands.dispatch import Form
 from alerting.incidents.incident import Incident, Sent
-from alerting.incidents.notice import Notice
+from alerting.incidents.notice import Milestone, Notice
+from alerting.incidents.reported_state import CALLS
 from alerting.pipeline.packed_items import PackedItems
 
 
@@ -45,6 +46,8 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
     sent: Sent = "none"
     reason: str = ""  # why it was sent as it was, or never was
     commands: list[Command] = []  # oldest first
+    grade: int = 0  # the worst severity that people know; 0 before its message, and in old states
+    untold: dict[Milestone, list[str]] = {}  # lines that a silence holds back, with the names in them
 
     @property
     def incident(self) -> Incident:
@@ -55,6 +58,11 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
     def subject(self) -> str:
         """The subject of its newest message."""
         return subject_of(self.incident.id, self.message_count)
+
+    @property
+    def escalated(self) -> bool:
+        """Whether it is more severe than people know, and so severe that they are called again."""
+        return self.incident.severity.level >= max(CALLS, self.grade + 1) if self.grade else False
 
     def drop_trace(self) -> None:
         """Drop the trace, which only a chart needs: it was in a dispatch, or is not kept."""

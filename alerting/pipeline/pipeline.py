@@ -29,13 +29,13 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import Command
 from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Form
 from alerting.commands.labels import Label
 from alerting.commands.memo import Memo
 from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Notice, identify
+from alerting.incidents.notice import Action, Milestone, Notice, identify
 from alerting.pipeline import dispatches
 from alerting.pipeline.command_handler import CommandHandler, label_age, remember
 from alerting.pipeline.daily_digest import DailyDigest
@@ -145,13 +145,10 @@ class Pipeline(Stateful):
         at = self._watermark
         answer = self._commands.handle(command, at)
         sent = answer.dispatches
-        if answer.result is CommandResult.DONE and command.kind in (
-            CommandKind.UNSILENCE,
-            CommandKind.TAKE_BACK,
-        ):
+        if answer.result is CommandResult.DONE:  # a silence may hold others no longer, or what holds them
             sent = [
                 *sent,
-                *self._report_free(self._gate.held(self._silences.name), at),
+                *self._report_free(self._gate.held(), at),
                 *self._first_delivery.flood_updates(at),
             ]
         return structs.replace(answer, dispatches=self._with_memos(sent))
@@ -337,19 +334,23 @@ class Pipeline(Stateful):
     def _update(self, tracked: TrackedIncident, notice: Notice, at: int) -> Iterator[Dispatch]:
         """Report the changes of an incident that has a message."""
         yield from dispatches.edits(tracked, notice.id, at)
+        new = {milestone: notice.names.get(milestone, []) for milestone in notice.milestones}
+        lines = new if tracked.ended_at is not None else _untold(tracked, new)
         if self._silences.hold(tracked, at) is None:
-            yield from dispatches.milestones(tracked, notice, at)
+            mention = self._routing.route(tracked.incident).mention
+            yield from dispatches.milestones(tracked, lines, at, mention)
+            if Milestone.ESCALATED in lines:
+                tracked.grade = tracked.incident.severity.level
+            lines = {}
+        tracked.untold = {} if tracked.ended_at is not None else lines
         tracked.drop_trace()
 
     def _report_free(self, incidents: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Report those of the incidents that no stage holds anymore."""
         waiting = list(incidents)
         free = self._gate.free(waiting, at)
-        new = {tracked.incident.id for tracked in free}
         for tracked in waiting:
             self._registry.put(tracked)
-            if not tracked.pending and tracked.incident.id not in new:  # it recurred in its silenced message
-                yield from dispatches.edits(tracked, tracked.notice.id, at)
         yield from self._first_delivery.deliver(free, at)
 
     def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:
@@ -418,3 +419,19 @@ class Pipeline(Stateful):
         self._ledger.ended_held.update(core.ended_held)
         super().restore(parts)
         self._gate.restore(self._registry)
+
+
+def _untold(tracked: TrackedIncident, new: Mapping[Milestone, list[str]]) -> dict[Milestone, list[str]]:
+    """Return the new lines of an open incident after those that were held back and still hold."""
+    lines = {
+        milestone: [*tracked.untold.get(milestone, []), *new.get(milestone, [])]
+        for milestone in {**tracked.untold, **new}
+    }
+    worse = {Milestone.WORSENED, Milestone.ESCALATED}
+    if Milestone.EASED in new and not worse.isdisjoint(tracked.untold):  # nobody knows that it was worse
+        lines = {
+            milestone: lines[milestone] for milestone in lines if milestone not in {*worse, Milestone.EASED}
+        }
+    if not tracked.escalated:  # it has become less severe meanwhile
+        lines.pop(Milestone.ESCALATED, None)
+    return lines

@@ -47,9 +47,12 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         return 2 if self.fingerprint else self.matcher is not None
 
     def covers(self, tracked: TrackedIncident, at: int) -> bool:
-        """Return whether an incident that it matches is to be held."""
+        """Return whether an incident that it matches is to be held.
+
+        Who silences one incident has judged what it was then: when it becomes more severe, they are told.
+        """
         if not self.fingerprint:
-            return True
+            return self.matcher is not None or not tracked.escalated
         size = size_of(tracked.incident)
         return size is not None and size < asked_for(self.asked, at - self.at)
 
@@ -239,13 +242,13 @@ NEAR: Final = 1.1
 
 _NEAREST: Final = 1e-9
 
-_SIZED: Final = frozenset((Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT, Verdict.ABSENCE))
+_SIZED: Final = frozenset((Verdict.SPIKE, Verdict.DROP, Verdict.SHIFT))
 
 
 def size_of(incident: Incident) -> float | None:
     """Return the size of an incident, in times the threshold; None where no size decides.
 
-    Limits and fatal errors have none: a mark of one does not concern the next.
+    Limits, fatal errors and absences have none: a mark of one does not concern the next.
     """
     if incident.verdict not in _SIZED or incident.primary.verdict not in _SIZED:
         return None

@@ -334,7 +334,7 @@ class Cards:
         primary, words = incident.primary, self._words
         facts = []
         if primary.growth is None and incident.state != "withdrawn":
-            level, _, reason = words.severity_of(incident).partition(" · ")
+            level, _, reason = words.incident.severity_of(incident).partition(" · ")
             facts.append(Fact("Severity", level, reason))
             if hurt := words.affected_by(incident):
                 facts.append(Fact("Affected", "", clean(hurt)))

@@ -139,7 +139,7 @@ def _alert(dispatch: Dispatch, links: Links, words: Phrases) -> dict[str, object
         "summary": f"{incident.verdict.value} of {incident.primary.measure.value}, {incident.state}",
         "description": incident.primary.sentence,
         "changes": "; ".join(words.after_changes(incident)),
-        "severity": words.severity_of(incident),
+        "severity": words.incident.severity_of(incident),
         "affected": words.affected_by(incident),
         "callers": ", ".join(map(_caller, notable(incident.primary).callers[:_CALLERS])),
         "memos": "; ".join(_memo(memo) for memo in reversed(dispatch.memos[-_MEMOS:])),

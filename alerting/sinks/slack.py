@@ -118,6 +118,7 @@ class SlackSink(MessageSink, HttpClient):
         answer = await self._client().chat_postMessage(
             channel=row.channel if thread is None else thread.channel,
             thread_ts=None if thread is None else thread.ts,
+            reply_broadcast=None if row.message is None or not row.message.aloud else True,
             **self._content(row),
             metadata={"event_type": EVENT, "event_payload": {"id": row.id}},
             unfurl_links=False,

@@ -9,7 +9,7 @@ import msgspec
 from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
-from alerting.incidents.severity import Grade, Harm, Severity
+from alerting.incidents.severity import Grade, Harm, Severity, of_finding
 from alerting.words import numbers
 from alerting.words.figures import NAME, Figures
 from alerting.words.mrkdwn import clean, cut
@@ -197,10 +197,11 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     chart: Phrase = Phrase("Chart of {about}, {measure}, last {hours} hours: {shown}.")  # also subject
     chart_reached: Phrase = Phrase("reached {reached}, expected {expected}")
     chart_failing: Phrase = Phrase("{shown}")  # also now
-    # about, name, size, headline, stands, ending and others
+    # about, name, size, headline, stands, severity, ending and others
     milestones: Mapping[Milestone, Phrase] = MappingProxyType(
         {
             Milestone.OPENED: Phrase("Opened: {about}, {size}[. {basis}]"),
+            Milestone.ESCALATED: Phrase("Now {severity}: {about}, {size}"),
             Milestone.WORSENED: Phrase("Worsening: {stands}"),
             Milestone.EASED: Phrase("Easing: {stands}"),
             Milestone.SHIFTED: Phrase("New sustained level: {stands}"),
@@ -416,6 +417,15 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         """Name how bad something is."""
         return self.grades.get(of, of.name)
 
+    def severity_of(self, incident: Incident) -> str:
+        """Return the severity of an incident, with the reason."""
+        found, primary = incident.severity, incident.primary
+        is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
+        over = incident.ended or not any(
+            finding.deviates for finding in (incident.primary, *incident.members)
+        )
+        return self.severity(found, over=over, is_table=is_table)
+
     def severity(self, of: Severity, *, over: bool, is_table: bool = False) -> str:
         """Return the severity, in the past tense once it is over, with the reason in one phrase.
 
@@ -519,6 +529,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             headline=self._headline(primary, of.peak),
             basis=self.compared(primary) if primary.young else "",
             stands=self._stands(primary),
+            severity=self.severity_of(of),
             preceded=self._preceded(of),
             lasted=self._lasted(of),
             ending=self.ending(of),

@@ -402,6 +402,7 @@ INCIDENT: Final = JapaneseIncident(
     chart_failing=Phrase("{now}"),
     milestones={
         Milestone.OPENED: Phrase("発生: {headline}[。{basis}]"),
+        Milestone.ESCALATED: Phrase("深刻度が上がりました: {severity}（{headline}）"),
         Milestone.WORSENED: Phrase("悪化しています: {stands}"),
         Milestone.EASED: Phrase("改善しつつあります: {stands}"),
         Milestone.SHIFTED: Phrase("新しい水準が継続しています: {stands}"),

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from alerting.incidents.incident import Incident
-from alerting.incidents.severity import of_finding
 from alerting.words.answers import AnswerPhrases
 from alerting.words.digest import DigestPhrases
 from alerting.words.figures import Figures
@@ -34,15 +33,6 @@ class Phrases(NamedTuple):
     digest: DigestPhrases = DigestPhrases()
     answers: AnswerPhrases = AnswerPhrases()
     accounts: Mapping[str, str] = NOBODY  # what people call accounts, by id
-
-    def severity_of(self, incident: Incident) -> str:
-        """Return the severity of an incident, with the reason."""
-        found, primary = incident.severity, incident.primary
-        is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
-        over = incident.ended or not any(
-            finding.deviates for finding in (incident.primary, *incident.members)
-        )
-        return self.incident.severity(found, over=over, is_table=is_table)
 
     def affected_by(self, incident: Incident) -> str:
         """Return the requests and routes that an incident hurts; empty if they are unknown."""

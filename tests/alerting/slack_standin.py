@@ -48,6 +48,7 @@ class Posted:
     metadata: dict[str, Any]
     edits: int = 0
     thread: str | None = None  # ts of the message it replies to
+    aloud: bool = False  # of a reply: in the channel, too
 
     @property
     def id(self) -> str:
@@ -178,7 +179,11 @@ class SlackStandin:
         ts = f"{1_700_000_000 + len(self.messages)}.000100"
         metadata = _decoded(given.get("metadata")) or {}
         text, blocks = given.get("text", ""), _decoded(given.get("blocks")) or []
-        self.messages.append(Posted(ts, channel, self._clock(), text, blocks, metadata, thread=thread))
+        aloud = str(given.get("reply_broadcast", "")).lower() in ("1", "true")
+        if aloud and thread is None:
+            return "invalid_arguments"
+        posted = Posted(ts, channel, self._clock(), text, blocks, metadata, thread=thread, aloud=aloud)
+        self.messages.append(posted)
         return {"ok": True, "channel": channel, "ts": ts}
 
     def _update(self, given: dict[str, Any]) -> dict[str, Any] | str:

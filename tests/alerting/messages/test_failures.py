@@ -62,7 +62,7 @@ def test_no_multiple_of_nearly_nothing_is_ever_shown(  # noqa: PLR0917  drawn by
             texts = [
                 words.incident.title(reported),
                 words.incident.sentence(reported, words.place(BUY)),
-                words.severity_of(reported),
+                words.incident.severity_of(reported),
                 words.incident.why(of),
                 words.incident.ending(reported),
                 words.incident.alt_text(of, observed, 4),

@@ -28,7 +28,8 @@ Times are counted from ``starts`` (UTC): ``0``, ``90 s``, ``2 h 5 min``, ``3 d``
 ``slack FAULT for DURATION``, ``slack FAULT once``   429, 500, 503, ``drop after`` … (``slack_standin.py``)
 ``restart``                                          the process dies and restarts at its last checkpoint
 ``expect WHAT [xN] WORDS … [in #CHANNEL]``           ``page``, ``edit``, ``thread``, ``digest``, ``flood``,
-                                                     ``file``: not expected before, with all the words in it
+                                                     ``file``, ``call`` (a line of a thread that is in the
+                                                     channel, too): not expected before, with all the words
 ``expect held WORDS …``                              an incident is held for this reason
 ``expect open WORDS …``                              an ongoing incident is in this state
 ``expect nothing``                                   no message but those expected before
@@ -49,7 +50,7 @@ from config.load import ConfigError, load_settings
 from config.settings import Settings
 
 UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-SEEN: Final = ("page", "edit", "thread", "digest", "flood", "file")
+SEEN: Final = ("page", "edit", "thread", "call", "digest", "flood", "file")
 VERBS: Final = ("finding", "press", "silence", "unsilence", "slack", "restart", "expect")
 _TIME = re.compile(r"(\d+)\s*(s|min|h|d)?")
 _START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)  # a Monday

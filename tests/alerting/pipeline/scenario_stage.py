@@ -214,7 +214,8 @@ class Stage:
         known = self._edits.get(message.ts)
         if known == message.edits:
             return
-        fresh = "thread" if message.thread else self._kind(message)
+        line = "call" if message.aloud else "thread"
+        fresh = line if message.thread else self._kind(message)
         kind = fresh if known is None else "edit"
         self._edits[message.ts] = message.edits
         text = "\n".join([message.text, *_strings(message.blocks)])

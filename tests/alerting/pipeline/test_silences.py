@@ -55,14 +55,15 @@ def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
     assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
 
 
-def test_a_snoozed_incident_that_comes_back_continues_in_its_message() -> None:
+def test_a_snoozed_incident_that_comes_back_is_reported_when_its_snooze_ends() -> None:
     one = pipeline()
     first = opened()
     over = resolved(first, T0 + 900)
     one.feed([first], T0)
     one.command(press(CommandKind.SNOOZE, until=T0 + 3600))
     one.feed([over], T0 + 900)
-    assert said(one.feed([reopened(over, T0 + 1000)], T0 + 1000)) == ["parent a open"]
+    assert one.feed([reopened(over, T0 + 1000)], T0 + 1000) == []
+    assert said(one.feed([], T0 + 3600)) == ["line a reopened", "parent a.1 open"]
 
 
 def test_a_silence_by_a_person_holds_all_that_matches_and_shows_in_what_was_reported() -> None:
