@@ -135,8 +135,8 @@ _LONGEST_NUMERAL: Final = 64
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-REQUEST_LINE: Final = ("method", "path")
-"""What a mapping may name in the place of a ``route``: its method, and its path or address."""
+REQUEST_LINE: Final = ("method", "path", "user_agent")
+"""What a mapping may name in the place of a ``route`` (its method, and its path or address) and a client."""
 
 
 def field_type(kind: str, name: str) -> FieldType | None:

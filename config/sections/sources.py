@@ -19,6 +19,7 @@ from config.native_fields import (
     converted,
     field_type,
 )
+from config.presets import PRESETS
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, refuse
 from config.sections.values import (
@@ -60,6 +61,13 @@ def _one_value(text: str) -> str:
 def _items(text: str) -> str:
     json_path(text, every=True)
     return text
+
+
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise ValueError(f"no preset {name!r}; {meant(name, PRESETS, f'presets: {known}')}")
+    return name
 
 
 def _free_name(name: str) -> str:
@@ -173,6 +181,11 @@ class MappingSettings(Section):
     """
 
     name: MappingName = Field(description="what it is called as a format")
+    extends: Annotated[str, AfterValidator(_preset)] | None = Field(
+        None,
+        description=f"a preset that it changes: {', '.join(PRESETS)}; its fields are added to those of the "
+        "preset, all else takes the place of the preset's",
+    )
     kind: RecordKind = Field("request", description="what its records are")
     each: ItemsPath | None = Field(
         None,
@@ -184,7 +197,7 @@ class MappingSettings(Section):
     )
     fields: Annotated[dict[str, FieldSettings], Field(max_length=MOST_FIELDS)] = Field(
         description="by field of docs/event.md, such as ts, route, client.name, ms.total, values.sales; in "
-        "the place of a route, method and path; ts is needed"
+        "the place of a route, method and path, of a client, user_agent; ts is needed"
     )
     tables: Annotated[list[CallsSettings], Field(max_length=20)] = Field(
         default_factory=list, description="the table calls of a request"
@@ -194,6 +207,16 @@ class MappingSettings(Section):
         description="a file of such payloads, which uneri check reads, from the folder that it runs in: what "
         "does not fit is said",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_it_extends(cls, given: Any) -> Any:
+        preset = PRESETS.get(str(given.get("extends"))) if isinstance(given, dict) else None
+        if preset is None:
+            return given
+        own = given.get("fields")
+        fields = {**preset["fields"], **own} if isinstance(own, dict) else own or preset["fields"]
+        return {**preset, **given, "fields": fields}
 
     @model_validator(mode="after")
     def _fields_are_known(self) -> Self:
@@ -418,7 +441,7 @@ class SourcesSettings(Section):
 
     @model_validator(mode="after")
     def _formats_are_known(self) -> Self:
-        known = [*FORMAT_NAMES, *(mapping.name for mapping in self.mappings)]
+        known = [*FORMAT_NAMES, *PRESETS, *(mapping.name for mapping in self.mappings)]
         formats = f"formats: {', '.join(known)}"
         refuse(
             self,

@@ -1,8 +1,10 @@
 """All formats by name, and the one that a payload looks like."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from config.presets import PRESETS
 from config.settings import MappingSettings
 from streams.ingest.formats.access_logs.alb import ALB
 from streams.ingest.formats.access_logs.apigateway import APIGATEWAY
@@ -54,8 +56,12 @@ def recognised_record(payload: bytes, formats: Formats | None = None) -> Format 
 
 
 def with_mappings(mappings: Iterable[MappingSettings], schemas: Schemas | None = None) -> Formats:
-    """Return all formats by name, those of mappings last; envelopes recognise them too."""
+    """Return all formats by name, those of mappings last; envelopes recognise them too.
+
+    A mapping with the name of a preset replaces it.
+    """
     found: dict[str, Format] = {}
+    own = {given.name: mapped(given) for given in mappings}
 
     def payload_of(payload: bytes) -> Format | None:
         return recognised(payload, found)
@@ -64,8 +70,15 @@ def with_mappings(mappings: Iterable[MappingSettings], schemas: Schemas | None =
         return recognised_record(payload, found)
 
     ours = _in_order(payload_of, record_of, schemas)
-    found.update({form.name: form for form in (*ours, *map(mapped, mappings))})
+    found.update({form.name: form for form in ours if form.name not in own})
+    found.update(own)
     return found
+
+
+@functools.cache
+def _presets() -> tuple[Format, ...]:
+    given = (MappingSettings.model_validate({"name": name, "extends": name}) for name in PRESETS)
+    return tuple(mapped(preset, strict=True) for preset in given)
 
 
 def _in_order(payload_of: Recognised, record_of: Recognised, schemas: Schemas | None) -> tuple[Format, ...]:
@@ -88,6 +101,7 @@ def _in_order(payload_of: Recognised, record_of: Recognised, schemas: Schemas | 
         CHANGES,
         APIGATEWAY,
         CLF,
+        *_presets(),
         POWERTOOLS,
         NATIVE,
     )

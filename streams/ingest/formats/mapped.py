@@ -24,6 +24,7 @@ from streams.engine.decode.event import ChangeRecord, Event, SampleRecord
 from streams.engine.decode.parse import problem_of_value
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
 from streams.ingest.formats.access_logs.routes import PathTemplates, method_of, named_route, path_templates
+from streams.ingest.formats.access_logs.user_agents import client_of
 from streams.ingest.formats.format import (
     MOST_RECORDS,
     Format,
@@ -168,7 +169,7 @@ class _Calls:
 
 
 class _Mapped:
-    def __init__(self, settings: MappingSettings) -> None:
+    def __init__(self, settings: MappingSettings, *, strict: bool) -> None:
         self.name: Final = settings.name
         self._kind: Final = settings.kind
         self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
@@ -180,7 +181,7 @@ class _Mapped:
             if (to := field_type(settings.kind, name)) is not None
         ]
         self._tables: Final = [_Calls(table) for table in settings.tables]
-        self._marks: Final = _marks(settings)
+        self._marks: Final = [*_marks(settings), *(_marks_of_conditions(settings) if strict else ())]
 
     def looks_like(self, payload: bytes) -> bool:
         head = payload[:_HEAD].lstrip()
@@ -235,7 +236,8 @@ class _Mapped:
         built: dict[str, Any] = {} if self._kind == "request" else {"kind": self._kind}
         for field in self._fields:
             field.put(found, built)
-        method, path = (built.pop(name, None) for name in REQUEST_LINE)
+        method, path, agent = (built.pop(name, None) for name in REQUEST_LINE)
+        client = None if "client" in built else client_of(agent)
         route = built.get("route") or path
         if route is not None:
             named = method and route.startswith(_PATHS)
@@ -248,6 +250,8 @@ class _Mapped:
             record: Record = msgspec.convert(built, _TYPES[self._kind])
         except msgspec.ValidationError as error:
             raise RefusalError(*problem_of_value(str(error), b"{}")) from None
+        if isinstance(record, Event) and client is not None:
+            record.client = client
         if isinstance(record, Event) and record.route is not None:
             record.route = named_route(record.route, paths, record.status)
         return record
@@ -266,6 +270,16 @@ def _marks(settings: MappingSettings) -> list[bytes]:
     return [msgspec.json.encode(step) for path in paths for step in path.steps if isinstance(step, str)]
 
 
-def mapped(settings: MappingSettings) -> Format:
-    """Return the format of a mapping."""
-    return _Mapped(settings)
+def _marks_of_conditions(settings: MappingSettings) -> Iterator[bytes]:
+    """Yield the quoted names on the way to what the records that are kept must have, and its value."""
+    for condition in settings.when:
+        for step in json_path(condition.path).steps:
+            if isinstance(step, str):
+                yield msgspec.json.encode(step)
+        if condition.equals is not None:
+            yield msgspec.json.encode(condition.equals)
+
+
+def mapped(settings: MappingSettings, *, strict: bool = False) -> Format:
+    """Return the format of a mapping; ``strict`` recognises only payloads with all that it asks for."""
+    return _Mapped(settings, strict=strict)

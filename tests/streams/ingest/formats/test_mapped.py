@@ -11,6 +11,7 @@ import pytest
 
 from config.load import ConfigError, load_settings
 from config.native_fields import CALL_FIELDS, FIELDS, LIMITS, NEEDED, VALUES, FieldType, field_type
+from config.presets import PRESETS
 from config.sections.sources import FORMAT_NAMES, MappingSettings
 from streams.engine.decode.event import ChangeRecord, Event, SampleRecord, TableCall
 from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
@@ -235,7 +236,7 @@ def test_an_envelope_may_hold_what_a_mapping_reads() -> None:
 
 
 def test_no_mapping_can_have_the_name_of_a_format() -> None:
-    assert set(FORMATS) < set(FORMAT_NAMES)
+    assert set(FORMATS) < {*FORMAT_NAMES, *PRESETS}
     for name in FORMAT_NAMES:
         with pytest.raises(ConfigError, match="choose another name"):
             load_settings(None, f"sources: {{mappings: [{{name: {name}, fields: {{ts: $.t}}}}]}}")

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from config.load import load_settings
+from config.presets import PRESETS
 from streams.engine.decode.event import Event
 from streams.engine.decode.parse import parse, stamp_of
 from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
@@ -45,7 +46,8 @@ def around(shape: dict[str, Any]) -> Surroundings:
     return msgspec.convert(shape.get("around", {}), Surroundings)
 
 
-HELD = with_mappings(load_settings(SHAPES / "mappings.yaml").sources.mappings)
+FORMATS = with_mappings(load_settings(SHAPES / "mappings.yaml").sources.mappings)
+HELD = {name: form for name, form in FORMATS.items() if name not in PRESETS}  # which are mappings
 
 
 def read(name: str, payload: bytes, around: Surroundings | None = None) -> Reading | str:
