@@ -96,8 +96,9 @@ class Shown(UsedPage):
         assert [href for href in hrefs if not href.startswith("http")] == []
 
     def slowness(self) -> float:
-        """Return how many times longer than on two quiet cores this browser takes for work now; 1 at least."""
-        return max(1.0, self.page.evaluate(_WORK) / _USUAL)
+        """Return how many times longer than on two quiet cores work takes this browser now, at least 1."""
+        taken: float = self.page.evaluate(_WORK)
+        return max(1.0, taken / _USUAL)
 
     def tile(self, name: str) -> Locator:
         """Return a tile by its name."""
