@@ -28,7 +28,6 @@ from alerting.incidents.preceding import (
     preceding,
 )
 from alerting.incidents.reported_state import ReportedState, name_of
-from alerting.incidents.severity import Grade, severity
 from alerting.incidents.worth import Size, concentration, deciding
 from detectors.explain.causes import causes, is_walked
 from detectors.model.finding import Concentration, Finding, RiseCause
@@ -96,11 +95,6 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     def primary(self) -> Finding:
         """The finding that explains the others."""
         return self.findings[self.primary_id]
-
-    @property
-    def grade(self) -> Grade:
-        """How bad it is."""
-        return severity(list(self.findings.values())).level
 
     @property
     def concentration(self) -> Concentration | None:

@@ -7,9 +7,7 @@ the worst state that was reported, and reported once:
   findings are open; from then on that is what people know;
 - it *eases* when its excess is half of the largest reported; that is reported again only after it became
   worse than ever in between;
-- between half and one and a half, nothing is reported, however often the curve crosses;
-- it *escalates* when its severity rises to high or critical, beyond the worst that people were called for:
-  they are called again.
+- between half and one and a half, nothing is reported, however often the curve crosses.
 
 Each line raises the bar for the next of its kind, so their number grows with the logarithm of the excess.
 Lines that can wait (trends, joined parts, callers) are sent together, at most every ``GAP`` seconds.
@@ -22,7 +20,6 @@ import msgspec
 from alerting.incidents.correlation import DOWN, direction
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.notice import Milestone
-from alerting.incidents.severity import Grade
 from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 
@@ -47,13 +44,6 @@ LATE: Final = 1800
 
 SETTLES: Final = 1800
 """Seconds after which an incident that worsened and stayed so is plainly open again."""
-
-CALLS: Final = Grade.HIGH
-"""The least severity for which people are called again."""
-
-LEAP: Final = 2
-"""Grades by which the severity rises that are told at once. A single one waits until ``GAP`` seconds after
-the last call: the first minutes often show the full extent, and somebody is looking then."""
 
 TOP: Final = 3  # callers that a message names
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess is not notable
@@ -80,9 +70,6 @@ class ReportedState(msgspec.Struct, kw_only=True):
 
     trend: Trend = "open"
     size: float = 0.0  # the largest excess reported
-    grade: int = 0  # the worst severity that people were called for; 0 in the state of an older version
-    called_at: int = 0  # when that was
-    calls_at: int = 0  # when they may be called again, while that waits
     breadth: int = 0  # the most open findings reported
     easing_reported: bool = False  # since it last worsened
     shift_reported: bool = False
@@ -94,10 +81,9 @@ class ReportedState(msgspec.Struct, kw_only=True):
     callers: list[Scope] = []  # those reported
     pending: dict[Milestone, list[str]] = {}  # lines that wait, with the names in them
 
-    def start(self, primary: Finding, breadth: int, grade: Grade, at: int) -> None:
+    def start(self, primary: Finding, breadth: int, at: int) -> None:
         """Note that a message about ``primary`` leaves, with ``breadth`` findings open."""
-        self.opened_at = self.last_line = self.turned_at = self.called_at = at
-        self.grade = grade
+        self.opened_at = self.last_line = self.turned_at = at
         self.last_amendment, self.pending = None, {}
         self.breadth = breadth
         self._set_primary(primary)
@@ -113,11 +99,11 @@ class ReportedState(msgspec.Struct, kw_only=True):
         """The time at which the first pending line may be sent; None when none is pending."""
         return min(map(self._not_before, self.pending), default=None)
 
-    def update(self, primary: Finding, breadth: int, grade: Grade, at: int) -> dict[Milestone, list[str]]:
+    def update(self, primary: Finding, breadth: int, at: int) -> dict[Milestone, list[str]]:
         """Return the lines to send now, with the names in them.
 
         ``primary`` is the finding that the message is about, ``breadth`` the number of open findings: 0 while
-        the incident waits to be resolved, and afterwards; ``grade`` the severity of the incident.
+        the incident waits to be resolved, and afterwards.
         """
         lines: dict[Milestone, list[str]] = {}
         if fingerprint(primary) != self.fingerprint:
@@ -128,31 +114,20 @@ class ReportedState(msgspec.Struct, kw_only=True):
             self.shift_reported = True
             lines[Milestone.SHIFTED] = []
         self._update_trend(primary, breadth, at)
-        self._update_grade(grade if breadth else 0)
         if breadth and self.trend != "easing":
             self._add_callers(primary)
-        lines |= self._due(at)
-        if Milestone.ESCALATED in lines:  # first, and it says that it worsened, too
-            self.grade, self.called_at = grade, at
-            for known in (lines, self.pending):
-                known.pop(Milestone.WORSENED, None)
-            lines = {Milestone.ESCALATED: [], **lines}
-        if Milestone.WORSENED in lines or Milestone.ESCALATED in lines:
+        for milestone in [waiting for waiting in self.pending if self._not_before(waiting) <= at]:
+            lines[milestone] = self.pending.pop(milestone)
+            if milestone is Milestone.AMENDED:
+                self.last_amendment = at
+            elif milestone is not Milestone.PRECEDED:
+                self.last_line = at
+        if Milestone.WORSENED in lines:
             self.trend, self.turned_at, self.easing_reported = "worsening", at, False
             self.size, self.breadth = max(self.size, excess_size(primary)), max(self.breadth, breadth)
         elif Milestone.EASED in lines:
             self.trend, self.turned_at, self.easing_reported = "easing", at, True
         return lines
-
-    def _due(self, at: int) -> dict[Milestone, list[str]]:
-        """Take the lines that have waited long enough."""
-        due = [waiting for waiting in self.pending if self._not_before(waiting) <= at]
-        for milestone in due:
-            if milestone is Milestone.AMENDED:
-                self.last_amendment = at
-            elif milestone not in (Milestone.PRECEDED, Milestone.ESCALATED):
-                self.last_line = at
-        return {milestone: self.pending.pop(milestone) for milestone in due}
 
     def _set_primary(self, primary: Finding) -> None:
         self.trend, self.size, self.easing_reported = "open", excess_size(primary), False
@@ -185,14 +160,6 @@ class ReportedState(msgspec.Struct, kw_only=True):
         ):
             self.trend = "open"
 
-    def _update_grade(self, grade: int) -> None:
-        """Add the line of a severity that people do not know; drop that of one that no longer holds."""
-        self.pending.pop(Milestone.ESCALATED, None)
-        self.grade = self.grade or grade
-        if grade >= CALLS and grade > self.grade:
-            self.calls_at = 0 if grade >= self.grade + LEAP else self.called_at + GAP
-            self.add_line(Milestone.ESCALATED)
-
     def _add_callers(self, primary: Finding) -> None:
         new = [scope for scope in _top_callers(primary) if scope not in self.callers]
         if self.callers:
@@ -205,8 +172,6 @@ class ReportedState(msgspec.Struct, kw_only=True):
             return 0
         if milestone is Milestone.AMENDED:
             return 0 if self.last_amendment is None else self.last_amendment + LATE
-        if milestone is Milestone.ESCALATED:
-            return self.calls_at
         return self.last_line + GAP
 
 

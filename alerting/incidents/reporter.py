@@ -67,9 +67,9 @@ class Reporter:
         if reason is NoticeReason.REOPENED:
             yield self._notice(record, Action.OPEN, at, reason, {Milestone.REOPENED: []})
             return
-        lines = record.reported.update(record.primary, len(record.open_ids), record.grade, at)
+        lines = record.reported.update(record.primary, len(record.open_ids), at)
         record.lines_due = None if record.resolved_at is not None else record.reported.next_line_at
-        if Milestone.WORSENED in lines or Milestone.ESCALATED in lines:
+        if Milestone.WORSENED in lines:
             reason = NoticeReason.WORSE
         elif Milestone.EASED in lines:
             reason = NoticeReason.BETTER
@@ -88,7 +88,7 @@ class Reporter:
     ) -> Notice:
         record.pending = None
         if action is Action.OPEN:
-            record.reported.start(record.primary, len(record.open_ids), record.grade, at)
+            record.reported.start(record.primary, len(record.open_ids), at)
             record.lines_due = None
         if action is not Action.UPDATE:
             self.remember(record, action, at)

@@ -9,8 +9,16 @@ from alerting.commands.command import Command
 from alerting.commands.dispatch import Form
 from alerting.incidents.incident import Incident, Sent
 from alerting.incidents.notice import Milestone, Notice
-from alerting.incidents.reported_state import CALLS
+from alerting.incidents.reported_state import GAP
+from alerting.incidents.severity import Grade
 from alerting.pipeline.packed_items import PackedItems
+
+CALLS: Final = Grade.HIGH
+"""The least severity for which people are called again."""
+
+LEAP: Final = 2
+"""Grades more that are told at once. A single one waits until ``GAP`` seconds after the last call: the first
+minutes often show the full extent, and somebody is looking then."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +55,7 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
     reason: str = ""  # why it was sent as it was, or never was
     commands: list[Command] = []  # oldest first
     grade: int = 0  # the worst severity that people know; 0 before its message, and in old states
+    called_at: int = 0  # when people were called, the last time
     untold: dict[Milestone, list[str]] = {}  # lines that a silence holds back, with the names in them
 
     @property
@@ -60,9 +69,12 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
         return subject_of(self.incident.id, self.message_count)
 
     @property
-    def escalated(self) -> bool:
-        """Whether it is more severe than people know, and so severe that they are called again."""
-        return self.incident.severity.level >= max(CALLS, self.grade + 1) if self.grade else False
+    def call_due(self) -> int | None:
+        """When people are called again, since it is more severe than they know; None while it is not."""
+        level = self.incident.severity.level
+        if not self.grade or level < max(CALLS, self.grade + 1):
+            return None
+        return self.called_at + (0 if level >= self.grade + LEAP else GAP)
 
     def drop_trace(self) -> None:
         """Drop the trace, which only a chart needs: it was in a dispatch, or is not kept."""

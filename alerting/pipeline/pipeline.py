@@ -49,6 +49,9 @@ from alerting.pipeline.silences import Silence
 from config.settings import Settings
 from detectors.state.declared import Owned, Stateful, StatePart
 
+NEVER: Final = 2**62
+"""When to look again at what waits for somebody to end a silence."""
+
 DIGESTS: Final = 60
 """Digest ids remembered: two months."""
 
@@ -113,6 +116,7 @@ class Pipeline(Stateful):
         self._sequence = 0  # of the newest incident
         self._swept = 0
         self._early: list[Notice] = []  # later than the watermark
+        self._later: dict[str, int] = {}  # incidents of which more is to be told, and when to look again
         self._configured = self._settings = identify(
             settings.notify.model_dump_json(), settings.digest.timezone
         )
@@ -148,6 +152,7 @@ class Pipeline(Stateful):
         if answer.result is CommandResult.DONE:  # a silence may hold others no longer, or what holds them
             sent = [
                 *sent,
+                *self._tell_later(self._later, at),
                 *self._report_free(self._gate.held(), at),
                 *self._first_delivery.flood_updates(at),
             ]
@@ -256,6 +261,7 @@ class Pipeline(Stateful):
         for due in (self._gate.due(), self._silences.due(), self._floods.due(), self._daily.due):
             if due is not None:
                 yield due
+        yield from self._later.values()
         if self._configured != self._settings:
             yield self._watermark
 
@@ -266,6 +272,7 @@ class Pipeline(Stateful):
             yield from self._take_in(notice, at, recheck)
         for silence in self._silences.expire(at):
             yield from self._commands.expired(silence, at)
+        yield from self._tell_later((incident for incident, due in self._later.items() if due <= at), at)
         recheck.update((tracked.incident.id, tracked) for tracked in self._gate.ended(at))
         if self._configured != self._settings:  # since the restart: the reason of a hold may be gone
             self._configured = self._settings
@@ -335,15 +342,52 @@ class Pipeline(Stateful):
         """Report the changes of an incident that has a message."""
         yield from dispatches.edits(tracked, notice.id, at)
         new = {milestone: notice.names.get(milestone, []) for milestone in notice.milestones}
-        lines = new if tracked.ended_at is not None else _untold(tracked, new)
-        if self._silences.hold(tracked, at) is None:
-            mention = self._routing.route(tracked.incident).mention
-            yield from dispatches.milestones(tracked, lines, at, mention)
-            if Milestone.ESCALATED in lines:
-                tracked.grade = tracked.incident.severity.level
-            lines = {}
-        tracked.untold = {} if tracked.ended_at is not None else lines
+        if tracked.ended_at is None:
+            tracked.untold = _untold(tracked, new)
+            yield from self._tell(tracked, at)
+        else:
+            tracked.untold = {}
+            self._later.pop(tracked.incident.id, None)
+            if self._silences.hold(tracked, at) is None:
+                yield from dispatches.milestones(tracked, new, at)
         tracked.drop_trace()
+
+    def _tell(self, tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
+        """Tell what is to be told of an open incident that has a message, and note when to look again."""
+        self._later.pop(tracked.incident.id, None)
+        when = self._look_again(tracked, at)
+        if when is None:
+            return
+        if when > at:
+            self._later[tracked.incident.id] = when
+            return
+        lines, due = tracked.untold, tracked.call_due
+        tracked.untold = {}
+        if due is not None and due > at:
+            self._later[tracked.incident.id] = due
+        elif due is not None:
+            lines = {Milestone.ESCALATED: [], **lines}
+            lines.pop(Milestone.WORSENED, None)  # it says as much
+            tracked.grade, tracked.called_at = tracked.incident.severity.level, at
+        yield from dispatches.milestones(tracked, lines, at, self._routing.route(tracked.incident).mention)
+
+    def _look_again(self, tracked: TrackedIncident, at: int) -> int | None:
+        """Return when something of an incident may be told; None when nothing waits."""
+        due, hold = tracked.call_due, self._silences.hold(tracked, at)
+        if due is None and not tracked.untold:
+            return None
+        if hold is not None:
+            return NEVER if hold.until is None else max(hold.until, at + 1)
+        return at if due is None or tracked.untold else max(due, at)
+
+    def _tell_later(self, incidents: Iterable[str], at: int) -> Iterator[Dispatch]:
+        for incident in sorted(incidents):
+            tracked = self._registry.get(incident)
+            if tracked is None or tracked.ended_at is not None or tracked.pending:
+                del self._later[incident]
+            else:
+                yield from self._tell(tracked, at)
+                self._registry.put(tracked)
 
     def _report_free(self, incidents: Iterable[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Report those of the incidents that no stage holds anymore."""
@@ -419,19 +463,22 @@ class Pipeline(Stateful):
         self._ledger.ended_held.update(core.ended_held)
         super().restore(parts)
         self._gate.restore(self._registry)
+        told = [one for one in self._registry if one.messages and not one.pending and one.ended_at is None]
+        for tracked in told:
+            if not tracked.grade:  # of an older version
+                tracked.grade = tracked.incident.severity.level
+                self._registry.put(tracked)
+            when = self._look_again(tracked, self._watermark)
+            if when is not None:
+                self._later[tracked.incident.id] = when
 
 
 def _untold(tracked: TrackedIncident, new: Mapping[Milestone, list[str]]) -> dict[Milestone, list[str]]:
-    """Return the new lines of an open incident after those that were held back and still hold."""
+    """Return the new lines of an open incident after those that were held back."""
     lines = {
         milestone: [*tracked.untold.get(milestone, []), *new.get(milestone, [])]
         for milestone in {**tracked.untold, **new}
     }
-    worse = {Milestone.WORSENED, Milestone.ESCALATED}
-    if Milestone.EASED in new and not worse.isdisjoint(tracked.untold):  # nobody knows that it was worse
-        lines = {
-            milestone: lines[milestone] for milestone in lines if milestone not in {*worse, Milestone.EASED}
-        }
-    if not tracked.escalated:  # it has become less severe meanwhile
-        lines.pop(Milestone.ESCALATED, None)
+    if Milestone.EASED in new and Milestone.WORSENED in tracked.untold:  # nobody knows that it was worse
+        del lines[Milestone.WORSENED], lines[Milestone.EASED]
     return lines

@@ -83,7 +83,7 @@ class FirstDelivery:
             yield from _recurrence(tracked, at)
             tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
             tracked.message_count += 1
-            tracked.grade, tracked.untold = tracked.incident.severity.level, {}
+            tracked.grade, tracked.called_at, tracked.untold = tracked.incident.severity.level, at, {}
             tracked.messages = [_message(tracked, to, floods[to]) for to in route.destinations]
             tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
             self._sent(tracked, floods, at)
@@ -184,5 +184,5 @@ def _message(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageR
 
 def _recurrence(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
     """Yield the line in the former message's thread that it continues in a new one."""
-    if tracked.messages and Milestone.REOPENED in tracked.notice.milestones:
+    if tracked.messages:
         yield from dispatches.milestones(tracked, {Milestone.REOPENED: []}, at)

@@ -52,7 +52,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         Who silences one incident has judged what it was then: when it becomes more severe, they are told.
         """
         if not self.fingerprint:
-            return self.matcher is not None or not tracked.escalated
+            return self.matcher is not None or tracked.call_due is None
         size = size_of(tracked.incident)
         return size is not None and size < asked_for(self.asked, at - self.at)
 

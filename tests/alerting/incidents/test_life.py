@@ -18,8 +18,7 @@ from alerting.incidents.fingerprint import FingerprintMemory, PriorIncident
 from alerting.incidents.incident import Incident
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
-from alerting.incidents.reported_state import GAP, WORSE, ReportedState
-from alerting.incidents.severity import Grade
+from alerting.incidents.reported_state import GAP, WORSE
 from alerting.incidents.timing import quiet_period
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
@@ -57,7 +56,7 @@ def lines(notices: Iterable[Notice]) -> list[Milestone]:
 
 def follow(values: list[float]) -> list[Notice]:
     """Return the notices of a spike that is reported again every five minutes."""
-    incidents, first = Incidents(ANY_SIZE), table_finding(observed=values[0], limit=None)
+    incidents, first = Incidents(ANY_SIZE), table_finding(observed=values[0])
     notices = incidents.feed([first], T0)
     for number, value in enumerate(values[1:], 1):
         at = T0 + 300 * number
@@ -106,7 +105,7 @@ def test_what_worsens_and_eases_is_reported_once_each_and_noise_between_is_not()
 
 
 def test_what_worsened_in_the_first_minutes_is_reported_when_it_has_lasted() -> None:
-    incidents, first = Incidents(Settings()), table_finding(limit=None)
+    incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first], T0)
     reported = incidents.feed(
         [replace(first, revision=1, state="update", seen=T0 + 60, observed=90.0)], T0 + 60
@@ -114,45 +113,6 @@ def test_what_worsened_in_the_first_minutes_is_reported_when_it_has_lasted() -> 
     assert lines(reported) == []
     [line] = incidents.feed([], T0 + 3600)
     assert (line.at, line.milestones, line.incident.state) == (T0 + GAP, [Milestone.WORSENED], "worsening")
-
-
-def graded(*grades: Grade, every: int = 60) -> list[tuple[int, Grade]]:
-    """Return when people are called again for an incident of these severities, and for which."""
-    state, primary, called = ReportedState(), table_finding(), []
-    state.start(primary, 1, grades[0], T0)
-    for number, grade in enumerate(grades[1:], 1):
-        if Milestone.ESCALATED in state.update(primary, 1, grade, T0 + every * number):
-            called.append((every * number, grade))
-    return called
-
-
-def test_a_severity_that_rises_calls_people_again_once_a_grade() -> None:
-    low, medium, high, critical = Grade
-    assert graded(medium, critical, medium, critical) == [(60, critical)]
-    assert graded(low, high, critical, *[critical] * 20) == [(60, high), (60 + GAP, critical)]
-    assert graded(low, medium, low) == []
-    assert graded(critical, high, critical) == []
-
-
-def test_one_grade_more_waits_until_the_page_is_ten_minutes_old_and_is_told_only_if_it_holds() -> None:
-    high, critical = Grade.HIGH, Grade.CRITICAL
-    assert graded(high, critical, *[critical] * 20) == [(GAP, critical)]
-    assert graded(high, critical, high, *[high] * 20) == []
-
-
-def test_what_calls_people_again_says_that_it_worsened() -> None:
-    incidents, first = Incidents(ANY_SIZE), finding(TABLE, limit=100.0)
-    incidents.feed([first], T0)
-    full = replace(first, revision=1, seen=T0 + 60, state="update", observed=95.0, peak=95.0)
-    reported = [*incidents.feed([full], T0 + 60), *incidents.feed([], T0 + 3600)]
-    assert lines(reported) == [Milestone.ESCALATED]
-    assert [(notice.at, notice.reason) for notice in reported] == [(T0 + 60, NoticeReason.WORSE)]
-
-
-def test_the_state_of_a_version_that_knew_no_severities_calls_nobody_again() -> None:
-    state = ReportedState(trend="open", size=1.0, opened_at=T0)
-    assert Milestone.ESCALATED not in state.update(table_finding(), 1, Grade.CRITICAL, T0 + DAY)
-    assert state.grade == Grade.CRITICAL
 
 
 def test_many_more_open_findings_are_worse_but_those_of_the_first_minutes_began_with_it() -> None:

@@ -49,6 +49,20 @@ def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:
     assert pipeline().feed([opened("b", follows="unknown")], T0)[0].follows is None
 
 
+def test_what_an_older_version_reported_calls_people_once_it_is_more_severe_than_at_the_restart() -> None:
+    one, first = pipeline(), opened(primary=table_finding(limit=100.0))
+    one.feed([first], T0)
+    tracked = one.tracked()[0]
+    tracked.grade = tracked.called_at = 0
+    one._registry.put(tracked)
+    other = pipeline()
+    other.restore(one.snapshot())
+    second = later(first, T0 + 60)
+    assert said(other.feed([second], T0 + 60)) == ["parent a open"]
+    full = later(second, T0 + 120, primary=table_finding(observed=95.0, peak=95.0, limit=100.0))
+    assert said(other.feed([full], T0 + 120)) == ["parent a open", "line a escalated"]
+
+
 def test_the_curve_is_in_the_first_message_and_not_in_the_state() -> None:
     one = pipeline()
     reported = one.feed([opened(primary=table_finding())], T0)
