@@ -82,6 +82,7 @@ class Follow:
     ) -> None:
         self._lines = lines
         self._path = path
+        self._name = os.path.abspath(path)  # noqa: PTH100 - of a link, not of where it leads now
         self._store = store
         self._intake = intake
         self._poll = poll
@@ -128,7 +129,7 @@ class Follow:
 
     def _earlier(self) -> Path | None:
         """Return where the file that was read last is now, if it was replaced; open those in between."""
-        known = self._store.position(str(self._path.resolve()))
+        known = self._position()
         if known is None or not self._replaced(known.inode):
             return None
         with os.scandir(self._path.resolve().parent) as entries:
@@ -166,17 +167,20 @@ class Follow:
                 yield younger
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
-        name, inode = str(self._path.resolve()), os.fstat(file.fileno()).st_ino
-        known = None if successor else self._store.position(name)  # a successor may have the inode again
-        offset = known.next if known and _is_known(file, known) else 0
+        name, inode = self._name, os.fstat(file.fileno()).st_ino
+        known = None if successor else self._position()  # a successor may have the inode again
+        offset, before = (known.next, known.before) if known and _is_known(file, known) else (0, b"")
+        seen = (0, 0)
         quiet = 0  # attempts without a new line since it was replaced
         while True:
             # checked before reading: meanwhile its last line may be written, and the file rotated
             replaced = self._has_successor(inode)
-            size = os.fstat(file.fileno()).st_size
-            if size < offset:
+            now = os.fstat(file.fileno())
+            former, seen = seen, (now.st_mtime_ns, now.st_size)
+            rewritten = seen != former and before and _digest(file, offset) != before
+            if now.st_size < offset or rewritten:
                 log.warning("the followed file was truncated; reading it from its start", path=name)
-                offset = 0
+                offset, before = 0, b""
             file.seek(offset)
             data = await asyncio.to_thread(file.read, READ)
             end = data.rfind(b"\n") + 1
@@ -189,7 +193,7 @@ class Follow:
             if end:
                 at = Position(inode, offset + end, _digest(file, offset + end))
                 await self._append(lines, name, at, offset)
-                offset, quiet = offset + end, 0
+                offset, before, quiet = at.next, at.before, 0
                 continue
             if replaced and quiet >= LINGERS:
                 return
@@ -212,6 +216,11 @@ class Follow:
             with suppress(OSError):  # it is no file, or gone again: then it is waited for
                 self._successors.append(_open(self._path))
         return replaced or bool(self._successors)
+
+    def _position(self) -> Position | None:
+        """Return how far the file was read; former versions knew a link by where it led."""
+        known = self._store.position(self._name)
+        return known or self._store.position(str(self._path.resolve()))
 
     def _replaced(self, inode: int) -> bool:
         try:

@@ -110,6 +110,35 @@ async def test_files_that_were_replaced_one_after_the_other_while_nobody_read_th
         assert await taken(store, 3) == [b"a", b"b", b"c"]
 
 
+async def test_a_link_that_leads_elsewhere_while_nobody_reads_is_read_on_where_it_led(
+    tmp_path: Path, store: SqliteStore
+) -> None:
+    first, second, link = tmp_path / "app-1.log", tmp_path / "app-2.log", tmp_path / "app.log"
+    first.write_bytes(b"a\n")
+    link.symlink_to(first)
+    async with following(link, store):
+        await taken(store, 1)
+    with first.open("ab") as more:
+        more.write(b"b\n")
+    link.unlink()
+    link.symlink_to(second)
+    second.write_bytes(b"c\n")
+    async with following(link, store):
+        assert await taken(store, 3) == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("rewritten", [b"c\nd\n", b"c\nd\ne\n"], ids=["same size", "larger"])
+async def test_a_file_that_is_written_anew_in_its_place_is_read_from_its_start(
+    tmp_path: Path, store: SqliteStore, rewritten: bytes
+) -> None:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"a\nb\n")
+    async with following(file, store):
+        await taken(store, 2)
+        file.write_bytes(rewritten)
+        assert await taken(store, 2 + rewritten.count(b"\n")) == [b"a", b"b", *rewritten.split()]
+
+
 async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
     tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
