@@ -55,6 +55,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""  # plain, and never trusted
     fingerprint: str = ""  # of what must show more from now on: the pipeline adds such a command to a mark
     asked: float = 0.0  # and how many times the threshold
+    grade: int = 0  # and how severe the marked one was
 
     @property
     def who(self) -> str:

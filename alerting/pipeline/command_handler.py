@@ -177,6 +177,7 @@ class CommandHandler:
                 until=command.at + seconds_until(asked, NEAR),
                 fingerprint=incident.fingerprint,
                 asked=asked,
+                grade=incident.severity.level,
             )
         )
 

@@ -16,7 +16,7 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
 from alerting.commands.matching import describe, matches
 from alerting.incidents.incident import Incident
-from alerting.pipeline.incident_registry import Hold, TrackedIncident
+from alerting.pipeline.incident_registry import CALLS, Hold, TrackedIncident
 from config.settings import MatchSettings, SilenceSettings
 from detectors.model.finding import Verdict
 
@@ -34,6 +34,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
     at: int = 0  # when it was made
     fingerprint: str = ""  # it is about incidents with this one that show too little; ``incident`` was marked
     asked: float = 0.0  # how many times the threshold they must show, at first
+    grade: int = 0  # how severe the marked one was; 0 where an older version made it
 
     def matches(self, incident: Incident) -> bool:
         """Return whether it is about an incident."""
@@ -53,6 +54,8 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         """
         if not self.fingerprint:
             return self.matcher is not None or tracked.call_due is None
+        if self.grade and tracked.incident.severity.level >= max(CALLS, self.grade + 1):
+            return False
         size = size_of(tracked.incident)
         return size is not None and size < asked_for(self.asked, at - self.at)
 
@@ -122,6 +125,7 @@ class Silences:
             at=command.at,
             fingerprint=command.fingerprint,
             asked=command.asked,
+            grade=command.grade,
         )
         for earlier in self._replaced_by(made):
             self.remove(earlier)

@@ -32,7 +32,7 @@ DIGESTED = 256
 LINGERS = 20
 """Attempts to read a file that was replaced, after its last line: five seconds."""
 _ROTATED: Final = re.compile(r"[.-]\d[\d._:T-]*")
-"""What rotation adds to the name of a file: ``.1``, ``-20261201``."""
+"""What rotation adds to the name of a file, or to the part before its suffix: ``.1``, ``-20261201``."""
 
 
 def _open(path: Path) -> BinaryIO:
@@ -149,13 +149,12 @@ class Follow:
         self, file: BinaryIO, known: Position, there: Sequence[os.DirEntry[str]]
     ) -> Iterator[BinaryIO]:
         """Open the rotated files that are younger than ``file`` and no copies of it, oldest first."""
-        name, last = self._path.resolve().name, os.fstat(file.fileno()).st_mtime_ns
+        last = os.fstat(file.fileno()).st_mtime_ns
         rotated = [
             entry
             for entry in there
             if entry.inode() != known.inode
-            and entry.name.startswith(name)
-            and _ROTATED.fullmatch(entry.name.removeprefix(name))
+            and self._is_rotated(entry.name)
             and entry.is_file()
             and entry.stat().st_mtime_ns > last
         ]
@@ -165,6 +164,15 @@ class Follow:
                 younger.close()
             else:
                 yield younger
+
+    def _is_rotated(self, name: str) -> bool:
+        own = Path(self._name)
+        return any(
+            name.startswith(before)
+            and name.endswith(after)
+            and _ROTATED.fullmatch(name, len(before), len(name) - len(after)) is not None
+            for before, after in ((own.name, ""), (own.stem, own.suffix))
+        )
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
         name, inode = self._name, os.fstat(file.fileno()).st_ino

@@ -102,12 +102,13 @@ async def test_files_that_were_replaced_one_after_the_other_while_nobody_read_th
 ) -> None:
     file = await read_before(store, tmp_path)
     file.rename(tmp_path / "events.ndjson.2")
-    (tmp_path / "events.ndjson.1").write_bytes(b"b\n")
-    file.write_bytes(b"c\n")
+    (tmp_path / "events-20261130.ndjson").write_bytes(b"b\n")
+    (tmp_path / "events.ndjson.1").write_bytes(b"c\n")
+    file.write_bytes(b"d\n")
     (tmp_path / "events.ndjson.20261201").write_bytes(b"a\n")  # a copy of the first
     (tmp_path / "events.ndjson.audit").write_bytes(b"another log\n")
     async with following(file, store):
-        assert await taken(store, 3) == [b"a", b"b", b"c"]
+        assert await taken(store, 4) == [b"a", b"b", b"c", b"d"]
 
 
 async def test_a_link_that_leads_elsewhere_while_nobody_reads_is_read_on_where_it_led(
