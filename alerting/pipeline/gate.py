@@ -31,12 +31,13 @@ class Gate:
         self.history = HistoryStage(since, zone)
         self.silences = Silences(notify.silences, zone)
         self.inhibition = Inhibition(self.silences, on=notify.inhibit)
+        self.quiet_hours = QuietHoursStage(notify.quiet_hours, zone)
         self.stages: tuple[HoldStage, ...] = (
             SizeStage(),
             self.history,
             self.silences,
             PlannedWork(notify.maintenance, zone),
-            QuietHoursStage(notify.quiet_hours, zone),
+            self.quiet_hours,
             self.inhibition,
         )
         self._ledger = ledger

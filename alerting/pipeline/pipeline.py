@@ -361,7 +361,7 @@ class Pipeline(Stateful):
         if when > at:
             self._later[tracked.incident.id] = when
             return
-        lines, due = tracked.untold, tracked.call_due
+        lines, due = tracked.untold, self._call_due(tracked, at)
         tracked.untold = {}
         if due is not None and due > at:
             self._later[tracked.incident.id] = due
@@ -373,12 +373,18 @@ class Pipeline(Stateful):
 
     def _look_again(self, tracked: TrackedIncident, at: int) -> int | None:
         """Return when something of an incident may be told; None when nothing waits."""
-        due, hold = tracked.call_due, self._silences.hold(tracked, at)
+        due, hold = self._call_due(tracked, at), self._silences.hold(tracked, at)
         if due is None and not tracked.untold:
             return None
         if hold is not None:
             return NEVER if hold.until is None else max(hold.until, at + 1)
         return at if due is None or tracked.untold else max(due, at)
+
+    def _call_due(self, tracked: TrackedIncident, at: int) -> int | None:
+        """Return when people are called again for an incident, after quiet hours; None when they are not."""
+        due = tracked.call_due
+        quiet = None if due is None else self._gate.quiet_hours.hold(tracked, max(due, at))
+        return due if quiet is None else quiet.until
 
     def _tell_later(self, incidents: Iterable[str], at: int) -> Iterator[Dispatch]:
         for incident in sorted(incidents):
