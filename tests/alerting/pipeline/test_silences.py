@@ -1,12 +1,18 @@
 """A silenced incident is kept and not sent, until the silence ends."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind, Matcher
 from alerting.commands.dispatch import CommandResult
+from alerting.incidents.notice import Action, Milestone
+from alerting.incidents.severity import Grade
 from alerting.pipeline import gate
+from detectors.model.finding import Finding
 from tests.alerting.given import T0, scope, table_finding
-from tests.alerting.notices import opened, pipeline, press, quieted, reopened, resolved, said
+from tests.alerting.notices import later, opened, pipeline, press, quieted, reopened, resolved, said
 
 KNOWN = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00", "why": "the migration"}
 UNTIL = 1_760_011_200
@@ -53,6 +59,44 @@ def test_of_several_silences_the_one_that_ends_last_is_the_reason() -> None:
 def test_the_local_time_of_a_silence_is_that_of_the_digest() -> None:
     one = pipeline(silences=[KNOWN], digest={"timezone": "Asia/Tokyo"})
     assert said(one.feed([opened()], T0)) == ["parent a open"]  # noon in Tokyo was six hours ago
+
+
+LEVELS = {41.0: Grade.LOW, 85.0: Grade.MEDIUM, 95.0: Grade.HIGH}  # of a limit of 100
+AT_NOON = {"start": "12:00", "end": "14:00"}  # T0 is at nine
+STEPS = st.tuples(st.integers(1, 3600), st.sampled_from([*LEVELS, "silence", "snooze", "unsilence"]))
+
+
+def full(value: float) -> Finding:
+    return table_finding(observed=value, peak=value, limit=100.0)
+
+
+@given(st.lists(STEPS, max_size=12))
+def test_whatever_was_held_and_when_people_know_in_the_end_how_severe_it_is(
+    story: list[tuple[int, float | str]],
+) -> None:
+    one, at, newest = pipeline(quiet_hours=[AT_NOON]), T0, opened(primary=full(41.0))
+    sent, known = one.feed([newest], at), set[Grade]()
+    for number, (seconds, what) in enumerate([*story, (60, 95.0)]):
+        at += seconds
+        if isinstance(what, float):
+            newest = later(newest, at, primary=full(what))
+            sent += one.feed([newest], at)
+            continue
+        sent += one.feed([], at)
+        if what == "snooze":  # by somebody who sees how severe it is
+            known.add(LEVELS[newest.incident.primary.observed])
+        asked = press(CommandKind(what), None if what == "silence" else "a", at, id=f"c{number}")
+        if what == "silence":
+            asked = replace(asked, matcher=Matcher(scopes=["table:*"]))
+        sent += one.command(replace(asked, until=None if what == "unsilence" else at + 1800)).dispatches
+    sent += one.feed([], at + 86400)
+    known |= {
+        LEVELS[dispatch.notice.incident.primary.observed]
+        for dispatch in sent
+        if dispatch.notice.action is Action.OPEN
+        or (dispatch.line is not None and dispatch.line.what == Milestone.ESCALATED)
+    }
+    assert max(known) is Grade.HIGH
 
 
 def test_a_snoozed_incident_that_comes_back_is_reported_when_its_snooze_ends() -> None:
