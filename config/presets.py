@@ -11,14 +11,14 @@ from typing import Any, Final
 PRESETS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
     {
         "pino_http": {
-            "when": [{"path": "$.res.statusCode", "exists": True}, {"path": "$.req.url", "exists": True}],
+            "when": [{"path": "$.res", "exists": True}, {"path": "$.req.url", "exists": True}],
             "fields": {
                 "ts": {"path": "$.time", "unit": "ms"},
                 "service": "$.name",
                 "method": "$.req.method",
                 "path": "$.req.url",
                 "user_agent": "$.req.headers['user-agent']",
-                "status": "$.res.statusCode",
+                "status": {"path": "$.res.statusCode", "default": 499},  # null: its caller gave up first
                 "error_type": "$.err.type",
                 "ms.total": "$.responseTime",
             },
@@ -36,7 +36,10 @@ PRESETS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
             },
         },
         "caddy": {
-            "when": [{"path": "$.request.uri", "exists": True}, {"path": "$.status", "exists": True}],
+            "when": [
+                {"path": "$.request.uri", "exists": True},
+                {"path": "$.msg", "equals": "handled request"},  # errors are told twice
+            ],
             "fields": {
                 "ts": "$.ts",  # its host is the caller's choice: no service
                 "method": "$.request.method",
@@ -75,7 +78,14 @@ PRESETS: Final[Mapping[str, dict[str, Any]]] = MappingProxyType(
         },
         "azure_requests": {  # AppRequests of Application Insights, as diagnostic settings export them
             "each": "$.records[*]",
-            "when": [{"path": "$.Type", "equals": "AppRequests"}],
+            "when": [
+                {"path": "$.Type", "equals": "AppRequests"},
+                {
+                    "path": "$.ResultCode",
+                    "one_of": ["0", ""],
+                    "then": "skip",
+                },  # of a queue or timer: no status
+            ],
             "fields": {
                 "ts": "$.time",
                 "id": "$.Id",

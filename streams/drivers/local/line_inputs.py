@@ -31,8 +31,9 @@ DIGESTED = 256
 """Bytes before a position by which a file is known again: its inode may be another file's by then."""
 LINGERS = 20
 """Attempts to read a file that was replaced, after its last line: five seconds."""
-_ROTATED: Final = re.compile(r"[.-]\d[\d._:T-]*")
-"""What rotation adds to the name of a file, or to the part before its suffix: ``.1``, ``-20261201``."""
+_DAY: Final = r"[.-]\d{4}[._-]?\d\d[._-]?\d\d[\d._:T-]*"
+_ROTATED: Final = (re.compile(rf"\.\d{{1,3}}|{_DAY}"), re.compile(_DAY))
+"""What rotation adds to the name of a file, and to the part before its suffix: ``.1``, ``-20261201``."""
 
 
 def _open(path: Path) -> BinaryIO:
@@ -94,7 +95,7 @@ class Follow:
         Raises
         ------
         streams.engine.stages.dead_letter_limit.DeadLetterLimitError
-            When too many lines are bad. The position does not move past them.
+            When too many native lines are bad. The position does not move past them.
         """
         try:
             await self._run()
@@ -166,12 +167,14 @@ class Follow:
                 yield younger
 
     def _is_rotated(self, name: str) -> bool:
-        own = Path(self._name)
+        """Return whether a name is that of the file, or of what it leads to, with what rotation adds."""
+        owns = {Path(self._name), self._path.resolve()}
         return any(
             name.startswith(before)
             and name.endswith(after)
-            and _ROTATED.fullmatch(name, len(before), len(name) - len(after)) is not None
-            for before, after in ((own.name, ""), (own.stem, own.suffix))
+            and added.fullmatch(name, len(before), len(name) - len(after)) is not None
+            for own in owns
+            for added, before, after in zip(_ROTATED, (own.name, own.stem), ("", own.suffix), strict=True)
         )
 
     async def _drain(self, file: BinaryIO, *, successor: bool) -> None:
@@ -210,7 +213,8 @@ class Follow:
 
     async def _append(self, lines: Sequence[bytes], name: str, position: Position, start: int) -> None:
         try:
-            await self._intake.append_when_room(lines, (name, position), self._poll)
+            ends = self._lines == Records.of_lines
+            await self._intake.append_when_room(lines, (name, position), self._poll, ends=ends)
         except TooManyBadError as error:
             bad = error.passed.rejected
             place = f"{name}, line {bad.index + 1:,} from byte {start:,}"
@@ -255,7 +259,7 @@ class StandardInput:
         Raises
         ------
         streams.engine.stages.dead_letter_limit.DeadLetterLimitError
-            When too many lines are bad.
+            When too many native lines are bad.
         """
         rest, too_long = b"", False
         while data := await self._read():
@@ -298,7 +302,7 @@ class StandardInput:
         if not lines:
             return
         try:
-            await self._intake.append_when_room(lines)
+            await self._intake.append_when_room(lines, ends=self._lines == Records.of_lines)
         except TooManyBadError as error:
             record = self._count + error.passed.rejected.index + 1
             raise limit_error(error.passed, f"standard input, record {record:,}") from None

@@ -160,13 +160,18 @@ class LogIntake(Part):
             )
         return BodyError(f"not stored, send again: {error}", HTTPStatus.SERVICE_UNAVAILABLE, "not_stored")
 
-    async def append_read(self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None) -> None:
+    async def append_read(
+        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, *, ends: bool = True
+    ) -> None:
         """Append records of a file or pipe, which are durable when this returns.
 
         Parameters
         ----------
         followed
             The position of the file they come from, which moves in the same transaction.
+        ends
+            Whether too many bad ones end it. In a program's log they do not: it holds other lines, too, and
+            the trace of what crashed. Then bad ones are kept as those of a sender are.
 
         Raises
         ------
@@ -179,7 +184,12 @@ class LogIntake(Part):
             raise BodyError(why, HTTPStatus.SERVICE_UNAVAILABLE, "clock")
         lines = Records.of(lines)
         bad, arrived, sender = list[Rejected](), self._clock(), followed[0] if followed else ""
-        if self._stop:
+        if self._stop and not ends:
+            found = (await asyncio.to_thread(check_lines, lines, arrived, self._future)).rejected
+            lines = lines.without(
+                self._senders.beyond(sender or "standard input", len(lines), counted(found))
+            )
+        elif self._stop:
             limit = self._limit.copy()
             bad = counted(
                 (await asyncio.to_thread(check_lines, lines, arrived, self._future, limit=limit)).rejected
@@ -187,9 +197,9 @@ class LogIntake(Part):
         weight = self._weight_of(lines)
         async with self._appending:
             self._require_room(sender, weight)
-            if passed := self._limit.would_exceed(len(lines), bad):
+            if ends and (passed := self._limit.would_exceed(len(lines), bad)):
                 raise TooManyBadError(passed)
-            self._limit.feed(len(lines), bad)
+            self._limit.feed(len(lines) if ends else 0, bad)
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(
@@ -203,12 +213,17 @@ class LogIntake(Part):
         self.arrived.set()
 
     async def append_when_room(
-        self, lines: Sequence[bytes], followed: tuple[str, Position] | None = None, poll: float = 0.25
+        self,
+        lines: Sequence[bytes],
+        followed: tuple[str, Position] | None = None,
+        poll: float = 0.25,
+        *,
+        ends: bool = True,
     ) -> None:
         """Append records that can wait at their source, such as lines of a file."""
         while True:
             try:
-                await self.append_read(lines, followed)
+                await self.append_read(lines, followed, ends=ends)
             except BodyError:
                 await asyncio.sleep(poll)
             else:

@@ -106,7 +106,8 @@ async def test_files_that_were_replaced_one_after_the_other_while_nobody_read_th
     (tmp_path / "events.ndjson.1").write_bytes(b"c\n")
     file.write_bytes(b"d\n")
     (tmp_path / "events.ndjson.20261201").write_bytes(b"a\n")  # a copy of the first
-    (tmp_path / "events.ndjson.audit").write_bytes(b"another log\n")
+    for other in ("events.ndjson.audit", "events.ndjson.8443", "events-2.ndjson"):
+        (tmp_path / other).write_bytes(b"another log\n")
     async with following(file, store):
         assert await taken(store, 4) == [b"a", b"b", b"c", b"d"]
 
@@ -138,6 +139,30 @@ async def test_a_file_that_is_written_anew_in_its_place_is_read_from_its_start(
         await taken(store, 2)
         file.write_bytes(rewritten)
         assert await taken(store, 2 + rewritten.count(b"\n")) == [b"a", b"b", *rewritten.split()]
+
+
+@pytest.mark.parametrize(
+    "bad", [b"    at f (a.js:1)\n" * 61 + b"\n", b"no\n"], ids=["a stack trace", "scattered"]
+)
+async def test_bad_lines_of_a_log_in_a_format_end_nothing_and_cost_no_good_line(
+    tmp_path: Path, store: SqliteStore, bad: bytes
+) -> None:
+    good = b'{"time":1760000000000,"req":{"method":"GET","url":"/a"},"res":{"statusCode":200}}\n'
+    file = tmp_path / "app.log"
+    file.write_bytes((good * 190 + bad) * 60)
+    settings = Settings(dead_letters=DeadLetterSettings())
+    reader = line_reader(Inputs(SourcesSettings()).of(None, "pino_http"))
+    task = asyncio.create_task(Follow(file, store, LogIntake(store, settings), 0.01, reader).run())
+    try:
+        async with asyncio.timeout(20):
+            while (position := store.position(str(file))) is None or position.next < file.stat().st_size:
+                assert not task.done()
+                await asyncio.sleep(0.01)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    stored = [line for line in store.read(0).records if b'"GET /a"' in line]
+    assert len(stored) == 190 * 60
 
 
 async def test_a_line_that_is_written_just_before_the_file_is_replaced_is_read(
@@ -252,14 +277,19 @@ async def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path, store:
         assert await taken(store, 1) == [b"a"]
 
 
-async def test_a_file_of_garbage_in_another_format_ends_the_following_as_well(
+async def test_of_a_file_of_garbage_in_another_format_some_is_kept_and_the_log_names_the_file(
     tmp_path: Path, store: SqliteStore
 ) -> None:
     file = tmp_path / "access.log"
     file.write_bytes(b"nope\n" * 60)
     lines = line_reader(Inputs(SourcesSettings()).of(None, "alb"))
-    with pytest.raises(DeadLetterLimitError, match="51 bad records in a row"):
-        await Follow(file, store, LogIntake(store, Settings()), 0.01, lines).run()
+    with capture_logs() as logs:
+        task = asyncio.create_task(Follow(file, store, LogIntake(store, Settings()), 0.01, lines).run())
+        await taken(store, 50)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert store.end == 50
+    assert [(line["sender"], line["records"]) for line in logs] == [(str(file), 10)]
 
 
 async def test_a_file_of_garbage_ends_the_following_before_it_and_so_does_a_restart(
