@@ -217,8 +217,9 @@ def enqueue_dispatch(store: RowStore, dispatch: Dispatch, row: OutboxRow, now: f
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
             row.commands = len(dispatch.commands) + len(dispatch.memos)  # commands are shown at once
+            over = _calls_for_what_is_over(store, thread) if dispatch.notice.incident.ended else []
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
-            return _enqueue_message(store, row, thread, hurried=not waits)
+            return [*over, *_enqueue_message(store, row, thread, hurried=not waits)]
         case Form.LINE:
             by = "" if dispatch.line is None else dispatch.line.by
             return _enqueue_line(store, row, thread, by_person=bool(by))
@@ -262,6 +263,12 @@ def _enqueue_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried
     return [*changed, store.enqueue(row, thread)]
 
 
+def _calls_for_what_is_over(store: RowStore, thread: Thread) -> list[OutboxRow]:
+    """Leave out the lines that would call people now, and that nobody has seen."""
+    calls = [row for row in thread.queues[LINES] if row.message is not None and row.message.aloud]
+    return [store.finish(row, State.MERGED, thread) for row in calls if _unsent(store, row)]
+
+
 def _enqueue_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person: bool) -> list[OutboxRow]:
     """Enqueue a line, unless its unsent message covers it. Actions by people are always kept."""
     if thread.place is None and not by_person:
@@ -272,7 +279,7 @@ def _enqueue_line(store: RowStore, row: OutboxRow, thread: Thread, *, by_person:
     if last is not None and _unsent(store, last):
         joined = _joined(last.message, row.message)
         if joined is not None:
-            last.message, last.urgency = joined, min(last.urgency, row.urgency)
+            last.message = joined
             return [last, store.finish(row, State.MERGED, thread)]
     return [store.enqueue(row, thread)]
 
@@ -296,9 +303,10 @@ def _joined(first: Message | None, second: Message | None) -> Message | None:
     """Return two lines as one message, or None if they do not fit."""
     if first is None or second is None or len(first.blocks) + len(second.blocks) > BLOCKS:
         return None
+    if first.aloud is not second.aloud:  # what calls people is left out when it is over
+        return None
     return structs.replace(
         first,
         text=f"{first.text}\n{second.text}",
         blocks=[*first.blocks, *second.blocks],
-        aloud=first.aloud or second.aloud,
     )

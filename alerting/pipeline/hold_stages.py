@@ -10,7 +10,7 @@ from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
 from alerting.incidents.correlation import UP, carriers, direction, may_take_in, subjects
 from alerting.incidents.digest_reporter import zone_of
-from alerting.pipeline.incident_registry import Hold, TrackedIncident
+from alerting.pipeline.incident_registry import CALLS, Hold, TrackedIncident
 from config import settings
 from config.settings import MaintenanceSettings, Settings
 from detectors.model.finding import Verdict
@@ -97,7 +97,7 @@ class Inhibition:
     incident: a level that stays for days must not hide what happens later. One service in an account must not
     hide the others. So an account that rises holds only what shares the callers that carry its rise; one that
     falls, and is not all gone, what shares them or falls with it. While it is silenced itself, it holds
-    nothing: nobody would be told.
+    nothing: nobody would be told. Nor does it hold what is high or critical, and more severe than itself.
     """
 
     name: Final = "inhibition"
@@ -115,7 +115,9 @@ class Inhibition:
             (
                 incident
                 for incident in self._wide.values()
-                if _inside(tracked, incident) and self._silences.hold(incident, at) is None
+                if _inside(tracked, incident)
+                and tracked.incident.severity.level < max(CALLS, incident.incident.severity.level + 1)
+                and self._silences.hold(incident, at) is None
             ),
             key=lambda incident: incident.sequence,
             default=None,

@@ -14,7 +14,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import LEVELS, Flood, Floods
-from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident
+from alerting.pipeline.incident_registry import CALLS, IncidentRegistry, MessageRef, TrackedIncident
 from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
 
@@ -81,9 +81,11 @@ class FirstDelivery:
         for tracked, route, floods in self._combine(routed, at):
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
-            tracked.mention = route.mention if tracked.alerted is None else ""  # once an incident
+            level = tracked.incident.severity.level
+            calls = tracked.alerted is None or (tracked.grade and level >= max(CALLS, tracked.grade + 1))
+            tracked.mention = route.mention if calls else ""  # once an incident, unless it is more severe
             tracked.message_count += 1
-            tracked.grade, tracked.called_at, tracked.untold = tracked.incident.severity.level, at, {}
+            tracked.grade, tracked.called_at, tracked.untold = level, at, {}
             tracked.messages = [_message(tracked, to, floods[to]) for to in route.destinations]
             tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
             self._sent(tracked, floods, at)

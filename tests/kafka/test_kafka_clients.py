@@ -51,7 +51,8 @@ async def test_a_consumer_whose_connection_is_lost_stops_while_it_waits_to_fetch
                 consumer._fetcher._retry_backoff = 3600.0  # of fetches alone
                 while "Failed fetch messages" not in caplog.text:
                     for connection in list(consumer._client._conns.values()):
-                        if connection._requests:  # a fetch is under way
+                        asked = [type(request).__name__ for _, request, _ in connection._requests]
+                        if asked and all(name.startswith("FetchRequest") for name in asked):
                             connection.close(CloseReason.CONNECTION_BROKEN)
                     await asyncio.sleep(0.01)
         finally:
