@@ -10,7 +10,7 @@ from alerting.commands.local_time import Hours, Window, moment, shown
 from alerting.commands.matching import matches
 from alerting.incidents.correlation import UP, carriers, direction, may_take_in, subjects
 from alerting.incidents.digest_reporter import zone_of
-from alerting.pipeline.incident_registry import CALLS, Hold, TrackedIncident
+from alerting.pipeline.incident_registry import Hold, TrackedIncident, calls_again
 from config import settings
 from config.settings import MaintenanceSettings, Settings
 from detectors.model.finding import Verdict
@@ -116,7 +116,7 @@ class Inhibition:
                 incident
                 for incident in self._wide.values()
                 if _inside(tracked, incident)
-                and tracked.incident.severity.level < max(CALLS, incident.incident.severity.level + 1)
+                and not calls_again(tracked.incident.severity.level, incident.incident.severity.level)
                 and self._silences.hold(incident, at) is None
             ),
             key=lambda incident: incident.sequence,

@@ -21,6 +21,11 @@ LEAP: Final = 2
 minutes often show the full extent, and somebody is looking then."""
 
 
+def calls_again(grade: int, known: int) -> bool:
+    """Return whether people are called for this severity, who know of that one; never if it is 0."""
+    return 0 < known < grade >= CALLS
+
+
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """Why an incident is held for now, as stated by the stage that holds it."""
 
@@ -72,7 +77,7 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
     def call_due(self) -> int | None:
         """When people are called again, since it is more severe than they know; None while it is not."""
         level = self.incident.severity.level
-        if not self.grade or level < max(CALLS, self.grade + 1):
+        if not calls_again(level, self.grade):
             return None
         return self.called_at + (0 if level >= self.grade + LEAP else GAP)
 

@@ -14,7 +14,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import LEVELS, Flood, Floods
-from alerting.pipeline.incident_registry import CALLS, IncidentRegistry, MessageRef, TrackedIncident
+from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident, calls_again
 from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
 
@@ -82,7 +82,7 @@ class FirstDelivery:
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
             level = tracked.incident.severity.level
-            calls = tracked.alerted is None or (tracked.grade and level >= max(CALLS, tracked.grade + 1))
+            calls = tracked.alerted is None or calls_again(level, tracked.grade)
             tracked.mention = route.mention if calls else ""  # once an incident, unless it is more severe
             tracked.message_count += 1
             tracked.grade, tracked.called_at, tracked.untold = level, at, {}

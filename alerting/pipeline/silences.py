@@ -16,7 +16,7 @@ from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
 from alerting.commands.matching import describe, matches
 from alerting.incidents.incident import Incident
-from alerting.pipeline.incident_registry import CALLS, Hold, TrackedIncident
+from alerting.pipeline.incident_registry import Hold, TrackedIncident, calls_again
 from config.settings import MatchSettings, SilenceSettings
 from detectors.model.finding import Verdict
 
@@ -54,7 +54,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         """
         if not self.fingerprint:
             return self.matcher is not None or tracked.call_due is None
-        if self.grade and tracked.incident.severity.level >= max(CALLS, self.grade + 1):
+        if calls_again(tracked.incident.severity.level, self.grade):
             return False
         size = size_of(tracked.incident)
         return size is not None and size < asked_for(self.asked, at - self.at)

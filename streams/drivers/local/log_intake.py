@@ -197,9 +197,9 @@ class LogIntake(Part):
         weight = self._weight_of(lines)
         async with self._appending:
             self._require_room(sender, weight)
-            if ends and (passed := self._limit.would_exceed(len(lines), bad)):
+            if passed := self._limit.would_exceed(len(lines), bad):
                 raise TooManyBadError(passed)
-            self._limit.feed(len(lines) if ends else 0, bad)
+            self._limit.feed(len(lines), bad)
             state = self._limit.snapshot()[LIMIT]
             try:
                 await asyncio.to_thread(
