@@ -291,7 +291,7 @@ def thread_line(
         text=text.replace("*", "")[:TEXT],
         blocks=[section(called[:SECTION]), context([words.when(line.at, zone)])],
         look="over",
-        aloud=line.what == Milestone.ESCALATED,
+        aloud=line.what in (Milestone.ESCALATED, Milestone.OPENED),
     )
 
 

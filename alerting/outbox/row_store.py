@@ -217,7 +217,8 @@ def enqueue_dispatch(store: RowStore, dispatch: Dispatch, row: OutboxRow, now: f
     match dispatch.form:
         case Form.PARENT | Form.FLOOD:
             row.commands = len(dispatch.commands) + len(dispatch.memos)  # commands are shown at once
-            over = _calls_for_what_is_over(store, thread) if dispatch.notice.incident.ended else []
+            ended = all(incident.ended for incident in dispatch.notice.incidents)
+            over = _calls_for_what_is_over(store, thread) if ended else []
             waits = dispatch.form is Form.FLOOD or dispatch.notice.action is Action.UPDATE
             return [*over, *_enqueue_message(store, row, thread, hurried=not waits)]
         case Form.LINE:

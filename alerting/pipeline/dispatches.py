@@ -43,17 +43,30 @@ def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str = "") -
     """Yield a line for each thread of the incident; a flood's thread gets only people's commands."""
     for message in tracked.messages:
         if message.form is Form.PARENT or entry.what in _COMMANDS:
-            yield Dispatch(
-                id=identify(cause, message.destination, message.subject, Form.LINE, entry.what),
-                destination=message.destination,
-                form=Form.LINE,
-                subject=message.subject,
-                notice=structs.replace(tracked.notice, incidents=[without_trace(tracked.incident)]),
-                line=entry,
-                mention=mention,
-                commands=tracked.commands,
-                at=entry.at,
-            )
+            yield _line(tracked, message, cause, entry, mention)
+
+
+def call(tracked: TrackedIncident, message: MessageRef, mention: str, at: int, *, severe: bool) -> Dispatch:
+    """Return the line of a flood's thread that calls people for one of its incidents.
+
+    ``severe``: it is more severe than all for which people were called; else others were called.
+    """
+    what = Milestone.ESCALATED if severe else Milestone.OPENED
+    return _line(tracked, message, tracked.notice.id, Line(what=what, at=at), mention)
+
+
+def _line(tracked: TrackedIncident, message: MessageRef, cause: str, entry: Line, mention: str) -> Dispatch:
+    return Dispatch(
+        id=identify(cause, message.destination, message.subject, Form.LINE, entry.what),
+        destination=message.destination,
+        form=Form.LINE,
+        subject=message.subject,
+        notice=structs.replace(tracked.notice, incidents=[without_trace(tracked.incident)]),
+        line=entry,
+        mention=mention,
+        commands=tracked.commands,
+        at=entry.at,
+    )
 
 
 def milestones(

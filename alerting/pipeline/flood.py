@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from alerting.commands.dispatch import ALERTMANAGER, Destination
 from alerting.incidents.notice import identify
+from alerting.pipeline.incident_registry import calls_again
 from detectors.state.declared import Held, Stateful, StatePart
 
 WINDOW: Final = 60
@@ -24,19 +25,36 @@ FILE_EVERY: Final = 60
 """Seconds from the first file of a growing flood to its second; each further wait is twice as long."""
 
 
+class Arrival(NamedTuple):
+    """What a flood must know of an incident that is new at its destination."""
+
+    kind: str
+    grade: int
+    mention: str
+
+
 class Flood(msgspec.Struct, kw_only=True):
     """One message that stands for many incidents at one destination; epoch seconds of event time."""
 
     subject: str
     destination: str
     until: int  # new incidents join it before this time
-    mention: str = ""
+    mention: str = ""  # whom it called
+    grade: int = 0  # the worst severity that it called for; 0 in old states
     members: list[str] = []  # ids of incidents in order of arrival
     made: int = 0  # messages and edits
     filed: int = 0  # members in its newest file
     files: int = 0
     next_file: int = 0  # when it may have another
     kinds: list[str] = []  # of its members
+
+    def calls(self, grade: int, mention: str) -> bool:
+        """Return whether it called nobody for this severity, or not these people; from now on it has."""
+        called, whom = self.mention.split(), mention.replace(",", " ").split()
+        new = calls_again(grade, self.grade) or not {*whom} <= {*called}
+        self.grade = max(self.grade, grade)
+        self.mention = " ".join(dict.fromkeys([*called, *whom]))
+        return new
 
     def wants_file(self, at: int) -> bool:
         """Return whether its newest file lacks members and the next may be made."""
@@ -71,17 +89,17 @@ class Floods(Stateful):
         self.state = FloodState(recent={}, floods=[])
         self._changed: set[str] = set()
 
-    def combine(self, destination: str, incidents: Mapping[str, str], mention: str, at: int) -> Flood | None:
+    def combine(self, destination: str, arrivals: Mapping[str, Arrival], at: int) -> Flood | None:
         """Count new messages; return the flood that combines them, None if each is sent on its own.
 
-        ``incidents`` are all that are new at this destination at this time, with their kinds. Those of a kind
-        of their own are no members of the flood, as long as they are few: it would hide them.
+        ``arrivals`` are all incidents that are new at this destination at this time, by their ids. Those of a
+        kind of their own are no members of the flood, as long as they are few: it would hide them.
         """
         if Destination.of(destination).sink == ALERTMANAGER:
             return None
+        incidents = {incident: arrival.kind for incident, arrival in arrivals.items()}
         recent = self._count(self.state.recent, destination, len(incidents), at)
-        overflows = recent > self._most
-        flood = self._flood(destination, mention, overflows, at)
+        flood = self._flood(destination, at, overflows=recent > self._most)
         if flood is None:
             self._few(destination, incidents, at)
             return None
@@ -91,6 +109,8 @@ class Floods(Stateful):
         members = [incident for incident in incidents if incident not in apart]
         flood.members += members
         flood.kinds = sorted({*flood.kinds, *(incidents[member] for member in members)})
+        for member in members if not flood.made else ():  # its message calls for all of them
+            flood.calls(arrivals[member].grade, arrivals[member].mention)
         if members:
             self.touch(flood.subject)
         return flood
@@ -113,7 +133,7 @@ class Floods(Stateful):
         known[destination] = recent[-self._most - 1 :]
         return len(recent)
 
-    def _flood(self, destination: str, mention: str, overflows: bool, at: int) -> Flood | None:
+    def _flood(self, destination: str, at: int, *, overflows: bool) -> Flood | None:
         """Return the open flood of a destination, a new one if it overflows."""
         here = (flood for flood in self.state.floods if flood.destination == destination)
         flood = next((flood for flood in here if at < flood.until), None)
@@ -125,8 +145,11 @@ class Floods(Stateful):
             self.state.floods.append(flood)
         if overflows:
             flood.until = at + LASTS
-        flood.mention = flood.mention or mention
         return flood
+
+    def find(self, subject: str) -> Flood | None:
+        """Return a flood that has not been forgotten."""
+        return next((flood for flood in self.state.floods if flood.subject == subject), None)
 
     def touch(self, subject: str) -> None:
         """Note that the message of a flood must be edited."""

@@ -369,7 +369,10 @@ class Pipeline(Stateful):
             lines = {Milestone.ESCALATED: [], **lines}
             lines.pop(Milestone.WORSENED, None)  # it says as much
             tracked.grade, tracked.called_at = tracked.incident.severity.level, at
-        yield from dispatches.milestones(tracked, lines, at, self._routing.route(tracked.incident).mention)
+        mention = self._routing.route(tracked.incident).mention
+        yield from dispatches.milestones(tracked, lines, at, mention)
+        if Milestone.ESCALATED in lines:
+            yield from self._first_delivery.call(tracked, mention, at)
 
     def _look_again(self, tracked: TrackedIncident, at: int) -> int | None:
         """Return when something of an incident may be told; None when nothing waits."""

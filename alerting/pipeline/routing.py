@@ -13,7 +13,7 @@ from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
 from alerting.pipeline import dispatches
-from alerting.pipeline.flood import LEVELS, Flood, Floods
+from alerting.pipeline.flood import LEVELS, Arrival, Flood, Floods
 from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident, calls_again
 from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
@@ -78,6 +78,7 @@ class FirstDelivery:
     def deliver(self, incidents: Sequence[TrackedIncident], at: int) -> Iterator[Dispatch]:
         """Yield the messages of all incidents to report at one time."""
         routed = [(tracked, self._routing.route(tracked.incident)) for tracked in incidents]
+        joined = []
         for tracked, route, floods in self._combine(routed, at):
             former = self._former(tracked, at)
             yield from _recurrence(tracked, at)
@@ -93,6 +94,22 @@ class FirstDelivery:
                 if message.form is Form.PARENT:
                     yield dispatches.parent(tracked, message, tracked.notice.id, at, follows=former)
             tracked.drop_trace()
+            joined.append(tracked)
+        for tracked in sorted(joined, key=lambda tracked: -tracked.grade):
+            yield from self.call(tracked, tracked.mention, at)
+
+    def call(self, tracked: TrackedIncident, mention: str, at: int) -> Iterator[Dispatch]:
+        """Call people in the thread of the flood that an incident is in, unless the flood called them before.
+
+        Its message was posted already, and an edit notifies nobody. A flood calls once a severity and team.
+        """
+        for message in tracked.messages if tracked.ended_at is None else ():
+            flood = self._floods.find(message.subject) if message.form is Form.FLOOD else None
+            if flood is None:
+                continue
+            severe = calls_again(tracked.grade, flood.grade)
+            if flood.calls(tracked.grade, mention) and flood.made:
+                yield dispatches.call(tracked, message, mention, at, severe=severe)
 
     def take_over(self, incidents: Sequence[tuple[TrackedIncident, bool]], at: int) -> Iterator[Dispatch]:
         """Yield messages by the present routes, of incidents of which a receiver is gone.
@@ -136,13 +153,13 @@ class FirstDelivery:
         self, routed: Sequence[tuple[TrackedIncident, Route]], at: int
     ) -> Iterator[tuple[TrackedIncident, Route, dict[str, Flood | None]]]:
         """Yield each incident and its route with the flood that it joins at each destination, or None."""
-        together: dict[str, dict[str, str]] = {}
-        mentions: dict[str, str] = {}
+        together: dict[str, dict[str, Arrival]] = {}
         for tracked, route in routed:
+            incident = tracked.incident
+            new = Arrival(_kind(incident), incident.severity.level, route.mention)
             for to in route.destinations:
-                together.setdefault(to, {})[tracked.incident.id] = _kind(tracked.incident)
-                mentions[to] = mentions.get(to) or route.mention
-        combined = {to: self._floods.combine(to, new, mentions[to], at) for to, new in together.items()}
+                together.setdefault(to, {})[incident.id] = new
+        combined = {to: self._floods.combine(to, arrivals, at) for to, arrivals in together.items()}
         members = {to: {*flood.members} for to, flood in combined.items() if flood is not None}
         for tracked, route in routed:
             floods = {

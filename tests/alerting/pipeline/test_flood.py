@@ -3,10 +3,12 @@
 import time
 
 from alerting.commands.command import CommandKind
-from alerting.commands.dispatch import Form
+from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Milestone, Notice
+from alerting.pipeline.pipeline import Pipeline
 from detectors.model.finding import Verdict
 from detectors.model.measures import level_of
+from detectors.model.scope import Scope
 from tests.alerting.given import T0, finding, scope
 from tests.alerting.notices import later, opened, pipeline, press, resolved, said
 
@@ -105,6 +107,59 @@ def test_whom_a_route_calls_is_called_once_for_all() -> None:
     one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
     reported = one.feed(_many(3), T0)
     assert [dispatch.mention for dispatch in reported] == ["here", ""]
+
+
+def _grown(one: Pipeline, at: int, *about: Scope) -> list[tuple[str, str]]:
+    """Let so many join a flood that no message of their own is left; return what calls people, and whom."""
+    notices = [_severe(f"{scope.name}-{at}", scope, at) for scope in about]
+    sent = one.feed(notices, at)
+    return [(_what(dispatch), dispatch.mention) for dispatch in sent if dispatch.form is Form.LINE]
+
+
+def _severe(name: str, about: Scope, at: int) -> Notice:
+    gone = finding(about, f"f-{name}", verdict=Verdict.ABSENCE, start=at - 120)
+    return opened(name, about, at, primary=gone)
+
+
+def _what(dispatch: Dispatch) -> str:
+    return "" if dispatch.line is None else f"{dispatch.line.what} {dispatch.notice.incident.primary.about}"
+
+
+def test_who_joins_a_flood_and_is_more_severe_than_it_was_calls_people_once_a_severity() -> None:
+    one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
+    one.feed(_many(3), T0)
+    functions = [scope("function", f"f{number}") for number in range(3)]
+    services = [scope("service", f"s{number}") for number in range(3)]
+    assert _grown(one, T0 + 30, *functions) == [(f"escalated {functions[0]}", "here")]
+    assert _grown(one, T0 + 90, *functions) == []
+    assert _grown(one, T0 + 150, *services) == [(f"escalated {services[0]}", "here")]
+    assert _grown(one, T0 + 210, *services, *functions) == []
+
+
+def test_whom_no_message_of_a_flood_called_is_called_once_when_theirs_joins() -> None:
+    ours = {"match": {"scopes": ["table:u*"]}, "to": ["#a"], "mention": "S0000OURS"}
+    one = pipeline(flood=2, routes=[ours, {"to": ["#a"], "mention": "here"}])
+    one.feed(_many(3), T0)
+    for minute, called in ((1, 1), (2, 0)):
+        users = [opened(f"u{n}-{minute}", scope("table", f"u{n}"), T0 + minute * 60) for n in range(3)]
+        lines = [dispatch for dispatch in one.feed(users, T0 + minute * 60) if dispatch.form is Form.LINE]
+        assert [dispatch.mention for dispatch in lines] == ["S0000OURS"] * called
+
+
+def test_the_first_message_of_a_flood_mentions_the_people_of_all_its_routes() -> None:
+    routes = [{"match": {"scopes": [f"table:t{n}"]}, "to": ["#a"], "mention": f"U000000{n}"} for n in (0, 2)]
+    message = pipeline(flood=2, routes=[*routes, {"to": ["#a"]}]).feed(_many(3), T0)[0]
+    assert message.mention == "U0000000 U0000002"
+
+
+def test_one_of_a_flood_that_becomes_severe_calls_people_as_it_would_alone() -> None:
+    one = pipeline(flood=2, routes=[{"to": ["#a"], "mention": "here"}])
+    many = _many(3)
+    one.feed(many, T0)
+    gone = finding(scope("service", "shop"), "f-i1", verdict=Verdict.ABSENCE, start=T0)
+    worse = [later(notice, T0 + 120, Milestone.WORSENED, primary=gone) for notice in many]
+    lines = [dispatch for dispatch in one.feed(worse, T0 + 120) if dispatch.form is Form.LINE]
+    assert [(dispatch.notice.incident.id, dispatch.mention) for dispatch in lines] == [("i0", "here")]
 
 
 def test_each_destination_has_its_own_floods_and_an_alertmanager_none() -> None:
