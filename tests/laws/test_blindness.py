@@ -4,6 +4,7 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +108,16 @@ def test_nothing_at_all_is_found_in_three_minutes_whatever_came_before(past: Pas
     large = any(0 <= times <= SMALL for times, _, _ in past)
     known = np.isin(before, (DROP, SHIFT)) & (large | (begun <= ONSET_STEPS))
     assert (known | (found == DROP))[RATES > FEW].all()
+
+
+@pytest.mark.parametrize("times", [0.0, 0.1, 0.3, 2.0, 10.0])
+def test_a_count_that_is_the_same_every_minute_is_no_blinder_than_others(times: float) -> None:
+    judge, usual = a_judge(), np.array([30.0, 60.0, 75.0, 600.0])
+    values = np.tile(usual, (LEARNT, 1))
+    for first in range(0, LEARNT, 720):
+        judge.judge_steps(BEGIN + first * MINUTE, values[first : first + 720])
+    after = [judge.judge(BEGIN + (LEARNT + at) * MINUTE, usual * times) for at in range(2)]
+    assert np.any([judged.opened for judged in after], axis=0).all()
 
 
 def judged_after(past: Past, times: float, minutes: int, seed: int) -> tuple[np.ndarray, ...]:

@@ -23,6 +23,9 @@ LEAST_UNIT: Final = 0.003
 CLIP: Final = 6.0
 """Units by which one step may pull the level: larger deviations count as this."""
 
+MANY: Final = 30
+"""Counts from which on noise makes two of them alike in one of twenty steps at most."""
+
 SETTLING: Final = 10
 """Deviations and values after which first guesses have lost their weight."""
 
@@ -30,9 +33,11 @@ SETTLING: Final = 10
 @inlined
 def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Move the unit of each view towards the quantile of its deviations."""
+    # Where few are counted, the same count again says nothing of the noise; where many are, that there is none.
+    regular = rows.counted[row] > 0 and memory.usual[row] >= MANY
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])
-        if distance > LEAST_DEVIATION:
+        if distance > LEAST_DEVIATION or (regular and distance >= 0):
             memory.learnt[view, row] += 1
             least = WIDE_GAIN if pace.wide else GAIN
             gain = 2 * max(least, 2 / (SETTLING + float(memory.learnt[view, row])))
