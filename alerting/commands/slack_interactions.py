@@ -180,7 +180,7 @@ def _submission(given: _Payload, view: _View, at: int, digest: DigestSettings, z
             until = min(morning_of(date.fromisoformat(day), digest, zone), at + LONGEST)
         except (ValueError, OverflowError):
             return UnknownPayload("the modal has no valid date")
-        why = text[:_WHY]
+        why = " ".join(why.split())[:_WHY]
     key = identify("press", place[1], kind, user.id, view.id)
     return ModalSubmission(
         Command(id=key, kind=kind, at=at, by=user.id, incident=place[1], until=until, why=why, name=user.name)

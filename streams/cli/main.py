@@ -1,5 +1,6 @@
 """The entry point, kept small so that an interrupt while the rest loads ends quietly."""
 
+import os
 import signal
 import sys
 from typing import Any
@@ -16,6 +17,13 @@ def main(arguments: list[str] | None = None) -> Any:
         from streams.process.stop_requests import exit_now
 
         signal.signal(signal.SIGTERM, exit_now)
+    for argument in given:
+        if not argument.isascii() and not os.path.exists(argument):  # noqa: PTH110  no import for it
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                print(f"uneri: {argument!a} is not UTF-8", file=sys.stderr)  # noqa: T201
+                sys.exit(2)
     from streams.cli.commands import app
 
     signal.signal(signal.SIGINT, usual)

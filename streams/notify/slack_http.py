@@ -35,6 +35,7 @@ MOST_REMEMBERED: Final = 10_000
 TIMESTAMP: Final = "X-Slack-Request-Timestamp"
 SIGNATURE: Final = "X-Slack-Signature"
 _FORM: Final = re.compile("v0=[0-9a-f]{64}")
+_SECONDS: Final = re.compile("[0-9]{1,12}")
 
 
 class InteractionReceiver(Protocol):
@@ -146,12 +147,9 @@ class SlackSignatures:
 
     def possible(self, timestamp: str | None, signature: str | None) -> bool:
         """Return whether a signature may be valid, judging by its form and time alone, without the body."""
-        if signature is None or not _FORM.fullmatch(signature):
+        if signature is None or timestamp is None or not _FORM.fullmatch(signature):
             return False
-        try:
-            return abs(self._now() - int(timestamp or "")) <= VALID
-        except ValueError:
-            return False
+        return _SECONDS.fullmatch(timestamp) is not None and abs(self._now() - int(timestamp)) <= VALID
 
     def valid(self, body: bytes, timestamp: str | None, signature: str | None) -> bool:
         """Return whether the signature is valid for the raw body. Fails closed: an error means no.

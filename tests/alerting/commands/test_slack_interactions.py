@@ -113,6 +113,13 @@ def test_a_pattern_holds_until_the_morning_of_a_date_for_what_is_alike() -> None
     assert far.command.until == T0 + LONGEST, "nobody silences for ever by a slip of the year"
 
 
+def test_half_a_character_in_a_reason_is_left_out() -> None:
+    given = {"until": {"selected_date": "2025-10-12"}, "why": {"value": "moving\ud800 house"}}
+    asked = read(submission(state={"values": {"one": given}}))
+    assert isinstance(asked, ModalSubmission)
+    assert asked.command.why == "moving house"
+
+
 @pytest.mark.parametrize(
     "given",
     [

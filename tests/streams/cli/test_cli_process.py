@@ -56,6 +56,9 @@ def test_a_wrong_config_is_refused_by_line_and_column(tmp_path: Path, text: str,
         ("run", "--stdin", "--source", "nope"),
         ("run", "--format", "alb"),
         ("setup",),
+        ("silence", "table:\udcff", "--for", "1h"),  # what a shell passes of bytes that are not UTF-8
+        ("silence", "table:items", "--for", "1h", "--why", "\udcff"),
+        ("incident", "\udcff"),
     ],
 )
 def test_a_contradiction_is_refused_in_one_line(arguments: tuple[str, ...]) -> None:

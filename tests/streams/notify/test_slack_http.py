@@ -70,6 +70,7 @@ async def test_a_signed_press_and_a_signed_command_are_accepted(receiver: Receiv
         {},
         {"X-Slack-Request-Timestamp": "soon"},
         {"X-Slack-Request-Timestamp": ""},
+        {"X-Slack-Request-Timestamp": "9" * 400},
         {"X-Slack-Signature": ""},
         {"X-Slack-Signature": "v0=00"},
         {"X-Slack-Signature": "v0=" + "é" * 64},
