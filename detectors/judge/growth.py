@@ -347,6 +347,7 @@ class GrowthWatch(RowState):
         young = known.sum(axis=0) < TWO_WEEKS
         best = np.full(len(rows), -np.inf)
         estimates = np.full((4, len(rows)), np.nan)
+        age = len(known) - known.argmax(axis=0)  # days since the first that is known
         sure = np.zeros(len(rows), bool)
         for days in WINDOWS:
             line = slope(logs[-days:])
@@ -356,9 +357,8 @@ class GrowthWatch(RowState):
             if rising.size:
                 holds[rising] = steady(logs[-days:, rising], line.middle[rising])
             better = np.where(holds & ~sure, True, (holds | ~sure) & (line.lower > best))
-            estimates[:, better] = np.array([line.middle, line.lower, line.upper, np.full(len(rows), days)])[
-                :, better
-            ]
+            told = np.minimum(age, days).astype(float)
+            estimates[:, better] = np.array([line.middle, line.lower, line.upper, told])[:, better]
             best[better] = line.lower[better]
             sure |= holds
         still = best >= 0.25 * self._least

@@ -85,6 +85,13 @@ def test_a_week_that_rises_to_its_last_day_is_not_growth_in_a_young_backend(firs
     assert not any(days(100 * rising))
 
 
+def test_growth_is_of_no_day_before_the_first_that_is_known() -> None:
+    reported = days(100 * 1.05 ** np.arange(12))
+    [opened] = [item for results in reported for item in results if item.state == "open"]
+    assert opened.since >= BEGIN
+    assert all(item.growth.days <= day for day, results in enumerate(reported, 1) for item in results)
+
+
 def test_growth_is_reported_in_a_young_backend_when_weeks_agree_with_days() -> None:
     reported = days(100 * 1.06 ** np.arange(12))
     assert [bool(results) for results in reported[:10]] == [False] * 8 + [True] * 2
