@@ -130,6 +130,7 @@ class Pipeline(Stateful):
         for its time. However they are split over calls, the dispatches are the same. Call it without notices,
         too, when the watermark moves: a held incident is reported when its hold ends.
         """
+        watermark = max(watermark, self._watermark)  # an early look may have passed this time already
         by_time: dict[int, list[Notice]] = {}
         waiting, self._early = self._early, []
         for notice in (*waiting, *notices):
@@ -141,7 +142,7 @@ class Pipeline(Stateful):
         while (at := min((*by_time, *self._due()), default=watermark + 1)) <= watermark:
             self._watermark = max(self._watermark, at)
             found += self._advance(by_time.pop(at, []), self._watermark)
-        self._watermark = max(self._watermark, watermark)
+        self._watermark = watermark
         return self._with_memos(found)
 
     def command(self, command: Command) -> Answer:

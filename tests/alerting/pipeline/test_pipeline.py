@@ -45,6 +45,17 @@ def test_edits_after_a_return_go_to_the_newest_message() -> None:
     assert said(one.feed([later(back, T0 + 1100)], T0 + 1100)) == ["parent a.1 open"]
 
 
+def test_a_step_that_is_judged_after_a_look_at_a_later_time_is_told() -> None:
+    one, first = pipeline(), opened()
+    one.feed([first], T0)
+    one.feed([opened("looked", scope("table", "users"), T0 + 70)], T0 + 70)
+    assert said(one.feed([later(first, T0 + 60), opened("b", scope("table", "c"), T0 + 60)], T0 + 60)) == [
+        "parent a open",
+        "parent b open",
+    ]
+    assert one.watermark == T0 + 70
+
+
 def test_a_link_to_an_incident_that_was_never_reported_is_left_out() -> None:
     assert pipeline().feed([opened("b", follows="unknown")], T0)[0].follows is None
 
