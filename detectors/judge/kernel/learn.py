@@ -33,7 +33,7 @@ SETTLING: Final = 10
 @inlined
 def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Move the unit of each view towards the quantile of its deviations."""
-    # Where few are counted, the same count again says nothing of the noise; where many are, that there is none.
+    # Where few are counted, the same count again says nothing of the noise; of many, that there is none.
     regular = rows.counted[row] > 0 and memory.usual[row] >= MANY
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])

@@ -29,6 +29,8 @@ from streams.engine.detect.traffic_mix_filter import TrafficMixFilter
 from streams.engine.measure.step import MeasuredStep
 
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
+WORSE: Final = 1.5
+"""Times the deviation that was told from which an open finding is updated at once."""
 LOST_SECONDS: Final = 1800
 """A deviation of which nothing was measured for this long ends: its course is unknown."""
 
@@ -50,6 +52,7 @@ class _Open(msgspec.Struct):
     measured: int = 0  # watermark of the newest step in which it was measured
     rises: bool | None = None  # None of a growth, and in old states
     opened: int | None = None  # start of the step at which it was first reported; None in old states
+    told: float | None = None  # deviation in the newest revision; None in old states
 
 
 _FOUND: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
@@ -213,12 +216,14 @@ class Findings(Stateful):
         if state != "open" and (absent or verdict is Verdict.DROP):  # a rise after a fall is not part of it
             higher &= bool(judgement.observed[row] < judgement.expected[row])
         higher |= renamed and absent  # the fall to nothing is the worst of a fall
-        is_reported = state == "open" or due or renamed
+        deviation = abs(float(judgement.observed[row] - judgement.expected[row]))
+        worse = higher and known.told is not None and deviation >= WORSE * known.told > 0
+        is_reported = state == "open" or due or renamed or worse
         if not (is_reported or higher):
             return found
         known.verdict = verdict
         if is_reported:
-            known.revision, known.reported = known.revision + 1, moment.seen
+            known.revision, known.reported, known.told = known.revision + 1, moment.seen, deviation
         finding = self._finding(row, known, moment, state)
         if higher:
             known.worst = finding
