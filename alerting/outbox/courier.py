@@ -156,9 +156,12 @@ class Courier:
         self._wake()
 
     def not_ready(self) -> str | None:
-        """Return the reason when a sink is closed until the next start, or None."""
-        closed = self._outbox.closed()
-        return "; ".join(f"{name}: {why}" for name, why in sorted(closed.items())) or None
+        """Return why people are not told: a sink or channel is closed, or refuses a page; or None."""
+        refused = {row.destination: row.error for row in self._outbox.refused_pages()}
+        return (
+            "; ".join(f"{name}: {why}" for name, why in sorted((refused | self._outbox.closed()).items()))
+            or None
+        )
 
     # -- putting ----------------------------------------------------------------------------------
 

@@ -53,7 +53,8 @@ class Outbox:
     - What may have been posted is marked before it is sent. The sink searches for it before posting
       again; where it cannot search, it posts again once.
     - Messages that a channel permanently rejects go to its fallback, as does everything after them;
-      without a fallback they are kept until the next start, as everything is when the token is rejected.
+      without a fallback they are kept, as everything is when the token is rejected, and tried now and then.
+    - What is rejected for an unknown reason is tried again by itself, with and without its blocks.
 
     Parameters
     ----------
@@ -120,9 +121,6 @@ class Outbox:
         async with self._writing:
             changed: dict[str, OutboxRow] = {}
             for dispatch, rendered in items:
-                if self._failover.probe(dispatch.destination, now):
-                    for thread in self._store.threads(self._failover.effective(dispatch.destination)):
-                        self._store.offer(thread)
                 changed |= {row.id: row for row in enqueue_dispatch(self._store, dispatch, rendered, now)}
             if changed or parts or gone:
                 self._at(DeliveryCrashPoint.DECIDED)
@@ -147,14 +145,32 @@ class Outbox:
 
         ``group`` is the sink that asks (``alerting.outbox.row.group_of``), any of them if absent.
         """
-        soonest: float | None = None
+        soonest = self._try_again(now, group)
         for sink in [group] if group is not None else self._queues.groups():
-            found = None if sink in self._failover.closed else self._queues.next(sink, now)
+            found = None if self._failover.is_shut(sink) else self._queues.next(sink, now)
             if isinstance(found, OutboxRow):
                 return found
             if found is not None:
                 soonest = found if soonest is None else min(soonest, found)
         return soonest
+
+    def _try_again(self, now: float, group: str | None) -> float | None:
+        """Offer the rejected rows that are due; return the seconds until the next one is, if there is one."""
+        if self._failover.probe(now):
+            self._offer_all()
+        waits = self._failover.probes(group)
+        for row in list(self._store.refused.values()):
+            if row.send in ATTACHED or self._failover.is_closed(row) or group not in (None, row.group):
+                continue
+            if row.not_before > now:
+                waits.append(row.not_before)
+            else:
+                self._store.revive(row, self._store.thread(row))
+        return min(waits) - now if waits else None
+
+    def _offer_all(self) -> None:
+        for thread in self._store.threads():
+            self._store.offer(thread)
 
     async def begin(self, row: OutboxRow) -> bool:
         """Mark durably that ``row`` is about to be delivered: after a crash from here on it is in doubt.
@@ -192,6 +208,8 @@ class Outbox:
             row.error = outcome.error
             if outcome.result is Result.SENT:
                 self._backoff.worked(way, method)
+                if self._failover.worked(row):
+                    self._offer_all()
                 changed, gone = self._sent(row, outcome, thread, now)
             else:
                 changed, gone = self._failed(row, outcome, thread, now), []
@@ -221,6 +239,10 @@ class Outbox:
     def parked(self) -> list[OutboxRow]:
         """Return the rows that were permanently rejected, or whose destination was."""
         return list(self._store.parked())
+
+    def refused_pages(self) -> list[OutboxRow]:
+        """Return the first messages of subjects that were rejected for an unknown reason."""
+        return [row for row in self._store.refused.values() if row.send is Send.POST]
 
     def closed(self) -> dict[str, str]:
         """Return closed destinations, or sinks whose token was rejected, with the reason."""
@@ -296,11 +318,14 @@ class Outbox:
                 thread.place = None
                 _repost(row)
             case Result.TOKEN if row.send not in ATTACHED:
-                self._failover.close_all(row, outcome.error)
+                self._failover.close(row.group, outcome.error, now)
             case Result.ROUTE if row.send not in ATTACHED:
                 self._refused(row, outcome, thread, now)
             case _:
                 self._store.park(row, thread)
+                row.attempts += 1
+                row.not_before = now + min(LONGEST_WAIT, FIRST_WAIT * 4.0**row.attempts)
+                row.plain = not row.plain
         if row.send is Send.CHART and row.state is State.PARKED:
             thread.shown = None
         return [row]

@@ -42,7 +42,7 @@ class Result(StrEnum):
     ROUTE = "route"  # this channel is rejected
     RENDERING = "rendering"  # these blocks are rejected
     GONE = "gone"  # the message to edit no longer exists
-    REFUSED = "refused"  # rejected for an unknown reason: never retried
+    REFUSED = "refused"  # rejected for an unknown reason
 
 
 class DeliveryOutcome(msgspec.Struct, frozen=True, kw_only=True):

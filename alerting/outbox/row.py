@@ -31,7 +31,7 @@ class State(StrEnum):
     DUE = "due"
     SENT = "sent"
     MERGED = "merged"  # another row of the same subject covers it
-    PARKED = "parked"  # permanently rejected; retried at the next start
+    PARKED = "parked"  # rejected for an unknown reason; tried again now and then
 
 
 class SentAs(msgspec.Struct, frozen=True):

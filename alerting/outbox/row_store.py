@@ -104,9 +104,9 @@ class RowStore:
         return row
 
     def park(self, row: OutboxRow, thread: Thread) -> None:
-        """Keep a permanently rejected row. A message keeps its place, so that a newer state replaces it."""
+        """Keep a rejected row. Messages and lines keep their places: newer ones replace or join them."""
         row.state = State.PARKED
-        if thread.queue(row) is not thread.queues[MESSAGE]:
+        if row.send in ATTACHED:
             self._remove(row, thread)
         self.refused[row.id] = row
 

@@ -122,7 +122,7 @@ class SendQueues:
 
 
 PROBE_SECONDS: Final = 900.0
-"""After this time a closed destination is probed again, when there is something to send."""
+"""After this time, what is closed is probed by what waits for it: its channel or token may be mended."""
 
 
 class Failover:
@@ -134,9 +134,9 @@ class Failover:
     def __init__(self, fallback: Callable[[str], str | None]) -> None:
         self._fallback = fallback
         self._homes: dict[str, str] = {}  # destination → its channel's id
-        self._probe_at: dict[str, float] = {}  # closed destination → when it may be probed
+        self._probe_at: dict[str, float] = {}  # what is closed, and not probed just now → when it is
         self.moved: dict[str, str] = {}  # destination → its fallback
-        self.closed: dict[str, str] = {}  # destination or sink → why nothing is sent there
+        self.closed: dict[str, str] = {}  # destination or sink → why it refused, until something arrives
 
     def target(self, row: OutboxRow) -> str:
         """Return the destination of ``row``: the former one if it may have been posted there already."""
@@ -156,27 +156,42 @@ class Failover:
             self._homes[row.via or row.destination] = row.place.channel
 
     def is_closed(self, row: OutboxRow) -> bool:
-        """Return whether the destination of ``row`` is closed."""
-        return row.group in self.closed or self.target(row) in self.closed
+        """Return whether nothing is sent to the destination of ``row`` for now."""
+        return self.is_shut(row.group) or self.is_shut(self.target(row))
 
-    def close_all(self, row: OutboxRow, why: str) -> None:
-        """Close the sink of ``row`` until the next start: its token is rejected."""
-        self.closed[row.group] = why
+    def is_shut(self, name: str) -> bool:
+        """Return whether nothing is sent to a destination or sink until it is probed."""
+        return name in self._probe_at
+
+    def close(self, name: str, why: str, now: float) -> None:
+        """Close a destination, or a sink: its token is rejected."""
+        self.closed[name] = why
+        self._probe_at[name] = now + PROBE_SECONDS
 
     def refused(self, row: OutboxRow, why: str, now: float) -> bool:
         """Record a permanent rejection of ``row``; return True when another destination takes over."""
         target, instead = self.target(row), self._fallback(row.destination)
         if instead is None or instead == target or row.destination in self.moved:
-            self.closed[target] = why
-            self._probe_at[target] = now + PROBE_SECONDS
+            self.close(target, why, now)
             return False
         self.moved[row.destination] = instead
         return True
 
-    def probe(self, destination: str, now: float) -> bool:
-        """Reopen a destination for a probe, once it is due: the bot may have been invited since."""
-        target = self.effective(destination)
-        if self._probe_at.get(target, now) >= now:
-            return False
-        del self.closed[target], self._probe_at[target]
-        return True
+    def probe(self, now: float) -> bool:
+        """Let rows through to what is due to be probed; return whether anything is."""
+        due = [name for name, at in self._probe_at.items() if at <= now]
+        for name in due:
+            del self._probe_at[name]
+        return bool(due)
+
+    def probes(self, group: str | None) -> list[float]:
+        """Return when what is closed of a sink, or of all, is probed."""
+        return [at for name, at in self._probe_at.items() if group in (None, group_of(name))]
+
+    def worked(self, row: OutboxRow) -> bool:
+        """Note that something arrived; return whether what waits may follow it now."""
+        opens = False
+        for name in (row.group, self.target(row)):
+            opens |= self.closed.pop(name, None) is not None
+            self._probe_at.pop(name, None)
+        return opens

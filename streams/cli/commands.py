@@ -2,6 +2,7 @@
 
 import math
 import sys
+from errno import EIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -41,7 +42,8 @@ class _Commands(TyperGroup):
         except BrokenPipeError:
             raise typer.Exit(OK) from None
         except OSError as error:
-            line = f"{error.filename or 'standard output'}: {error.strerror or error}"
+            place = error.filename or ("a file" if error.errno == EIO else "standard output")
+            line = f"{place}: {error.strerror or error}"
             raise _fail(line, FOUND) from None
         raise typer.Exit(code or OK)
 

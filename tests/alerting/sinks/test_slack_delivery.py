@@ -21,6 +21,7 @@ from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.row import OutboxRow, Send, State, rows_of
+from alerting.outbox.send_queues import PROBE_SECONDS
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
@@ -374,6 +375,39 @@ async def test_what_is_refused_for_good_is_tried_once_and_kept(world: DeliveryWo
     [row] = world.outbox.parked()
     assert row.error.startswith(error)
     assert row.message is not None
+
+
+@pytest.mark.parametrize("error", ["token_revoked", "channel_not_found", "something_new_from_slack"])
+async def test_what_slack_refused_arrives_by_itself_once_slack_is_mended(
+    world: DeliveryWorld, error: str
+) -> None:
+    world.slack.always = error
+    await world.put(opened("a"), opened("b"))
+    running = asyncio.create_task(world.courier.run())
+    await world.clock.until(1_000_000 + 7200)
+    assert error in (world.courier.not_ready() or "")
+    assert len(world.slack.calls) < 80
+    world.slack.always, mended = None, world.clock.now()
+    async with asyncio.timeout(20):
+        while len(world.slack.parents) < 2:
+            await asyncio.sleep(0.002)
+    world.courier.stop()
+    await running
+    assert world.clock.now() - mended < PROBE_SECONDS + 60
+    assert world.courier.not_ready() is None
+
+
+async def test_blocks_that_slack_refuses_in_a_new_way_are_sent_as_text_seconds_later(
+    world: DeliveryWorld,
+) -> None:
+    world.slack.faults.append("something_new_from_slack")
+    await world.put(opened())
+    await world.settle()  # it is not waited for
+    async with asyncio.timeout(20):
+        while not world.slack.messages:
+            await asyncio.sleep(0.002)
+    assert world.slack.messages[0].blocks == []
+    assert world.clock.now() < 1_000_000 + 10
 
 
 async def test_a_chart_that_fails_does_not_hold_the_edits_up(world: DeliveryWorld) -> None:
