@@ -17,18 +17,17 @@ def main(arguments: list[str] | None = None) -> Any:
         from streams.process.stop_requests import exit_now
 
         signal.signal(signal.SIGTERM, exit_now)
-    for argument in given:
-        if not argument.isascii() and not os.path.exists(argument):  # noqa: PTH110  no import for it
-            try:
-                argument.encode()
-            except UnicodeEncodeError:
-                print(f"uneri: {argument!a} is not UTF-8", file=sys.stderr)  # noqa: T201
-                sys.exit(2)
+    _refuse_bytes(given)
     from streams.cli.commands import app
 
     signal.signal(signal.SIGINT, usual)
+    if sys.stdout is None:  # closed: nobody reads
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         app(args=arguments)
+    except OSError as error:  # of help: other commands name what cannot be written
+        print(f"uneri: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
     except ImportError as error:
         from streams.process.extras import missing
         from streams.process.library_guard import UnknownVersionError
@@ -43,3 +42,14 @@ def main(arguments: list[str] | None = None) -> Any:
     finally:
         if replays:  # the work is done; the exit code must stand
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """End where an argument is not text; paths may be anything."""
+    for argument in arguments:
+        if not argument.isascii() and not os.path.exists(argument):  # noqa: PTH110  no import for it
+            try:
+                argument.encode()
+            except UnicodeEncodeError:
+                print(f"uneri: {argument!a} is not UTF-8", file=sys.stderr)  # noqa: T201
+                sys.exit(2)

@@ -67,6 +67,16 @@ def test_a_contradiction_is_refused_in_one_line(arguments: tuple[str, ...]) -> N
     assert len(lines) == 1
 
 
+@pytest.mark.parametrize("to", [">&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "simulate quiet --until 2026-01-01T00:01:00Z", "try pyproject.toml"]
+)
+def test_a_standard_output_that_takes_nothing_is_no_traceback(arguments: str, to: str) -> None:
+    done = subprocess.run(f"{UNERI} {arguments} {to}", shell=True, capture_output=True, text=True, timeout=60)  # noqa: S602
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (1 if to == ">/dev/full" or "try" in arguments else 0)
+
+
 def test_an_empty_scenario_is_refused_by_line_and_column(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
     code, lines = uneri("simulate", tmp_path / "empty.yaml")
