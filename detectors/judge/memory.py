@@ -75,6 +75,7 @@ class MemoryState(RowState):
             "shape_lately": Field(later=True),
             "awaited": Field(dtype=np.int32, later=True),
             "missing": Field(later=True),
+            "heard": Field(FAR_BACK, dtype=np.int32, later=True),
         }
         # in the order of the tuple, so that equal states are equal bytes
         super().__init__({name: fields[name] for name in Memory._fields if name in fields})

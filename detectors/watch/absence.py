@@ -64,7 +64,7 @@ class Gaps(NamedTuple):
 
 
 class GapSteps(NamedTuple):
-    """The data of consecutive steps, (steps, n) each."""
+    """The data of consecutive steps, (steps, n) each; of ``wide``, (n,)."""
 
     observed: Floats  # requests, NaN where missing
     expected: Floats  # requests, NaN where no other day is known
@@ -73,6 +73,7 @@ class GapSteps(NamedTuple):
     evident: Bools
     level: Floats
     hours: Floats
+    wide: Bools  # at night, nothing of anybody may come for minutes: usual for who is everybody
 
 
 class AbsenceWatch(RowState):
@@ -139,6 +140,7 @@ class AbsenceWatch(RowState):
         evident: Bools | None = None,
         level: Floats | float = 0.0,
         hours: Floats | float = 0.0,
+        wide: Bools | None = None,
     ) -> Bools:
         """Add a step.
 
@@ -162,6 +164,8 @@ class AbsenceWatch(RowState):
             within minutes and rises with every burst.
         hours
             (n,) level over hours. Missed requests are counted at its value when the gap started.
+        wide
+            (n,) whether a step without any record is one of a gap of this series; of none if absent.
 
         Returns
         -------
@@ -177,6 +181,7 @@ class AbsenceWatch(RowState):
             np.zeros((1, n), bool) if evident is None else evident[None],
             level[None] if isinstance(level, np.ndarray) else np.full((1, n), float(level)),
             hours[None] if isinstance(hours, np.ndarray) else np.full((1, n), float(hours)),
+            np.zeros(n, bool) if wide is None else wide,
         )
         ended = np.zeros(n, bool)
         self._take_in(start, given, ended)
@@ -263,7 +268,8 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         near = start - last < REACH_SECONDS
         expects = near and not isnan(missed)
         if some and not absent:  # typical, since it was not reported; heavier ones came before any could be
-            typical = min(state.nats[row], LEAST_GAPS * usual_gap(state.gaps[row], state.squares[row]))
+            weight = state.nats[row] + (state.unseen[row] if given.wide[row] else 0.0)
+            typical = min(weight, LEAST_GAPS * usual_gap(state.gaps[row], state.squares[row]))
             state.gaps[row] += typical
             state.squares[row] += typical * typical
         if expects and known and (some or none) and not absent:

@@ -112,6 +112,7 @@ class Memory(NamedTuple):
     shape_lately: Floats  # mean over minutes of what the weeks expect, on the scale
     awaited: Int32s  # steps for which a job that comes every week has not come
     missing: Floats  # the evidence of that, in nats
+    heard: Int32s  # the newest step with a value, far back without one
 
 
 class Output(NamedTuple):

@@ -16,6 +16,9 @@ SLIGHT: Final = 0.1
 LIKE: Final = 0.33
 """Part of the largest distance of a week within which another one is like the present."""
 
+LATELY: Final = 60
+"""Steps after which the last values are no longer the last minutes, but those before a night."""
+
 SEVERAL: Final = 2
 """Weeks that must be like the present if it comes every week."""
 
@@ -132,6 +135,7 @@ def _least_of(lows: Floats, used: int, yesterday: float) -> float:
 
 @inlined
 def expect(
+    index: int,
     past: Float32s,
     often: Bools,
     at: int,
@@ -178,6 +182,8 @@ def expect(
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.basis[row] = YESTERDAY
+    if used == 0 and np.isnan(scratch.lags[0, row]) and index - memory.heard[row] > LATELY and not pace.wide:
+        memory.recent[:, row] = np.nan
     lately = to_scale(_median_of(memory.recent, row, around), offset, counted)
     if used == 0 and np.isnan(scratch.lags[0, row]):
         shape, high, low = lately, lately, lately

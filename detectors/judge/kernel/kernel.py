@@ -105,7 +105,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     if counted and rows.counted[row] == OF_CALLS and values[step, rows.calls[row]] < FEW_CALLS:
         value = min(value, HEAVY * grain * values[step, rows.calls[row]])  # a single heavy call is not a rise
     y = to_scale(value, offset, counted)
-    expected = expect(past, often, at, row, y, offset, counted, memory, pace, scratch)
+    expected = expect(index, past, often, at, row, y, offset, counted, memory, pace, scratch)
     place = expected.shape + memory.level[row]
     usual = from_scale(place, offset, counted)
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
@@ -120,6 +120,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         out.spoilt[step, row] = left_out
         return
     memory.unseen[row] = 0
+    memory.heard[row] = index
     scratch.place[row] = y
     if memory.first[row] < 0:
         memory.first[row] = index

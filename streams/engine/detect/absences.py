@@ -103,6 +103,7 @@ class Absences(Stateful):
             evident=evident,
             level=judgement.level[rows],
             hours=judgement.hours[rows],
+            wide=self._accounts,
         )
 
     def feed_steps(
@@ -137,6 +138,7 @@ class Absences(Stateful):
             np.zeros((len(values), len(rows)), bool),
             out.level.take(rows, axis=1),
             out.hours.take(rows, axis=1),
+            self._accounts,
         )
         added = self._watch.watch_steps(start, given)
         arrived = np.flatnonzero(~nothing[:added])
