@@ -1,10 +1,20 @@
-"""Counts that rise for minutes and fall back."""
+"""Counts that rise for minutes and fall back, or begin."""
 
 import numpy as np
 import pytest
 
-from detectors.judge.kernel.arrays import SPIKE
-from tests.detectors.judge.judged_counts import AT, ROWS, a_judge, counts, delays, openings, usual
+from detectors.judge.kernel.arrays import DROP, SPIKE
+from tests.detectors.judge.judged_counts import (
+    AT,
+    DAY,
+    MINUTE,
+    ROWS,
+    a_judge,
+    counts,
+    delays,
+    openings,
+    usual,
+)
 
 LASTS = 6  # minutes
 
@@ -26,3 +36,13 @@ def test_what_ended_while_nothing_was_measured_is_not_reported_again() -> None:
     values[AT + 60 : AT + 140] = np.nan  # nobody calls anything, and then something else is called
     found = [(step, row) for step, row, _ in openings(a_judge(3), values) if step >= AT]
     assert found == [(AT, row) for row in range(3)]
+
+
+def test_the_first_requests_of_a_morning_are_no_drop_of_the_evening_before() -> None:
+    values = np.full((4 * DAY, 3), np.nan)
+    for day in range(4):  # nothing of anybody at night, and mornings that begin at another time each day
+        begins = day * DAY + 9 * 60 - 20 * day
+        values[begins : begins + 40] = counts(np.full((40, 3), 0.3), seed=day)
+        values[begins + 40 : day * DAY + 21 * 60] = 40.0
+    values[::7] += 1
+    assert [at for at, _, code in openings(a_judge(3, young=DAY * MINUTE), values) if code == DROP] == []

@@ -32,6 +32,7 @@ class Watched:
         may_open: bool = True,
         known: bool = True,
         evident: bool = False,
+        wide: bool = False,
     ) -> list[bool]:
         """Return after each step whether an absence is reported."""
         reported = []
@@ -43,6 +44,7 @@ class Watched:
                 np.array([may_open]),
                 known=np.array([known or evident]),
                 evident=np.array([evident]),
+                wide=np.array([wide]),
             )
             self.ended += [self.at] * bool(ended[0])
             reported.append(bool(self.watch.absent[0]))
@@ -226,6 +228,16 @@ def test_a_restart_anywhere_changes_nothing(values: list[float], restart: int) -
     cut.restart()
     assert before + cut.see(*[7.0, *values][restart:], expected=7) == reported
     assert cut.ended == whole.ended
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_what_is_everybody_learns_gaps_in_which_nothing_of_anybody_came(wide: bool) -> None:
+    series = Watched()
+    for _ in range(300):
+        series.see(5, expected=5, wide=wide)
+        series.see(*[0] * 4, expected=5, known=False, wide=wide)
+    usual = 5 * 4 / 2  # nearly half of the mean gap
+    assert series.watch.usual[0] == pytest.approx(usual if wide else 1, rel=0.1)
 
 
 @pytest.mark.parametrize("rate", [0.2, 1.0, 5.0])
