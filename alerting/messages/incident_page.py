@@ -106,7 +106,9 @@ def page(
         made = paragraphs(lines, left)
         between += made
         left -= length(made)
-    sentence = words.incident.sentence(words.named(incident), words.place(incident.primary.about))
+    sentence = words.incident.sentence(
+        words.named(incident), words.place(incident.primary.about), is_now=_is_now(incident, at)
+    )
     changes = words.after_changes(incident, 1)
     if changes and incident.state != "withdrawn":
         sentence += f" {changes[0]}{words.labels.stop.rstrip()}"
@@ -278,9 +280,10 @@ def thread_line(
 
     ``calls`` are the people whom it mentions.
     """
-    kind = _KINDS.get(line.what)
+    kind, is_now = _KINDS.get(line.what), _is_now(incident, line.at)
     if kind is None:
-        text = escape(words.incident.milestone(line.what, words.named(incident), line.detail), _MILESTONE)
+        told = words.incident.milestone(line.what, words.named(incident), line.detail, is_now=is_now)
+        text = escape(told, _MILESTONE)
     elif kind is CommandKind.UNSILENCE and not line.by:
         text = words.incident.snooze_expired
     else:

@@ -242,7 +242,7 @@ class Courier:
         self._trouble[group] = outcome.error
         waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
         log.warning(
-            "a message could not be sent; it is kept and retried" if waits else "a message was rejected",
+            f"a message {'could not be sent' if waits else 'was refused'}; it is kept and retried",
             error=outcome.error,
             destination=row.destination,
             subject=row.subject,

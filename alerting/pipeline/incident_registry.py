@@ -75,9 +75,10 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
 
     @property
     def call_due(self) -> int | None:
-        """When people are called again, since it is more severe than they know; None while it is not."""
-        level = self.incident.severity.level
-        if not calls_again(level, self.grade):
+        """When people are called again: it is more severe than they know, and not over. Else None."""
+        level, incident = self.incident.severity.level, self.incident
+        over = not any(finding.is_open for finding in (incident.primary, *incident.members))
+        if over or not calls_again(level, self.grade):
             return None
         return self.called_at + (0 if level >= self.grade + LEAP else GAP)
 

@@ -314,17 +314,17 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     def _fate(self, finding: Finding) -> str:
         return self.fates.get(finding.measure, self.failed)
 
-    def sentence(self, of: Incident, where: str) -> str:
+    def sentence(self, of: Incident, where: str, *, is_now: bool) -> str:
         """Return the whole story in one or two sentences, for notifications and screen readers.
 
-        ``where`` is the place (``Phrases.place``).
+        ``where`` is the place (``Phrases.place``); ``is_now``: its newest step is that of now.
         """
         primary, title = of.primary, self.title(of)
         if of.state == "resolved":
             return self.resolved_story(title=title, ending=self.ending(of), where=where)
         if of.state == "withdrawn":
             return self.withdrawn_story(title=title, where=where)
-        story = self.open_story(title=title, now=self._now(primary), where=where)
+        story = self.open_story(title=title, now=self._now(primary, is_now=is_now), where=where)
         first = next((share for share in notable(primary).callers if share.scope.kind == FUNCTION), None)
         if first is None:
             return story
@@ -509,7 +509,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         reached, expected = (figures.of_finding(value, finding) for value in (peak, finding.figures[1]))
         shown = self._failing(finding) or self.chart_reached(reached=reached, expected=expected)
         if finding.failures is not None:
-            shown = self.chart_failing(shown=shown, now=self._now(finding))
+            shown = self.chart_failing(shown=shown, now=self._now(finding, is_now=False))
         return self.chart(
             about=figures.about(finding.about),
             measure=figures.measure(finding.measure, finding.about),
@@ -518,7 +518,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             shown=shown,
         )
 
-    def milestone(self, what: str, of: Incident, detail: str) -> str:
+    def milestone(self, what: str, of: Incident, detail: str, *, is_now: bool) -> str:
         """Return the thread line of a ``Milestone``; ``detail`` is a name from an event."""
         primary, kind, about = of.primary, Milestone(what), self.figures.about(of.primary.about)
         line = self.closed if kind is Milestone.RESOLVED and primary.lost else self.milestones[kind]
@@ -528,21 +528,22 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             size=self.size(primary, of.peak),
             headline=self._headline(primary, of.peak),
             basis=self.compared(primary) if primary.young else "",
-            stands=self._stands(primary),
+            stands=self._stands(primary, is_now=is_now),
             severity=self.severity_of(of),
             preceded=self._preceded(of),
             lasted=self._lasted(of),
             ending=self.ending(of),
         )
 
-    def _stands(self, finding: Finding) -> str:
-        now, size, failing = self._now(finding), self.size(finding, finding.observed), self._failing(finding)
+    def _stands(self, finding: Finding, *, is_now: bool) -> str:
+        now, size = self._now(finding, is_now=is_now), self.size(finding, finding.observed)
+        failing = self._failing(finding)
         if failing:
             return self.stands_failing(now=now, size=size, failing=failing)
         return self.stands(now=now, size=size)
 
-    def _now(self, finding: Finding) -> str:
-        figures, mean, is_open = self.figures, finding.added_up, finding.is_open
+    def _now(self, finding: Finding, *, is_now: bool) -> str:
+        figures, mean = self.figures, finding.added_up
         now = figures.of_finding(finding.observed, finding)
         match finding.verdict:
             case Verdict.FATAL:
@@ -559,10 +560,10 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
                     numbers.of_measure(mean.expected, finding.measure),
                     figures.added_up(mean, finding),
                 )
-                return self.now_mean(mean=over, usual=usual, now=now if is_open else "")
+                return self.now_mean(mean=over, usual=usual, now=now if is_now else "")
             case _:
                 usual = numbers.of_measure(finding.expected, finding.measure)
-                return self.now(now=now, is_open=is_open, usual=usual)
+                return self.now(now=now, is_open=is_now, usual=usual)
 
     def _preceded(self, of: Incident) -> str:
         behind = [self.preceding(behind=behind) for behind in self._all_behind(of, NAMED_CHANGES)]

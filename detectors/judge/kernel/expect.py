@@ -134,6 +134,13 @@ def _least_of(lows: Floats, used: int, yesterday: float) -> float:
 
 
 @inlined
+def _forget_evening(index: int, row: int, unknown: bool, memory: Memory, pace: Pace) -> None:
+    if unknown and index - memory.heard[row] > LATELY and not pace.wide:
+        for at in range(memory.recent.shape[0]):
+            memory.recent[at, row] = np.nan
+
+
+@inlined
 def expect(
     index: int,
     past: Float32s,
@@ -182,10 +189,10 @@ def expect(
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.basis[row] = YESTERDAY
-    if used == 0 and np.isnan(scratch.lags[0, row]) and index - memory.heard[row] > LATELY and not pace.wide:
-        memory.recent[:, row] = np.nan
+    unknown = used == 0 and np.isnan(scratch.lags[0, row])
+    _forget_evening(index, row, unknown, memory, pace)
     lately = to_scale(_median_of(memory.recent, row, around), offset, counted)
-    if used == 0 and np.isnan(scratch.lags[0, row]):
+    if unknown:
         shape, high, low = lately, lately, lately
         scratch.basis[row] = NOTHING if np.isnan(lately) else MINUTES
     elif pace.wide:

@@ -31,6 +31,8 @@ from streams.engine.measure.step import MeasuredStep
 UPDATE_EVERY: Final = 5  # steps between two updates of an open finding
 WORSE: Final = 1.5
 """Times the deviation that was told from which an open finding is updated at once."""
+OVER: Final = 0.5
+"""The same of what lies within the expected interval again."""
 LOST_SECONDS: Final = 1800
 """A deviation of which nothing was measured for this long ends: its course is unknown."""
 
@@ -217,8 +219,8 @@ class Findings(Stateful):
             higher &= bool(judgement.observed[row] < judgement.expected[row])
         higher |= renamed and absent  # the fall to nothing is the worst of a fall
         deviation = abs(float(judgement.observed[row] - judgement.expected[row]))
-        worse = higher and known.told is not None and deviation >= WORSE * known.told > 0
-        is_reported = state == "open" or due or renamed or worse
+        turned = self._is_turned(row, known, deviation, higher, judgement)
+        is_reported = state == "open" or due or renamed or turned
         if not (is_reported or higher):
             return found
         known.verdict = verdict
@@ -230,6 +232,15 @@ class Findings(Stateful):
         if is_reported:
             found.append(msgspec.structs.replace(finding, trace=self._judge.evidence.trace(row, moment.seen)))
         return found
+
+    @staticmethod
+    def _is_turned(row: int, known: _Open, deviation: float, higher: bool, judgement: Judgement) -> bool:
+        """Return whether what was told of an open finding is far from the newest step: worse, or over."""
+        if known.told is None or not known.told > 0:
+            return False
+        inside = judgement.lower[row] <= judgement.observed[row] <= judgement.upper[row]
+        over = bool(inside and deviation <= OVER * known.told)
+        return over or (higher and deviation >= WORSE * known.told)
 
     def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
         is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement

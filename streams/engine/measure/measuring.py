@@ -39,7 +39,7 @@ PULSE_MEMORY = 1 / 60  # weight of the newest step in the running mean of record
 CERTAIN_RECORDS = 20.0
 """Steps without records in which this many are usual are a gap: the chance is e^-20, e^-10 in pairs."""
 
-LONG_GAP: Final = 5
+LONG_GAP: Final = 2
 """Steps of a gap after which the next one begins anew: what is left in an outage has shorter ones."""
 
 BESIDE: Final = (0.5, 0.99)

@@ -61,13 +61,13 @@ def test_no_multiple_of_nearly_nothing_is_ever_shown(  # noqa: PLR0917  drawn by
             reported = replace(incident(of), state=state, end=T0 + 60 if state == "resolved" else None)
             texts = [
                 words.incident.title(reported),
-                words.incident.sentence(reported, words.place(BUY)),
+                words.incident.sentence(reported, words.place(BUY), is_now=True),
                 words.incident.severity_of(reported),
                 words.incident.why(of),
                 words.incident.ending(reported),
                 words.incident.alt_text(of, observed, 4),
                 *(
-                    words.incident.milestone(what, reported, "")
+                    words.incident.milestone(what, reported, "", is_now=True)
                     for what in ("opened", "worsened", "reopened")
                 ),
             ]

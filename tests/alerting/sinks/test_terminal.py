@@ -122,9 +122,7 @@ async def test_an_edit_is_marked_as_an_update_and_does_not_look_like_a_new_page(
     one = incident(table_finding())
     first = await show(Send.POST, page(one, at=T0))
     edit = await show(Send.EDIT, page(replace(one, state="worsening"), at=T0 + 60))
-    line = await show(
-        Send.LINE, thread_line(Line(what="worsened", at=T0 + 60), one, ENGLISH, ZoneInfo("UTC"))
-    )
+    line = await show(Send.LINE, thread_line(Line(what="worsened", at=T0), one, ENGLISH, ZoneInfo("UTC")))
     assert "UPDATE" not in first
     assert "UPDATE · " in edit.splitlines()[0]
     assert "SPIKE, worsening · table items" in edit

@@ -246,9 +246,9 @@ def test_ten_times_the_calls_are_stated_by_their_mean_and_the_calm_after_them_is
         assert "averaged" in spike.sentence
 
 
-def test_what_becomes_far_worse_is_told_in_its_minute() -> None:
+def test_what_becomes_far_worse_or_is_over_is_told_in_its_minute() -> None:
     draw, begins = np.random.default_rng(1), DAY
-    times = [1.0] * begins + [4.0] * 2 + [30.0] * 8
+    times = [1.0] * begins + [4.0] * 2 + [30.0] * 8 + [1.0] * 2
     drawn = draw.poisson(60.0 * np.array(times))
     blocks = [
         minute(at, {Measure.REQUESTS: count}, calls(count, count, count)) for at, count in enumerate(drawn)
@@ -258,7 +258,7 @@ def test_what_becomes_far_worse_is_told_in_its_minute() -> None:
         for finding in found(blocks)
         if finding.about.kind == TABLE and finding.measure is Measure.REQUESTS
     ]
-    assert told == [1, 3, 8], "found, thirty times as much, and each five minutes"
+    assert told == [1, 3, 8, 11], "found, thirty times as much, after five minutes, and over"
 
 
 def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_rise() -> None:

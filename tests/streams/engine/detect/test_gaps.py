@@ -21,13 +21,13 @@ RATE = 600.0
 OTHER = PUT._replace(account="2", service="other", function="get")
 
 
-def blocks(part: float) -> Iterator[Block]:
+def blocks(part: float, gap: int = GAP) -> Iterator[Block]:
     """Yield usual traffic that ends within a minute and comes back in ``part`` of one; then a hammer."""
-    draw = np.random.default_rng(3)
-    for number in range(BACK + LATER + 20):
-        here = 0.5 if number == GONE - 1 else part if number == BACK else 1.0
-        times = 14.0 if number >= BACK + LATER else 1.0
-        if GONE <= number < BACK:
+    draw, back = np.random.default_rng(3), GONE + gap
+    for number in range(back + LATER + 20):
+        here = 0.5 if number == GONE - 1 else part if number == back else 1.0
+        times = 14.0 if number >= back + LATER else 1.0
+        if GONE <= number < back:
             yield Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
             continue
         requests, writes = (float(draw.poisson(RATE * here * more)) for more in (1.0, times))
@@ -45,6 +45,11 @@ back = pytest.mark.parametrize("part", [1.0, 4 / 60], ids=["second 0", "second 5
 @back
 def test_the_minute_in_which_traffic_comes_back_is_no_drop(part: float) -> None:
     assert [finding for finding in findings(part) if finding.verdict is Verdict.DROP] == []
+
+
+@pytest.mark.parametrize("minutes", [2, 3, 4])
+def test_a_gap_of_some_minutes_that_begins_and_ends_within_one_is_no_drop(minutes: int) -> None:
+    assert [item for item in found(blocks(10 / 60, minutes)) if item.verdict is Verdict.DROP] == []
 
 
 @back
