@@ -240,9 +240,10 @@ class Courier:
         if outcome.error == self._trouble.get(group):  # already logged
             return
         self._trouble[group] = outcome.error
+        refused = "a message was refused; it is kept and retried"
         waits = outcome.result in (Result.RETRY, Result.UNKNOWN)
         log.warning(
-            f"a message {'could not be sent' if waits else 'was refused'}; it is kept and retried",
+            "a message could not be sent; it is kept and retried" if waits else refused,
             error=outcome.error,
             destination=row.destination,
             subject=row.subject,
