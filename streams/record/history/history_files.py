@@ -1,6 +1,7 @@
 """The files of a history: their names, and a folder on a disk or in a bucket; its errors in plain words."""
 
 import contextlib
+import errno
 import functools
 import os
 import re
@@ -261,7 +262,14 @@ class HistoryFolder:
             self._fs.delete_file(f"{self._root}/{path}")
 
 
-def place_trouble(error: Exception) -> str:
+_DISK: Final = {
+    errno.ENOSPC: "the disk of history.place is full; make room",
+    errno.EDQUOT: "the quota of history.place is used up; make room",
+    errno.EROFS: "history.place is read-only; make it writable",
+}
+
+
+def place_trouble(error: Exception) -> str:  # noqa: PLR0911  one return for each trouble
     """Return the reason why a place cannot be read or written, in one line with its remedy.
 
     Errors of AWS's client are long and name no remedy. The usual ones are replaced: a missing bucket, refused
@@ -271,7 +279,11 @@ def place_trouble(error: Exception) -> str:
     --------
     >>> place_trouble(OSError("Bucket 'acme' not found. To create buckets, enable the option."))
     'there is no bucket acme; create it, or correct history.place'
+    >>> place_trouble(OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device"))
+    'the disk of history.place is full; make room'
     """
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return _DISK[error.errno]
     text = " ".join(str(error).split())
     found = _BUCKET.search(text)
     bucket = f"bucket {found['bucket']}" if found else "the bucket"
