@@ -18,13 +18,14 @@ def parent(
     tracked: TrackedIncident, message: MessageRef, cause: str, at: int, follows: str | None = None
 ) -> Dispatch:
     """Return the message of an incident in its newest state; the first of a subject is posted."""
+    mention = tracked.mention if message.mention is None else message.mention
     return Dispatch(
         id=identify(cause, message.destination, message.subject, Form.PARENT),
         destination=message.destination,
         form=Form.PARENT,
         subject=message.subject,
         notice=tracked.notice,
-        mention="" if tracked.ended_at is not None else tracked.mention,
+        mention="" if tracked.ended_at is not None else mention,
         follows=follows,
         commands=tracked.commands,
         reason=tracked.reason,
@@ -43,7 +44,8 @@ def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str = "") -
     """Yield a line for each thread of the incident; a flood's thread gets only people's commands."""
     for message in tracked.messages:
         if message.form is Form.PARENT or entry.what in _COMMANDS:
-            yield _line(tracked, message, cause, entry, mention)
+            called = mention if message.mention is None or not mention else message.mention
+            yield _line(tracked, message, cause, entry, called)
 
 
 def call(tracked: TrackedIncident, message: MessageRef, mention: str, at: int, *, severe: bool) -> Dispatch:

@@ -78,13 +78,17 @@ class Gate:
         """Return the incidents that no stage holds, wide ones first: they may inhibit others."""
         found: list[TrackedIncident] = []
         for tracked in sorted(incidents, key=_wide_first):
-            hold = next((hold for stage in self.stages if (hold := stage.hold(tracked, at))), None)
+            hold = self.hold(tracked, at)
             if hold is None:
                 self._free(tracked, at)
                 found.append(tracked)
             else:
                 self._hold(tracked, hold, at)
         return found
+
+    def hold(self, tracked: TrackedIncident, at: int) -> Hold | None:
+        """Return what the first stage says that holds an incident, None if none does."""
+        return next((hold for stage in self.stages if (hold := stage.hold(tracked, at))), None)
 
     def release(self, tracked: TrackedIncident) -> None:
         """Stop holding an incident, without reporting it."""

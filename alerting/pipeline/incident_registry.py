@@ -40,6 +40,7 @@ class MessageRef(msgspec.Struct, frozen=True, kw_only=True):
     destination: str
     subject: str
     form: Form
+    mention: str | None = None  # whom it mentions, if others than the incident does
 
 
 class TrackedIncident(msgspec.Struct, kw_only=True):

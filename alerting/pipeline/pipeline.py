@@ -101,7 +101,9 @@ class Pipeline(Stateful):
         self._routing = Routing(settings)
         self._floods = Floods(settings.notify.flood)
         self._registry = IncidentRegistry(keep=keep)
-        self._first_delivery = FirstDelivery(self._routing, self._floods, self._registry, self._ledger)
+        self._first_delivery = FirstDelivery(
+            self._routing, self._gate, self._floods, self._registry, self._ledger
+        )
         self._memos = Memos()
         self._commands = CommandHandler(self._registry, self._silences, self._memos)
         self._daily = DailyDigest(
@@ -346,6 +348,7 @@ class Pipeline(Stateful):
         if tracked.ended_at is None:
             tracked.untold = _untold(tracked, new)
             yield from self._tell(tracked, at)
+            yield from self._first_delivery.tell_others(tracked, at)
         else:
             tracked.untold = {}
             self._later.pop(tracked.incident.id, None)
@@ -406,6 +409,8 @@ class Pipeline(Stateful):
         for tracked in waiting:
             self._registry.put(tracked)
         yield from self._first_delivery.deliver(free, at)
+        for tracked in free:
+            yield from self._first_delivery.tell_others(tracked, at)
 
     def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:
         """Add people's memos on incidents of its kind to each message about one incident."""

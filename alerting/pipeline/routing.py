@@ -12,9 +12,17 @@ from alerting.commands.dispatch import ALERTMANAGER, SLACK, Destination, Dispatc
 from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone
+from alerting.incidents.severity import of_finding
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import LEVELS, Arrival, Flood, Floods
-from alerting.pipeline.incident_registry import IncidentRegistry, MessageRef, TrackedIncident, calls_again
+from alerting.pipeline.gate import Gate
+from alerting.pipeline.incident_registry import (
+    CALLS,
+    IncidentRegistry,
+    MessageRef,
+    TrackedIncident,
+    calls_again,
+)
 from alerting.pipeline.ledger import Ledger
 from config.settings import Settings
 
@@ -43,11 +51,22 @@ class Routing:
 
     def route(self, incident: Incident) -> Route:
         """Return the route of a page about ``incident``."""
+        return self._configured(incident) or Route((self._pages,), "")
+
+    def others(self, incident: Incident) -> Iterator[tuple[Incident, Route]]:
+        """Yield what an incident took in and is severe by itself, as an incident alone, and its route."""
+        for finding in incident.members if self._routes and not incident.ended else ():
+            if finding.is_open and of_finding(finding).level >= CALLS:
+                alone = structs.replace(incident, primary=finding, members=[], verdict=finding.verdict)
+                if (route := self._configured(alone)) is not None:
+                    yield alone, route
+
+    def _configured(self, incident: Incident) -> Route | None:
         for route in self._routes:
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
                 return Route(destinations, route.mention or "")
-        return Route((self._pages,), "")
+        return None
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.
@@ -69,8 +88,11 @@ class Routing:
 class FirstDelivery:
     """Gives each incident a message at each of its destinations, or a place in the message of a flood."""
 
-    def __init__(self, routing: Routing, floods: Floods, registry: IncidentRegistry, ledger: Ledger) -> None:
+    def __init__(
+        self, routing: Routing, gate: Gate, floods: Floods, registry: IncidentRegistry, ledger: Ledger
+    ) -> None:
         self._routing = routing
+        self._gate = gate
         self._floods = floods
         self._registry = registry
         self._ledger = ledger
@@ -129,11 +151,26 @@ class FirstDelivery:
                     yield dispatches.parent(tracked, has[to], tracked.notice.id, at)
             new = tuple(to for to in route.destinations if to not in has)
             routed.append((tracked, route._replace(destinations=new)))
+        yield from self._add(routed, at)
+
+    def tell_others(self, tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
+        """Yield messages to the teams of what an incident took in, where nothing would hold it alone."""
+        for alone, route in self._routing.others(tracked.incident):
+            has = {message.destination for message in tracked.messages}
+            new = tuple(to for to in route.destinations if to not in has)
+            notice = structs.replace(tracked.notice, incidents=[alone])
+            if new and self._gate.hold(structs.replace(tracked, notice=notice), at) is None:
+                yield from self._add([(tracked, Route(new, route.mention))], at, route.mention)
+
+    def _add(
+        self, routed: Sequence[tuple[TrackedIncident, Route]], at: int, mention: str | None = None
+    ) -> Iterator[Dispatch]:
+        """Yield messages at destinations that have none yet; ``mention``: whom they call instead."""
         for tracked, route, floods in self._combine(routed, at):
-            new_messages = [_message(tracked, to, floods[to]) for to in route.destinations]
-            tracked.messages = [*tracked.messages, *new_messages]
+            added = [_message(tracked, to, floods[to], mention) for to in route.destinations]
+            tracked.messages = [*tracked.messages, *added]
             self._registry.put(tracked)
-            for message in new_messages:
+            for message in added:
                 if message.form is Form.PARENT:
                     yield dispatches.parent(tracked, message, tracked.notice.id, at)
 
@@ -195,9 +232,11 @@ def _kind(incident: Incident) -> str:
     return f"{primary.verdict} {primary.about.kind} {primary.measure}"
 
 
-def _message(tracked: TrackedIncident, to: str, flood: Flood | None) -> MessageRef:
+def _message(
+    tracked: TrackedIncident, to: str, flood: Flood | None, mention: str | None = None
+) -> MessageRef:
     if flood is None:
-        return MessageRef(destination=to, subject=tracked.subject, form=Form.PARENT)
+        return MessageRef(destination=to, subject=tracked.subject, form=Form.PARENT, mention=mention)
     return MessageRef(destination=to, subject=flood.subject, form=Form.FLOOD)
 
 

@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from alerting.incidents.notice import Milestone, Notice
+from alerting.pipeline.pipeline import Pipeline
+from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from detectors.watch.maturity import Maturity
 from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
-from tests.alerting.notices import digest, incident, later, opened, pipeline
+from tests.alerting.notices import digest, incident, later, opened, pipeline, resolved
 
 SINKS = {
     "webhooks": [{"name": "w", "url": "http://127.0.0.1"}],
@@ -90,3 +95,46 @@ def test_a_digest_with_nothing_in_it_is_not_sent() -> None:
     assert pipeline().feed([digest(T0)], T0) == []
     assert pipeline().feed([digest(T0, maturity=[Maturity(T0, learning=[3])])], T0) == []
     assert pipeline().feed([digest(T0, maturity=[Maturity(T0, {"table": 1}, [TABLE])])], T0)
+
+
+GONE = finding(SERVICE, "f-gone", verdict=Verdict.ABSENCE)
+TEAMS = (
+    {"match": {"scopes": ["table:*"]}, "to": ["#data"], "mention": "U000DATA"},
+    {"match": {"services": ["inventory"], "verdicts": ["absence"]}, "to": ["#stock"], "mention": "U00STOCK"},
+)
+
+
+def _told(one: Pipeline, notice: Notice) -> list[tuple[str, str, str]]:
+    sent = one.feed([notice], notice.at)
+    return [(reported.form.value, reported.destination, reported.mention) for reported in sent]
+
+
+def test_who_is_hurt_severely_by_an_incident_of_others_is_told_once_it_took_them_in() -> None:
+    one, first = pipeline(routes=list(TEAMS)), opened()
+    assert _told(one, first) == [("parent", "slack:#data", "U000DATA")]
+    hurt = later(first, T0 + 60, Milestone.JOINED, members=[GONE])
+    ours, theirs = ("parent", "slack:#data", "U000DATA"), ("parent", "slack:#stock", "U00STOCK")
+    lines = [("line", "slack:#data", "U000DATA"), ("line", "slack:#data", "")]  # now critical; also affected
+    assert _told(one, hurt) == [ours, *lines, theirs]
+    again = pipeline(routes=list(TEAMS))
+    again.restore(one.snapshot())
+    assert _told(again, later(hurt, T0 + 120)) == [ours, theirs]
+    over = resolved(later(hurt, T0 + 120), T0 + 600)
+    assert [to for form, to, _ in _told(again, over) if form == "parent"] == ["slack:#data", "slack:#stock"]
+
+
+def test_a_first_page_goes_to_all_who_are_hurt_severely() -> None:
+    one = pipeline(routes=list(TEAMS))
+    assert [to for _, to, _ in _told(one, opened(members=[GONE]))] == ["slack:#data", "slack:#stock"]
+
+
+def test_who_is_hurt_a_little_or_silenced_or_has_no_route_is_not_told_of_what_others_have() -> None:
+    slow = finding(SERVICE, "f-slow", verdict=Verdict.SHIFT)
+    silences = [{"match": {"services": ["inventory"]}, "until": "2099-01-01", "why": "moved"}]
+    for settings, member in (
+        ({"routes": list(TEAMS)}, slow),
+        ({"routes": list(TEAMS), "silences": silences}, replace(GONE, touches=[])),
+        ({"routes": list(TEAMS[:1])}, GONE),
+    ):
+        told = _told(pipeline(**settings), opened(members=[member]))
+        assert {to for _, to, _ in told} <= {"slack:#data"}
