@@ -427,3 +427,18 @@ def test_bytes_of_incidents_of_which_nothing_is_new_are_the_same_object() -> Non
 def test_an_incident_without_its_first_notice_is_reported_as_it_is() -> None:
     late = replace(incident(), revision=3, state="worsening")
     assert said(pipeline().feed([notice(late, Action.UPDATE)], T0)) == ["parent a worsening"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 120), st.integers(0, 120)), min_size=1))
+def test_whatever_is_told_of_whatever_time_is_known_in_the_end(told: list[tuple[int, int, int]]) -> None:
+    one, newest = pipeline(), dict[int, Notice]()
+    for number, at, passed in told:  # looks and steps pass different times, and not in order
+        known = newest.get(number)
+        notice = opened(f"i{number}", at=T0 + at) if known is None else later(known, T0 + at)
+        newest[number] = notice
+        one.feed([notice], T0 + passed)
+    one.feed([], T0 + 120)
+    for number, notice in newest.items():
+        found = one.find(f"i{number}")
+        assert found is not None
+        assert found.incident.revision == notice.incident.revision
