@@ -397,7 +397,7 @@ def explain_absence(finding: Finding) -> str:
         known = lasts if finding.added_up is None else finding.added_up.seconds
         time = "that time" if known >= lasts else f"the last {_duration(known)} of it"
         expected = f"about {quantity(finding.missed)} were expected in {time}, based on {weeks}"
-    over = finding.state == "end"
+    over = not finding.deviates
     if finding.gap:
         alone = f"; from {named(finding.about)} alone, {expected}" if expected else ""
         return (
