@@ -191,8 +191,8 @@ def status_lines(status: dict[str, Any]) -> list[str]:
             continue
         name = _NAMES.get(key, key.replace("_", " "))
         none = _NONE.get(key, "none")
-        if key in _TIMES and isinstance(value, int | float):
-            shown = utc(value)
+        if key in _TIMES:
+            shown = utc(value) if value else none
         elif key in ("held_now", "stages"):
             shown = ", ".join(f"{v} by {k.replace('_', ' ')}" for k, v in value.items()) or none
         elif key == "baselines":

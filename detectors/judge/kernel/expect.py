@@ -16,7 +16,7 @@ SLIGHT: Final = 0.1
 LIKE: Final = 0.33
 """Part of the largest distance of a week within which another one is like the present."""
 
-LATELY: Final = 60
+LATELY: Final = 240
 """Steps after which the last values are no longer the last minutes, but those before a night."""
 
 SEVERAL: Final = 2

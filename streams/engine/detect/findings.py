@@ -54,7 +54,7 @@ class _Open(msgspec.Struct):
     measured: int = 0  # watermark of the newest step in which it was measured
     rises: bool | None = None  # None of a growth, and in old states
     opened: int | None = None  # start of the step at which it was first reported; None in old states
-    told: float | None = None  # deviation in the newest revision; None in old states
+    told: float | None = None  # deviation in the newest revision, 0 once it is over; None in old states
 
 
 _FOUND: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
@@ -219,13 +219,15 @@ class Findings(Stateful):
             higher &= bool(judgement.observed[row] < judgement.expected[row])
         higher |= renamed and absent  # the fall to nothing is the worst of a fall
         deviation = abs(float(judgement.observed[row] - judgement.expected[row]))
-        turned = self._is_turned(row, known, deviation, higher, judgement)
+        over = self._is_over(row, known, deviation, judgement)
+        turned = over or (higher and known.told is not None and deviation >= WORSE * known.told > 0)
         is_reported = state == "open" or due or renamed or turned
         if not (is_reported or higher):
             return found
         known.verdict = verdict
         if is_reported:
-            known.revision, known.reported, known.told = known.revision + 1, moment.seen, deviation
+            known.revision, known.reported = known.revision + 1, moment.seen
+            known.told = 0.0 if over else deviation
         finding = self._finding(row, known, moment, state)
         if higher:
             known.worst = finding
@@ -234,13 +236,10 @@ class Findings(Stateful):
         return found
 
     @staticmethod
-    def _is_turned(row: int, known: _Open, deviation: float, higher: bool, judgement: Judgement) -> bool:
-        """Return whether what was told of an open finding is far from the newest step: worse, or over."""
-        if known.told is None or not known.told > 0:
-            return False
+    def _is_over(row: int, known: _Open, deviation: float, judgement: Judgement) -> bool:
+        """Return whether the newest step is as expected again, and more was told."""
         inside = judgement.lower[row] <= judgement.observed[row] <= judgement.upper[row]
-        over = bool(inside and deviation <= OVER * known.told)
-        return over or (higher and deviation >= WORSE * known.told)
+        return bool(inside and known.told is not None and deviation <= OVER * known.told and known.told > 0)
 
     def _begin(self, row: int, verdict: Verdict, moment: _Moment) -> _Open:
         is_absence, judgement = verdict is Verdict.ABSENCE, moment.judgement

@@ -199,7 +199,7 @@ class HistoryWriter:
 
     def status(self) -> dict[str, object]:
         """Return the lines of ``/status``."""
-        status: dict[str, object] = {"history_until": self._until or None, "history_bytes": self._bytes}
+        status: dict[str, object] = {"history_until": self._until, "history_bytes": self._bytes}
         if self.trouble:
             status["history_trouble"] = self.trouble
         return status
