@@ -77,10 +77,17 @@ _BACKEND: Final = (Measure.ERRORS_BACKEND, Measure.ERRORS_FATAL)
 
 def severity(findings: Sequence[Finding]) -> Severity:
     """Return the severity of an incident: the worst of its open findings, or of all once none is open."""
-    return max(
-        map(of_finding, _decisive(findings)),
-        key=lambda found: (found.level, -_ORDER[found.harm], found.share),
-    )
+    return of_finding(worst(findings))
+
+
+def worst(findings: Sequence[Finding]) -> Finding:
+    """Return the finding that decides about the severity of an incident, the first of several."""
+
+    def key(finding: Finding) -> tuple[Grade, int, float]:
+        found = of_finding(finding)
+        return found.level, -_ORDER[found.harm], found.share
+
+    return max(_decisive(findings), key=key)
 
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each

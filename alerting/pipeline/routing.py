@@ -11,7 +11,7 @@ from msgspec import structs
 from alerting.commands.dispatch import ALERTMANAGER, SLACK, Destination, Dispatch, Form
 from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
-from alerting.incidents.notice import Action, Milestone
+from alerting.incidents.notice import Action, Milestone, identify
 from alerting.incidents.severity import of_finding
 from alerting.pipeline import dispatches
 from alerting.pipeline.flood import LEVELS, Arrival, Flood, Floods
@@ -126,12 +126,18 @@ class FirstDelivery:
         Its message was posted already, and an edit notifies nobody. A flood calls once a severity and team.
         """
         for message in tracked.messages if tracked.ended_at is None else ():
-            flood = self._floods.find(message.subject) if message.form is Form.FLOOD else None
-            if flood is None:
-                continue
-            severe = calls_again(tracked.grade, flood.grade)
-            if flood.calls(tracked.grade, mention) and flood.made:
-                yield dispatches.call(tracked, message, mention, at, severe=severe)
+            if message.form is Form.FLOOD:
+                yield from self._call(tracked, message, mention, at)
+
+    def _call(
+        self, tracked: TrackedIncident, message: MessageRef, mention: str, at: int
+    ) -> Iterator[Dispatch]:
+        flood, level = self._floods.find(message.subject), tracked.incident.severity.level
+        if flood is None:
+            return
+        severe = calls_again(level, flood.grade)
+        if flood.calls(level, mention) and flood.made:
+            yield dispatches.call(tracked, message, mention, at, severe=severe)
 
     def take_over(self, incidents: Sequence[tuple[TrackedIncident, bool]], at: int) -> Iterator[Dispatch]:
         """Yield messages by the present routes, of incidents of which a receiver is gone.
@@ -154,13 +160,33 @@ class FirstDelivery:
         yield from self._add(routed, at)
 
     def tell_others(self, tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
-        """Yield messages to the teams of what an incident took in, where nothing would hold it alone."""
+        """Tell the teams of what an incident took in, where nothing would hold it alone, each once."""
         for alone, route in self._routing.others(tracked.incident):
-            has = {message.destination for message in tracked.messages}
-            new = tuple(to for to in route.destinations if to not in has)
-            notice = structs.replace(tracked.notice, incidents=[alone])
-            if new and self._gate.hold(structs.replace(tracked, notice=notice), at) is None:
+            cause = identify(tracked.notice.id, alone.primary.id)
+            notice = structs.replace(tracked.notice, id=cause, incidents=[alone])
+            one = structs.replace(tracked, notice=notice)
+            if self._gate.hold(one, at) is None:
+                has = {message.destination for message in tracked.messages}
+                new = tuple(to for to in route.destinations if to not in has)
                 yield from self._add([(tracked, Route(new, route.mention))], at, route.mention)
+                yield from self._call_team(tracked, one, route, at)
+
+    def _call_team(
+        self, tracked: TrackedIncident, one: TrackedIncident, route: Route, at: int
+    ) -> Iterator[Dispatch]:
+        """Call the people of a route where a message was before, and did not mention them."""
+        for place, message in enumerate(tracked.messages):
+            if message.destination not in route.destinations:
+                continue
+            if message.form is Form.FLOOD:
+                yield from self._call(one, message, route.mention, at)
+                continue
+            called = (tracked.mention if message.mention is None else message.mention).split()
+            if {*route.mention.split()} <= {*called}:
+                continue
+            tracked.messages[place] = structs.replace(message, mention=" ".join([*called, route.mention]))
+            self._registry.put(tracked)
+            yield dispatches.call(one, message, route.mention, at, severe=False)
 
     def _add(
         self, routed: Sequence[tuple[TrackedIncident, Route]], at: int, mention: str | None = None

@@ -9,7 +9,7 @@ import msgspec
 from alerting.commands.command import MARKS, CommandKind
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Milestone
-from alerting.incidents.severity import Grade, Harm, Severity, of_finding
+from alerting.incidents.severity import Grade, Harm, Severity, of_finding, worst
 from alerting.words import numbers
 from alerting.words.figures import NAME, Figures
 from alerting.words.mrkdwn import clean, cut
@@ -520,13 +520,17 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
 
     def milestone(self, what: str, of: Incident, detail: str, *, is_now: bool) -> str:
         """Return the thread line of a ``Milestone``; ``detail`` is a name from an event."""
-        primary, kind, about = of.primary, Milestone(what), self.figures.about(of.primary.about)
+        primary, kind, peak = of.primary, Milestone(what), of.peak
+        shown = primary
+        if kind is Milestone.ESCALATED and (severe := worst([primary, *of.members])) is not primary:
+            shown, peak = severe, severe.observed if severe.peak is None else severe.peak
+        about = self.figures.about(shown.about)
         line = self.closed if kind is Milestone.RESOLVED and primary.lost else self.milestones[kind]
         return line(
             about=about,
             name=detail or about,
-            size=self.size(primary, of.peak),
-            headline=self._headline(primary, of.peak),
+            size=self.size(shown, peak),
+            headline=self._headline(shown, peak),
             basis=self.compared(primary) if primary.young else "",
             stands=self._stands(primary, is_now=is_now),
             severity=self.severity_of(of),

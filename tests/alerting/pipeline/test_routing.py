@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Milestone, Notice
 from alerting.pipeline.pipeline import Pipeline
 from detectors.model.finding import Verdict
@@ -138,3 +139,33 @@ def test_who_is_hurt_a_little_or_silenced_or_has_no_route_is_not_told_of_what_ot
     ):
         told = _told(pipeline(**settings), opened(members=[member]))
         assert {to for _, to, _ in told} <= {"slack:#data"}
+
+
+def test_a_team_that_shares_a_channel_is_called_once_in_the_thread_of_what_took_it_in() -> None:
+    shared = [team | {"to": ["#all"]} for team in TEAMS]
+    one, first = pipeline(routes=shared), opened()
+    _told(one, first)
+    hurt = later(first, T0 + 60, members=[GONE])
+    [*_, called] = one.feed([hurt], T0 + 60)
+    assert called.line is not None
+    assert (called.line.what, called.mention) == ("opened", "U00STOCK")
+    assert called.notice.incident.primary is GONE
+    assert "U00STOCK" in _told(one, later(hurt, T0 + 120))[0][2]
+    assert len(_told(one, later(later(hurt, T0 + 120), T0 + 180))) == 1
+
+
+def test_a_team_whose_channel_is_flooded_is_called_there() -> None:
+    theirs = [scope("function", f"f{number}") for number in range(3)]
+    routes = [*TEAMS, {"match": {"scopes": ["function:*"]}, "to": ["#stock"], "mention": "U000000F"}]
+    one, data = pipeline(routes=routes, flood=2), [opened(f"t{n}", scope("table", f"t{n}")) for n in range(2)]
+    one.feed([*data, *(opened(about.name, about) for about in theirs)], T0)
+    several = [replace(GONE, id=f"gone-{number}") for number in range(3)]
+    told = [
+        told for told in _told(one, later(data[0], T0 + 60, members=several)) if told[1] == "slack:#stock"
+    ]
+    assert told == [("parent", "slack:#stock", "U00STOCK")], "unlike the flood, it has a message of its own"
+    more = [
+        opened(f"m{number}", scope("table", f"m{number}"), T0 + 70, members=[GONE]) for number in range(3)
+    ]
+    sent = one.feed(more, T0 + 70)
+    assert [said.mention for said in sent if said.form is Form.LINE] == ["U00STOCK"]
