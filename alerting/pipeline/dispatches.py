@@ -40,12 +40,15 @@ def edits(tracked: TrackedIncident, cause: str, at: int) -> Iterator[Dispatch]:
             yield parent(tracked, message, cause, at)
 
 
-def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str = "") -> Iterator[Dispatch]:
-    """Yield a line for each thread of the incident; a flood's thread gets only people's commands."""
+def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str | None = None) -> Iterator[Dispatch]:
+    """Yield a line for each thread of the incident; a flood's thread gets only people's commands.
+
+    ``mention`` are the people whom it calls, where a message has none of its own; None if it calls nobody.
+    """
     for message in tracked.messages:
         if message.form is Form.PARENT or entry.what in _COMMANDS:
-            called = mention if message.mention is None or not mention else message.mention
-            yield _line(tracked, message, cause, entry, called)
+            called = mention if mention is None or message.mention is None else message.mention
+            yield _line(tracked, message, cause, entry, called or "")
 
 
 def call(tracked: TrackedIncident, message: MessageRef, mention: str, at: int, *, severe: bool) -> Dispatch:
@@ -81,7 +84,7 @@ def milestones(
     for milestone, names in lines.items():
         if milestone is not Milestone.OPENED:
             entry = Line(what=milestone, at=at, detail=", ".join(names))
-            called = mention if milestone is Milestone.ESCALATED else ""
+            called = mention if milestone is Milestone.ESCALATED else None
             yield from line(tracked, tracked.notice.id, entry, called)
 
 

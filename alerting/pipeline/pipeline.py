@@ -409,7 +409,7 @@ class Pipeline(Stateful):
         for tracked in waiting:
             self._registry.put(tracked)
         yield from self._first_delivery.deliver(free, at)
-        for tracked in free:
+        for tracked in waiting:  # what holds an incident may not hold what it took in
             yield from self._first_delivery.tell_others(tracked, at)
 
     def _with_memos(self, sent: list[Dispatch]) -> list[Dispatch]:

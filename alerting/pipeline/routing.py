@@ -109,12 +109,21 @@ class FirstDelivery:
             tracked.mention = route.mention if calls else ""  # once an incident, unless it is more severe
             tracked.message_count += 1
             tracked.grade, tracked.called_at, tracked.untold = level, at, {}
-            tracked.messages = [_message(tracked, to, floods[to]) for to in route.destinations]
+            same = (message for message in tracked.messages if message.subject == tracked.subject)
+            told = {message.destination: message for message in same}  # by what it took in, while it was held
+            own = [_message(tracked, to, floods[to]) for to in route.destinations]
+            for place, message in enumerate(own):
+                if (before := told.get(message.destination)) is not None:
+                    whom = f"{tracked.mention} {before.mention or ''}".strip()
+                    own[place] = structs.replace(message, mention=whom)
+            tracked.messages = [*own, *(told[to] for to in told if to not in route.destinations)]
             tracked.notice = structs.replace(tracked.notice, action=Action.OPEN)
-            self._sent(tracked, floods, at)
-            for message in tracked.messages:
+            self._sent(tracked, own, floods, at)
+            for message in own:
                 if message.form is Form.PARENT:
                     yield dispatches.parent(tracked, message, tracked.notice.id, at, follows=former)
+                if message.form is Form.PARENT and message.destination in told:
+                    yield dispatches.call(tracked, message, tracked.mention, at, severe=False)
             tracked.drop_trace()
             joined.append(tracked)
         for tracked in sorted(joined, key=lambda tracked: -tracked.grade):
@@ -160,7 +169,14 @@ class FirstDelivery:
         yield from self._add(routed, at)
 
     def tell_others(self, tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
-        """Tell the teams of what an incident took in, where nothing would hold it alone, each once."""
+        """Tell the teams of what an incident took in, where nothing would hold it alone, each once.
+
+        The incident itself may be held, and have no other message.
+        """
+        if tracked.pending and not tracked.message_count:
+            for message in tracked.messages:
+                if message.form is Form.PARENT:
+                    yield dispatches.parent(tracked, message, tracked.notice.id, at)
         for alone, route in self._routing.others(tracked.incident):
             cause = identify(tracked.notice.id, alone.primary.id)
             notice = structs.replace(tracked.notice, id=cause, incidents=[alone])
@@ -168,6 +184,8 @@ class FirstDelivery:
             if self._gate.hold(one, at) is None:
                 has = {message.destination for message in tracked.messages}
                 new = tuple(to for to in route.destinations if to not in has)
+                if new and tracked.pending and not tracked.message_count:
+                    tracked.sent, tracked.reason = "page", "a part of it is severe, and nothing holds that"
                 yield from self._add([(tracked, Route(new, route.mention))], at, route.mention)
                 yield from self._call_team(tracked, one, route, at)
 
@@ -238,11 +256,17 @@ class FirstDelivery:
         earlier = self._registry.known(tracked.incident.follows or "", at)
         return earlier.subject if earlier is not None and earlier.message_count else None
 
-    def _sent(self, tracked: TrackedIncident, floods: Mapping[str, Flood | None], at: int) -> None:
+    def _sent(
+        self,
+        tracked: TrackedIncident,
+        own: Sequence[MessageRef],
+        floods: Mapping[str, Flood | None],
+        at: int,
+    ) -> None:
         """Record what an incident was sent as: a flood is one page, that of its first incident."""
-        flooded = [floods[message.destination] for message in tracked.messages if message.form is Form.FLOOD]
+        flooded = [floods[message.destination] for message in own if message.form is Form.FLOOD]
         first = any(flood is not None and flood.members[0] == tracked.incident.id for flood in flooded)
-        if len(flooded) < len(tracked.messages) or first:
+        if len(flooded) < len(own) or first:
             tracked.sent = "page"
         if flooded:
             tracked.reason = "flood: one message reports it with others"
@@ -268,5 +292,5 @@ def _message(
 
 def _recurrence(tracked: TrackedIncident, at: int) -> Iterator[Dispatch]:
     """Yield the line in the former message's thread that it continues in a new one."""
-    if tracked.messages:
+    if tracked.message_count:
         yield from dispatches.milestones(tracked, {Milestone.REOPENED: []}, at)

@@ -1,5 +1,6 @@
 """The first route that matches decides who is notified."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -169,3 +170,48 @@ def test_a_team_whose_channel_is_flooded_is_called_there() -> None:
     ]
     sent = one.feed(more, T0 + 70)
     assert [said.mention for said in sent if said.form is Form.LINE] == ["U00STOCK"]
+
+
+SILENCE = {"match": {"scopes": ["table:items"]}, "until": "2025-10-09T12:00:00+00:00", "why": "import"}
+
+
+def test_what_holds_an_incident_does_not_hold_the_outage_of_others_that_it_took_in() -> None:
+    one, first = pipeline(routes=list(TEAMS), silences=[SILENCE]), opened()
+    assert _told(one, first) == []
+    hurt = later(first, T0 + 60, members=[GONE])
+    theirs = ("parent", "slack:#stock", "U00STOCK")
+    assert _told(one, hurt) == [theirs]
+    again = pipeline(routes=list(TEAMS), silences=[SILENCE])
+    again.restore(one.snapshot())
+    worse = later(hurt, T0 + 120)
+    assert _told(again, worse) == [theirs]
+    assert len(again.held()) == 1
+    over = resolved(worse, T0 + 600)
+    assert _told(again, over) == [("parent", "slack:#stock", "")]
+
+
+def test_whose_silence_ends_is_told_beside_those_who_were_told_before() -> None:
+    shared = [TEAMS[0], TEAMS[1] | {"to": ["#stock", "#data"]}]
+    one, first = pipeline(routes=shared, silences=[SILENCE]), opened(members=[GONE])
+    assert [to for _, to, _ in _told(one, first)] == ["slack:#stock", "slack:#data"]
+    end = int(datetime.fromisoformat(str(SILENCE["until"])).timestamp())
+    sent = one.feed([], end)
+    assert [(said.form.value, said.destination) for said in sent] == [
+        ("parent", "slack:#data"),
+        ("line", "slack:#data"),
+    ]
+    assert sent[1].mention == "U000DATA"
+    changed = one.feed([later(first, end + 60)], end + 60)
+    assert {said.destination for said in changed} == {"slack:#data", "slack:#stock"}
+
+
+def test_a_part_that_becomes_critical_calls_the_people_of_its_own_route() -> None:
+    routes = [TEAMS[0] | {"mention": None}, TEAMS[1] | {"match": {"services": ["inventory"]}}]
+    first = opened(
+        members=[finding(scope("route", "GET /stock"), verdict=Verdict.ABSENCE, touches=[SERVICE])]
+    )
+    one = pipeline(routes=routes)
+    one.feed([first], T0)
+    called = one.feed([later(first, T0 + 660, members=[replace(GONE, seen=T0 + 660)])], T0 + 660)
+    lines = {said.destination: said.mention for said in called if said.form is Form.LINE}
+    assert lines["slack:#stock"] == "U00STOCK"
