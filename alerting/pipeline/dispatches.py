@@ -52,9 +52,9 @@ def line(tracked: TrackedIncident, cause: str, entry: Line, mention: str | None 
 
 
 def call(tracked: TrackedIncident, message: MessageRef, mention: str, at: int, *, severe: bool) -> Dispatch:
-    """Return the line of a flood's thread that calls people for one of its incidents.
+    """Return the line of a thread that calls people for an incident whose message there called others.
 
-    ``severe``: it is more severe than all for which people were called; else others were called.
+    ``severe``: it is more severe than all for which the message of a flood called.
     """
     what = Milestone.ESCALATED if severe else Milestone.OPENED
     return _line(tracked, message, tracked.notice.id, Line(what=what, at=at), mention)
