@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from alerting.commands.command import Matcher
 from alerting.incidents.incident import Incident
 from config.settings import MatchSettings
+from detectors.model.finding import Finding
 from detectors.model.scope import ACCOUNT, SERVICE, Edge, Scope, ScopeOrEdge
 
 Parts = MatchSettings | Matcher
@@ -28,6 +29,15 @@ def matches(parts: Parts, incident: Incident) -> bool:
         and fits(parts.scopes, {name for scope in _ends(primary.about) for name in names_of(scope)})
         and (not parts.services or fits(parts.services, services_of(incident)))
     )
+
+
+def holds(parts: Parts, incident: Incident) -> bool:
+    """Return whether what holds such incidents holds this one: all services that carry it must match.
+
+    Those of the primary finding: what one service shares with another is held for neither alone.
+    """
+    own = carried_by(incident.primary) if parts.services else set()
+    return matches(parts, incident) and all(fits(parts.services, {name}) for name in own)
 
 
 def matches_scope(parts: Parts, scope: Scope) -> bool:
@@ -105,9 +115,10 @@ def names_of(scope: Scope) -> set[str]:
 
 def services_of(incident: Incident) -> set[str]:
     """Return the services that an incident involves: its subjects and what carries its findings."""
-    return {
-        scope.name
-        for finding in (incident.primary, *incident.members)
-        for scope in (*_ends(finding.about), *finding.touches, *(share.scope for share in finding.callers))
-        if scope.kind == SERVICE
-    }
+    return {name for finding in (incident.primary, *incident.members) for name in carried_by(finding)}
+
+
+def carried_by(finding: Finding) -> set[str]:
+    """Return the services that carry a finding, by name."""
+    scopes = (*_ends(finding.about), *finding.touches, *(share.scope for share in finding.callers))
+    return {*finding.services, *(scope.name for scope in scopes if scope.kind == SERVICE)}

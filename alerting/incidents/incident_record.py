@@ -419,6 +419,7 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
         callers=newer.callers or former.callers,
         suspects=newer.suspects if cleared else newer.suspects or former.suspects,
         touches=newer.touches or former.touches,
+        services=newer.services or former.services,
         calls=newer.calls or former.calls,
         traffic=newer.traffic or former.traffic,
         throttle_reasons=newer.throttle_reasons or former.throttle_reasons,

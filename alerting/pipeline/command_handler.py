@@ -8,7 +8,7 @@ from msgspec import structs
 from alerting.commands.command import MARKS, Command, CommandKind
 from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Line
 from alerting.commands.labels import Label
-from alerting.commands.matching import matches
+from alerting.commands.matching import holds
 from alerting.commands.memo import Memo
 from alerting.commands.slack_interactions import pattern_of
 from alerting.incidents.notice import identify
@@ -184,7 +184,7 @@ class CommandHandler:
     def _fitting(self, command: Command) -> int | None:
         if command.matcher is None:
             return None
-        return sum(matches(command.matcher, tracked.incident) for tracked in self._registry)
+        return sum(holds(command.matcher, tracked.incident) for tracked in self._registry)
 
     def _end(self, command: Command, now: int) -> Answer:
         found = self._silences.find(command.incident or "")

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from alerting.commands.local_time import Hours, Window, moment, shown
-from alerting.commands.matching import matches
+from alerting.commands.matching import holds
 from alerting.incidents.correlation import UP, carriers, direction, may_take_in, subjects
 from alerting.incidents.digest_reporter import zone_of
 from alerting.pipeline.incident_registry import Hold, TrackedIncident, calls_again
@@ -55,7 +55,7 @@ class PlannedWork:
         """Return the hold until the end of the windows that the incident began in."""
         latest: Hold | None = None
         for maintenance, window in self._planned:
-            if not matches(maintenance.match, tracked.incident):
+            if not holds(maintenance.match, tracked.incident):
                 continue
             for span in window.around(tracked.started):
                 if at < span.end and (latest is None or span.end > (latest.until or 0)):
@@ -77,7 +77,7 @@ class QuietHoursStage:
         """Return the hold until the end of the first hours that include the time and match the incident."""
         for quiet, hours in self._quiet:
             span = hours.around(at)
-            if span is not None and matches(quiet.match, tracked.incident):
+            if span is not None and holds(quiet.match, tracked.incident):
                 reason = f"quiet hours until {shown(span.end, self._zone)}"
                 return Hold(stage=self.name, reason=reason, until=span.end)
         return None

@@ -51,22 +51,18 @@ class Routing:
 
     def route(self, incident: Incident) -> Route:
         """Return the route of a page about ``incident``."""
-        return self._configured(incident) or Route((self._pages,), "")
-
-    def others(self, incident: Incident) -> Iterator[tuple[Incident, Route]]:
-        """Yield what an incident took in and is severe by itself, as an incident alone, and its route."""
-        for finding in incident.members if self._routes and not incident.ended else ():
-            if finding.is_open and of_finding(finding).level >= CALLS:
-                alone = structs.replace(incident, primary=finding, members=[], verdict=finding.verdict)
-                if (route := self._configured(alone)) is not None:
-                    yield alone, route
-
-    def _configured(self, incident: Incident) -> Route | None:
         for route in self._routes:
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
                 return Route(destinations, route.mention or "")
-        return None
+        return Route((self._pages,), "")
+
+    def others(self, incident: Incident) -> Iterator[tuple[Incident, Route]]:
+        """Yield what an incident took in and is severe by itself, as an incident alone, and its route."""
+        for finding in () if incident.ended else incident.members:
+            if finding.is_open and of_finding(finding).level >= CALLS:
+                alone = structs.replace(incident, primary=finding, members=[], verdict=finding.verdict)
+                yield alone, self.route(alone)
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.

@@ -14,7 +14,7 @@ import msgspec
 
 from alerting.commands.command import Command, CommandKind, Matcher
 from alerting.commands.local_time import moment, shown
-from alerting.commands.matching import describe, matches
+from alerting.commands.matching import describe, holds
 from alerting.incidents.incident import Incident
 from alerting.pipeline.incident_registry import Hold, TrackedIncident, calls_again
 from config.settings import MatchSettings, SilenceSettings
@@ -40,7 +40,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, rename={"kind": "ask", 
         """Return whether it is about an incident."""
         if self.fingerprint:
             return incident.fingerprint == self.fingerprint
-        return incident.id == self.incident if self.matcher is None else matches(self.matcher, incident)
+        return incident.id == self.incident if self.matcher is None else holds(self.matcher, incident)
 
     @property
     def breadth(self) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 from alerting.commands.dispatch import Dispatch, Form
 from alerting.commands.local_time import rfc3339
+from alerting.commands.matching import carried_by
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.severity import Grade
@@ -23,7 +24,7 @@ from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from config.links import Links
 from detectors.model.finding import Share, notable
-from detectors.model.scope import SERVICE, Edge
+from detectors.model.scope import Edge
 
 AGAIN: Final = 240.0  # seconds between two repeats of an open alert
 OPEN: Final = 3600.0  # seconds that it stays open without a repeat
@@ -100,14 +101,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
     incident = dispatch.notice.incident
     about = incident.primary.about
     scope = about.target if isinstance(about, Edge) else about
-    services = sorted(
-        {
-            touch.name
-            for finding in (incident.primary, *incident.members)
-            for touch in finding.touches
-            if touch.kind == SERVICE
-        }
-    )
+    services = [*carried_by(incident.primary)]
     labels = {
         "alertname": "Uneri",
         "severity": incident.severity.level.word,
@@ -119,7 +113,7 @@ def _labels(dispatch: Dispatch) -> dict[str, str]:
         "cloud": scope.cloud,
         "account": scope.account,
         "region": scope.region,
-        "service": scope.name if scope.kind == SERVICE else services[0] if len(services) == 1 else "",
+        "service": services[0] if len(services) == 1 else "",
     }
     return {name: value for name, value in labels.items() if value}  # an empty label is no label
 

@@ -212,6 +212,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     suspects: list[Share] = []  # client versions and tenants that stand out
     throttle_reasons: dict[str, float] = {}
     touches: list[Scope] = []  # scopes that carry a part of this, by which findings become one incident
+    services: list[str] = []  # of the functions and routes that carry this, or of all that call its scope
     affected: Affected | None = None  # unknown of an edge, of growth, and in old states
     calls: float = 0.0  # of a latency: calls per second, 0 if no caller is known
     traffic: list[CallRate] = []  # of a latency: the calls from each of ``touches``

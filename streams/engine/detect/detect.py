@@ -26,7 +26,7 @@ from streams.engine.detect.baselines import DAY, REPORTED, HourlyMaturity
 from streams.engine.detect.digest_totals import CostTotals, HourlyLoads, HourlyUse, ends_hour
 from streams.engine.detect.early_detection import EarlyDetection
 from streams.engine.detect.excess_costs import ExcessCosts, PriceHold
-from streams.engine.detect.explainer import AffectedScopes, Explainer
+from streams.engine.detect.explainer import MAX_SHARES, AffectedScopes, Explainer
 from streams.engine.detect.failure_kinds import FailureKinds
 from streams.engine.detect.fatal_findings import FatalFindings
 from streams.engine.detect.findings import UPDATE_EVERY, Findings
@@ -192,7 +192,10 @@ class Detect(Stateful):
                 judged += some
                 first += len(some)
         found = self._early.feed([block for block in blocks if block.early])
-        return judged if found is None else [*judged, found]
+        if found is None:
+            return judged
+        known = [self._with_services(finding) for finding in found.findings]
+        return [*judged, msgspec.structs.replace(found, findings=known)]
 
     def take_records(self) -> list[bytes]:
         """Return the records of the steps judged since the last call; none if none are kept."""
@@ -276,7 +279,7 @@ class Detect(Stateful):
         found = self._failure_kinds.add_to([*corrections, *self._findings.feed(step, judgement)])
         findings = [*found, *self._fatal.feed(step)]
         findings += self._limits.found(near, judgement, step.completeness)
-        findings = self._affected.add_to(findings)
+        findings = [self._with_services(finding) for finding in self._affected.add_to(findings)]
         findings = self.open_findings.feed(findings if self._held else self._costs.add_to(findings))
         if self._on_judgement:
             self._on_judgement(judgement, self._judge.series)
@@ -284,6 +287,13 @@ class Detect(Stateful):
             ages = self._judge.ages()
             self._recorder.feed(step, step.values, judgement, self._findings.reported(judgement), ages)
         return self._judged_step(step, findings, self._accounts(judgement.observed, judgement.expected))
+
+    def _with_services(self, finding: Finding) -> Finding:
+        """Return a finding with the services that carry it; of a table, of all that call it if none does."""
+        about, known = finding.about, self._measuring.steps.services_of
+        into = [Edge(scope, about) for scope in finding.touches] if isinstance(about, Scope) else []
+        carriers = {name for edge in into for name in known(edge)}
+        return msgspec.structs.replace(finding, services=sorted(carriers or known(about))[:MAX_SHARES])
 
     def _judged_step(
         self, step: MeasuredStep, findings: list[Finding], accounts: AccountRequests

@@ -71,6 +71,7 @@ _KEPT_ON_SCOPES: Final = {
 }
 _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _CALLED: Final = 1 + len(SOURCES_INTO[TABLE])  # places of a call: its table, and the edges into it
+_CARRIERS: Final = 1 + len((FUNCTION, ROUTE))  # of these, the first: whoever calls for a service
 _PART_AT: Final = {ROUTE: AT_ROUTE, FUNCTION: AT_FUNCTION}
 _PLACES_OF_COSTS: Final = len(COST_SCOPES) + 1  # and the edge from the service to the account
 # (_KINDS,) the part of what a path costs that counts towards a place, -1 for none: routes and functions, and
@@ -161,6 +162,7 @@ class FanOut:
         # functions that call a table, by their routes
         self.wholes: list[int] = []
         self.series = 0  # without business values
+        self._services: dict[int, tuple[str, ...]] = {}  # whose requests it has, by row
         self._most = most
         self._open = open_places(most)
         self._waiting: list[ScopeOrEdge] = []  # those folded, by number
@@ -199,6 +201,14 @@ class FanOut:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
         row = self._row_of.get(about)
         return self._folded_into[~row] if row is not None and row < 0 else row
+
+    def services_of(self, about: ScopeOrEdge) -> tuple[str, ...]:
+        """Return whose requests a function, a route, a table or an edge from the first two into it has.
+
+        None of what is folded: it has those of all.
+        """
+        row = self._row_of.get(about, -1)
+        return self._services.get(row, ())
 
     def add(
         self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None, *, late: bool = False
@@ -405,17 +415,25 @@ class FanOut:
             self._part_places[number] = service, self._part(mine[_FUNCTION], name.route)
             deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
             self._tagged[number] = mine[deepest] - 1
+            self._note_service(name, [mine[_FUNCTION], mine[_ROUTE]])
             for about in scopes_of_values(name):
                 self._place(about)  # the values need its row; the requests do not count towards it
         else:
             path = names[name.path]
             assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
             mine = self._mine(touched_by_call(path, name.table))
+            self._note_service(path, mine[:_CARRIERS])
             latency[TOTAL, 0] = mine[0]
             self._part_places[number, 0] = self._part(mine[0], f"{path.function}\x1f{path.route}")
             self._is_call[number] = True
             self._tagged[number] = mine[0] - 1
         self._places[number, : len(mine)] = mine
+
+    def _note_service(self, path: Path, places: Sequence[int]) -> None:
+        for place in places if path.service else ():
+            known = self._services.get(place - 1, ())
+            if place and path.service not in known:
+                self._services[place - 1] = (*known, path.service)
 
     def _part(self, place: int, name: str) -> int:
         """Return the number of a part, counted from 1; 0 where the whole belongs to another shard."""

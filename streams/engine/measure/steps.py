@@ -172,6 +172,10 @@ class Steps:
         """The number of scopes and edges folded into ``other``."""
         return self._fan_out.folded if self._fan_out else 0
 
+    def services_of(self, about: ScopeOrEdge) -> tuple[str, ...]:
+        """Return the services whose requests a scope or edge has (``FanOut.services_of``)."""
+        return self._fan_out.services_of(about) if self._fan_out else ()
+
     @property
     def watermark(self) -> int | None:
         """The event time up to which every source is complete; None until each has sent a block.

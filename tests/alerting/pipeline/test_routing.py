@@ -51,6 +51,20 @@ def test_a_service_is_matched_by_any_member() -> None:
     assert _to({"match": {"services": ["inv*"]}, "to": ["#inv"]}) == ["slack:#uneri"]
 
 
+def test_a_table_is_routed_by_the_service_whose_functions_carry_it() -> None:
+    route = {"match": {"services": ["shop"]}, "to": ["#shop"]}
+    carried = finding(TABLE, services=["search", "shop"])
+    assert _to(route, primary=carried) == ["slack:#shop"]
+    assert _to(route, primary=replace(carried, services=["search"])) == ["slack:#uneri"]
+
+
+def test_a_silence_of_one_service_holds_nothing_that_it_shares_with_another() -> None:
+    silence = {"match": {"services": ["shop"]}, "until": "2099-01-01", "why": "moved"}
+    for services, messages in ((["shop"], 0), (["search", "shop"], 1), (["search"], 1)):
+        one = pipeline(silences=[silence])
+        assert len(one.feed([opened(primary=finding(TABLE, services=services))], T0)) == messages
+
+
 def test_a_page_that_was_not_out_yet_still_calls_when_it_is_replaced_by_its_next_state() -> None:
     one = pipeline(routes=[{"to": ["#a"], "mention": "here"}])
     first = opened()
@@ -130,16 +144,28 @@ def test_a_first_page_goes_to_all_who_are_hurt_severely() -> None:
     assert [to for _, to, _ in _told(one, opened(members=[GONE]))] == ["slack:#data", "slack:#stock"]
 
 
-def test_who_is_hurt_a_little_or_silenced_or_has_no_route_is_not_told_of_what_others_have() -> None:
+def test_who_is_hurt_a_little_or_silenced_is_not_told_of_what_others_have() -> None:
     slow = finding(SERVICE, "f-slow", verdict=Verdict.SHIFT)
     silences = [{"match": {"services": ["inventory"]}, "until": "2099-01-01", "why": "moved"}]
     for settings, member in (
         ({"routes": list(TEAMS)}, slow),
         ({"routes": list(TEAMS), "silences": silences}, replace(GONE, touches=[])),
-        ({"routes": list(TEAMS[:1])}, GONE),
     ):
         told = _told(pipeline(**settings), opened(members=[member]))
         assert {to for _, to, _ in told} <= {"slack:#data"}
+
+
+def test_an_outage_that_no_route_names_is_told_where_it_would_be_alone() -> None:
+    one = pipeline(routes=list(TEAMS[:1]))
+    assert [to for _, to, _ in _told(one, opened(members=[GONE]))] == ["slack:#data", "slack:#uneri"]
+
+
+def test_without_routes_a_silence_of_the_subject_does_not_hold_the_outage_that_it_took_in() -> None:
+    one, first = pipeline(silences=[SILENCE]), opened()
+    assert _told(one, first) == []
+    hurt = later(first, T0 + 60, members=[GONE])
+    assert _told(one, hurt) == [("parent", "slack:#uneri", "")]
+    assert len(_told(one, later(hurt, T0 + 120))) == 1  # an edit of it
 
 
 def test_a_team_that_shares_a_channel_is_called_once_in_the_thread_of_what_took_it_in() -> None:

@@ -8,7 +8,9 @@ import pytest
 from alerting.incidents.severity import Grade, reached, severity
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.scope import Scope
 from streams.engine.decode.paths import Call, Path
+from streams.engine.decode.touched import shard_of
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
 from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, minute
@@ -33,6 +35,52 @@ def of_table(minutes: int) -> list[Finding]:
     blocks = [three_routes(number, 600.0 if number < DAY else 6000.0) for number in range(DAY + minutes)]
     found = [finding for judged in Detect(0, ["one/0"], SETTINGS).feed(blocks) for finding in judged.findings]
     return [finding for finding in found if finding.measure is Measure.WCU and finding.about.kind == "table"]
+
+
+def two_services(number: int, written: float) -> Block:
+    """Return the block of one minute in which two services call a table, one to write."""
+    paths = [
+        Path("aws", "1", "eu", service, f"GET /{service}", f"{service}-call", "", "", "")
+        for service in ("shop", "search")
+    ]
+    sums = np.zeros((4, len(SUMMED)))
+    sums[:2, COLUMN[Measure.REQUESTS]] = 600.0
+    for row, of_call in ((2, calls(0, 60, written)), (3, calls(600, 0, 0))):
+        for measure, value in of_call.items():
+            sums[row, COLUMN[measure]] = value
+    block = minute(number, {Measure.REQUESTS: 1200.0}, {})
+    return replace(block, paths=paths, calls=[Call(0, "items"), Call(1, "items")], sums=sums)
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_table_names_the_services_whose_functions_carry_its_rise(shards: int) -> None:
+    about = Scope("table", "aws", "1", "eu", "items")
+    shard = shard_of(about, shards)
+    blocks = [
+        replace(two_services(number, 60.0 if number < DAY else 600.0), shard=shard, shards=shards)
+        for number in range(DAY + 6)
+    ]
+    found = [
+        one
+        for judged in Detect(shard, ["one/0"], SETTINGS).feed(blocks)
+        for one in judged.findings
+        if one.measure is Measure.WCU and one.about == about and one.state == "open"
+    ]
+    assert [one.services for one in found] == [["shop"]]
+
+
+def test_after_a_restart_it_is_known_whose_requests_something_has() -> None:
+    detect, again = (Detect(0, ["one/0"], SETTINGS) for _ in range(2))
+    detect.feed([two_services(number, 60.0) for number in range(DAY)])
+    again.restore(detect.snapshot())
+    blocks = [two_services(number, 0.0) for number in range(DAY, DAY + 20)]
+    for block in blocks:
+        block.sums[:] = 0.0
+    known = {one.about.kind: one.services for judged in again.feed(blocks) for one in judged.findings}
+    assert known["account"] == []
+    blocks = [two_services(number, 600.0) for number in range(DAY + 20, DAY + 40)]
+    known = {one.about.kind: one.services for judged in again.feed(blocks) for one in judged.findings}
+    assert known["table"] == ["shop"]
 
 
 def test_failing_requests_are_critical_and_counted_from_the_events_on() -> None:
