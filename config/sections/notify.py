@@ -61,7 +61,9 @@ class MatchSettings(Section):
     """Which incidents are meant: every condition that is given must match."""
 
     accounts: list[str] = Field(default_factory=list, description="account ids")
-    services: list[str] = Field(default_factory=list, description="services involved; what holds by them needs all that carry it")
+    services: list[str] = Field(
+        default_factory=list, description="services involved; what holds by them needs all that carry it"
+    )
     scopes: list[ScopeName] = Field(
         default_factory=list, description="kind:name of the incident's scope; * in a name matches anything"
     )

@@ -17,6 +17,8 @@ def main(arguments: list[str] | None = None) -> Any:
         from streams.process.stop_requests import exit_now
 
         signal.signal(signal.SIGTERM, exit_now)
+    if given[:1] == ["run"]:  # a reload that is asked for while it starts waits until it runs
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     _refuse_bytes(given)
     from streams.cli.commands import app
 

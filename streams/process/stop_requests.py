@@ -30,8 +30,8 @@ def stop_daemon_on_signals(stop: Callable[[], None], reload: Callable[[], object
     The same signal once more ends the process at once, as a crash would: nothing durable is lost. Within a
     second it counts as the same request, since some launchers repeat the signal of the terminal.
 
-    Without a terminal, SIGHUP calls ``reload``. Where it was ignored before, as under ``nohup``, it stays
-    ignored.
+    Without a terminal, SIGHUP calls ``reload``, also one that waits since the start (``main``). Where it was
+    ignored before, as under ``nohup``, it stays ignored.
     """
     loop = asyncio.get_running_loop()
     first: dict[signal.Signals, float] = {}
@@ -48,6 +48,7 @@ def stop_daemon_on_signals(stop: Callable[[], None], reload: Callable[[], object
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         has_terminal = any(os.isatty(number) for number in range(3))
         loop.add_signal_handler(signal.SIGHUP, stop if has_terminal else reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def exit_now(_number: int, _frame: FrameType | None) -> None:

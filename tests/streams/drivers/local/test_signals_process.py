@@ -26,6 +26,12 @@ def not_under_nohup() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def blocks_hangups(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    blocked = next(line for line in status.splitlines() if line.startswith("SigBlk"))
+    return bool(int(blocked.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
+
+
 def line_with(log: IO[str], said: str) -> str:
     return next(line for line in log if said in line)
 
@@ -64,6 +70,18 @@ def test_a_hangup_reloads_the_configuration_and_a_bad_one_changes_nothing(tmp_pa
         config.write_text(f"{text}slack: {{chanel: '#ops'}}\n")
         daemon.send_signal(signal.SIGHUP)
         assert f"{config}:2:9: unknown key 'chanel' in slack" in wait_for("nothing was changed")
+        daemon.send_signal(signal.SIGTERM)
+        assert wait_for("stopped")
+        assert daemon.wait(20) == 0
+
+
+def test_a_hangup_while_it_starts_reloads_once_it_runs(tmp_path: Path) -> None:
+    with running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for):
+        while not blocks_hangups(daemon.pid):  # the first thing that it does
+            time.sleep(0.01)
+        daemon.send_signal(signal.SIGHUP)
+        assert wait_for(UP)
+        assert wait_for("configuration reloaded")
         daemon.send_signal(signal.SIGTERM)
         assert wait_for("stopped")
         assert daemon.wait(20) == 0
