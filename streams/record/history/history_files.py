@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import functools
 import os
 import re
@@ -9,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +41,7 @@ _AHEAD_SECONDS: Final = 86400.0
 
 _SPANS: Final = (3600, 86400, 7 * 86400)
 
+_CLAIM: Final = ".claimed"
 _PROBE: Final = "probe.parquet"
 _COPIED: Final = 1 << 20  # bytes at a time
 _NAME: Final = re.compile(r"(?P<first>\d{8}T\d{6})-(?P<end>\d{8}T\d{6})\.parquet")
@@ -144,6 +147,25 @@ class HistoryFolder:
             ) from error
         for resolution in (MINUTES, TENS):
             (root / resolution).mkdir(exist_ok=True)
+
+    def claim(self) -> None:
+        """Keep other daemons from writing to a folder of a disk, for as long as this object is there.
+
+        Raises
+        ------
+        OSError
+            When another one does.
+        """
+        if not self._local:
+            return
+        claim = os.open(Path(self._root) / _CLAIM, os.O_CREAT | os.O_WRONLY, 0o600)
+        weakref.finalize(self, os.close, claim)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError("another daemon writes to history.place; give each a place of its own") from error
+        except OSError:  # of a network, without locks
+            return
 
     def _clear(self) -> None:
         for part in Path(self._root).rglob(".*.parquet.*part"):

@@ -136,7 +136,10 @@ class HistoryWriter:
             await saved
 
     def _opened(self) -> HistoryKeeper:
-        keeper = HistoryKeeper(HistoryFolder(self._place), self._bounds, self._leave_out)
+        folder = HistoryFolder(self._place)
+        if not self._patient:  # workers of one app take its partitions over from each other
+            folder.claim()
+        keeper = HistoryKeeper(folder, self._bounds, self._leave_out)
         files = keeper.folder.files()
         self._bytes = sum(file.size for file in files)
         self._until = max((file.end for file in files), default=0)

@@ -1,5 +1,6 @@
 """The writer beside a stage that waits for it, and two writers that meet while a partition moves."""
 
+import gc
 import os
 import threading
 from collections.abc import Sequence
@@ -75,6 +76,32 @@ async def test_a_place_that_hangs_is_said_and_given_no_more_than_fits(
     monkeypatch.setattr(history_writer, "PATIENCE_SECONDS", 30)
     assert await writer.advance()
     assert writer.trouble is None
+
+
+def files(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+
+
+async def test_a_second_daemon_writes_nothing_over_the_history_of_the_first(
+    tmp_path: Path, two: list[Segment]
+) -> None:
+    def writer() -> tuple[Segments, HistoryWriter]:
+        held = Segments(1)
+        held.feed([body for hour in two for body in hour.bodies])
+        return held, HistoryWriter(held, str(tmp_path), PLENTY, Metrics(), lambda: None)
+
+    (_, first), (held, second) = writer(), writer()
+    assert await first.advance()
+    written = files(tmp_path)
+    waiting = len(held.complete())
+    assert not await second.advance()
+    assert second.trouble == "another daemon writes to history.place; give each a place of its own"
+    assert len(held.complete()) == waiting
+    assert files(tmp_path) == written
+    del first
+    gc.collect()
+    assert await second.advance()
+    assert second.trouble is None
 
 
 class ReplacedError(RuntimeError):
