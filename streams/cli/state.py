@@ -22,6 +22,9 @@ PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and p
 
 def export_state(settings: Settings, file: Path, url: str) -> int:
     """Write the state of the daemon at ``url``, or of the app in Kafka, to a file; return the exit code."""
+    if not settings.kafka and file.resolve().parent == Path(settings.local.state).resolve():
+        typer.echo(f"uneri: {file} is among the files of the state; write the backup elsewhere", err=True)
+        return 2
     try:
         with atomic_file(file) as part:
             part.touch(mode=0o600)

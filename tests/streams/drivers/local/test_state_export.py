@@ -277,3 +277,13 @@ def test_what_a_killed_export_left_is_deleted_at_the_next_start(tmp_path: Path) 
         (tmp_path / name).write_bytes(b"half")
     asyncio.run(start())
     assert not [path.name for path in tmp_path.iterdir() if "port" in path.name]
+
+
+def test_a_backup_into_the_state_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "uneri.db"
+    file.write_bytes(b"the state")
+    assert export_state(settings(tmp_path), file, "") == 2
+    assert "write the backup elsewhere" in capsys.readouterr().err
+    assert file.read_bytes() == b"the state"
