@@ -1,8 +1,8 @@
 """Every setting, with its shipped default and its bounds: one class per section of the YAML file."""
 
-from typing import Self
+from collections.abc import Iterator
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from config.sections.calendar import CalendarSettings, Planned
 from config.sections.detection import AwsSettings, Floor, Floors, JudgeSettings, LimitsSettings, TableLimit
@@ -56,7 +56,7 @@ from config.sections.outputs import (
     ScrapeSettings,
     ThresholdSettings,
 )
-from config.sections.section import Section, refuse
+from config.sections.section import Mistake, Section
 from config.sections.sources import (
     GithubSettings,
     InputSettings,
@@ -158,42 +158,28 @@ class Settings(Section):
     incidents: IncidentsSettings = IncidentsSettings()
     calendar: CalendarSettings = CalendarSettings()
 
-    @model_validator(mode="after")
-    def _every_topic_has_one_reader(self) -> Self:
-        kafka = self.kafka
-        if kafka is None:
-            return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield topics without one reader, and inputs that there are not."""
+        if self.kafka is not None:
+            yield from self._read_wrongly(self.kafka)
+        known = [source.name for source in self.sources.inputs]
+        has = f"add it to sources.inputs, which has {', '.join(known) or 'none'}"
+        for section, named in (("local", self.local.tcp_source), ("web", self.web.tcp_source)):
+            if named is not None and named not in known:
+                yield (section, "tcp_source"), named, f"no input {named!r}; {has}"
+
+    def _read_wrongly(self, kafka: KafkaSettings) -> Iterator[Mistake]:
         if not kafka.requests and not self.sources.topics:
             wrong = "no topic would be read; name one, or give an input of sources.inputs a topic"
-            refuse(self, [(("kafka", "requests"), "", wrong)])
+            yield ("kafka", "requests"), "", wrong
         readers = dict.fromkeys(kafka.own_topics, "a topic that the daemon writes itself; name another one")
         readers[kafka.requests] = (
             'also kafka.requests, whose records are events of docs/event.md; set kafka.requests: "" if they '
             "are not, or remove this topic"
         )
-        refuse(
-            self,
-            [
-                (("sources", "inputs", number, "topic"), source.topic, readers[source.topic])
-                for number, source in enumerate(self.sources.inputs)
-                if source.topic and source.topic in readers
-            ],
-        )
-        return self
-
-    @model_validator(mode="after")
-    def _tcp_names_an_input(self) -> Self:
-        known = [source.name for source in self.sources.inputs]
-        has = f"add it to sources.inputs, which has {', '.join(known) or 'none'}"
-        refuse(
-            self,
-            [
-                ((section, "tcp_source"), named, f"no input {named!r}; {has}")
-                for section, named in (("local", self.local.tcp_source), ("web", self.web.tcp_source))
-                if named is not None and named not in known
-            ],
-        )
-        return self
+        for number, source in enumerate(self.sources.inputs):
+            if source.topic and source.topic in readers:
+                yield ("sources", "inputs", number, "topic"), source.topic, readers[source.topic]
 
     @property
     def account_names(self) -> dict[str, str]:

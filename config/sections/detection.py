@@ -1,10 +1,11 @@
 """How series are judged, and the capacity that is known."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from config.sections.section import Section
+from config.sections.section import Mistake, Section
 from config.sections.values import Amount, AmountOrZero, AwsExternalId, AwsRegion, AwsRole, PathName
 
 
@@ -111,8 +112,7 @@ class LimitsSettings(Section):
     )
     aws: AwsSettings | None = Field(None, description="where to read limits from AWS")
 
-    @model_validator(mode="after")
-    def _daily_needs_a_file(self) -> "LimitsSettings":
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what cannot be kept."""
         if self.aws is not None and self.aws.daily and self.file is None:
-            raise ValueError("aws.daily has nowhere to keep what it reads; set limits.file")
-        return self
+            yield (), {}, "aws.daily has nowhere to keep what it reads; set limits.file"

@@ -1,12 +1,12 @@
 """Where records come from and where a daemon listens."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from config.secret import SecretPlace
-from config.sections.section import Mistake, Section, refuse
+from config.sections.section import Mistake, Section
 from config.sections.values import (
     Address,
     HostName,
@@ -156,34 +156,28 @@ class KafkaSettings(Section):
         """Where the SASL password is."""
         return SecretPlace(self.password_env or "", self.password_file)
 
-    @model_validator(mode="after")
-    def _nothing_contradicts(self) -> Self:
-        refuse(self, _kafka_mistakes(self))
-        return self
-
-
-def _kafka_mistakes(kafka: KafkaSettings) -> Iterator[Mistake]:
-    """Yield the settings of a connection that contradict each other."""
-    mechanism, sasl = kafka.sasl_mechanism, kafka.security.startswith("sasl")
-    if mechanism and not sasl:
-        better = "sasl_ssl" if kafka.security == "ssl" else "sasl_ssl (sasl_plaintext without TLS)"
-        message = f"has no effect with security {kafka.security}; set kafka.security to {better}"
-        yield ("sasl_mechanism",), mechanism, message
-    if sasl and not mechanism:
-        yield ("security",), kafka.security, "needs a mechanism; set kafka.sasl_mechanism"
-    if kafka.tls and not kafka.security.endswith("ssl"):
-        better = "sasl_ssl" if sasl else "ssl"
-        yield ("tls",), {}, f"has no effect with security {kafka.security}; set kafka.security to {better}"
-    if kafka.tls and kafka.tls.key and not kafka.tls.cert:
-        yield ("tls", "key"), kafka.tls.key, "belongs to no certificate; set kafka.tls.cert"
-    if mechanism == "AWS_MSK_IAM" and kafka.security != "sasl_ssl":
-        message = "is for encrypted connections only; set kafka.security to sasl_ssl"
-        yield ("sasl_mechanism",), mechanism, message
-    if mechanism == "OAUTHBEARER" and kafka.oauth is None:
-        message = "needs a token; set kafka.oauth.token_url or kafka.oauth.token_file"
-        yield ("sasl_mechanism",), mechanism, message
-    if kafka.oauth is not None:
-        yield from _oauth_mistakes(kafka.oauth)
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield the settings of a connection that contradict each other."""
+        mechanism, sasl = self.sasl_mechanism, self.security.startswith("sasl")
+        if mechanism and not sasl:
+            better = "sasl_ssl" if self.security == "ssl" else "sasl_ssl (sasl_plaintext without TLS)"
+            message = f"has no effect with security {self.security}; set kafka.security to {better}"
+            yield ("sasl_mechanism",), mechanism, message
+        if sasl and not mechanism:
+            yield ("security",), self.security, "needs a mechanism; set kafka.sasl_mechanism"
+        if self.tls and not self.security.endswith("ssl"):
+            better = "sasl_ssl" if sasl else "ssl"
+            yield ("tls",), {}, f"has no effect with security {self.security}; set kafka.security to {better}"
+        if self.tls and self.tls.key and not self.tls.cert:
+            yield ("tls", "key"), self.tls.key, "belongs to no certificate; set kafka.tls.cert"
+        if mechanism == "AWS_MSK_IAM" and self.security != "sasl_ssl":
+            message = "is for encrypted connections only; set kafka.security to sasl_ssl"
+            yield ("sasl_mechanism",), mechanism, message
+        if mechanism == "OAUTHBEARER" and self.oauth is None:
+            message = "needs a token; set kafka.oauth.token_url or kafka.oauth.token_file"
+            yield ("sasl_mechanism",), mechanism, message
+        if self.oauth is not None:
+            yield from _oauth_mistakes(self.oauth)
 
 
 def _oauth_mistakes(oauth: KafkaOauthSettings) -> Iterator[Mistake]:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from importlib import resources
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from config.sections.section import Mistake, Section, refuse
+from config.sections.section import Mistake, Section
 from config.sections.values import Amount, AmountOrZero, Day
 from config.yaml_tree import read_tree
 
@@ -107,10 +107,10 @@ class MoneySettings(Section):
         description="provisioned tables, by account/name; others are billed on demand",
     )
 
-    @model_validator(mode="after")
-    def _nothing_contradicts(self) -> Self:
-        refuse(self, [*self._twice(), *self._not_provisioned()])
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield prices that are given twice, and tables that nothing can be billed for."""
+        yield from self._twice()
+        yield from self._not_provisioned()
 
     def _twice(self) -> Iterator[Mistake]:
         seen: dict[object, int] = {}

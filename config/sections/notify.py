@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from config.secret import SecretPlace
-from config.sections.section import Mistake, Section, refuse
+from config.sections.section import Mistake, Section, named_twice
 from config.sections.values import (
     DestinationName,
     HttpUrl,
@@ -152,22 +152,17 @@ class NotifySettings(Section):
         default_factory=list, description="Prometheus Alertmanagers"
     )
 
-    @model_validator(mode="after")
-    def _nothing_contradicts(self) -> Self:
-        refuse(self, _mistakes(self))
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what contradicts between values that are valid alone."""
+        yield from _held_for_ever(self)
+        yield from named_twice(self, "webhooks", "notify")
+        yield from named_twice(self, "alertmanagers", "notify")
+        yield from _routes(self)
 
 
 _DAYS: Final = 7
 _PERIODS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 _DATE: Final = len("2026-11-27")
-
-
-def _mistakes(notify: NotifySettings) -> Iterator[Mistake]:
-    """Yield what contradicts between values that are valid alone."""
-    yield from _held_for_ever(notify)
-    yield from _named_twice(notify)
-    yield from _routes(notify)
 
 
 def names_nothing(match: MatchSettings) -> bool:
@@ -210,21 +205,6 @@ def _held_for_ever(notify: NotifySettings) -> Iterator[Mistake]:
 def _length(work: MaintenanceSettings) -> timedelta:
     first, last = datetime.fromisoformat(work.start), datetime.fromisoformat(work.end)
     return last - first + timedelta(days=len(work.end) == _DATE)  # a date is included as a whole
-
-
-def _named_twice(notify: NotifySettings) -> Iterator[Mistake]:
-    named = {
-        "webhooks": [webhook.name for webhook in notify.webhooks],
-        "alertmanagers": [alertmanager.name for alertmanager in notify.alertmanagers],
-    }
-    for section, names in named.items():
-        for number, name in enumerate(names):
-            if (first := names.index(name)) != number:
-                yield (
-                    (section, number, "name"),
-                    name,
-                    f"also the name of notify.{section}.{first}; choose another name",
-                )
 
 
 def _routes(notify: NotifySettings) -> Iterator[Mistake]:

@@ -1,11 +1,12 @@
 """The outputs of a daemon besides messages: the board, the history, series to scrape, the log, exports."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from config.secret import SecretPlace
-from config.sections.section import Section, refuse
+from config.sections.section import Mistake, Section
 from config.sections.values import HttpUrl, MeasureName, PathName, ScopeName, SecretFile, VariableName
 
 _Threshold = Annotated[float, Field(gt=0, le=1_000_000_000)]
@@ -17,11 +18,10 @@ class ThresholdSettings(Section):
     warning: _Threshold | None = Field(None, description="amber from here on")
     critical: _Threshold | None = Field(None, description="red from here on; not below ``warning``")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is not in order."""
         if self.warning is not None and self.critical is not None and self.critical < self.warning:
-            refuse(self, [(("critical",), self.critical, "must not be below warning")])
-        return self
+            yield ("critical",), self.critical, "must not be below warning"
 
 
 class BoardSettings(Section):

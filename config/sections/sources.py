@@ -1,7 +1,7 @@
 """Where records come from, and how JSON of one's own becomes records."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,7 +21,7 @@ from config.native_fields import (
 )
 from config.presets import PRESETS
 from config.secret import SecretPlace
-from config.sections.section import Mistake, Section, refuse
+from config.sections.section import Mistake, Section, named_twice
 from config.sections.values import (
     HttpUrl,
     PathName,
@@ -118,18 +118,17 @@ class FieldSettings(Section):
             raise ValueError("neither a path nor a section; write a path such as $.time, or {const: …}")  # noqa: TRY004 - pydantic's way
         return given
 
-    @model_validator(mode="after")
-    def _nothing_contradicts(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is missing, and what has no effect."""
         if (self.path is None) == (self.const is None):
-            raise ValueError("needs either path or const; write a path such as $.time")
-        if self.const is not None:
+            yield (), {}, "needs either path or const; write a path such as $.time"
+        elif self.const is not None:
             others = (("unit", self.unit), ("map", self.map), ("default", self.default))
-            refuse(
-                self, [((key,), value, f"{key} belongs to path; remove it") for key, value in others if value]
+            yield from (
+                ((key,), value, f"{key} belongs to path; remove it") for key, value in others if value
             )
-        if self.unit is not None and self.map:
-            refuse(self, [(("unit",), self.unit, "map gives the values as they are; remove unit")])
-        return self
+        elif self.unit is not None and self.map:
+            yield ("unit",), self.unit, "map gives the values as they are; remove unit"
 
 
 class ConditionSettings(Section):
@@ -145,13 +144,11 @@ class ConditionSettings(Section):
         "keep", description="keep only records of which this holds, or skip those"
     )
 
-    @model_validator(mode="after")
-    def _one_condition(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield that it is not exactly one."""
         if sum(value is not None for value in (self.equals, self.one_of, self.exists)) != 1:
-            raise ValueError(
-                "needs exactly one of equals, one_of and exists; for several, write several conditions"
-            )
-        return self
+            wrong = "needs exactly one of equals, one_of and exists; for several, write several conditions"
+            yield (), {}, wrong
 
 
 class CallsSettings(Section):
@@ -168,10 +165,9 @@ class CallsSettings(Section):
         description=f"by field of a table call: {', '.join(CALL_FIELDS)}; name is needed"
     )
 
-    @model_validator(mode="after")
-    def _fields_are_known(self) -> Self:
-        refuse(self, _mistakes(self.fields, CALL_FIELDS.get, CALL_FIELDS, ("name",), "a table call"))
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is wrong about the fields."""
+        yield from _mistakes(self.fields, CALL_FIELDS.get, CALL_FIELDS, ("name",), "a table call")
 
 
 class MappingSettings(Section):
@@ -218,27 +214,23 @@ class MappingSettings(Section):
         fields = {**preset["fields"], **own} if isinstance(own, dict) else own or preset["fields"]
         return {**preset, **given, "fields": fields}
 
-    @model_validator(mode="after")
-    def _fields_are_known(self) -> Self:
-        refuse(
-            self,
-            _mistakes(
-                self.fields,
-                lambda name: field_type(self.kind, name),
-                FIELDS[self.kind],
-                NEEDED[self.kind],
-                f"a {self.kind}",
-            ),
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is wrong about the fields, and table calls of what has none."""
+        yield from _mistakes(
+            self.fields,
+            lambda name: field_type(self.kind, name),
+            FIELDS[self.kind],
+            NEEDED[self.kind],
+            f"a {self.kind}",
         )
         if "method" in self.fields and not {"path", "route"} & self.fields.keys():
             wrong = "a method names no route alone; add path: the path or the address of the request"
-            refuse(self, [(("fields", "method", "[key]"), "method", wrong)])
+            yield ("fields", "method", "[key]"), "method", wrong
         if {"client.version", "client.name"} & self.fields.keys() == {"client.version"}:
             wrong = "a version belongs to a client; add client.name"
-            refuse(self, [(("fields", "client.version", "[key]"), "client.version", wrong)])
+            yield ("fields", "client.version", "[key]"), "client.version", wrong
         if self.tables and self.kind not in ("request", "call"):
-            refuse(self, [(("tables",), {}, f"a {self.kind} has no table calls; remove them")])
-        return self
+            yield ("tables",), {}, f"a {self.kind} has no table calls; remove them"
 
 
 InputName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
@@ -279,24 +271,21 @@ class InputSettings(Section):
         "edge that drops the tracestate of callers, which SDKs keep",
     )
 
-    @model_validator(mode="after")
-    def _settings_mean_something(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what means nothing for its format, and keys without a meaning."""
         if self.keys and self.format not in KEYED:
             wrong = f"{self.format} has no keys of its owner; write a mapping (docs/formats.md)"
-            refuse(self, [(("keys",), dict(self.keys), wrong)])
+            yield ("keys",), dict(self.keys), wrong
         if self.templates and self.format in WITHOUT_ROUTES:
             wrong = f"{self.format} has no routes; remove them, or give them to the input that has"
-            refuse(self, [(("templates",), list(self.templates), wrong)])
+            yield ("templates",), list(self.templates), wrong
         if self.sampled and self.format not in SAMPLED:
             wrong = f"{self.format} has no trace states; remove it, or give it to the input of spans"
-            refuse(self, [(("sampled",), True, wrong)])
-        unknown = [key for key, of in self.keys.items() if target_of(of) is None]
-        if unknown:
-            known = (
-                "a variable, such as $context.responseLatency, or a field of docs/event.md, such as ms.total"
-            )
-            refuse(self, [(("keys", key), self.keys[key], f"no meaning; write {known}") for key in unknown])
-        return self
+            yield ("sampled",), True, wrong
+        known = "a variable, such as $context.responseLatency, or a field of docs/event.md, such as ms.total"
+        for key, of in self.keys.items():
+            if target_of(of) is None:
+                yield ("keys", key), of, f"no meaning; write {known}"
 
 
 class PubsubSettings(Section):
@@ -366,20 +355,18 @@ class RegistrySettings(Section):
         """Where the bearer token is."""
         return SecretPlace(self.token_env or "", self.token_file)
 
-    @model_validator(mode="after")
-    def _one_identity(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield what is no identity, more than one, or in the wrong place."""
         named = any(self.username)
         if named != any(self.password):
             there, lacks = ("username", "password") if named else ("password", "username")
             wrong = f"{there} needs a {lacks}; set {lacks}_env or {lacks}_file"
-            refuse(self, [((f"{there}_env",), getattr(self, f"{there}_env"), wrong)])
+            yield (f"{there}_env",), getattr(self, f"{there}_env"), wrong
         if named and any(self.token):
-            refuse(self, [(("token_env",), self.token_env, "belongs to no user name; remove one of them")])
+            yield ("token_env",), self.token_env, "belongs to no user name; remove one of them"
         if secret := next((url for url in self.urls if "@" in url), None):
             at = self.urls.index(secret)
-            wrong = "a secret does not belong here; set username_env and password_env"
-            refuse(self, [(("urls", at), "(hidden)", wrong)])
-        return self
+            yield ("urls", at), "(hidden)", "a secret does not belong here; set username_env and password_env"
 
 
 class SourcesSettings(Section):
@@ -397,65 +384,25 @@ class SourcesSettings(Section):
     github: GithubSettings = GithubSettings()
     registry: RegistrySettings | None = None
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        for what, names in (
-            ("mappings", [mapping.name for mapping in self.mappings]),
-            ("inputs", [source.name for source in self.inputs]),
-        ):
-            refuse(
-                self,
-                [
-                    (
-                        (what, number, "name"),
-                        name,
-                        f"also the name of sources.{what}.{names.index(name)}; choose another name",
-                    )
-                    for number, name in enumerate(names)
-                    if names.index(name) != number
-                ],
-            )
-        return self
-
     @property
     def topics(self) -> tuple[str, ...]:
         """The Kafka topics of the inputs."""
         return tuple(source.topic for source in self.inputs if source.topic)
 
-    @model_validator(mode="after")
-    def _topics_differ(self) -> Self:
-        first: dict[str, int] = {}
-        refuse(
-            self,
-            [
-                (
-                    ("inputs", number, "topic"),
-                    source.topic,
-                    f"also the topic of sources.inputs.{before}; choose one format for it, or auto",
-                )
-                for number, source in enumerate(self.inputs)
-                if source.topic and (before := first.setdefault(source.topic, number)) != number
-            ],
-        )
-        return self
-
-    @model_validator(mode="after")
-    def _formats_are_known(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Yield names and topics that occur twice, and formats that there are not."""
+        yield from named_twice(self, "mappings", "sources")
+        yield from named_twice(self, "inputs", "sources")
         known = [*FORMAT_NAMES, *PRESETS, *(mapping.name for mapping in self.mappings)]
         formats = f"formats: {', '.join(known)}"
-        refuse(
-            self,
-            [
-                (
-                    ("inputs", number, "format"),
-                    source.format,
-                    f"no format {source.format!r}; {meant(source.format, known, formats)}",
-                )
-                for number, source in enumerate(self.inputs)
-                if source.format not in known
-            ],
-        )
-        return self
+        first: dict[str, int] = {}
+        for number, source in enumerate(self.inputs):
+            if source.topic and (before := first.setdefault(source.topic, number)) != number:
+                wrong = f"also the topic of sources.inputs.{before}; choose one format for it, or auto"
+                yield ("inputs", number, "topic"), source.topic, wrong
+            if source.format not in known:
+                wrong = f"no format {source.format!r}; {meant(source.format, known, formats)}"
+                yield ("inputs", number, "format"), source.format, wrong
 
 
 def _mistakes(
