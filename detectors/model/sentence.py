@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from detectors.model.finding import Cause, ComparedWith, Failures, Finding, Growth, Plan, Verdict
+from detectors.model.finding import Cause, Failures, Finding, Growth, Verdict
 from detectors.model.measures import LATENCIES, RATIO_OF, Measure
 from detectors.model.scope import ROUTE, TABLE, Edge, Scope, ScopeOrEdge
 
@@ -181,71 +181,56 @@ def named(about: ScopeOrEdge) -> str:
     return f"{about.kind} {about.label}"
 
 
-def _of_weeks(weeks_used: list[int], weeks_left_out: list[int], compared_with: ComparedWith = "weeks") -> str:
-    if not weeks_used:
-        return "the last few minutes" if compared_with == "minutes" else "the same time yesterday"
-    count = len(weeks_used)
-    if compared_with == "holidays":
+def _of_weeks(finding: Finding) -> str:
+    if not finding.weeks_used:
+        return "the last few minutes" if finding.compared_with == "minutes" else "the same time yesterday"
+    count, left_out = len(finding.weeks_used), len(finding.weeks_left_out)
+    if finding.compared_with == "holidays":
         last = "on the last holiday or Sunday" if count == 1 else f"on the last {count} holidays and Sundays"
     else:
-        last = "last week" if weeks_used == [1] else f"in {count} earlier week{'s' * (count > 1)}"
-    without = f" ({len(weeks_left_out)} more excluded because of an incident)" if weeks_left_out else ""
+        last = "last week" if finding.weeks_used == [1] else f"in {count} earlier week{'s' * (count > 1)}"
+    without = f" ({left_out} more excluded because of an incident)" if left_out else ""
     return f"the same time {last}{without}"
 
 
-def explain_deviation(
-    verdict: Verdict,
-    about: ScopeOrEdge,
-    measure: Measure,
-    *,
-    observed: float,
-    expected: float,
-    lower: float,
-    upper: float,
-    weeks_used: list[int],
-    weeks_left_out: list[int],
-    compared_with: ComparedWith = "weeks",
-    planned: Plan | None = None,
-    failures: Failures | None = None,
-    ended: bool = False,
-    over: int = 0,
-) -> str:
+def _explain_deviation(finding: Finding) -> str:
     """Explain a spike or a drop; values per second (ms for latency).
 
-    ``expected`` includes ``planned`` already: the planned event and what it multiplies are both named. Of
-    ``failures``, their part of the requests is named. ``observed`` and ``expected`` may be means ``over``
-    some seconds, for which the interval of a step does not matter; without, they are those of one minute,
-    which is over when somebody reads of it.
+    The expected value includes the planned event already: the event and what it multiplies are both named. Of
+    failures, their part of the requests is named. Means over the span of a deviation have no interval, which
+    is that of a step; values of one minute do, which is over when somebody reads of it.
     """
-    if failures is not None:
-        basis = _of_weeks(weeks_used, weeks_left_out, compared_with)
-        return f"{_of_failures(about, measure, failures, ended=ended)}, based on {basis}."
+    about, measure, planned = finding.about, finding.measure, finding.planned
+    observed, expected = finding.figures
+    if finding.failures is not None:
+        return f"{_of_failures(finding, finding.failures)}, based on {_of_weeks(finding)}."
     if quantity(expected) == "0":  # nothing has no multiple
         compared = "compared with"
-    elif expected > 0 and verdict is Verdict.DROP:
+    elif expected > 0 and finding.verdict is Verdict.DROP:
         compared = f"{100 * observed / expected:.0f} % of"
     elif has_multiple(measure, observed, expected):
         compared = f"{quantity(observed / expected)} times"
     else:
         compared = "compared with"
-    basis = f"expected from {_of_weeks(weeks_used, weeks_left_out, compared_with)}"
+    basis = f"expected from {_of_weeks(finding)}"
     if planned is not None:
         usual = rate(measure, expected / planned.factor)
         known = has_multiple(measure, expected, expected / planned.factor)
         times = f"{quantity(planned.factor)} times the {usual} {basis}" if known else f"{usual} {basis}"
         basis = f"planned for “{planned.name}”, {times}"
     word = f"{_first(measure, about)} of {named(about)}"
-    if over:
-        now = f"averaged {rate(measure, observed)} over {_duration(over)}"
+    if finding.added_up is not None and not finding.is_minute:
+        now = f"averaged {rate(measure, observed)} over {_duration(finding.added_up.seconds)}"
         return f"{word} {now}, {compared} the {rate(measure, expected)} {basis}."
     return (
         f"{word} {'fell' if observed < expected else 'rose'} to {rate(measure, observed)}, "
         f"{compared} the {rate(measure, expected)} "
-        f"({bound(measure, lower)} to {bound(measure, upper)}) {basis}."
+        f"({bound(measure, finding.lower)} to {bound(measure, finding.upper)}) {basis}."
     )
 
 
-def _of_failures(about: ScopeOrEdge, measure: Measure, failures: Failures, *, ended: bool) -> str:
+def _of_failures(finding: Finding, failures: Failures) -> str:
+    about, measure, ended = finding.about, finding.measure, not finding.deviates
     is_table, is_route = about.kind == TABLE, about.kind == ROUTE and not isinstance(about, Edge)
     what = "calls" if is_table else "requests"
     of = about.label if is_route and isinstance(about, Scope) else f"{what} of {named(about)}"
@@ -259,8 +244,9 @@ def _of_failures(about: ScopeOrEdge, measure: Measure, failures: Failures, *, en
     return f"{percent(failures.share)} % of {of} {verb}: {counted}, normally {usually_failed(failures)}"
 
 
-def explain_growth(about: ScopeOrEdge, measure: Measure, growth: Growth, limit: float | None = None) -> str:
-    """Explain growth, or that it is no longer certain; ``limit`` per second where one is known."""
+def _explain_growth(finding: Finding, growth: Growth) -> str:
+    """Explain growth, or that it is no longer certain."""
+    about, measure, limit = finding.about, finding.measure, finding.limit
     word = _word(measure, about)
     if growth.per_day_lower <= 0:
         middle, slow, fast = (
@@ -318,24 +304,8 @@ def whole_days(middle: float, lower: float | None, upper: float | None) -> tuple
 def explain_change(finding: Finding) -> str:
     """Explain a spike, a drop, a shift or growth by its own figures."""
     if finding.growth is not None:
-        return explain_growth(finding.about, finding.measure, finding.growth, finding.limit)
-    observed, expected = finding.figures
-    return explain_deviation(
-        finding.verdict,
-        finding.about,
-        finding.measure,
-        observed=observed,
-        expected=expected,
-        lower=finding.lower,
-        upper=finding.upper,
-        weeks_used=finding.weeks_used,
-        weeks_left_out=finding.weeks_left_out,
-        compared_with=finding.compared_with,
-        planned=finding.planned,
-        failures=finding.failures,
-        ended=not finding.deviates,
-        over=0 if finding.is_minute or finding.added_up is None else finding.added_up.seconds,
-    )
+        return _explain_growth(finding, finding.growth)
+    return _explain_deviation(finding)
 
 
 def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
@@ -389,7 +359,7 @@ def explain_absence(finding: Finding) -> str:
     what = "calls" if finding.about.kind == TABLE else "requests"
     lasts = finding.until - finding.start
     waited = _duration(lasts)
-    weeks = _of_weeks(finding.weeks_used, finding.weeks_left_out, finding.compared_with)
+    weeks = _of_weeks(finding)
     if finding.planned is not None:
         weeks = f"{weeks} and the planned “{finding.planned.name}”"
     expected = ""

@@ -17,7 +17,7 @@ from detectors.model.finding import AddedUp, Affected, Cause, FailureKind, Failu
 from detectors.model.measures import Measure, level_of, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from detectors.model.scope import Scope
-from detectors.model.sentence import explain_absence, explain_change, explain_deviation, explain_limit
+from detectors.model.sentence import explain_absence, explain_change, explain_limit
 from detectors.model.stated import StatedChange
 from tests.alerting.given import (
     ACCOUNT,
@@ -122,16 +122,9 @@ def purchases(**changes: Any) -> Finding:
 
 def fewer_calls() -> Finding:
     values: dict[str, Any] = {"observed": 2.0, "expected": 8.0, "lower": 6.0, "upper": 11.0}
-    of = (Verdict.DROP, TABLE, Measure.REQUESTS)
-    sentence = explain_deviation(*of, **values, weeks_used=[1], weeks_left_out=[])
-    return finding(
-        TABLE,
-        verdict=Verdict.DROP,
-        measure=Measure.REQUESTS,
-        sentence=sentence,
-        callers=[share(PUT, 0.8)],
-        **values,
-    )
+    calls = [share(PUT, 0.8)]
+    of = finding(TABLE, verdict=Verdict.DROP, measure=Measure.REQUESTS, callers=calls, **values)
+    return replace(of, sentence=explain_change(replace(of, weeks_used=[1])))
 
 
 DROP = finding(PUT, verdict=Verdict.DROP, observed=2.0)

@@ -1,28 +1,39 @@
 """The sentence that says why."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from alerting.words.numbers import number
-from detectors.model.finding import Growth, Plan, Verdict
+from detectors.model.finding import Finding, Growth, Plan, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
-from detectors.model.sentence import explain_deviation, explain_growth
+from detectors.model.sentence import explain_change
 
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
 PUT = Scope("function", "aws", "1", "eu-west-1", "put-item")
 
 
-def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, **changed: object) -> str:
-    usual: dict[str, object] = {
-        "observed": 41.0,
-        "expected": 8.2,
-        "lower": 6.1,
-        "upper": 10.9,
-        "weeks_used": [1, 2, 3, 4],
-        "weeks_left_out": [],
-    }
-    return explain_deviation(verdict, ITEMS, measure, **(usual | changed))  # type: ignore[arg-type]  # kept short
+def deviation(verdict: Verdict = Verdict.SPIKE, measure: Measure = Measure.WCU, **changed: Any) -> str:
+    found = Finding(
+        id="a",
+        revision=0,
+        state="open",
+        verdict=verdict,
+        scope=ITEMS,
+        measure=measure,
+        start=0,
+        seen=60,
+        observed=41.0,
+        expected=8.2,
+        lower=6.1,
+        upper=10.9,
+        score=0.9,
+        weeks_used=[1, 2, 3, 4],
+        sentence="",
+    )
+    return explain_change(msgspec.structs.replace(found, **changed))
 
 
 def test_a_spike_says_how_much_against_what_and_from_which_weeks() -> None:
@@ -105,15 +116,19 @@ def growth(to_limit: float | None = None, soon: float | None = None, late: float
     )
 
 
+def grown(growth: Growth, measure: Measure = Measure.WCU, **changed: Any) -> str:
+    return deviation(Verdict.GROWTH, measure, growth=growth, **changed)
+
+
 def test_growth_states_its_rate_interval_and_when_the_limit_is_reached() -> None:
-    assert explain_growth(ITEMS, Measure.WCU, growth(20.4, 17.0, 25.6), limit=100.0) == (
+    assert grown(growth(20.4, 17.0, 25.6), limit=100.0) == (
         "Write capacity units of table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break; they reach the limit of 100/s in 17 to 26 days (80 %)."
     )
 
 
 def test_growth_without_a_limit_names_no_day() -> None:
-    assert explain_growth(Edge(PUT, ITEMS), Measure.REQUESTS, growth()) == (
+    assert grown(growth(), Measure.REQUESTS, scope=None, edge=Edge(PUT, ITEMS)) == (
         "Requests of function put-item → table items have grown by 3.1 % a day (2.5 to 3.7 %) over 14 days "
         "without a break."
     )
@@ -121,18 +136,16 @@ def test_growth_without_a_limit_names_no_day() -> None:
 
 def test_a_rise_whose_interval_holds_zero_is_not_claimed() -> None:
     unsure = msgspec.structs.replace(growth(20.4), per_day=0.011, per_day_lower=-0.023, per_day_upper=0.058)
-    assert explain_growth(ITEMS, Measure.REQUESTS, unsure, limit=100.0) == (
+    assert grown(unsure, Measure.REQUESTS, limit=100.0) == (
         "Growth of calls of table items is no longer certain: 1.1 % a day (-2.3 to 5.8 %) over 14 days."
     )
     flat = msgspec.structs.replace(unsure, per_day=-0.0001, days=21)
-    assert "certain: 0.0 % a day (-2.3" in explain_growth(ITEMS, Measure.REQUESTS, flat)
+    assert "certain: 0.0 % a day (-2.3" in grown(flat, Measure.REQUESTS)
     unknown = Growth(per_day=0.0, per_day_lower=0.0, per_day_upper=0.0, days=0)
-    assert explain_growth(ITEMS, Measure.LATENCY, unknown) == (
+    assert grown(unknown, Measure.LATENCY) == (
         "Growth of p95 latency of table items is no longer certain: too few recent days have data."
     )
 
 
 def test_growth_that_has_reached_its_limit_says_so() -> None:
-    assert explain_growth(ITEMS, Measure.WCU, growth(0.0, 0.0, 0.0), 100.0).endswith(
-        "peaks already reach the limit of 100/s."
-    )
+    assert grown(growth(0.0, 0.0, 0.0), limit=100.0).endswith("peaks already reach the limit of 100/s.")
