@@ -107,7 +107,7 @@ _MEMBER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
 _GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
 
 
-def person(by: str, limit: int = 60) -> str:
+def person(by: str) -> str:
     """Return the name of a person: a member's id as a mention, any other name escaped.
 
     Examples
@@ -115,7 +115,7 @@ def person(by: str, limit: int = 60) -> str:
     >>> person("U012AB3CD"), person("<!here> ops")
     ('<@U012AB3CD>', '&lt;!here&gt; ops')
     """
-    return f"<@{by}>" if _MEMBER.fullmatch(by) else escape(by, limit)
+    return f"<@{by}>" if _MEMBER.fullmatch(by) else escape(by, 60)
 
 
 def mention(whom: str) -> str:

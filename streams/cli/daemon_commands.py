@@ -64,7 +64,7 @@ def silence_body(what: Sequence[str], seconds: str, why: str) -> SilenceBody:
     return SilenceBody(matching=asked.matcher, seconds=asked.seconds, why=asked.why, by=getpass.getuser())
 
 
-def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | None = None) -> MemoBody:
+def memo_body(words: Sequence[str], at: str | None, scope: str) -> MemoBody:
     """Return the body for the words of a command line, or raise ``UsageError`` when they are no memo.
 
     Examples
@@ -77,7 +77,7 @@ def memo_body(words: Sequence[str], at: str | None, scope: str, now: float | Non
     moment = None
     if at is not None:
         try:
-            moment = int((time.time() if now is None else now) if at == "now" else parse_time(at))
+            moment = int(time.time() if at == "now" else parse_time(at))
         except ValueError as error:
             raise UsageError(str(error)) from None
     incident, rest = (None, words) if moment is not None else (words[0], words[1:])

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
@@ -62,7 +62,7 @@ def show_incident(settings: Settings, url: str, name: str, to: str | None, *, as
         raise CommandError(str(error)) from error
 
 
-def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.environ) -> Exporter:
+def exporter(settings: Settings, to: str) -> Exporter:
     """Return the exporter for a destination.
 
     Raises
@@ -74,7 +74,7 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
     """
     kind, _, name = to.partition(":")
     if kind == GITHUB:
-        return _to_github(settings, name, environment)
+        return _to_github(settings, name)
     if kind == WEBHOOK and name.lower().startswith(("http://", "https://")):
         try:
             return _to_webhook(f"{WEBHOOK}:{host_of(web_address(name))}", name, None)
@@ -85,7 +85,7 @@ def exporter(settings: Settings, to: str, environment: Mapping[str, str] = os.en
         if name not in known:
             has = f"notify.webhooks has {', '.join(known) or 'none'}; add it there, or write its address"
             raise UsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")
-        return _to_webhook(to, known[name].url, key_of(known[name], environment))
+        return _to_webhook(to, known[name].url, key_of(known[name], os.environ))
     raise UsageError(f"--to {to}: not a destination; {_FORMS}")
 
 
@@ -96,11 +96,11 @@ def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
     return send
 
 
-def _to_github(settings: Settings, repository: str, environment: Mapping[str, str]) -> Exporter:
+def _to_github(settings: Settings, repository: str) -> Exporter:
     if not REPOSITORY.fullmatch(repository):
         raise UsageError(f"--to {GITHUB}:{repository}: not a repository; write github:OWNER/REPO")
     place = settings.export.github_token
-    token, name = token_in(place, environment), place.name(environment)
+    token, name = token_in(place), place.name()
     if not token:
         raise UsageError(f"{name} is not set; set it to a token of GitHub that may write issues")
 

@@ -1,7 +1,7 @@
 """Checks of the settings: the web server's address, the history's place, prices, expired entries."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,12 +27,10 @@ class CheckResult(NamedTuple):
     text: str
 
 
-def check_http_address(
-    settings: Settings, environment: Mapping[str, str] = os.environ, *, intake: bool | None = None
-) -> Iterator[CheckResult]:
+def check_http_address(settings: Settings, *, intake: bool | None) -> Iterator[CheckResult]:
     """Check the tokens and the certificate, and note their scopes; ``intake`` as in ``listen_address_of``."""
     try:
-        address = listen_address_of(settings, environment, intake=intake)
+        address = listen_address_of(settings, os.environ, intake=intake)
     except AddressError as error:
         yield CheckResult(False, str(error))
         return

@@ -382,12 +382,9 @@ class TopicWatch:
     repaired while running, and a restart finds the present topics, so the daemon ends with one line.
     """
 
-    def __init__(
-        self, kafka: KafkaSettings, before: Mapping[str, Topic], every: float = CHECK_SECONDS
-    ) -> None:
+    def __init__(self, kafka: KafkaSettings, before: Mapping[str, Topic]) -> None:
         self._kafka = kafka
         self._before = before
-        self._every = every
         self._gone = 0
 
     async def run(self) -> None:
@@ -399,7 +396,7 @@ class TopicWatch:
             When a topic has changed.
         """
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
                 now = await asyncio.to_thread(existing_topics, self._kafka, list(self._before))
             except TopicError as error:

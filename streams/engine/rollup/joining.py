@@ -27,8 +27,6 @@ from streams.engine.decode.paths import Path
 from streams.engine.decode.touched import PATH_SCOPES, scope_of
 from streams.engine.rollup.blocks.names import RollupNames
 from streams.engine.rollup.waiting_requests import (
-    ALONE,
-    CROWDED,
     JoinedRequest,
     Keys,
     Names,
@@ -42,8 +40,7 @@ MOST_PARTS: Final = 64
 """Records of one request that are remembered."""
 
 WITHOUT_KEY: Final = "without_key"
-REASONS: Final = (ALONE, CROWDED, WITHOUT_KEY)
-"""Why a record was not joined: no other had its key in time, too many requests waited, or it has none."""
+"""Why a record was not joined, besides ``ALONE`` and ``CROWDED``."""
 
 _KINDS: Final = (ROUTE, FUNCTION, CLIENT)  # as in ``Names``
 _FIELDS: Final = (("route",), ("function",), ("client", "version", "tenant"))

@@ -258,8 +258,8 @@ MOST_CALLS: Final = 1_000_000
 MOST_KEYS: Final = 128
 """Keys of one request: a chain of records, each with a key of the one before, would take ever longer."""
 
-ALONE: Final = "alone"
-CROWDED: Final = "crowded"
+ALONE: Final = "alone"  # no other record had its key in time
+CROWDED: Final = "crowded"  # too many requests waited
 
 _NO_KEY: Final = 0
 _PER_PART: Final = 60  # seconds of event time in one part of a snapshot

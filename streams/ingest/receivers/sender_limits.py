@@ -84,18 +84,12 @@ class SenderLimits:
         Counts what is not kept.
     """
 
-    def __init__(
-        self,
-        settings: DeadLetterSettings,
-        dropped: Counter | None = None,
-        *,
-        trouble: Recurring | None = None,
-    ) -> None:
+    def __init__(self, settings: DeadLetterSettings, dropped: Counter | None = None) -> None:
         self._settings = settings
         self._dropped = dropped
         self._senders = KnownSenders(_Kept)
         self._lock = Lock()
-        self._trouble = trouble or Recurring()  # when to log it
+        self._trouble = Recurring()  # when to log it
 
     def beyond(self, sender: str, records: int, rejected: Sequence[Rejected]) -> Collection[int]:
         """Return the places of the bad records that are not to be kept; count all.

@@ -139,7 +139,7 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     return lines + _outside(evaluation, zone)
 
 
-def mark_lines(marks: PressedMarks, zone: ZoneInfo, *, most: int = MOST) -> list[str]:
+def mark_lines(marks: PressedMarks, zone: ZoneInfo) -> list[str]:
     """Return the pages that the marks of the labels would have held."""
     pressed, held = counted(marks.pressed, "mark"), counted(len(marks.held), "page")
     line = f"{pressed} pressed when the labels say so would have held {held} of {marks.pages:,}"
@@ -147,7 +147,7 @@ def mark_lines(marks: PressedMarks, zone: ZoneInfo, *, most: int = MOST) -> list
     return [
         line,
         *section(
-            "held, since they show less than one like them that was marked", rows, most, "incidents.jsonl"
+            "held, since they show less than one like them that was marked", rows, MOST, "incidents.jsonl"
         ),
     ]
 

@@ -226,6 +226,7 @@ def _too_large(most: int) -> BodyError:
 SMALL_BODIES: Final = web.AppKey("small_bodies", Room)
 """Room of a web server for the bodies of ``read_small``, whatever their routes."""
 
+_SMALL_SECONDS: Final = 20.0
 _SMALL_SENDERS: Final = 40  # quick senders need no place for long, stalled ones give way
 
 
@@ -234,7 +235,7 @@ def room_for_small_bodies() -> Room:
     return Room(SMALL, 0, senders=_SMALL_SENDERS)
 
 
-async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> bytes:
+async def read_small(request: web.Request, most: int) -> bytes:
     """Return a body that is expected to be short and quick, of at most ``most`` bytes.
 
     Raises
@@ -243,7 +244,7 @@ async def read_small(request: web.Request, most: int, seconds: float = 20.0) -> 
         When it is too large or too slow, or had to make room for others.
     """
     with request.app[SMALL_BODIES].enter() as stay:
-        await stay.receive(request, most, Patience(idle=seconds, longest=seconds))
+        await stay.receive(request, most, Patience(idle=_SMALL_SECONDS, longest=_SMALL_SECONDS))
         return stay.take()
 
 

@@ -52,7 +52,6 @@ class HistoryWriter:
         forgotten: Callable[[], Awaitable[None] | None],
         *,
         patient: bool = False,
-        recurring: Recurring | None = None,
     ) -> None:
         self._segments = segments
         self._place = place
@@ -60,7 +59,7 @@ class HistoryWriter:
         self._metrics = metrics
         self._forgotten = forgotten
         self._patient = patient
-        self._recurring = recurring or Recurring()
+        self._recurring = Recurring()
         self._keeper: HistoryKeeper | None = None
         self._turn: asyncio.Task[bool] | None = None  # a thread cannot be stopped: it keeps its turn
         self._until = self._tidied = 0  # event time

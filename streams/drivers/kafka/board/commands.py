@@ -58,10 +58,9 @@ def decode_command(value: bytes | None) -> GivenCommand | GivenAnswer | None:
 class CommandSender:
     """Passes commands on, and waits for their answers."""
 
-    def __init__(self, topic: str | None, options: dict[str, Any], patience: float = ANSWER_SECONDS) -> None:
+    def __init__(self, topic: str | None, options: dict[str, Any]) -> None:
         self._topic = topic  # None if the app has none
         self._options = options
-        self._patience = patience  # seconds
         self._producer: AIOKafkaProducer | None = None
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
 
@@ -82,13 +81,13 @@ class CommandSender:
             raise NoAnswerError("Kafka does not answer; try again")
         waiting = self._waiting.setdefault(command.id, asyncio.get_running_loop().create_future())
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 body = msgspec.msgpack.encode(GivenCommand(command))
                 await self._producer.send_and_wait(self._topic, body, key=command.id.encode(), partition=0)
                 return await asyncio.shield(waiting)
         except TimeoutError:
             raise NoAnswerError(
-                f"the process with the role notify has not answered for {self._patience:.0f} s: is one "
+                f"the process with the role notify has not answered for {ANSWER_SECONDS:.0f} s: is one "
                 "running? Look whether it was done before you repeat it"
             ) from None
         except KafkaError as error:

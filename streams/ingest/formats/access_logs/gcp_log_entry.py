@@ -80,7 +80,6 @@ class _Payload(msgspec.Struct, rename="camel"):
     resource: _Text = None
     status: int | None = None
     module_id: _Text = None
-    version_id: _Text = None
     first: bool = False
     finished: bool = False
     was_loading_request: bool | None = None
