@@ -1,12 +1,16 @@
-"""``GET /incidents`` and ``/incidents/ID``: incidents in the form of webhooks, for scripts and exports."""
+"""``GET /incidents`` and ``/incidents/ID``: incidents in the form of webhooks, for scripts and exports.
 
-from collections.abc import Callable
+``GET /labels``: what people said of them, for replay and tune.
+"""
+
+from collections.abc import Callable, Sequence
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from alerting.commands.labels import Label
 from alerting.incidents.correlation import GROWTH, direction
 from alerting.incidents.growth import together
 from alerting.incidents.incident import Incident
@@ -46,6 +50,21 @@ def incidents_route(pipeline: Callable[[], Pipeline | None], links: Callable[[],
         return json_answer(IncidentsAnswer(ongoing_incidents(present, links())))
 
     return web.get("/incidents", show)
+
+
+def labels_route(labels: Callable[[], Sequence[Label] | None]) -> web.RouteDef:
+    """Return the route of all labels that people gave by buttons, oldest first.
+
+    503 if they are None, because another process notifies.
+    """
+
+    async def show(_: web.Request) -> web.Response:
+        known = labels()
+        if known is None:
+            return web.Response(status=503, reason="it does not notify; ask the process with the role notify")
+        return json_answer(known)
+
+    return web.get("/labels", show)
 
 
 def ongoing_incidents(pipeline: Pipeline, links: Links) -> list[IncidentAnswer]:

@@ -24,9 +24,8 @@ from config.settings import Settings
 from detectors.model.stated import StatedChange
 from detectors.watch.rankings import Hot
 from streams.notify.command_routes import ELSEWHERE, MemoRoutes, NoAnswerError, SilenceRoutes
-from streams.notify.incidents_route import incident_route, incidents_route
+from streams.notify.incidents_route import incident_route, incidents_route, labels_route
 from streams.notify.interactions import Interactions
-from streams.notify.labels_route import labels_route
 from streams.notify.messenger import SlackProbe, messenger
 from streams.notify.pipeline_status import PipelineStatus, delivery_status
 from streams.process.metrics import Metrics

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from alerting.commands.labels import Label, LabelKind
 from streams.cli.commands import app
-from streams.notify.labels_route import labels_route
+from streams.notify.incidents_route import labels_route
 
 NO_DAEMON = "http://127.0.0.1:9"
 Serving = Callable[[web.RouteDef], Awaitable[str]]

@@ -27,8 +27,7 @@ from streams.drivers.kafka.daemon import KafkaDaemon
 from streams.drivers.kafka.roles import KNOWN_ROLES
 from streams.drivers.local.daemon import LocalDaemon
 from streams.notify.command_routes import MemoRoutes, SilenceRoutes
-from streams.notify.incidents_route import incident_route, incidents_route
-from streams.notify.labels_route import labels_route
+from streams.notify.incidents_route import incident_route, incidents_route, labels_route
 from streams.process.watchdog import Watchdog
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
