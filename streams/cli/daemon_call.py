@@ -6,7 +6,6 @@ import ssl
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import IO, Any, Final, NamedTuple
 from urllib.error import HTTPError, URLError
@@ -18,6 +17,7 @@ import typer
 from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
 from streams.process.command_error import CommandError, UsageError
+from streams.process.times import utc
 from streams.process.web.tokens import own_authorization
 
 _WIDTH: Final = 18
@@ -98,11 +98,6 @@ def ask_daemon(
     """Return the decoded JSON of an answer; parameters and errors are those of ``answer_of``."""
     with answer_of(method, url, body, messages, seconds=seconds) as answer:
         return json.load(answer)
-
-
-def utc(at: float) -> str:
-    """Return a time, epoch seconds, for people."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _refusal(error: HTTPError, messages: Mapping[str, str]) -> str:

@@ -16,11 +16,11 @@ from alerting.evaluation.labels_file import labels_to_csv, labels_to_jsonl, labe
 from alerting.pipeline.silences import Silence
 from alerting.words.mrkdwn import clean
 from config.sections.values import scope_name
-from streams.cli.daemon_call import DaemonCommand, utc
+from streams.cli.daemon_call import DaemonCommand
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
 from streams.process.command_error import UsageError
 from streams.process.reloading import ReloadAnswer
-from streams.process.times import parse_time
+from streams.process.times import parse_time, utc
 
 _HELP: Final = {
     Fault.WHOM: "name what to silence, such as table:items, function:put-*, account:123456789012, "

@@ -5,7 +5,8 @@ from typing import Final
 
 from alerting.words.mrkdwn import clean
 from detectors.model.finding import Verdict
-from streams.cli.daemon_call import DaemonCommand, utc
+from streams.cli.daemon_call import DaemonCommand
+from streams.process.times import utc
 from streams.screens.board.incidents.incident_routes import ListedIncident, ListedIncidents
 from streams.screens.mcp.tool_figures import amount, duration, measure_in_words
 

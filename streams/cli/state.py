@@ -9,13 +9,14 @@ import typer
 
 from config.settings import Settings
 from detectors.state.state import StateError
-from streams.cli.daemon_call import NoDaemonError, RefusedError, answer_of, utc
+from streams.cli.daemon_call import NoDaemonError, RefusedError, answer_of
 from streams.drivers.local import state_transfer
 from streams.drivers.local.state_files import explain
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.locks import FolderLockedError
 from streams.process.files.state_archive import About, ArchiveError, check_archive
 from streams.process.files.state_folder import OpenFolderError
+from streams.process.times import utc
 
 PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and packed before it is sent
 

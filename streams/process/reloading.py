@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from config.secret import SecretError
 from config.settings import Settings
 from streams.process.logs import configure_logs
 from streams.process.part import Part
+from streams.process.times import utc
 from streams.process.web.access import refuse_order
 from streams.process.web.answer_forms import json_of, refusal
 from streams.process.web.listen_address import AddressError
@@ -101,7 +101,7 @@ class Reloading(Part):
 
     def status(self) -> dict[str, object]:
         """Return the lines of ``uneri status``."""
-        shown: dict[str, object] = {"configuration": f"read {_time(self._at)}"}
+        shown: dict[str, object] = {"configuration": f"read {utc(self._at)}"}
         if self._last.restart:
             shown["needs_restart"] = ", ".join(self._last.restart)
         if self._last.problems:
@@ -137,7 +137,3 @@ class Reloading(Part):
         if found.restart:
             log.warning("these settings take effect at a restart", settings=list(found.restart))
         return self._last
-
-
-def _time(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -78,6 +78,11 @@ def parse_time(text: str) -> float:
     return _in_range((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp(), text)
 
 
+def utc(at: float) -> str:
+    """Return a time, epoch seconds, for people."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _in_range(seconds: float, text: str) -> float:
     if 0 <= seconds < LATEST:
         return seconds

@@ -4,13 +4,13 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiokafka.errors import CorruptRecordException
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from alerting.commands.local_time import rfc3339
 from config.secret import SecretError
 from config.settings import KafkaSettings
 from streams.drivers.kafka.app import aiokafka_options
@@ -133,8 +133,8 @@ class TopicSource:
             earliest = found[tp].timestamp
             if earliest > start * 1000 + GAP:
                 self.notes.append(
-                    f"{tp.topic}/{tp.partition} starts at {_when(earliest / 1000)}, after --from: Kafka has "
-                    "deleted earlier records, which shortens the baselines"
+                    f"{tp.topic}/{tp.partition} starts at {rfc3339(earliest / 1000)}, after --from: Kafka "
+                    "has deleted earlier records, which shortens the baselines"
                 )
 
     @property
@@ -334,7 +334,3 @@ def _found(kafka: KafkaSettings, topic: str) -> Topic | None:
         return existing_topics(kafka, [topic]).get(topic)
     except TopicError as error:
         raise ReplayError(str(error)) from error
-
-
-def _when(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
