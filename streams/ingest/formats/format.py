@@ -116,6 +116,14 @@ class Reading:
     skipped: Counter[str] = field(default_factory=Counter)
     """Counts, by reason, of parts that are no record by design, such as a log's START line."""
 
+    @classmethod
+    def of(cls, parts: Iterable["Reading"]) -> "Reading":
+        """Return the readings of all parts as one, or raise what ``add`` raises."""
+        reading = cls()
+        for part in parts:
+            reading.add(part)
+        return reading
+
     def add(self, other: "Reading") -> None:
         """Add the reading of a later part.
 

@@ -188,13 +188,12 @@ class _Mapped:
         return head.startswith((b"{", b"[")) and all(mark in head for mark in self._marks)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        reading = Reading()
-        for document in documents(payload):
-            if document.refusal is not None:
-                reading.add(Reading(refused=[document.refusal.of(document.sent)]))
-                continue
-            reading.add(self._document(document.content, document.sent, around))
-        return reading
+        return Reading.of(
+            self._document(document.content, document.sent, around)
+            if document.refusal is None
+            else Reading(refused=[document.refusal.of(document.sent)])
+            for document in documents(payload)
+        )
 
     def _document(self, content: Any, sent: bytes, around: Surroundings) -> Reading:
         reading = Reading()

@@ -99,11 +99,8 @@ class _MetricStream:
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         if not payload.strip():
             raise RefusalError(RejectReason.EMPTY, "the payload is empty")
-        reading = Reading()
         is_json = payload.lstrip()[:1] in {b"{", b"["} and not _begins_with_length(payload)
-        for found in _of_lines(payload, around) if is_json else _of_messages(payload, around):
-            reading.add(found)
-        return reading
+        return Reading.of(_of_lines(payload, around) if is_json else _of_messages(payload, around))
 
 
 def _length(payload: bytes, at: int) -> tuple[int, int] | None:

@@ -100,11 +100,8 @@ class _XRay:
         return _TRACE.search(head) is not None and _START.search(head) is not None
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        reading = Reading()
-        for document in values(payload, "a list of segments"):
-            for found in _read(document, around):
-                reading.add(found)
-        return reading
+        documents = values(payload, "a list of segments")
+        return Reading.of(found for document in documents for found in _read(document, around))
 
 
 def _read(document: bytes, around: Surroundings) -> Iterator[Reading]:

@@ -62,11 +62,8 @@ class _Changes:
         )
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
-        reading = Reading()
-        for event in values(payload, "an array of events"):
-            for found in _read(event, around):
-                reading.add(found)
-        return reading
+        events = values(payload, "an array of events")
+        return Reading.of(found for event in events for found in _read(event, around))
 
 
 def _read(payload: bytes, around: Surroundings) -> Iterator[Reading]:
