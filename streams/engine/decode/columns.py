@@ -129,31 +129,24 @@ def joined(parts: Sequence[Columns]) -> Columns:
         if name not in (*_TEXTS, "call_event", "value_event", "record")
     }
     records = np.cumsum([0, *(sum(map(len, part.raw)) for part in parts)])
+
+    def moved(name: str, by: Ints) -> list[Any]:
+        """Return rows of all parts, as those of one; ``by`` is where each part begins."""
+        return [
+            row._replace(row=row.row + int(at))
+            for part, at in zip(parts, by, strict=False)
+            for row in getattr(part, name)
+        ]
+
     return Columns(
         **arrays,
         record=np.concatenate([part.record + at for part, at in zip(parts, records, strict=False)]),
         call_event=np.concatenate([part.call_event + at for part, at in zip(parts, events, strict=False)]),
         value_event=np.concatenate([part.value_event + at for part, at in zip(parts, events, strict=False)]),
-        tags=[
-            tag._replace(row=tag.row + int(at))
-            for part, at in zip(parts, events, strict=False)
-            for tag in part.tags
-        ],
-        call_tags=[
-            tag._replace(row=tag.row + int(at))
-            for part, at in zip(parts, calls, strict=False)
-            for tag in part.call_tags
-        ],
-        stated=[
-            row._replace(row=row.row + int(at))
-            for part, at in zip(parts, events, strict=False)
-            for row in part.stated
-        ],
-        examples=[
-            example._replace(row=example.row + int(at))
-            for part, at in zip(parts, events, strict=False)
-            for example in part.examples
-        ],
+        tags=moved("tags", events),
+        call_tags=moved("call_tags", calls),
+        stated=moved("stated", events),
+        examples=moved("examples", events),
         raw=[records for part in parts for records in part.raw],
     )
 
