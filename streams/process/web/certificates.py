@@ -56,13 +56,18 @@ class Certificates:
             self._seen = times
 
     def _times(self) -> list[int]:
-        times = []
-        for name in (self._tls.cert, self._tls.key):
-            try:
-                times.append(Path(name).stat().st_mtime_ns)
-            except OSError:
-                times.append(0)
-        return times
+        return times_of(self._tls.cert, self._tls.key)
+
+
+def times_of(*files: str | None) -> list[int]:
+    """Return when each of the named files changed last, nanoseconds; 0 for one that cannot be read."""
+    times = []
+    for name in filter(None, files):
+        try:
+            times.append(Path(name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return times
 
 
 def _new_context() -> ssl.SSLContext:

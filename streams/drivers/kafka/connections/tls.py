@@ -1,14 +1,13 @@
 """TLS to the brokers: the authorities that are trusted, and the client's own certificate."""
 
 import ssl
-from pathlib import Path
 from typing import Any, Final, Self
 
 import structlog
 
 from config.secret import SecretError, SecretPlace, passphrase_in
 from config.settings import KafkaSettings, KafkaTlsSettings
-from streams.process.web.certificates import forgive, refuse_pipes, trust
+from streams.process.web.certificates import forgive, refuse_pipes, times_of, trust
 
 CA: Final = "kafka.tls.ca"
 
@@ -44,7 +43,7 @@ class _RenewedContext(ssl.SSLContext):
         context.sslsocket_class = _ClosingSocket
         if tls.ca is None:
             context.load_default_certs()
-        context.settings, context.read_at = tls, _times(tls)
+        context.settings, context.read_at = tls, times_of(tls.ca, tls.cert, tls.key)
         context.load()
         return context
 
@@ -54,7 +53,7 @@ class _RenewedContext(ssl.SSLContext):
         _load_certificate(self, self.settings)
 
     def _renew(self) -> None:
-        times = _times(self.settings)
+        times = times_of(self.settings.ca, self.settings.cert, self.settings.key)
         if times == self.read_at:
             return
         self.read_at = times
@@ -106,16 +105,6 @@ def _load_certificate(context: ssl.SSLContext, tls: KafkaTlsSettings) -> None:
         ) from None
     except OSError as error:
         raise SecretError(f"kafka.tls: {files} cannot be read ({error.strerror}); correct the path") from None
-
-
-def _times(tls: KafkaTlsSettings) -> list[int]:
-    times = []
-    for name in filter(None, (tls.ca, tls.cert, tls.key)):
-        try:
-            times.append(Path(name).stat().st_mtime_ns)
-        except OSError:
-            times.append(0)
-    return times
 
 
 def secret(place: SecretPlace, setting: str) -> str:
