@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any, Final, Self
 
 from alerting.commands.command import Command
@@ -77,9 +76,7 @@ class DemoBoard:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop, and delete all files."""
         self._wait(self._server.stop())
         self._end()

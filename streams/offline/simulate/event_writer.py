@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Final, Protocol, Self
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -79,9 +78,7 @@ class FileWriter:
                     f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
                 ) from None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
 
@@ -133,9 +130,7 @@ class HttpWriter:
             f"{self._url}: did not accept the events ({reason}); check that `uneri run` listens there"
         )
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
@@ -45,14 +44,14 @@ class KafkaWriter:
         try:
             self._prepare()
             self._runner.run(self._start())
-        except (AuthorizationError, ProducerAuthorizationError) as error:
-            self.__exit__(type(error), error, None)
+        except (AuthorizationError, ProducerAuthorizationError):
+            self.__exit__()
             raise WriteError(
                 f"Kafka does not allow this user to create {self._topic} or write to it; grant it, or create "
                 "the topic first"
             ) from None
         except (KafkaError, ProducerError) as error:
-            self.__exit__(type(error), error, None)
+            self.__exit__()
             raise WriteError(why_unusable(self._kafka, error)) from None
         return self
 
@@ -109,9 +108,7 @@ class KafkaWriter:
         self._written += len(lines)
         await asyncio.gather(*sent)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._producer is not None:
             self._runner.run(self._producer.stop())
         self._runner.close()

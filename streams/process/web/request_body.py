@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
 import msgspec
@@ -141,9 +140,7 @@ class Stay:
         self._room.add(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._room.remove(self)
 
     def cost(self, now: float) -> float:

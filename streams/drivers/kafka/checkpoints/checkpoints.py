@@ -9,7 +9,6 @@ import asyncio
 import threading
 import zlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
@@ -185,9 +184,7 @@ class BlockingCheckpoints:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._wait_for(self._checkpoints.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
