@@ -104,22 +104,16 @@ def value_of(key: str) -> Measure:
     return Measure(_VALUE + key)
 
 
-def level_of(name: str, unit: str = "") -> Measure:
-    """Return the measure of a level that samples state, in the notation of UCUM for units.
+def text_of_level(name: str, unit: str = "") -> str:
+    """Return the text of the measure of a level that samples state, in the notation of UCUM for units.
+
+    Unlike the measure, it may be one of any number.
 
     Examples
     --------
-    >>> [(level, level.level, level.unit) for level in (level_of("lambda.concurrent_executions", "1"),)]
-    [(<Measure.level:lambda.concurrent_executions: 'level:lambda.concurrent_executions'>, \
-'lambda.concurrent_executions', '')]
-    >>> level_of("reads", "1/s").unit, level_of("queue", "{messages}").unit, level_of("cpu", "%").value
-    ('/s', 'messages', 'level:cpu[%]')
+    >>> text_of_level("reads", "1/s"), text_of_level("queue", "{messages}"), text_of_level("used", "1")
+    ('level:reads[/s]', 'level:queue[messages]', 'level:used')
     """
-    return Measure(text_of_level(name, unit))
-
-
-def text_of_level(name: str, unit: str = "") -> str:
-    """Return the text of the measure of a level; unlike the measure, it may be one of any number."""
     shown = unit.removeprefix("{").removesuffix("}")
     shown = shown.removeprefix("1") if shown == "1" or shown.startswith("1/") else shown
     shown = shown.translate(_NO_BRACKETS)

@@ -140,8 +140,7 @@ def of_level(measure: Measure, shown: str) -> str:
 
     Examples
     --------
-    >>> from detectors.model.measures import level_of
-    >>> [of_level(level_of("x", unit), "812") for unit in ("1", "1/s", "ms", "{messages}", "%")]
+    >>> [of_level(Measure(f"level:x{unit}"), "812") for unit in ("", "[/s]", "[ms]", "[messages]", "[%]")]
     ['812', '812/s', '812 ms', '812 messages', '812 %']
     """
     return f"{shown}{measure.unit}" if measure.unit.startswith("/") else f"{shown} {measure.unit}".rstrip()

@@ -69,11 +69,6 @@ class BoardAssets:
             .replace("{language}", html.escape(language))
         )
 
-    @property
-    def script_bytes(self) -> int:
-        """The size of the scripts that a browser loads, in bytes as sent."""
-        return sum(len(file.packed) for file in self._files.values() if file.kind == "text/javascript")
-
     async def page(self, _: web.Request) -> web.Response:
         """Answer ``/``: the page without any data."""
         return web.Response(text=self._page, content_type="text/html", headers=UNKEPT)

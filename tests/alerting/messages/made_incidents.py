@@ -14,7 +14,7 @@ from alerting.pipeline.silences import Silence
 from config.settings import Settings
 from detectors.explain.examples import Why
 from detectors.model.finding import AddedUp, Affected, Cause, FailureKind, Failures, Finding, Plan, Verdict
-from detectors.model.measures import Measure, level_of, value_of
+from detectors.model.measures import Measure, text_of_level, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
 from detectors.model.scope import Scope
 from detectors.model.sentence import explain_absence, explain_change, explain_limit
@@ -43,7 +43,7 @@ BUY = scope("route", "POST /buy")
 LINK = "https://ci.example.com/runs/42?a=1&b=2"
 REQUEST = "8f5c1f4e-2c1d-4b6e-9a51-0d1e2f3a4b5c"
 XRAY = "1-5759e988-bd862e3fe1be46a994272793"
-LEVEL = level_of("lambda.concurrent_executions", "1")
+LEVEL = Measure("level:lambda.concurrent_executions")
 
 OPEN = incident(table_finding(), finding(ROUTE))
 RESOLVED = replace(OPEN, state="resolved", end=T0 + 1200)
@@ -65,7 +65,7 @@ def level(unit: str = "1", **changes: Any) -> Finding:
     """Return a level that samples state, near its limit."""
     given: dict[str, Any] = {
         "verdict": Verdict.LIMIT,
-        "measure": level_of("lambda.concurrent_executions", unit),
+        "measure": Measure(text_of_level("lambda.concurrent_executions", unit)),
         "observed": 950.0,
         "expected": 500.0,
         "limit": 1000.0,

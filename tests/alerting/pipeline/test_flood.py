@@ -7,7 +7,7 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import Action, Milestone, Notice
 from alerting.pipeline.pipeline import Pipeline
 from detectors.model.finding import Verdict
-from detectors.model.measures import level_of
+from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from tests.alerting.given import T0, finding, scope
 from tests.alerting.notices import later, opened, pipeline, press, resolved, said
@@ -217,7 +217,7 @@ def _limits(count: int, at: int, stem: str) -> list[Notice]:
     for number in range(count):
         about = scope(kinds[number % len(kinds)], f"{stem}{number}")
         exceeded = finding(
-            about, f"f-{stem}{number}", verdict=Verdict.LIMIT, measure=level_of(f"{stem}{number}")
+            about, f"f-{stem}{number}", verdict=Verdict.LIMIT, measure=Measure(f"level:{stem}{number}")
         )
         found.append(opened(f"{stem}{number}", at=at, primary=exceeded))
     return found

@@ -7,7 +7,7 @@ import pytest
 from alerting.commands.command import CommandKind
 from alerting.incidents.notice import Notice
 from detectors.model.finding import Verdict
-from detectors.model.measures import Measure, level_of, value_of
+from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
 from tests.alerting.given import ACCOUNT, T0, TABLE, finding, scope
 from tests.alerting.notices import opened, pipeline, press, reopened, resolved, rising, said
@@ -53,7 +53,7 @@ def test_what_falls_long_after_an_account_of_which_a_part_fell_has_its_page(verd
     assert said(one.feed([fell("w", WHOLE), late], LATER)) == ["parent w open", "parent a open"]
 
 
-@pytest.mark.parametrize("stated", [level_of("batch.jobs"), value_of("sales")])
+@pytest.mark.parametrize("stated", [Measure("level:batch.jobs"), value_of("sales")])
 def test_a_figure_of_a_whole_account_that_somebody_sends_holds_no_fall_of_requests(stated: Measure) -> None:
     one, at = pipeline(), T0 + 300
     figure = finding(WHOLE, "f-w", verdict=Verdict.DROP, measure=stated, observed=1.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors.model.measures import Measure, level_of
+from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.model.stated import LevelName, StatedLevel
 from streams.engine.measure.level_rows import DELAYED_SECONDS, LevelLimit, LevelRows, with_delayed
@@ -21,7 +21,7 @@ def rows(*names: LevelName) -> LevelRows:
 
 def test_a_level_times_the_seconds_of_its_step_is_known_where_it_was_sampled() -> None:
     levels = rows(USED, AGE)
-    assert levels.series == [(ACCOUNT, level_of("age", "ms")), (ACCOUNT, level_of("used"))]
+    assert levels.series == [(ACCOUNT, Measure("level:age[ms]")), (ACCOUNT, Measure("level:used"))]
     np.testing.assert_array_equal(levels.values({USED: StatedLevel(7.0)}, 60), [np.nan, 420.0])
 
 
@@ -34,7 +34,7 @@ def test_a_mere_number_is_the_same_level_with_and_without_its_unit() -> None:
     assert len(levels) == 1
     both = {USED: StatedLevel(7.0, 20.0), BARE: StatedLevel(9.0, 10.0)}
     assert levels.values(both, 1).tolist() == [9.0]
-    assert levels.restate(both) == [LevelLimit(ACCOUNT, level_of("used"), 10.0)]
+    assert levels.restate(both) == [LevelLimit(ACCOUNT, Measure("level:used"), 10.0)]
 
 
 def test_a_limit_holds_until_another_is_stated() -> None:
