@@ -64,7 +64,8 @@ class Reloading(Part):
         apply: Callable[[Reload], Awaitable[None]],
         failed: Gauge,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
+        """The settings in force."""
         self._read = read
         self._prepare = prepare
         self._apply = apply
@@ -72,11 +73,6 @@ class Reloading(Part):
         self._asked: asyncio.Queue[asyncio.Future[Reloaded]] = asyncio.Queue()
         self._at = time.time()
         self._last = Reloaded()
-
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self._settings
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """Return what reloads whenever it is asked for."""
@@ -119,7 +115,7 @@ class Reloading(Part):
     async def _reload(self) -> Reloaded:
         try:
             read = await asyncio.to_thread(self._read)
-            found = reload_of(self._settings, read)
+            found = reload_of(self.settings, read)
             others = await asyncio.to_thread(self._prepare, found.settings)
         except (ConfigError, EmptiedError, SecretError, AddressError) as error:
             self._last = self._last._replace(problems=tuple(str(error).splitlines()))
@@ -127,10 +123,10 @@ class Reloading(Part):
             log.error("configuration not reloaded: nothing was changed", problems=list(self._last.problems))  # noqa: TRY400
             return self._last
         found = found._replace(restart=(*found.restart, *others))
-        if found.settings.log != self._settings.log:
+        if found.settings.log != self.settings.log:
             configure_logs(found.settings.log)
         await self._apply(found)
-        self._settings, self._at = found.settings, time.time()
+        self.settings, self._at = found.settings, time.time()
         self._last = Reloaded(found.changed, found.restart)
         self._failed.set(0)
         log.info("configuration reloaded", changed=list(found.changed))

@@ -63,13 +63,9 @@ class ReplayPass(Stateful):
             self._rolled_by.append(known[key])
         self._places: dict[str, object] = {}
         self._begun: Counter[str] = Counter()
-        self._done = 0.0
-        self._seconds = 0.0
-
-    @property
-    def done(self) -> float:
+        self.done = 0.0
         """The fraction of the source that has been read."""
-        return self._done
+        self._seconds = 0.0
 
     @property
     def series(self) -> int:
@@ -120,7 +116,7 @@ class ReplayPass(Stateful):
             judge.judge(run, read.rolled[by])
         self._begun[read.partition] += read.parts
         self._places[read.partition] = read.place
-        self._done = read.done
+        self.done = read.done
 
     def state(self, asked: str, series_parts: int = 0) -> ReplayState:
         """Return the state to resume from."""
@@ -129,7 +125,7 @@ class ReplayPass(Stateful):
             bounds=dict(self._source.bounds),
             places=self._places,
             begun=self._begun,
-            done=self._done,
+            done=self.done,
             series_parts=series_parts,
             parts=self.snapshot(),
         )
@@ -147,4 +143,4 @@ class ReplayPass(Stateful):
         self._source.resume(state.bounds, state.places)
         self.restore(state.parts)
         self._places, self._begun = state.places, Counter(state.begun)
-        self._done = state.done
+        self.done = state.done
