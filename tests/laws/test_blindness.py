@@ -20,6 +20,7 @@ MINUTE, DAY = 60, 1440
 LEARNT: Final = 8 * DAY + 9 * 60
 RATES: Final = np.array([10.0, 30.0, 30.0, 600.0])  # a minute, of counts; the third are amounts of calls
 REGULAR: Final = np.array([30.0, 60.0, 75.0, 600.0])
+SMALL_REGULAR: Final = np.array([10.0, 5.0, 12.0, 1.0])
 GAP: Final = -1.0
 LARGE, SMALL, FEW = 5.0, 0.4, 20.0
 
@@ -58,11 +59,11 @@ def learnt() -> dict[str, bytes]:
 
 
 @cache
-def learnt_by_rote() -> dict[str, bytes]:
+def learnt_by_rote(usual: tuple[float, ...]) -> dict[str, bytes]:
     judge = a_judge()
     for first in range(0, LEARNT, 720):
         steps = min(720, LEARNT - first)
-        judge.judge_steps(BEGIN + first * MINUTE, np.tile(REGULAR, (steps, 1)))
+        judge.judge_steps(BEGIN + first * MINUTE, np.tile(usual, (steps, 1)))
     return judge.snapshot()
 
 
@@ -122,10 +123,22 @@ def test_nothing_at_all_is_found_in_three_minutes_whatever_came_before(past: Pas
 
 @pytest.mark.parametrize("times", [0.0, 0.1, 0.3, 2.0, 10.0])
 def test_a_count_that_is_the_same_every_minute_is_no_blinder_than_others(times: float) -> None:
+    assert found_after_rote(REGULAR, times, 2).all()
+
+
+@pytest.mark.parametrize(("times", "minutes"), [(0.0, 15), (4.0, 10), (6.0, 7), (10.0, 2)])
+def test_nor_is_a_small_count_that_is_the_same_every_minute(times: float, minutes: int) -> None:
+    found = found_after_rote(SMALL_REGULAR, times, minutes)
+    assert found[SMALL_REGULAR > 1].all()
+    assert found.all() or times < 6  # of one a minute, four may be chance
+
+
+def found_after_rote(usual: np.ndarray, times: float, minutes: int) -> np.ndarray:
     judge = a_judge()
-    judge.restore(learnt_by_rote())
-    after = [judge.judge(BEGIN + (LEARNT + at) * MINUTE, REGULAR * times) for at in range(2)]
-    assert np.any([judged.opened for judged in after], axis=0).all()
+    judge.restore(learnt_by_rote(tuple(usual)))
+    after = [judge.judge(BEGIN + (LEARNT + at) * MINUTE, usual * times) for at in range(minutes)]
+    found: np.ndarray = np.any([judged.opened for judged in after], axis=0)
+    return found
 
 
 def judged_after(past: Past, times: float, minutes: int, seed: int) -> tuple[np.ndarray, ...]:

@@ -23,8 +23,8 @@ LEAST_UNIT: Final = 0.003
 CLIP: Final = 6.0
 """Units by which one step may pull the level: larger deviations count as this."""
 
-MANY: Final = 30
-"""Counts from which on noise makes two of them alike in one of twenty steps at most."""
+ONE: Final = 1.0
+"""Usual count of a step below which most have none: these say nothing of the noise of the others."""
 
 SETTLING: Final = 10
 """Deviations and values after which first guesses have lost their weight."""
@@ -33,8 +33,8 @@ SETTLING: Final = 10
 @inlined
 def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Move the unit of each view towards the quantile of its deviations."""
-    # Where few are counted, the same count again says nothing of the noise; of many, that there is none.
-    regular = rows.counted[row] > 0 and memory.usual[row] >= MANY
+    # The same count again says that there is less noise than was guessed; chance has its own bound.
+    regular = rows.counted[row] > 0 and memory.usual[row] >= ONE
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])
         if distance > LEAST_DEVIATION or (regular and distance >= 0):
