@@ -33,8 +33,9 @@ SETTLING: Final = 10
 @inlined
 def learn_units(row: int, rows: Rows, memory: Memory, pace: Pace, scratch: Scratch) -> None:
     """Move the unit of each view towards the quantile of its deviations."""
-    # The same count again says that there is less noise than was guessed; chance has its own bound.
-    regular = rows.counted[row] > 0 and memory.usual[row] >= ONE
+    # The same count again says that there is less noise than was guessed; chance has its own bound. That
+    # there is none again, as in the night of an office, says nothing.
+    regular = rows.counted[row] > 0 and memory.usual[row] >= ONE and scratch.place[row] > 0
     for view in range(VIEWS):
         distance = abs(scratch.deviation[view, row])
         if distance > LEAST_DEVIATION or (regular and distance >= 0):
