@@ -122,13 +122,15 @@ def _parts(example: IncidentExample, words: Phrases) -> Iterator[str]:
         yield " ".join(part for part in failed if part)
     if request.ms_total is not None:
         yield words.figures.quantity(request.ms_total, Measure.LATENCY)
-    calls = sorted(request.tables or (), key=lambda call: -call.units)
+    calls = sorted(request.tables or (), key=lambda call: (-call.units, -call.calls))
     for call in calls[:_CALLS]:
         yield _call(call, words)
 
 
 def _call(call: ExampleCall, words: Phrases) -> str:
     parts = [f"{call.op} {call.name}" if call.op else call.name]
+    if call.calls > 1:
+        parts.append(f"×{call.calls}")
     if call.rcu:
         parts.append(f"{numbers.number(call.rcu)} RCU")
     if call.wcu:

@@ -18,7 +18,7 @@ from detectors.model.scope import (
 )
 
 MOST_CALLS: Final = 10
-"""Table calls of one request that are kept, those that consumed most."""
+"""Kinds of table calls of one request that are kept, those that consumed most."""
 
 
 class ExampleClient(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -39,7 +39,7 @@ class ExampleLayers(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ExampleCall(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One of its table calls."""
+    """Its calls of one table and operation: how many, the units of all, the time of the longest."""
 
     name: str = ""
     op: str | None = None
@@ -47,10 +47,11 @@ class ExampleCall(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     rcu: float | None = None
     wcu: float | None = None
     throttled: str | None = None
+    calls: int = 1
 
     @property
     def units(self) -> float:
-        """The capacity that it consumed."""
+        """The capacity that they consumed."""
         return (self.rcu or 0.0) + (self.wcu or 0.0)
 
 

@@ -167,6 +167,29 @@ def test_a_flood_of_errors_is_a_few_dozen_examples() -> None:
     assert max(len(example.sample or "") for example in kept) <= LONGEST
 
 
+def test_a_request_that_calls_a_table_59_times_is_an_example_and_says_so() -> None:
+    usual = {
+        "service": "shop",
+        "status": 200,
+        "tables": [{"name": "items", "op": "Get", "rcu": 1.0, "ms": 4}],
+    }
+    sent = [json.dumps({"ts": T0 + number / 1000, "id": str(number), **usual}) for number in range(600)]
+    calls = [{"name": "items", "op": "Get", "rcu": 1.0, "ms": float(number)} for number in range(59)]
+    other = {"name": "users", "op": "Get", "rcu": 2.0}
+    loop = json.dumps({"ts": T0 + 0.7, "id": "loop", **usual, "tables": [other, *calls]})
+    kept = [
+        example
+        for block in fed([line.encode() for line in [*sent, loop]]).blocks
+        for example in block.examples
+    ]
+    [found] = [example for example in kept if example.id == "loop"]
+    assert found.tables is not None
+    assert [(call.name, call.calls, call.units, call.ms) for call in found.tables] == [
+        ("items", 59, 59.0, 58.0),
+        ("users", 1, 2.0, None),
+    ]
+
+
 def test_a_step_keeps_a_bounded_part_whatever_the_order() -> None:
     many = [RequestExample(ts=float(number), id=str(number)) for number in range(3 * MOST)]
     assert len(at_most(many)) == MOST

@@ -1,14 +1,14 @@
 """Examples of requests: few are chosen, whatever arrives; they are redacted and bounded in size.
 
-A request is an example if it failed, if it was slower than others on its path lately, or if a table call of
-it consumed more than others lately. "Lately" is a peak for each path and call, which every record lowers a
-little, so that even of equal requests one in two thousand is an example. Each of the three reasons may
-spend its savings: a turn for every ``RECORDS`` records and for every bucket, at most ``SAVED``. So a
-flood of errors gets a few dozen examples and then one in four thousand. The choice is a
-function of the records in their order, however they are chunked.
+A request is an example if it failed, if it was slower than others on its path lately, or if its calls of a
+table consumed more than those of others lately. "Lately" is a peak for each path and call, which every
+record lowers a little, so that even of equal requests one in two thousand is an example. Each of the three
+reasons may spend its savings: a turn for every ``RECORDS`` records and for every bucket, at most ``SAVED``.
+So a flood of errors gets a few dozen examples and then one in four thousand. The choice is a function of the
+records in their order, however they are chunked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Final, NamedTuple
 
@@ -159,14 +159,18 @@ def _choose(events: _Events, calls: _Calls, peaks: tuple[Ints, Floats], turns: I
                 is_slow = True
             else:
                 slowest[path[row]] -= 1
+        units = 0.0
         for place in range(begin, at):
-            units = rcu[place] + wcu[place]
+            is_failed = is_failed or call_throttled[place]
+            units += rcu[place] + wcu[place]
+            if place + 1 < at and call[place + 1] == call[place]:
+                continue  # a loop: what it consumes together
             if units > costliest[call[place]]:
                 costliest[call[place]] = units * ABOVE
                 is_costly = True
             else:
                 costliest[call[place]] *= _FALL
-            is_failed = is_failed or call_throttled[place]
+            units = 0.0
         is_example = False
         if is_failed:
             is_example = _spend(turns, _FAILED, earned)
@@ -218,19 +222,27 @@ def _example(columns: Columns, row: int, redaction: Redaction) -> RequestExample
 
 
 def _calls(calls: Sequence[TableCall], redaction: Redaction) -> tuple[ExampleCall, ...] | None:
-    kept = nlargest(MOST_CALLS, calls, key=lambda call: (call.rcu or 0.0) + (call.wcu or 0.0))
-    made = (
+    alike: dict[tuple[str, str | None, str | None], list[TableCall]] = {}
+    for call in calls:
+        alike.setdefault((call.name, call.op, call.throttled), []).append(call)
+    made = [
         ExampleCall(
-            cut(call.name),
-            _name(call.op),
-            call.ms,
-            call.rcu,
-            call.wcu,
-            redaction.shown(call.throttled, _SHORT),
+            cut(name),
+            _name(op),
+            _of_known(max, [call.ms for call in same]),
+            _of_known(sum, [call.rcu for call in same]),
+            _of_known(sum, [call.wcu for call in same]),
+            redaction.shown(throttled, _SHORT),
+            len(same),
         )
-        for call in kept
-    )
-    return tuple(made) or None
+        for (name, op, throttled), same in alike.items()
+    ]
+    return tuple(nlargest(MOST_CALLS, made, key=lambda call: (call.units, call.calls))) or None
+
+
+def _of_known(what: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return what(known) if known else None
 
 
 def _name(text: str | None) -> str | None:

@@ -12,6 +12,7 @@ from alerting.words.locales import ENGLISH
 from config.links import Links
 from config.settings import LinksSettings
 from detectors.explain.examples import Why
+from detectors.model.request_example import ExampleCall
 from tests.alerting.given import T0
 from tests.alerting.message_makers import ZONE, notice
 from tests.alerting.messages.made_incidents import REQUEST, XRAY, example, request, with_examples
@@ -68,6 +69,12 @@ def test_what_a_request_holds_is_no_markup() -> None:
     assert "<!channel>" not in text
     assert "<https://evil" not in text
     assert "\u202e" not in text
+
+
+def test_calls_in_a_loop_are_counted() -> None:
+    tables = (ExampleCall(name="items", op="GetItem", rcu=59.0, ms=7.5, calls=59),)
+    text = shown(details(with_examples(example(tables=tables)), ENGLISH, ZONE, at=T0, links=LINKS))
+    assert "GetItem items ×59 59 RCU" in text
 
 
 def test_long_requests_stay_within_what_slack_takes() -> None:
