@@ -188,7 +188,13 @@ class FirstDelivery:
     def _call_team(
         self, tracked: TrackedIncident, one: TrackedIncident, route: Route, at: int
     ) -> Iterator[Dispatch]:
-        """Call the people of a route where a message was before, and did not mention them."""
+        """Call the people of a route where a message was before, and did not mention them.
+
+        Or where its incident's own message is, if that is held by now: nobody would hear that a part of it is
+        severe.
+        """
+        level = one.incident.severity.level
+        unheard = calls_again(level, tracked.grade) and self._gate.hold(tracked, at) is not None
         for place, message in enumerate(tracked.messages):
             if message.destination not in route.destinations:
                 continue
@@ -196,11 +202,16 @@ class FirstDelivery:
                 yield from self._call(one, message, route.mention, at)
                 continue
             called = (tracked.mention if message.mention is None else message.mention).split()
-            if {*route.mention.split()} <= {*called}:
+            new = [name for name in route.mention.split() if name not in called]
+            severe = unheard and message.mention is None
+            if not new and not severe:
                 continue
-            tracked.messages[place] = structs.replace(message, mention=" ".join([*called, route.mention]))
+            if new:
+                tracked.messages[place] = structs.replace(message, mention=" ".join([*called, *new]))
+            if severe:
+                tracked.grade, tracked.called_at = level, at
             self._registry.put(tracked)
-            yield dispatches.call(one, message, route.mention, at, severe=False)
+            yield dispatches.call(one, message, route.mention, at, severe=severe)
 
     def _add(
         self, routed: Sequence[tuple[TrackedIncident, Route]], at: int, mention: str | None = None

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from alerting.commands.command import CommandKind, Matcher
 from alerting.commands.dispatch import Form
 from alerting.incidents.notice import Milestone, Notice
 from alerting.pipeline.pipeline import Pipeline
@@ -12,7 +13,7 @@ from detectors.model.finding import Verdict
 from detectors.model.scope import Scope
 from detectors.watch.maturity import Maturity
 from tests.alerting.given import SERVICE, T0, TABLE, finding, growth_finding, scope
-from tests.alerting.notices import digest, incident, later, opened, pipeline, resolved
+from tests.alerting.notices import digest, incident, later, opened, pipeline, press, resolved
 
 SINKS = {
     "webhooks": [{"name": "w", "url": "http://127.0.0.1"}],
@@ -214,6 +215,17 @@ def test_what_holds_an_incident_does_not_hold_the_outage_of_others_that_it_took_
     assert len(again.held()) == 1
     over = resolved(worse, T0 + 600)
     assert _told(again, over) == [("parent", "slack:#stock", "")]
+
+
+def test_an_outage_calls_people_in_the_thread_of_what_was_silenced_after_its_page() -> None:
+    """Also where all is in one channel: an edit of the silenced message notifies nobody."""
+    one, first = pipeline(), opened()
+    assert _told(one, first) == [("parent", "slack:#uneri", "")]
+    tables = Matcher(scopes=["table:items"])
+    one.command(press(CommandKind.SILENCE, None, T0 + 30, until=T0 + 7200, matcher=tables))
+    hurt = later(first, T0 + 60, Milestone.JOINED, members=[GONE])
+    assert _told(one, hurt) == [("parent", "slack:#uneri", ""), ("line", "slack:#uneri", "")]
+    assert _told(one, later(hurt, T0 + 120)) == [("parent", "slack:#uneri", "")]
 
 
 def test_whose_silence_ends_is_told_beside_those_who_were_told_before() -> None:
