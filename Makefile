@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PRODUCT := $(VENV)/.product
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Two more than cores: a browser, a daemon or a clock is waited for now and then.
 TESTERS ?= $(shell expr $(CORES) + 2)
@@ -51,17 +52,30 @@ help:
 	@echo "make installs       install the release with pipx and uv tool on every Python here; takes minutes"
 	@echo "make lock           update the locked dependencies in requirements.lock"
 
+define CREATE_VENV
+@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Uneri needs Python 3.11 or newer, $(PYTHON) is %d.%d; run make with PYTHON=python3.11" % v[:2])'
+@echo "Setting up $(VENV) (once per change of requirements.lock) ..."
+@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+endef
+
 # Once per change of the lock: a marker newer than the lock and the project file means installed.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Uneri needs Python 3.11 or newer, $(PYTHON) is %d.%d; run make with PYTHON=python3.11" % v[:2])'
-	@echo "Setting up $(VENV) (once per change of requirements.lock) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	$(CREATE_VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m streams.drivers.compile_ahead
 	@touch $@
 
-demo: $(READY)
+# The versions of the lock without its hashes, which an editable project cannot have.
+$(PRODUCT): requirements.lock pyproject.toml
+	$(CREATE_VENV)
+	@sed -n 's/ *\\$$//; /==/p' requirements.lock > $(VENV)/constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/constraints.txt hatchling editables
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VENV)/constraints.txt --no-build-isolation --editable .
+	@touch $@
+
+# Who looks at it needs no developers' tools; where they are installed, they stay.
+demo: $(if $(wildcard $(READY)),$(READY),$(PRODUCT))
 	$(BIN)/uneri demo
 
 test: $(READY)

@@ -183,15 +183,20 @@ def demo(
             show_default=False,
         ),
     ] = None,
+    open_: Annotated[
+        bool,
+        typer.Option("--open/--no-open", help="In a terminal with a display: open the browser on the board."),
+    ] = True,
 ) -> None:
     """Detect incidents in generated traffic; needs no setup.
 
     After weeks of normal traffic, a client hammers one table while the load on another grows.
     """
+    typer.echo("Preparing the demo ...")  # what it needs takes seconds to load
     from streams.offline.simulate.demo import run_demo
 
     on_board = sys.stdout.isatty() if board is None else board
-    run_demo(out, on_board=on_board)
+    run_demo(out, on_board=on_board, may_open=open_)
 
 
 def _split(role: list[str] | None) -> set[str]:

@@ -1,9 +1,12 @@
 """``uneri demo``: detection on generated traffic, in a terminal, in under a minute."""
 
+import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +32,7 @@ from streams.offline.simulate.demo_board import DemoBoard
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.process.command_error import UsageError
+from streams.process.progress import LINE_EVERY
 from streams.process.web.http_server import ListenError
 
 SOURCE = "demo/0"
@@ -195,10 +199,41 @@ def _pages(count: int) -> str:
     return {0: "no pages", 1: "1 page"}.get(count, f"{count} pages")
 
 
-def run_demo(out: Path, *, on_board: bool) -> None:
-    """Show the demo in the terminal and on the board, until interrupted; write its files to ``out``."""
-    compile_ahead()
+def has_display(environment: Mapping[str, str], *, on_terminal: bool, platform: str = sys.platform) -> bool:
+    """Return whether a person sits before it, to whom a browser can be opened."""
+    if not on_terminal or environment.get("CI"):
+        return False
+    if platform in {"darwin", "win32"}:
+        return "SSH_CONNECTION" not in environment
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+@contextmanager
+def counting_seconds(say: Callable[[str], object], every: float = LINE_EVERY) -> Iterator[None]:
+    """Say how long the block has taken, again and again until it ends."""
+    began, ended = time.monotonic(), threading.Event()
+
+    def count() -> None:
+        while not ended.wait(every):
+            say(f"Still preparing, {time.monotonic() - began:.0f} s")
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def run_demo(out: Path, *, on_board: bool, may_open: bool = False) -> None:
+    """Show the demo in the terminal and on the board, until interrupted; write its files to ``out``.
+
+    With ``may_open``, a browser shows the board, if there is a display.
+    """
     console = Console(highlight=False)
+    with counting_seconds(console.print):
+        compile_ahead()
     if not on_board:
         _run(console, out, None)
         console.print("\nuneri demo --board shows the same on the board, in a browser.")
@@ -206,6 +241,8 @@ def run_demo(out: Path, *, on_board: bool) -> None:
     try:
         with DemoBoard(SETTINGS) as board:
             console.print(f"The board, which fills as you watch: [bold]{board.url}[/]\n")
+            if may_open and has_display(os.environ, on_terminal=sys.stdout.isatty()):
+                webbrowser.open(board.url)
             _run(console, out, board)
             console.print(f"\nThe board stays at {board.url} until you press Ctrl-C.")
             never = threading.Event()
