@@ -413,7 +413,8 @@ def run_kafka(
 
     Returns
     -------
-    The exit code: 0 after a clean stop, 1 when something failed, 2 when roles or settings are wrong.
+    The exit code: 0 after a clean stop, 1 when something failed, 2 when roles or settings are wrong,
+    or a newer version wrote the state.
     """
     configure_logs(settings.log)
     logging.getLogger("streams.ingest.batch_consumer.batch_consumer").setLevel(

@@ -1,7 +1,8 @@
 """Hosts the stages of one process: Faust assigns partitions and delivers chunks, Kafka keeps their state.
 
-Crash-only: an exception that escapes a stage ends the process with one line and exit code 1. Everything that
-matters is in a checkpoint by then or will be read again, so a restart is the only recovery.
+Crash-only: an exception that escapes a stage ends the process with one line and exit code 1, or 2 for
+the state of a newer version. Everything that matters is in a checkpoint by then or will be read again, so a
+restart is the only recovery.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from detectors.state.state import NewerStateError
 from streams.drivers.checkpointing import USUAL, RunOptions
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
@@ -29,6 +31,7 @@ from streams.process.metrics import Metrics
 from streams.process.watchdog import StallDetector
 
 FATAL: Final = 1
+REFUSED: Final = 2  # supervisors do not start it again
 TICK_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be twice as large
 MOST_TURNS: Final = 4  # times as large at most
@@ -64,11 +67,11 @@ def turn_size(most: int, least: int, seconds: float) -> int:
 
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
-    """End the process at once: one line, exit code 1."""
+    """End the process at once: one line, exit code 1, or 2 if another start would not help."""
     log.critical(str(error) or type(error).__name__, error=type(error).__name__, **context)
     sys.stderr.flush()
     sys.stdout.flush()
-    os._exit(FATAL)
+    os._exit(REFUSED if isinstance(error, NewerStateError) else FATAL)
 
 
 def fatal_when_failed(task: asyncio.Task[None]) -> None:

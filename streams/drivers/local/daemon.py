@@ -330,7 +330,7 @@ def _opened(state: Path, file: str, open_file: Callable[[Path], _File]) -> _File
         create_private(state / file)
         return open_file(state / file)
     except NewerStateError as error:
-        raise StartError(f"the state in {state} cannot be read: {error}") from error
+        raise NewerStateError(f"the state in {state} cannot be read: {error}") from error
     except (sqlite3.Error, OSError) as error:
         raise StartError(explain(error, state, file)) from error
 
@@ -353,7 +353,7 @@ def _bytes_with_journal(path: Path) -> int:
 def _one_line(run: Callable[[], None], state: Path) -> int:
     try:
         run()
-    except (ConfigError, AddressError, SecretError) as error:
+    except (ConfigError, AddressError, SecretError, NewerStateError) as error:  # another start would not help
         log.critical(str(error))
         return 2
     except (StartError, ListenError, DeadLetterLimitError) as error:

@@ -67,7 +67,7 @@ def test_a_downgrade_ends_with_one_line_and_changes_nothing(
     set_format(tmp_path / file, FORMAT + 1, "9.9.9")
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.db")}
     settings = Settings(local=LocalSettings(listen="127.0.0.1:0", state=str(tmp_path)))
-    assert run_local(settings, [], None) == 1
+    assert run_local(settings, [], None) == 2
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "critical" in line]
     assert f"{file} was written by uneri 9.9.9 (format {FORMAT + 1})" in line
     assert "start uneri 9.9.9, or restore a backup from before the upgrade (docs/upgrades.md)" in line
