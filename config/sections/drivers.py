@@ -107,6 +107,11 @@ class KafkaSettings(Section):
         description='topic with one event of docs/event.md per record; "" when only the topics of '
         "sources.inputs are read",
     )
+    keep: Annotated[int, Field(ge=1, le=3650)] | None = Field(
+        35,
+        description="days that the requests topic keeps records, when `uneri setup` creates it; null keeps "
+        "them forever",
+    )
     shards: Annotated[int, Field(ge=1, le=256)] = Field(4, description="partitions of the rollups topic")
     replication: Annotated[int, Field(ge=1, le=9)] = Field(
         1, description="replication factor of the daemon's own topics"

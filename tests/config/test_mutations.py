@@ -18,6 +18,7 @@ FULL: dict[str, Any] = {
         "brokers": ["a:9092", "b:9092"],
         "app": "uneri",
         "requests": "requests",
+        "keep": 35,
         "shards": 4,
         "replication": 3,
         "security": "sasl_ssl",

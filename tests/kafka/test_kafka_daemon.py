@@ -155,6 +155,24 @@ def test_setup_has_the_broker_stamp_requests_and_says_where_producers_do(kafka: 
     assert found[0].startswith(f"{theirs}: its producers' clocks decide when a record arrived")
 
 
+def test_setup_keeps_requests_for_five_weeks_and_says_where_they_are_kept_forever(kafka: str) -> None:
+    app = topics.unique("uneri")
+    own, theirs = (
+        KafkaSettings(brokers=[kafka], app=app, requests=name) for name in (f"{app}-own", f"{app}-theirs")
+    )
+    topics.create(kafka, NewTopic(theirs.requests, 1, 1, topic_configs={"retention.ms": "-1"}))
+    said = [line for given in (own, own, theirs) for line in setup_topics(Settings(kafka=given))]
+    (line,) = [line for line in said if "forever" in line]
+    assert line.startswith(
+        f"{theirs.requests}: keeps records forever; set its retention.ms to 3024000000 (35 "
+    )
+    meant = theirs.model_copy(update={"keep": None})
+    assert not [line for line in setup_topics(Settings(kafka=meant)) if "forever" in line]
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
+        found = admin.describe_configs([ConfigResource("TOPIC", own.requests)])["topic"][own.requests]
+    assert found["retention.ms"]["value"] == "3024000000"
+
+
 def test_setup_lists_existing_topics_and_refuses_another_number_of_shards(make_app: MakeApp) -> None:
     app = make_app(partitions=0)
     assert all("exists" in line for line in setup_topics(app.settings))

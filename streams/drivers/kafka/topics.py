@@ -21,12 +21,13 @@ from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.probe import why_unusable
 
 FOREVER: Final = "-1"
-WEEK: Final = str(7 * 86_400_000)
-MONTH: Final = str(30 * 86_400_000)
+DAY_MS: Final = 86_400_000
+WEEK: Final = str(7 * DAY_MS)
+MONTH: Final = str(30 * DAY_MS)
 HIDDEN: Final = TopicAuthorizationFailedError.errno
 LARGE_BYTES: Final = 2 * 1024 * 1024  # an event of 1 MiB and overhead
 LARGE_RECORD: Final = str(LARGE_BYTES)
-DAY: Final = str(86_400_000)
+DAY: Final = str(DAY_MS)
 DEAD_LETTER_BYTES: Final = 256 * 1024 * 1024  # a hundred thousand of the largest
 BLOCK_BYTES: Final = 16 * 1024 * 1024  # a block of a hundred thousand scopes
 REQUESTS_PARTITIONS: Final = 8
@@ -86,8 +87,7 @@ class Topic(NamedTuple):
 def needed_topics(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]:
     """Return partitions and configuration by topic.
 
-    Retention counts wall time from the time stamps of records: of a request, that of arrival. The requests
-    topic, which replay reads, keeps everything unless an operator changes that.
+    Retention counts wall time from the time stamps of records: of a request, that of arrival.
     """
     topics = Topics.of(kafka)
     deleted = {"cleanup.policy": "delete", "max.message.bytes": LARGE_RECORD}
@@ -99,7 +99,7 @@ def needed_topics(kafka: KafkaSettings) -> dict[str, tuple[int, dict[str, str]]]
         "delete.retention.ms": "86400000",
         "max.message.bytes": LARGE_RECORD,
     }
-    requests = {topics.requests: _of_requests()} if topics.requests else {}
+    requests = {topics.requests: _of_requests(kafka)} if topics.requests else {}
     return {
         **requests,
         topics.rollups: (
@@ -126,11 +126,11 @@ def _used(kafka: KafkaSettings, *, history: bool) -> list[str]:
     return [name for name in needed_topics(kafka) if name not in spared]
 
 
-def _of_requests() -> tuple[int, dict[str, str]]:
+def _of_requests(kafka: KafkaSettings) -> tuple[int, dict[str, str]]:
     return REQUESTS_PARTITIONS, {
         "cleanup.policy": "delete",
         "max.message.bytes": LARGE_RECORD,
-        "retention.ms": FOREVER,
+        "retention.ms": FOREVER if kafka.keep is None else str(kafka.keep * DAY_MS),
         # no producer's clock decides when a record arrived (streams.engine.decode.event_time)
         "message.timestamp.type": "LogAppendTime",
     }
@@ -170,7 +170,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
     if settings.kafka is None:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
     kafka, others = settings.kafka, settings.sources.topics
-    wanted = needed_topics(kafka) | (dict.fromkeys(others, _of_requests()) if inputs else {})
+    wanted = needed_topics(kafka) | (dict.fromkeys(others, _of_requests(kafka)) if inputs else {})
     with _admin(kafka) as admin:
         present = _partitions(admin)
         created = {
@@ -199,6 +199,8 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
         for name in Topics.of(kafka, settings.sources).sources:
             if name in present:
                 lines += _about_stamps(admin, name)
+        if kafka.requests in present:
+            lines += _about_retention(admin, kafka)
         return lines
 
 
@@ -334,6 +336,19 @@ def _about_stamps(admin: Any, name: str) -> list[str]:
     line = (
         f"{name}: its producers' clocks decide when a record arrived; set its message.timestamp.type to "
         "LogAppendTime, so that no wrong one can move time (docs/event.md)"
+    )
+    return [line]
+
+
+def _about_retention(admin: Any, kafka: KafkaSettings) -> list[str]:
+    """Say that a topic grows without bound; how much of the past is deleted is its operator's decision."""
+    name = kafka.requests
+    bounds = (_setting(admin, name, key, "") for key in ("retention.ms", "retention.bytes"))
+    if kafka.keep is None or any(bound != FOREVER for bound in bounds):
+        return []
+    line = (
+        f"{name}: keeps records forever; set its retention.ms to {kafka.keep * DAY_MS} ({kafka.keep} days), "
+        "or kafka.keep to null"
     )
     return [line]
 
