@@ -20,6 +20,7 @@ from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 
 SHOWN: Final = 20  # lines of a list in the status, and of one kind in the log at a time
@@ -54,11 +55,19 @@ history_log = structlog.get_logger("uneri.history")
 class PipelineStatus:
     """Logs and counts what the stages of the pipeline do, and describes what they hold."""
 
-    def __init__(self, pipeline: Pipeline, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
         self._zone = ZoneInfo(settings.digest.timezone)
         self._learning = Learning(self._zone)
+        self._clock = clock
+        self._changes = Recurring(clock)  # of incidents, while it catches up
 
     def record(self, notices: Sequence[Notice] = ()) -> None:
         """Log and count new notices and actions; beyond ``SHOWN`` of a kind, log only their number."""
@@ -82,6 +91,8 @@ class PipelineStatus:
                 log.info(_EVENTS[did], stage=stage, more=count - SHOWN)
 
     def _log_notices(self, notices: Sequence[Notice]) -> None:
+        if self._clock() - self._pipeline.watermark >= LEAST_SECONDS:
+            notices = self._without_changes(notices)
         seen: Counter[Action] = Counter()
         for notice in notices:
             seen[notice.action] += 1
@@ -95,6 +106,15 @@ class PipelineStatus:
         for action, count in seen.items():
             if action in _NOTICED and count > SHOWN:
                 log.info(_NOTICED[action], more=count - SHOWN)
+
+    def _without_changes(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Leave out how incidents of the past changed, which says nothing to who reads the log now."""
+        others = [notice for notice in notices if notice.action is not Action.UPDATE]
+        if changes := len(notices) - len(others):
+            count = self._changes.happened(changes)
+            if count is not None:
+                log.info("incidents changed while catching up", count=count)
+        return others
 
     def status(self) -> dict[str, object]:
         """Return the pipeline's part of ``uneri status``, as plain JSON values."""

@@ -27,6 +27,7 @@ from streams.drivers.kafka.stall_watch import PartitionEnds, StallWatch
 from streams.ingest.batch_consumer.batch_consumer import ChunkApp
 from streams.ingest.batch_consumer.chunk import Chunk, pieces
 from streams.process.crash_points import CrashPoint
+from streams.process.logs import Recurring
 from streams.process.metrics import Metrics
 from streams.process.watchdog import StallDetector
 
@@ -140,6 +141,7 @@ class StageHost:
         self._ticking: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._aligned = 0.0
+        self._skipped = Recurring()
         for stages in hosted:
             name = f"uneri-{stages.role}{stages.name and f'-{stages.name}'}"
             app.agent(app.chunk_topic(stages.topic), name=name)(self._agent(stages.topic))
@@ -295,7 +297,13 @@ class StageHost:
         partition.rereads += 1
         if position is None or partition.rereads > REREADS:
             raise error
-        log.warning("records were skipped; reading them again", source=partition.source, offset=position)
+        if (times := self._skipped.happened()) is not None:  # a healthy rebalance does it to many partitions
+            log.info(
+                "records were skipped; reading them again",
+                source=partition.source,
+                offset=position,
+                more=times - 1,
+            )
         await self.clients.consumer.seek(partition.tp, position)
 
     async def _assigned(self, *args: Any, **_: Any) -> None:

@@ -5,13 +5,15 @@ from collections import Counter
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
+from alerting.incidents.notice import Action
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from streams.cli.daemon_call import status_lines
 from streams.notify.pipeline_status import PipelineStatus
 from streams.process.metrics import Metrics
 from tests.alerting.given import T0, scope
-from tests.alerting.notices import opened, resolved
+from tests.alerting.notices import notice, opened, resolved
+from tests.hand_clock import HandClock
 
 SETTINGS = Settings.model_validate(
     {
@@ -93,3 +95,28 @@ def test_the_life_of_an_incident_is_logged_with_its_id_and_a_flood_in_few_lines(
     assert lines[0] == ("incident opened", "i0", None)
     assert lines[-2:] == [("incident resolved", "i0", None), ("incident opened", None, 10)]
     assert len(lines) == 22
+
+
+def test_changes_of_incidents_are_one_line_a_minute_while_a_daemon_catches_up() -> None:
+    clock = HandClock(T0 + 3600.0)
+    pipeline = Pipeline(SETTINGS)
+    watch = PipelineStatus(pipeline, SETTINGS, Metrics(), clock)
+    born = opened("i0", scope("table", "t0"))
+    pipeline.feed([born], T0)
+    watch.record()
+    change = notice(born.incident, Action.UPDATE, T0 + 60)
+    with capture_logs() as logs:
+        for _ in range(3):
+            watch.record([change, change])
+        watch.record([resolved(born, T0 + 900)])
+        clock.now += 60
+        watch.record([change])
+    assert [(line["event"], line.get("count")) for line in logs] == [
+        ("incidents changed while catching up", 2),
+        ("incident resolved", None),
+        ("incidents changed while catching up", 5),
+    ]
+    clock.now = T0 + 1.0
+    with capture_logs() as logs:
+        watch.record([change])
+    assert [line["event"] for line in logs] == ["incident changed"]

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from streams.drivers.checkpointing import RunOptions
 from streams.drivers.kafka import stage_host
 from streams.drivers.kafka.hosted_partition import HostedPartition
-from streams.drivers.kafka.stage import Bounds
+from streams.drivers.kafka.stage import Bounds, LostRecordsError
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stall_watch import StallWatch
+from streams.process.logs import Recurring
 from streams.process.processor_clock import ProcessorClock
 from streams.process.watchdog import StallDetector
 from tests.hand_clock import HandClock
@@ -128,3 +130,20 @@ async def test_what_was_fetched_and_dropped_is_read_again_though_nothing_shows_t
     for runner.position in (None, None, 80, 80, 100):
         await host._go_back(partition)
     assert sought == [(FIRST, 20), (FIRST, 80)], "once a position, from where the partition begins"
+
+
+async def test_what_a_rebalance_skipped_is_one_line_a_minute_and_no_warning() -> None:
+    async def seek(_: TP, __: int) -> None:
+        pass
+
+    host = hosting()
+    host.clients.app = SimpleNamespace(chunk_consumer=SimpleNamespace(seek=seek))  # type: ignore[assignment]
+    clock = HandClock(0.0)
+    host._skipped = Recurring(clock)
+    runner: Any = SimpleNamespace(position=80, busy=False, key="rollup/0")
+    partition = opened(host, FIRST, runner)
+    with capture_logs() as logs:
+        for clock.now in (0.0, 1.0, 2.0, 61.0):
+            await host._read_again(partition, runner, LostRecordsError("requests/0: 20 records are gone"))
+    said = [(line["log_level"], line["event"], line["more"]) for line in logs]
+    assert said == [("info", "records were skipped; reading them again", more) for more in (0, 2)]
