@@ -60,7 +60,6 @@ app = typer.Typer(
     cls=_Commands,
     help="Uneri tells a swell from a spike: it watches requests, pages on sudden changes and reports growth.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
