@@ -31,16 +31,23 @@ class OpenVerdicts:
     """Finds the worst verdict about some series, among incidents that have not ended."""
 
     def __init__(self, incidents: Iterable[Incident]) -> None:
-        self._findings = [
-            finding
+        found = [
+            (finding, incident.id)
             for incident in incidents
             for finding in (incident.primary, *incident.members)
             if finding.state in ("open", "update") and finding.scope is not None
         ]
+        self._findings = [finding for finding, _ in found]
+        self._incidents = {finding.id: incident for finding, incident in found}
 
     def worst(self, about: Callable[[Scope, Measure], bool]) -> Verdict | None:
         """Return the worst verdict of the findings about these series; None if there is none."""
         return min((finding.verdict for finding in self._about(about)), key=_WORST_FIRST.index, default=None)
+
+    def incident(self, about: Callable[[Scope, Measure], bool], verdict: Verdict | None) -> str | None:
+        """Return the id of the first incident with this verdict about these series."""
+        found = (finding.id for finding in self._about(about) if finding.verdict is verdict)
+        return self._incidents.get(next(found, ""))
 
     def of_accounts(self, about: Callable[[Scope, Measure], bool], verdict: Verdict) -> list[str]:
         """Return the ids of the accounts with this verdict about these series, sorted."""

@@ -19,3 +19,9 @@ export const addressOf = (page, about = "", more = {}) => {
 // Returns the address of a scope's own page, of the JSON that the daemon has of a scope.
 export const scopeAddress = ({ kind, name, cloud, account, region, version }) =>
   addressOf("scope", `${kind}:${name}`, { cloud, account, region, version });
+
+const BEFORE = 3 * 3600; // s
+const AFTER = 3600;
+
+// Returns the address of a scope's page over the time of an incident: other hours would say something else of who calls it.
+export const addressDuring = (scope, { start, end }) => `${scopeAddress(scope)}&from=${start - BEFORE}${end == null ? "" : `&to=${end + AFTER}`}`;

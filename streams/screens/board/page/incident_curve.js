@@ -1,5 +1,5 @@
 // The measure of an incident over what was expected, from some hours before it began, and its figures.
-import { scopeAddress } from "./address.js";
+import { addressDuring, scopeAddress } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { IncidentFigures } from "./incident_figures.js";
 import { Inner } from "./inner.js";
@@ -7,15 +7,9 @@ import { ScopeChart } from "./scope_chart.js";
 import { marksOf } from "./scope_events.js";
 import { html } from "./view.js";
 
-const BEFORE = 3 * 3600; // s
-const AFTER = 3600;
-
-// Where the scope of an incident is looked at over its time.
-export const curveAddress = ({ scope, start, end }) => `${scopeAddress(scope)}&from=${start - BEFORE}${end == null ? "" : `&to=${end + AFTER}`}`;
-
 export class IncidentCurve extends AskingPage {
   path({ of }) {
-    return curveAddress(of).replace("/?", "/board/scope?");
+    return addressDuring(of.scope, of).replace("/?", "/board/scope?");
   }
 
   render({ of, figures, words, look, actions }, { said }) {
@@ -24,7 +18,7 @@ export class IncidentCurve extends AskingPage {
     const { start, step, points } = said ?? {};
     return html`${measured &&
       html`<section class="tile measured" data-tile="curve" aria-label=${name}>
-        <header><h2 class="label"><bdi>${name}</bdi></h2><${Inner} to=${curveAddress(of)} go=${actions.go} class="aside">${words.incident.allMeasures}</${Inner}></header>
+        <header><h2 class="label"><bdi>${name}</bdi></h2><${Inner} to=${addressDuring(of.scope, of)} go=${actions.go} class="aside">${words.incident.allMeasures}</${Inner}></header>
         <${ScopeChart} measure=${of.measure} curve=${measured.curve} marks=${marksOf(said, of.measure)} zoom=${(from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`)} ...${{ name, start, step, points, figures, words, look }} />
       </section>`}<${IncidentFigures} of=${of} now=${measured?.value} figures=${figures} words=${words} />`;
   }

@@ -1,11 +1,12 @@
 // One incident, whole and live: its figures, who causes it, what happened, what was learnt, and what can be done.
-import { addressOf, scopeAddress } from "./address.js";
+import { addressOf } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
 import { about, Causes, Changes, Examples, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
+import { ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
 
 const Happened = ({ of, figures, words, now }) => {
@@ -96,14 +97,13 @@ export class IncidentPage extends AskingPage {
     const own = of.memos.filter((memo) => memo.incident === of.id);
     const earlier = of.memos.filter((memo) => memo.incident !== of.id).reverse();
     const common = { figures, words, now };
-    const scoped = of.scope.from === undefined;
     return html`<article class="list whole">
       ${back}
       <header>
         <p class=${`badge ${of.end == null ? weight(of) : "well"}`}><${Verdict} of=${of} words=${words} /></p>
         <h1>
           <span class="kind">${kind(of.scope, words)}</span>${" "}
-          <bdi>${scoped ? html`<${Inner} to=${scopeAddress(of.scope)} go=${actions.go}>${about(of.scope)}</${Inner}>` : about(of.scope)}</bdi>
+          <bdi><${ScopeLink} to=${of.scope} during=${of} go=${actions.go}>${about(of.scope)}</${ScopeLink}></bdi>
         </h1>
         <p class="aside">
           ${words.sent[of.sent] ?? of.sent} · ${words.state_[of.state] ?? of.state} · ${says.severity[of.severity?.level] ?? ""} ·
@@ -130,13 +130,13 @@ export class IncidentPage extends AskingPage {
       <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
       <div class="halves">
         <div class="stack">
-          ${scoped ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
+          ${of.scope.from === undefined ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
           <section class="tile">
             <dl class="shares">
               <${Causes} of=${of} split=${true} go=${actions.go} ...${{ figures, words }} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
-              <${Members} of=${of.members} go=${actions.go} ...${{ figures, words }} />
+              <${Members} of=${of} go=${actions.go} ...${{ figures, words }} />
               <${Changes} of=${of.changes} ...${{ figures, words }} />
               <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />
             </dl>

@@ -59,9 +59,9 @@ export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
       ${sorted.slice(0, most).map(
         (one) => html`<li key=${one.id}>
           <${ToIncident} of=${one} go=${go} words=${words} />
-          <b>${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}>${about(one.scope)}</${ScopeLink}></b>
+          <b>${kind(one.scope, words)} <${ScopeLink} to=${one.scope} during=${one} go=${go}>${about(one.scope)}</${ScopeLink}></b>
           <span class="how">${size(one, figures, words)}</span>
-          ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><bdi>${versioned(by)}</bdi> ${figures.percent(by.share)}</span>`)}
+          ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><${ScopeLink} to=${calling(by, one.scope)} during=${one} go=${go}><bdi>${versioned(by)}</bdi></${ScopeLink}> ${figures.percent(by.share)}</span>`)}
           <span class="when">${words.for(figures.duration(now - one.start))}</span>
           ${one.acknowledged && html`<span class="ack">${words.acknowledged(one.acknowledged.by)}</span>`}
         </li>`,
@@ -118,7 +118,7 @@ const Carriers = ({ title, of, by, split, go, figures, words }) =>
       const { calls, each } = falls(of) ? words.incident.less : words.incident.more;
       const parts = split && isSplit(of) ? [one.more_calls > 0.005 && calls(figures.percent(one.more_calls)), one.more_per_call > 0.005 && each(figures.percent(one.more_per_call))].filter(Boolean) : [];
       return html`<li key=${`${one.kind} ${versioned(one)}`}>
-        <span class="what"><${ScopeLink} to=${calling(one, of.scope)} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
+        <span class="what"><${ScopeLink} to=${calling(one, of.scope)} during=${of} go=${go}><bdi>${versioned(one)}</bdi></${ScopeLink}></span><span class="number">${figures.percent(one.share)}</span>
         ${parts.length > 0 && html`<span class="aside split">${parts.join(" · ")}</span>`}
       </li>`;
     })}
@@ -135,11 +135,11 @@ export const Causes = ({ of, ...common }) => {
 };
 
 export const Members = ({ of, figures, words, go }) =>
-  of?.length > 0 &&
+  of.members?.length > 0 &&
   html`<${Part} title=${words.alsoAffected}>
-    ${of.map(
+    ${of.members.map(
       (one) => html`<li key=${one.id}>
-        <span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} go=${go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span>
+        <span class="what">${kind(one.scope, words)} <${ScopeLink} to=${one.scope} during=${of} go=${go}><bdi>${about(one.scope)}</bdi></${ScopeLink}></span><span class="aside">${figures.measure(one.measure)[0]}</span>
       </li>`,
     )}
   </${Part}>`;
@@ -189,7 +189,7 @@ export const Card = ({ of, figures, words, now, go }) =>
   html`<article class="card tile" aria-labelledby=${`i-${of.id}`}>
     <header>
       <p class=${`badge ${weight(of)}`}><${Verdict} of=${of} words=${words} /></p>
-      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <${ScopeLink} to=${of.scope} go=${go}><bdi>${about(of.scope)}</bdi></${ScopeLink}></h2>
+      <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <${ScopeLink} to=${of.scope} during=${of} go=${go}><bdi>${about(of.scope)}</bdi></${ScopeLink}></h2>
       <p class="aside">
         ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
       </p>
@@ -203,7 +203,7 @@ export const Card = ({ of, figures, words, now, go }) =>
     <p class="sentence" lang="en">${of.sentence}</p>
     <dl class="shares">
       <${Causes} of=${of} ...${{ figures, words, go }} />
-      <${Members} of=${of.members} ...${{ figures, words, go }} />
+      <${Members} of=${of} ...${{ figures, words, go }} />
       <${Changes} of=${of.changes} ...${{ figures, words }} />
       ${of.memos?.length > 0 && html`<${Part} title=${words.memos}>${of.memos.map((memo) => html`<li class="memo" key=${memo.id}><${Noted} memo=${memo} ...${{ figures, now }} /></li>`)}</${Part}>`}
     </dl>

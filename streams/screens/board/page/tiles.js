@@ -1,5 +1,7 @@
 // The tiles of the wall: a name, a number, a small line; filled, marked and named when something is wrong.
+import { addressOf } from "./address.js";
 import { Chart } from "./chart.js";
+import { Inner } from "./inner.js";
 import { byWorst, level, Mark, worst } from "./level.js";
 import { ScopeLink } from "./scope_link.js";
 import { Meter, Spark } from "./spark.js";
@@ -18,12 +20,19 @@ const Tile = ({ of = {}, name, label, extra, children, kind = "", rank = 2 }) =>
 const Big = ({ parts: [value, unit], size = "" }) =>
   html`<p class=${`big ${size}`}><span class="value">${value}</span>${unit && html`<span class="unit">${unit}</span>`}</p>`;
 
-export const NumberTile = ({ of, figures, words }) => {
+// What is under a tile: the incident that colours it, else what has most of it, else the busiest account.
+const Explained = ({ of, busiest, go, children }) => {
+  if (of.incident && go) return html`<${Inner} class="scope-link whole-tile" to=${addressOf("incident", of.incident)} go=${go}>${children}</${Inner}>`;
+  const quiet = level(of) === "well";
+  return html`<${ScopeLink} to=${quiet ? busiest : of.scope ?? busiest} wide=${true} go=${go}>${children}</${ScopeLink}>`;
+};
+
+export const NumberTile = ({ of, busiest, figures, words, go }) => {
   const wrong = level(of) !== "well";
   const change = figures.change(of.hour, of.hour_week_before);
   const usually = of.expected === null ? null : words.usually(figures.value(of.expected, of.unit));
   const quiet = of.unit === "1/s" ? change && words.onLastWeek(change) : usually;
-  return html`<${Tile} of=${of} name=${of.id} label=${words.number[of.id]}>
+  return html`<${Tile} of=${of} name=${of.id} label=${html`<${Explained} ...${{ of, busiest, go }}>${words.number[of.id]}</${Explained}>`}>
     <div class="figure"><${Big} parts=${figures.parts(of.value, of.unit)} /><${Spark} now=${of.trend} before=${of.trend_week_before} /></div>
     <p class="note"><${Mark} of=${of} words=${words} />${wrong ? usually && html`<span>${usually}</span>` : quiet ?? "\u00a0"}</p>
   </${Tile}>`;
@@ -31,12 +40,12 @@ export const NumberTile = ({ of, figures, words }) => {
 
 const Time = ({ parts: [value, unit] }) => html`<span class="value">${value}</span><span class=${`unit ${unit}`}>${unit}</span>`;
 
-export const LayersTile = ({ layers, figures, words }) =>
+export const LayersTile = ({ layers, busiest, figures, words, go }) =>
   html`<${Tile} name="layers" kind="layers" label=${words.layers} extra=${html`<span class="aside">${words.layersUnit}</span>`}>
     <dl>
       ${layers.map(
         (of) => html`<div class=${`layer ${level(of)}`} key=${of.id}>
-          <dt>${words.layer[of.id]}</dt>
+          <dt><${Explained} ...${{ of, busiest, go }}>${words.layer[of.id]}</${Explained}></dt>
           <dd>
             <${Time} parts=${figures.parts(of.p95, "ms")} />
             <${Mark} of=${of} words=${words} />

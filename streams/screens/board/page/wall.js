@@ -44,7 +44,8 @@ const Empty = ({ wall, ...common }) =>
   html`${wall.incidents.some(calls) && html`<${Open} wall=${wall} most=${5} ...${common} />`}<p class="tile empty">${common.words.nothing}</p>`;
 
 export const DeskWall = ({ wall, figures, words, look, now, actions }) => {
-  const common = { figures, words, look, go: actions.go };
+  const busiest = wall.numbers.find((of) => of.id === "requests")?.scope ?? null;
+  const common = { figures, words, look, busiest, go: actions.go };
   if (wall.at === null) return html`<${Empty} wall=${wall} now=${now} ...${common} />`;
   const more = [wall.tables, wall.concurrency].reduce((sum, things) => sum + Math.max(0, things.length - MOST), 0);
   return html`<div class="desk">

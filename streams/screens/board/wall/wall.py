@@ -45,6 +45,8 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
     interval is that of the judge. ``week_before`` is the same step a week before; ``hour`` and
     ``hour_week_before`` are of the hour that ends with these, which can be compared. Where several accounts
     are watched, ``verdict_of`` names those that the verdict is about: their sum may show nothing of it.
+    ``incident`` is the id of the one that ``verdict`` is of. ``scope`` has most of it in the newest step,
+    None where nothing has any.
     """
 
     id: WallNumberId
@@ -58,13 +60,18 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
     hour_week_before: float | None = None
     verdict: Verdict | None = None
     verdict_of: str | None = None
+    incident: str | None = None
+    scope: ScopeAnswer | None = None
     threshold: WallThreshold = None
     trend: list[float | None] = []
     trend_week_before: list[float | None] = []
 
 
 class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
-    """The times of one layer over the last five minutes, milliseconds; ``expected`` is that of ``p95``."""
+    """The times of one layer over the last five minutes, milliseconds; ``expected`` is that of ``p95``.
+
+    ``incident`` is the id of the one that ``verdict`` is of.
+    """
 
     id: WallLayerId
     p50: float | None = None
@@ -72,6 +79,7 @@ class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
     p99: float | None = None
     expected: float | None = None
     verdict: Verdict | None = None
+    incident: str | None = None
     threshold: WallThreshold = None
 
 

@@ -9,7 +9,7 @@ from config.settings import BoardSettings, ThresholdSettings
 from detectors.latency.histogram import N_BINS, quantile
 from detectors.model.array_types import Floats
 from detectors.model.measures import LATENCIES, Measure
-from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE, Scope
+from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE, TABLE, Scope, ScopeAnswer
 from streams.record.history.history_files import MINUTES
 from streams.record.history.history_reader import HistoryView
 from streams.record.history.history_rows import HistoryRows
@@ -123,10 +123,20 @@ class WallNumbers:
             hour_week_before=hour_before,
             verdict=verdict,
             verdict_of=", ".join(accounts.get(account, account) for account in of) or None,
+            incident=verdicts.incident(about, verdict),
+            scope=self._most(rows),
             threshold=None if name == "requests" else threshold_of(value, getattr(settings, name)),
             trend=listed(trend),
             trend_week_before=listed(before),
         )
+
+    def _most(self, rows: HistoryRows) -> ScopeAnswer | None:
+        """Return the scope with the largest amount in the newest step."""
+        newest = rows.between(self._grid.end - self._grid.step, self._grid.end)
+        amounts = np.nan_to_num(newest.observed)
+        if not amounts.any():
+            return None
+        return self._view.names[int(newest.series[amounts.argmax()])].scope.as_answer()
 
     def _hours(
         self, now: tuple[Floats, Floats], before: tuple[Floats, Floats]
@@ -181,18 +191,19 @@ class WallNumbers:
                 if (layer.kind, layer.measure) == (kind, measure):
                     counts[layer.bins] += layer.counts
             p50, p95, p99 = (known(float(quantile(counts, q))) for q in (0.5, 0.95, 0.99))
-            worst = verdicts.worst(
-                lambda scope, of, kinds=kinds, measure=measure: (  # type: ignore[misc]
-                    scope.kind in kinds and of == measure and of in LATENCIES
-                )
-            )
+
+            def about(scope: Scope, of: Measure, kinds: _Kinds = kinds, measure: Measure = measure) -> bool:
+                return scope.kind in kinds and of == measure and of in LATENCIES
+
+            verdict = verdicts.worst(about)
             found.append(
                 WallLayer(
                     id=name,
                     p50=p50,
                     p95=p95,
                     p99=p99,
-                    verdict=worst,
+                    verdict=verdict,
+                    incident=verdicts.incident(about, verdict),
                     threshold=threshold_of(p95, getattr(settings, f"{name}_ms")),
                 )
             )

@@ -99,6 +99,31 @@ def test_what_is_well_is_quiet_and_what_is_not_is_filled_marked_and_named(browse
         assert len(shapes) == 2, "the shape says what it is, not only the colour"
 
 
+def test_names_of_an_incident_lead_to_their_pages_at_its_own_time(browser: Browser) -> None:
+    with BoardThread(given("busy")) as board, Shown(browser, board.url) as shown:
+        window = f"&from={board.data.given.incidents[0].start - 3 * 3600}"
+        for path, within in (("/", "[data-tile=open] li"), ("/?incidents", ".card")):
+            shown.page.goto(board.url + path)
+            row = shown.page.locator(within, has_text="37 wcu/s")
+            for name in ("items", "inventory-put-item", "ios 3.2.1"):
+                link = row.get_by_role("link", name=name, exact=True).first
+                expect(link).to_have_attribute("href", re.compile(f"scope=.*{window}$"))
+
+
+def test_a_number_leads_to_the_incident_that_colours_it_or_to_who_has_most_of_it(browser: Browser) -> None:
+    with BoardThread(given("busy")) as board, Shown(browser, board.url) as shown:
+        for tile, name, address in (
+            (shown.tile("errors_backend"), "backend errors", "incident=spike"),
+            (shown.tile("throttles"), "throttles", "scope=table%3Aitems"),
+            (shown.tile("errors_user"), "user errors", "scope=account%3A123456789012"),
+            (shown.tile("layers"), "API", "incident=spike"),
+            (shown.tile("layers"), "auth", "scope=account%3A123456789012"),
+        ):
+            expect(tile.get_by_role("link", name=name)).to_have_attribute("href", re.compile(address))
+        shown.tile("errors_backend").locator(".value").click(force=True)
+        expect(shown.page).to_have_url(re.compile("incident=spike"))
+
+
 def test_the_numbers_are_those_of_the_data(browser: Browser, board: BoardThread) -> None:
     wall = given()
     requests, *rest = wall.numbers

@@ -59,6 +59,7 @@ def test_the_big_numbers_are_those_of_the_engine(judged: Judged, wall: Wall) -> 
     assert (found["errors_user"].value, found["errors_user"].unit) == (0.0, "share")
     throttled = judged.judgement.observed[judged.of("account", "throttles")[0]]
     assert found["throttles"].value == throttled
+    assert (requests_.scope and requests_.scope.kind, found["errors_user"].scope) == ("account", None)
 
 
 def test_an_hour_is_compared_over_the_minutes_that_are_known_of_both(tmp_path: Path) -> None:
@@ -222,6 +223,8 @@ async def test_throttled_calls_of_tables_are_counted_where_their_verdict_is_show
     board = board_of(tmp_path, held, now=START + 300, incidents=BoardIncidents([verdict], []))
     throttles = (await board.wall()).numbers[-1]
     assert (throttles.id, throttles.verdict, throttles.value) == ("throttles", "spike", 1)
+    assert throttles.incident == verdict.id
+    assert throttles.scope == ITEMS.as_answer(), "the table has most of them"
 
 
 async def test_an_open_limit_shows_what_the_newest_step_uses_of_it(judged: Judged, wall: Wall) -> None:
