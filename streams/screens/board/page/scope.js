@@ -102,6 +102,17 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
   </section>`;
 };
 
+// Nothing happened in it over the whole range: no chart says more than its name.
+const isFlat = (of) => of.most === 0 && level(of) === "well" && of.curve.verdicts.length === 0;
+
+export const Measures = ({ of, ...common }) => {
+  const charts = (measures) => html`<div class="tiles charts">${measures.map((one) => html`<${Measure} of=${one} page=${of} key=${one.measure} ...${common} />`)}</div>`;
+  const flat = of.measures.filter(isFlat);
+  const named = flat.map((one) => common.figures.measure(one.measure)[0]).join(", ");
+  return html`${charts(of.measures.filter((one) => !isFlat(one)))}
+    ${flat.length > 0 && html`<details class="flat"><summary>${common.words.scope.flat} <bdi>${named}</bdi></summary>${charts(flat)}</details>`}`;
+};
+
 // Several scopes have this name: the address does not say which one.
 const Choice = ({ found, words, go, range }) =>
   html`<section class="tile" data-tile="choice">
@@ -161,7 +172,7 @@ export class ScopePage extends AskingPage {
           </div>
           ${of.since > of.first && html`<p class="note">${words.scope.noDataBefore(figures.date.format(of.since * 1000))}</p>`}
           ${of.measures.length === 0 && html`<p class="note">${words.scope.noMeasures}</p>`}
-          <div class="tiles charts">${of.measures.map((one) => html`<${Measure} of=${one} page=${of} key=${one.measure} ...${common} />`)}</div>
+          <${Measures} of=${of} ...${common} />
         </section>
         <${Neighbours} of=${of} ...${common} />
         <${ScopeEvents} of=${of} ...${common} />

@@ -92,7 +92,7 @@ class ScopeMeasures:
         incidents: Mapping[str, str],
         settings: BoardSettings,
     ) -> list[ScopeMeasure]:
-        """Return the measures over a range that ends at ``end``, those that matter most first.
+        """Return the measures over a range that ends at ``end``, those that deviate first, then by what matters most.
 
         ``incidents`` has the ids of open incidents, by the measure of this scope that they name.
         """
@@ -112,7 +112,7 @@ class ScopeMeasures:
             with_week=grid.step < DAY,
             compared=read.compared,
         )
-        return [
+        found = [
             shown.measure(
                 row,
                 verdict=verdicts.worst(self._about(measure)),
@@ -120,9 +120,10 @@ class ScopeMeasures:
                 incident=incidents.get(measure),
                 reasons=self._reasons(read.sums) if measure == Measure.THROTTLES else {},
             )
-            for row, measure in sorted(enumerate(self._measures), key=lambda numbered: _place(numbered[1]))
+            for row, measure in enumerate(self._measures)
             if measure not in _BESIDE and not measure.startswith(_REASON)
         ]
+        return sorted(found, key=_place)
 
     def _curves(self, rows: HistoryRows, grid: StepGrid) -> SeriesCurves:
         return curves(rows, self.series, self._levels, grid)
@@ -285,5 +286,6 @@ def points(values: Floats) -> Points:
     return [None if value != value else value for value in (np.round(values * unit) / unit).tolist()]  # noqa: PLR0124
 
 
-def _place(measure: str) -> tuple[int, str]:
-    return _ORDER.get(measure, len(_ORDER)), measure
+def _place(of: ScopeMeasure) -> tuple[bool, bool, int, str]:
+    calm = of.verdict is None and of.threshold is None
+    return calm, not of.curve.verdicts, _ORDER.get(of.measure, len(_ORDER)), of.measure

@@ -222,3 +222,20 @@ def test_costs_at_the_prices_of_one_region_are_about(scripts: PageScripts) -> No
         "cost, about (USD)",
         "costs, about",
     ]
+
+
+def test_measures_that_were_zero_all_the_time_are_behind_one_line_that_names_them(
+    scripts: PageScripts,
+) -> None:
+    def drawn(measure: str, most: float, **more: Any) -> ScopeMeasure:
+        curve = ScopeCurve(observed=[most, most])
+        return ScopeMeasure(measure=measure, value=most, most=most, most_at=0, curve=curve, **more)
+
+    measures = [drawn("requests", 4.0), drawn("errors_user", 0.0), drawn("throttles", 0.0)]
+    page = {"measures": measures, "start": 0, "step": 60, "points": 2, "at": 120}
+    page |= {"incidents": [], "changes": [], "memos": [], "end": 120}
+    said = scripts.text("scope.js", "Measures", of=page)
+    assert said.startswith("requests 4 /s")
+    assert "Zero over this range: user errors, throttles user errors 0" in said
+    page["measures"] = [drawn("requests", 0.0, verdict=Verdict.ABSENCE)]
+    assert "Zero over" not in scripts.text("scope.js", "Measures", of=page), "that it is zero is wrong"

@@ -183,6 +183,7 @@ async def test_what_happened_is_named_and_leads_on(judged: Judged) -> None:
     page = await page_of(judged, past=remembered())
     assert page.verdict == measured(page, "wcu").verdict == "spike"
     assert measured(page, "wcu").incident == "open"
+    assert [one.measure for one in page.measures[:2]] == ["wcu", "requests"], "what deviates comes first"
     assert measured(page, "requests").incident is None
     [incident] = page.incidents
     assert (incident.id, incident.measures, incident.share, incident.sent) == ("open", ["wcu"], None, "page")
