@@ -100,7 +100,7 @@ export class IncidentsPage extends AskingPage {
       ${said?.at > 0 && html`<${Timeline} incidents=${rows.filter((one) => this.takes(one, asked))} memos=${said.memos} changes=${said.changes} since=${said.since} at=${said.at} go=${actions.go} accounts=${accounts} figures=${figures} words=${words} />`}
       ${wall.incidents.length === 0 && asked.state !== "ended" && html`<${QuietRow} last=${wall.last} go=${actions.go} ...${common} />`}
       ${all.length > 0 && found.length === 0 && html`<p class="note">${words.notFound}</p>`}
-      <div class="cards">${open.map((one) => html`<${Card} of=${one} key=${one.id} go=${actions.go} ...${common} />`)}</div>
+      <div class="cards">${open.map((one) => html`<${Card} of=${one} accounts=${wall.accounts} key=${one.id} go=${actions.go} ...${common} />`)}</div>
       ${said &&
       html`${asked.state !== "open" &&
         html`<section class="tile ended" aria-labelledby="ended">

@@ -4,7 +4,7 @@ import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
-import { about, Causes, Changes, Examples, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
+import { about, Causes, Changes, Examples, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
@@ -106,7 +106,7 @@ export class IncidentPage extends AskingPage {
           <bdi><${ScopeLink} to=${of.scope} during=${of} go=${actions.go}>${about(of.scope)}</${ScopeLink}></bdi>
         </h1>
         <p class="aside">
-          ${words.sent[of.sent] ?? of.sent} · ${words.state_[of.state] ?? of.state} · ${says.severity[of.severity?.level] ?? ""} ·
+          ${words.sent[of.sent] ?? of.sent} · ${words.state_[of.state] ?? of.state} · ${grade(of, words)} ·
           ${" "}${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
           ${said.account_name ?? of.scope.account ? html` · <bdi>${said.account_name ?? of.scope.account}</bdi>` : ""}
         </p>

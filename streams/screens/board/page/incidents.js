@@ -25,9 +25,23 @@ export const weight = (incident) => {
   return calm || incident.severity?.level === "low" ? "warning" : "critical";
 };
 
+// The most severe first, then the newest; what somebody works on steps back.
 const ORDER = ["critical", "warning", "well"];
+const GRADES = ["low", "medium", "high", "critical"];
+const rank = (one) => [-ORDER.indexOf(weight(one)), one.acknowledged ? 0 : 1, GRADES.indexOf(one.severity?.level), one.start];
 export const byWeight = (incidents) =>
-  [...incidents].sort((a, b) => ORDER.indexOf(weight(a)) - ORDER.indexOf(weight(b)) || b.start - a.start);
+  [...incidents].sort((a, b) => {
+    const [mine, other] = [rank(a), rank(b)];
+    return mine.map((each, place) => other[place] - each).find((apart) => apart !== 0) ?? 0;
+  });
+
+export const grade = (of, words) => words.incident.severity[of.severity?.level] ?? "";
+
+// Where it is, if there is more than one account that it may be in.
+const Account = ({ of: { scope }, accounts = [] }) => {
+  const id = scope.account ?? scope.to?.account;
+  return accounts.length > 1 && id && html`<span class="account"><bdi>${accounts.find((one) => one.account === id)?.name ?? id}</bdi></span>`;
+};
 
 export const size = (incident, figures, words) => {
   const { failures, measure, verdict, error_type: type } = incident;
@@ -51,15 +65,17 @@ const ToIncident = ({ of, go, words }) => {
 };
 
 // The rows of a wall: what, since when, who; those that nobody has acknowledged first.
-export const OpenRows = ({ incidents, most, figures, words, now, go }) => {
+export const OpenRows = ({ incidents, accounts, most, figures, words, now, go }) => {
   const sorted = byWeight(incidents);
   return html`<section class=${`tile open ${weight(sorted[0])}`} data-tile="open">
     <h2 class="label">${words.open(incidents.length)}</h2>
     <ul>
       ${sorted.slice(0, most).map(
-        (one) => html`<li key=${one.id}>
+        (one) => html`<li key=${one.id} class=${one.acknowledged ? "theirs" : ""}>
           <${ToIncident} of=${one} go=${go} words=${words} />
+          <span class="grade">${grade(one, words)}</span>
           <b>${kind(one.scope, words)} <${ScopeLink} to=${one.scope} during=${one} go=${go}>${about(one.scope)}</${ScopeLink}></b>
+          <${Account} of=${one} accounts=${accounts} />
           <span class="how">${size(one, figures, words)}</span>
           ${carriers(one).map((by) => html`<span class="by" key=${by.kind}><${ScopeLink} to=${calling(by, one.scope)} during=${one} go=${go}><bdi>${versioned(by)}</bdi></${ScopeLink}> ${figures.percent(by.share)}</span>`)}
           <span class="when">${words.for(figures.duration(now - one.start))}</span>
@@ -185,13 +201,13 @@ export const Examples = ({ of, figures, words }) =>
     </ul>
   </div>`;
 
-export const Card = ({ of, figures, words, now, go }) =>
+export const Card = ({ of, accounts, figures, words, now, go }) =>
   html`<article class="card tile" aria-labelledby=${`i-${of.id}`}>
     <header>
       <p class=${`badge ${weight(of)}`}><${Verdict} of=${of} words=${words} /></p>
       <h2 id=${`i-${of.id}`}><span class="kind">${kind(of.scope, words)}</span> <${ScopeLink} to=${of.scope} during=${of} go=${go}><bdi>${about(of.scope)}</bdi></${ScopeLink}></h2>
       <p class="aside">
-        ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))}
+        ${grade(of, words)} · ${of.sent !== undefined && `${words.sent[of.sent] ?? of.sent} · `}${words.state_[of.state] ?? of.state} · ${words.since(figures.moment(of.start, now))} · ${words.for(figures.duration((of.end ?? now) - of.start))} <${Account} of=${of} accounts=${accounts} />
       </p>
     </header>
     <p class="marks">

@@ -1,7 +1,7 @@
 // How bad something is, and the shape that says so beside the colour.
 import { html } from "./view.js";
 
-const ACT = new Set(["spike", "drop", "absence", "fatal"]);
+const ACT = new Set(["spike", "drop", "absence", "fatal", "limit"]); // a limit that is far is in the digest
 const ORDER = ["well", "warning", "critical"];
 
 // A verdict for which people are called counts like the upper threshold, one for the digest or of a calm incident like

@@ -5,6 +5,7 @@ import { Figures } from "./figures.js";
 import { forget } from "./acting.js";
 import { IncidentsPage } from "./incident_list.js";
 import { IncidentPage } from "./incident_page.js";
+import { calls } from "./incidents.js";
 import { keep, kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
@@ -115,7 +116,7 @@ const Page = () => {
   return html`<div class="around">
     <${tv ? TvHeader : DeskHeader} ...${around} />
     <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
-    <main id="main" tabindex="-1">${shown}</main>
+    <main id="main" tabindex="-1" class=${["stale", "lost"].includes(view.state) ? "old" : ""}>${shown}</main>
   </div>`;
 };
 
@@ -131,6 +132,13 @@ function draw() {
   document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
   render(html`<${Page} />`, document.getElementById("board"));
 }
+
+// Figures of an incident that somebody works on step back with it.
+const calmed = (wall) => {
+  const theirs = new Set(wall.incidents.filter((one) => one.acknowledged).map((one) => one.id));
+  const calm = (all) => all.map((of) => ({ ...of, calm: theirs.has(of.incident) }));
+  return { ...wall, numbers: calm(wall.numbers), layers: calm(wall.layers), tables: calm(wall.tables) };
+};
 
 const judgedOf = (wall) => [...wall.numbers, ...wall.layers, ...wall.tables, ...wall.concurrency, ...wall.quotas];
 
@@ -150,9 +158,9 @@ const follow = (build) => {
 const connection = new Connection({
   step: (wall) => {
     if (view.wall === null && clock.ahead === 0) clock.set(wall.now);
-    update({ wall, lost: null, trouble: null });
+    update({ wall: calmed(wall), lost: null, trouble: null });
   },
-  incidents: ({ incidents }) => view.wall !== null && update({ wall: { ...view.wall, incidents } }),
+  incidents: ({ incidents }) => view.wall !== null && update({ wall: calmed({ ...view.wall, incidents }) }),
   beat: ({ now, build }) => {
     clock.set(now);
     follow(build);
@@ -172,7 +180,7 @@ if (tv) {
     pages: tvPages.length ? tvPages : ["overview"],
     every: Number(asked.get("every")) || undefined,
     turn: (page) => update({ place: { page } }),
-    held: () => view.wall !== null && (openOf(view.wall) > 0 || worst(judgedOf(view.wall)) === "critical"),
+    held: () => view.wall !== null && (view.wall.incidents.some((one) => calls(one) && !one.acknowledged) || worst(judgedOf(view.wall)) === "critical"),
   }).start();
 }
 

@@ -12,7 +12,7 @@ export const marksOf = ({ incidents, changes, memos, end }, measure) => [
   ...memos.map((one) => ({ kind: "memo", from: one.at })),
 ];
 
-export const weighs = (one) => (one.sent === "none" ? "quiet" : one.acknowledged || one.sent === "digest" || ["growth", "shift", "limit"].includes(one.verdict) ? "warning" : "critical");
+export const weighs = (one) => (one.sent === "none" ? "quiet" : one.acknowledged || one.sent === "digest" || ["growth", "shift"].includes(one.verdict) ? "warning" : "critical");
 
 export const IncidentRow = ({ of, figures, words, go, now }) => {
   const { scope } = words;

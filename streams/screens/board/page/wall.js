@@ -35,7 +35,7 @@ const Learning = ({ wall, figures, words }) =>
 const Open = ({ wall, most, figures, words, now, go }) => {
   const open = wall.incidents.filter(calls);
   return open.length > 0
-    ? html`<${OpenRows} incidents=${open} ...${{ most, figures, words, now, go }} />`
+    ? html`<${OpenRows} incidents=${open} accounts=${wall.accounts} ...${{ most, figures, words, now, go }} />`
     : html`<${QuietRow} incidents=${wall.incidents} last=${wall.last} ...${{ figures, words, now, go }} />`;
 };
 

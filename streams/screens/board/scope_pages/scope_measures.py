@@ -92,7 +92,7 @@ class ScopeMeasures:
         incidents: Mapping[str, str],
         settings: BoardSettings,
     ) -> list[ScopeMeasure]:
-        """Return the measures over a range that ends at ``end``, those that deviate first, then by what matters most.
+        """Return the measures over a range that ends at ``end``, what deviates before the rest.
 
         ``incidents`` has the ids of open incidents, by the measure of this scope that they name.
         """

@@ -89,7 +89,7 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     ``account`` is the name of its account; ``measure`` is what comes nearest to its limit. ``used`` and
     ``limit`` are capacity units a second, ``share`` is one by the other, ``trend`` has values of ``used``.
     ``days_left`` is the forecast of the days until the limit is reached, four in five times between
-    ``days_left_early`` and ``days_left_late``.
+    ``days_left_early`` and ``days_left_late``. ``incident`` is the id of the one that ``verdict`` is of.
     """
 
     scope: ScopeAnswer
@@ -103,6 +103,7 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     days_left_early: float | None = None
     days_left_late: float | None = None
     verdict: Verdict | None = None
+    incident: str | None = None
     threshold: WallThreshold = None
     trend: list[float | None] = []
 

@@ -102,7 +102,8 @@ class WallLimits:
             verdicts.days_left(about),
             label=scope.label,
             measure=_UNITS[measure],
-            verdict=verdicts.worst(about),
+            verdict=(verdict := verdicts.worst(about)),
+            incident=verdicts.incident(about, verdict),
             trend=self._trend([used.of.series]),
         )
 

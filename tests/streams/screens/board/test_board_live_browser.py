@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
+from alerting.messages.incident_answer import WhoAnswer
 from streams.process.web.tokens import AccessScope, Tokens
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_stream import StreamPatience
@@ -273,6 +274,13 @@ def test_a_wall_turns_its_pages_and_stays_on_the_first_while_something_is_wrong(
         for _ in range(3):
             page.clock.fast_forward("00:20")
         page.wait_for_selector(".overview")
+        busy = given("busy")
+        taken = [replace(one, acknowledged=WhoAnswer(by="mika", at=0)) for one in busy.incidents]
+        spiking = [replace(one, threshold=None) for one in busy.numbers]
+        board.show(replace(busy, incidents=taken, numbers=spiking, tables=[]))
+        page.get_by_text("acknowledged by mika").first.wait_for()
+        page.clock.fast_forward("00:20")
+        page.wait_for_selector(".tv-page.one")
 
 
 def test_a_wall_moves_a_little_so_that_nothing_burns_in_and_loses_nothing_by_it(browser: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from detectors.model.finding import Verdict
@@ -91,7 +92,7 @@ def test_an_incident_that_is_open_before_the_first_step_is_shown_beside_its_miss
     empty = replace(CALM, at=None, incidents=incidents(CALM.now, "spike"), accounts=[])
     for wall in ("DeskWall", "TvWall"):
         said = scripts.text("wall.js", wall, wall=empty, page="overview")
-        assert said.startswith("1 incident open spike table items")
+        assert said.startswith("1 incident open spike severe table items")
         assert said.endswith("There are no values yet: the first ones appear a minute after the first event.")
 
 
@@ -239,3 +240,42 @@ def test_measures_that_were_zero_all_the_time_are_behind_one_line_that_names_the
     assert "Zero over this range: user errors, throttles user errors 0" in said
     page["measures"] = [drawn("requests", 0.0, verdict=Verdict.ABSENCE)]
     assert "Zero over" not in scripts.text("scope.js", "Measures", of=page), "that it is zero is wrong"
+
+
+def test_open_incidents_are_sorted_by_severity_and_what_somebody_works_on_steps_back(
+    scripts: PageScripts,
+) -> None:
+    [spike] = incidents(CALM.now, "spike")
+
+    def graded(identity: str, level: str, start: int, **more: Any) -> dict[str, Any]:
+        severity = {"level": level, "harm": "slow", "share": 1.0}
+        return msgspec.to_builtins(spike) | {"id": identity, "severity": severity, "start": start} | more
+
+    given = [
+        graded("taken", "critical", 9, acknowledged={"by": "mika", "at": 1}),
+        graded("old", "high", 1),
+        graded("minor", "low", 8),
+        graded("new", "high", 2),
+        graded("worst", "critical", 0),
+    ]
+    order = scripts.value(
+        "byWeight(given.of).map((one) => one.id)", 'import { byWeight } from "./incidents.js";', of=given
+    )
+    assert order == ["worst", "new", "old", "minor", "taken"]
+    said = scripts.text("incidents.js", "OpenRows", incidents=given[1:2], accounts=CALM.accounts, most=5)
+    assert said.startswith("1 incident open spike severe table items game-prod 37 wcu/s")
+    said = scripts.text("incidents.js", "OpenRows", incidents=given[1:2], accounts=CALM.accounts[:1], most=5)
+    assert "game-prod" not in said, "there is only one"
+
+
+def test_a_limit_for_which_people_are_called_has_the_colour_of_a_page_everywhere(
+    scripts: PageScripts,
+) -> None:
+    [limit] = incidents(CALM.now, "limit")
+    colours = scripts.value(
+        "[weight(given.of), weighs(given.of), level({ verdict: given.of.verdict })]",
+        """import { weight } from "./incidents.js";
+        import { level } from "./level.js"; import { weighs } from "./scope_events.js";""",
+        of=limit,
+    )
+    assert colours == ["critical"] * 3
