@@ -1,9 +1,10 @@
-"""Refusals in the form that the sender of a request reads: Firehose's, Prometheus', or plain JSON.
+"""Refusals in the form that the sender of a request reads: Firehose's, Prometheus', a page, or plain JSON.
 
 Clients of Prometheus show no text of another form.
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 """
 
+import html
 import time
 from collections.abc import Mapping
 from typing import Final, Literal
@@ -88,10 +89,24 @@ def as_expected(request: web.BaseRequest, refused: web.Response) -> web.Response
     if request.path.startswith(QUERIES):
         return _in_prometheus_form(refused)
     if request.path != FIREHOSE:
-        return refused
+        return _as_page(refused) if "text/html" in request.headers.get("Accept", "") else refused
     message = _message(refused)
     allow = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else None
     return firehose_answer(request, refused.status, message, headers=allow)
+
+
+_PAGE: Final = (
+    '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<title>Uneri</title><p>{}</p><p><a href="/">To the board</a></p>'
+)
+
+
+def _as_page(refused: web.Response) -> web.Response:
+    """Return a refusal as a page with the way to the board, for who opened the address in a browser."""
+    refused.body = _PAGE.format(html.escape(_message(refused))).encode()
+    refused.content_type = "text/html"
+    refused.headers["Content-Security-Policy"] = "default-src 'none'"
+    return refused
 
 
 def _message(refused: web.Response) -> str:

@@ -32,6 +32,8 @@ UNKEPT: Final = HEADERS | {"Cache-Control": "no-store"}
 """For what is true now only."""
 
 
+_INLINE: Final = 16_384  # bytes that are packed in the event loop
+
 MOST_KEPT: Final = 16
 """Answers that are kept, some hundred kilobytes each; of more, the oldest are made again."""
 
@@ -41,9 +43,20 @@ def encoded(value: object, status: int = 200) -> web.Response:
     return in_json(msgspec.json.encode(value), status)
 
 
-def in_json(body: bytes, status: int = 200) -> web.Response:
-    """Return a body that is JSON already."""
-    return web.Response(body=body, status=status, content_type="application/json", headers=UNKEPT)
+def in_json(body: bytes, status: int = 200, *, packed: bool = False) -> web.Response:
+    """Return a body that is JSON already, and ``packed`` by gzip or is packed for browsers that accept it."""
+    answer = web.Response(
+        body=body,
+        status=status,
+        content_type="application/json",
+        headers=UNKEPT | {"Vary": "Accept-Encoding"},
+        zlib_executor_size=_INLINE,
+    )
+    if packed:
+        answer.headers["Content-Encoding"] = "gzip"
+    else:
+        answer.enable_compression()
+    return answer
 
 
 def refused(error: str, status: int) -> web.Response:

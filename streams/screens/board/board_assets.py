@@ -19,7 +19,9 @@ _TYPES: Final = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
 }
+_IMPORT: Final = re.compile(rb' from "\./([\w.]+)";')
 _COMMENT: Final = re.compile(rb"^[ ]*//.*$", re.MULTILINE)
+_PRELOAD: Final = '<link rel="modulepreload" href="{{assets}}/{}">'
 _FOR_EVER: Final = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -64,14 +66,27 @@ class BoardAssets:
         self.build = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
         self._page = (
             page.decode()
+            .replace("{modules}", "\n".join(_PRELOAD.format(name) for name in self._modules("main.js")))
             .replace("{assets}", f"/board/assets/{self.build}")
             .replace("{build}", self.build)
             .replace("{language}", html.escape(language))
         )
 
+    def _modules(self, first: str) -> list[str]:
+        """Return the modules that one imports, itself or by others: a browser asks for all at once."""
+        found = [first]
+        for name in found:
+            imported = (match.decode() for match in _IMPORT.findall(self._files[name].plain))
+            found += [each for each in dict.fromkeys(imported) if each not in found]
+        return found[1:]
+
     async def page(self, _: web.Request) -> web.Response:
         """Answer ``/``: the page without any data."""
-        return web.Response(text=self._page, content_type="text/html", headers=UNKEPT)
+        answer = web.Response(
+            text=self._page, content_type="text/html", headers=UNKEPT | {"Vary": "Accept-Encoding"}
+        )
+        answer.enable_compression()
+        return answer
 
     async def file(self, request: web.Request) -> web.Response:
         """Answer ``/board/assets/{digest}/{name}``: 404 for files of another version."""

@@ -90,11 +90,7 @@ class BoardRoutes:
     async def _map(self, request: web.Request) -> web.Response:
         """Answer ``GET /board/map``, made once a step, and packed for browsers that accept it."""
         packs = "gzip" in request.headers.get("Accept-Encoding", "")
-        answer = in_json(await (self._packed_map() if packs else self._plain_map()))
-        answer.headers["Vary"] = "Accept-Encoding"
-        if packs:
-            answer.headers["Content-Encoding"] = "gzip"
-        return answer
+        return in_json(await (self._packed_map() if packs else self._plain_map()), packed=packs)
 
     async def _plain_map(self) -> bytes:
         return await self._maps.answer("plain", self._board.map)

@@ -1,15 +1,18 @@
 // Asks the daemon for the data of a page: once for every step, and what came last is what is shown.
 import { Component } from "./view.js";
 
-// Returns { said } or { error }, with `missing` where there is no such thing; a session that has ended is { signedOut }.
+const RETRY = 4000; // ms
+
+// Returns { said } or { error }, with `missing` where there is no such thing, `lost` where nobody answered, `passing`
+// where the daemon may answer soon; a session that has ended is { signedOut }.
 export const ask = async (path, signal) => {
   try {
     const answer = await fetch(path, { signal });
     if (answer.status === 401 || answer.status === 403) return { signedOut: true };
     const said = await answer.json();
-    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, missing: answer.status === 404 };
-  } catch (error) {
-    return { error: String(error.message ?? error) };
+    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, missing: answer.status === 404, passing: answer.status >= 500 };
+  } catch {
+    return { lost: true, passing: true }; // no connection, or a proxy that answers for the daemon
   }
 };
 
@@ -32,14 +35,21 @@ export class AskingPage extends Component {
   }
 
   componentWillUnmount() {
+    this.stop();
+  }
+
+  stop() {
     this.asking?.abort();
+    clearTimeout(this.waiting);
   }
 
   async again() {
-    this.asking?.abort();
+    this.stop();
     const asking = (this.asking = new AbortController());
-    const { said, error, missing, signedOut } = await ask(this.path(this.props), asking.signal);
+    const { said, error: raw, missing, lost, passing, signedOut } = await ask(this.path(this.props), asking.signal);
     if (asking.signal.aborted) return;
+    if (passing) this.waiting = setTimeout(() => this.again(), RETRY);
+    const error = lost ? this.props.words.neverFound : raw;
     if (signedOut) this.props.actions.signedOut();
     else this.setState(error ? { error, missing } : { said, error: null });
   }

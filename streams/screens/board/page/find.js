@@ -27,10 +27,10 @@ export class Find extends Component {
   async ask(typed) {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const { said, error, signedOut } = await ask(`/board/scopes?like=${encodeURIComponent(typed)}`, asking.signal);
+    const { said, error, lost, signedOut } = await ask(`/board/scopes?like=${encodeURIComponent(typed)}`, asking.signal);
     if (asking.signal.aborted) return;
     if (signedOut) this.props.actions.signedOut();
-    else this.setState({ found: said?.scopes ?? [], more: said?.more ?? 0, error: error ?? null });
+    else this.setState({ found: said?.scopes ?? [], more: said?.more ?? 0, error: lost ? this.props.words.neverFound : (error ?? null) });
   }
 
   close() {

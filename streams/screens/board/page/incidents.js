@@ -28,7 +28,7 @@ export const weight = (incident) => {
 // The most severe first, then the newest; what somebody works on steps back.
 const ORDER = ["critical", "warning", "well"];
 const GRADES = ["low", "medium", "high", "critical"];
-const rank = (one) => [-ORDER.indexOf(weight(one)), one.acknowledged ? 0 : 1, GRADES.indexOf(one.severity?.level), one.start];
+const rank = (one) => [-ORDER.indexOf(weight(one)), calls(one) ? 1 : 0, one.acknowledged ? 0 : 1, GRADES.indexOf(one.severity?.level), one.start];
 export const byWeight = (incidents) =>
   [...incidents].sort((a, b) => {
     const [mine, other] = [rank(a), rank(b)];

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
@@ -16,6 +17,7 @@ from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_stream import StreamPatience
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS, known
 from tests.streams.screens.board.board_server import BoardThread
+from tests.streams.screens.board.incidents.incidents_given import busy_incidents
 from tests.streams.screens.board.shown import Shown
 from tests.streams.screens.board.wall_given import wall_given
 
@@ -253,6 +255,27 @@ def test_a_restart_of_the_daemon_signs_no_wall_out(browser: Browser) -> None:
         board.data.given = counting(given(), 777)
         board.start()
         expect(shown.tile("requests").locator(".value")).to_have_text("777", timeout=60_000)
+
+
+@pytest.mark.parametrize("path", ["/?incidents", "/?incident=spike", "/?scope=table:items"])
+def test_a_page_that_nobody_answered_says_so_in_words_and_heals_by_itself(
+    browser: Browser, path: str
+) -> None:
+    with (
+        BoardThread(given("busy"), service=busy_incidents(int(time.time()))) as board,
+        Shown(browser, board.url) as shown,
+    ):
+        shown.page.wait_for_selector(".desk")
+        pattern = re.compile(r"/board/(incidents|scope)")
+        shown.page.route(pattern, lambda route: route.abort())
+        shown.page.evaluate(
+            "(to) => { history.pushState(null, '', to); dispatchEvent(new Event('popstate')); }", path
+        )
+        main = shown.page.locator("main")
+        expect(main).to_contain_text("Uneri does not answer; trying again")
+        shown.page.unroute(pattern)
+        expect(main).not_to_contain_text("does not answer")
+        expect(main.get_by_text("items").first).to_be_visible()
 
 
 # -- a screen on the wall --

@@ -41,6 +41,37 @@ async def test_browsers_keep_the_files_of_one_version_for_ever_and_never_mix_two
             assert "Content-Encoding" not in answer.headers
 
 
+async def test_a_browser_asks_for_all_modules_at_once() -> None:
+    async with served(given()) as board, browser() as session, session.get(board.url) as answer:
+        preloaded = re.findall(r'rel="modulepreload" href="/board/assets/\w+/([\w.]+)"', await answer.text())
+    modules = {path.name for path in FOLDER.rglob("*js")} - {"main.js", "uPlot.iife.min.js"}
+    assert sorted(preloaded) == sorted(modules)
+
+
+async def test_all_that_a_page_asks_for_is_packed() -> None:
+    async with served(given()) as board, browser() as session:
+        for path in ("wall", "map", "incidents", "scope?scope=table:items&account=123456789012", "session"):
+            async with session.get(f"{board.url}/board/{path}") as answer:
+                assert answer.headers["Content-Encoding"] in ("gzip", "deflate"), path
+                assert answer.headers["Vary"] == "Accept-Encoding"
+                assert isinstance(await answer.json(), dict)
+            plain = {"Accept-Encoding": "identity"}
+            async with session.get(f"{board.url}/board/{path}", headers=plain) as answer:
+                assert "Content-Encoding" not in answer.headers
+                assert isinstance(await answer.json(), dict)
+
+
+async def test_a_browser_that_opens_an_unknown_address_finds_the_way_to_the_board() -> None:
+    async with served(given()) as board, browser() as session:
+        async with session.get(f"{board.url}/bord", headers={"Accept": "text/html,*/*"}) as answer:
+            assert (answer.status, answer.content_type) == (404, "text/html")
+            page = await answer.text()
+        assert "there is no such path" in page
+        assert '<a href="/">' in page
+        async with session.get(f"{board.url}/bord") as answer:
+            assert "there is no such path" in (await answer.json())["error"]
+
+
 async def test_comments_of_scripts_stay_at_home_and_lines_keep_their_numbers() -> None:
     async with served(given()) as board, browser() as session:
         for name in ("main.js", "words.js", "uPlot.iife.min.js"):
