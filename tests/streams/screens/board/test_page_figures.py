@@ -249,7 +249,8 @@ def test_open_incidents_are_sorted_by_severity_and_what_somebody_works_on_steps_
 
     def graded(identity: str, level: str, start: int, **more: Any) -> dict[str, Any]:
         severity = {"level": level, "harm": "slow", "share": 1.0}
-        return msgspec.to_builtins(spike) | {"id": identity, "severity": severity, "start": start} | more
+        given: dict[str, Any] = msgspec.to_builtins(spike)
+        return given | {"id": identity, "severity": severity, "start": start} | more
 
     given = [
         graded("taken", "critical", 9, acknowledged={"by": "mika", "at": 1}),
