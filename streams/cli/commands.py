@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from errno import EIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -571,7 +572,8 @@ def try_(
 
     A file is one payload if it is binary, or one JSON document, perhaps on several lines. Otherwise each of
     its lines is a payload, and each item of a JSON array. Gzip is decompressed first, unless the format
-    expects it compressed. At most 32 MiB are held at once.
+    expects it compressed. At most 32 MiB are held at once. The last lines report what was seen, what was left
+    out and why, and what to mend.
 
     Exits with 1 if something was refused.
     """
@@ -592,7 +594,7 @@ def try_(
         around = facts_of(source or [])
     except ValueError as error:
         raise UsageError(f"--source {error}") from None
-    return try_files(file, formats, format_, around, schemas, as_json=as_json)
+    return try_files(file, formats, format_, around, schemas, as_json=as_json, now=time.time())
 
 
 @app.command("send-test")

@@ -3,10 +3,9 @@
 import base64
 import re
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
+from streams.cli.try_report import TryReport, kind_of
 from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecord, TableCall
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
@@ -113,8 +113,9 @@ def try_files(
     schemas: Schemas | None = None,
     *,
     as_json: bool,
+    now: float,
 ) -> int:
-    """Show the records of files of payloads; return 1 when some were refused, else 0."""
+    """Show the records of files of payloads at ``now``; return 1 when some were refused, else 0."""
     named = None if name == AUTO else formats[name]
 
     def read(payload: Payload) -> Tried:
@@ -123,7 +124,7 @@ def try_files(
     def claimed(content: bytes) -> bool:
         return named.looks_like(content) if named else recognised(content, formats) is not None
 
-    shown = _AsJson() if as_json else _AsText()
+    shown = _AsJson() if as_json else _AsText(now)
     for path in files:
         for result in _of_file(path, claimed, read, shown):
             shown.payload(str(path), result)
@@ -188,49 +189,36 @@ class _AsJson:
         pass
 
 
-@dataclass
 class _AsText:
-    """A few lines for each payload, then a summary."""
+    """A few lines for each payload, then a report."""
 
-    refused: int = 0
-    payloads: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    formats: Counter[str] = field(default_factory=Counter)
+    def __init__(self, now: float) -> None:
+        self._report: Final = TryReport(now)
+
+    @property
+    def refused(self) -> int:
+        return self._report.refused
 
     def file(self, path: str, how: str) -> None:
         _say(f"{'standard input' if path == STDIN else path}: {how}")
 
     def payload(self, path: str, result: Tried) -> None:  # noqa: ARG002 - as _AsJson
-        self.payloads += 1
-        self.formats[result.format or "no format"] += 1
-        _say(f"{result.payload.place}: {result.format or 'no format'}")
-        for record in result.reading.records:
-            kind = kind_of(record)
-            self.kinds[kind] += 1
-            _say(line_of(record), kind)
-        for refused in result.reading.refused:
-            self.refused += 1
-            self.reasons[refused.reason.value] += 1
+        payload, form, reading = result
+        self._report.add(payload.place, payload.content, form, reading)
+        _say(f"{payload.place}: {form or 'no format'}")
+        for record in reading.records:
+            _say(line_of(record), kind_of(record))
+        for refused in reading.refused:
             for label, line in _refusal(refused):
                 _say(line, label)
-        for why, count in sorted(result.reading.skipped.items()):
-            self.skipped[why] += count
+        for why, count in sorted(reading.skipped.items()):
             _say(f"{count:,} × {why}", "skipped")
 
     def end(self) -> None:
-        kinds = _listed(self.kinds, "record" if self.kinds.total() == 1 else "records")
-        _say(
-            f"{self.payloads:,} payload{'s' if self.payloads != 1 else ''}: {kinds}, "
-            f"{_listed(self.reasons, 'refused')}, {_listed(self.skipped, 'skipped')}"
-        )
-        _say(f"read as: {', '.join(f'{name} {count:,}' for name, count in self.formats.most_common())}")
-
-
-def _listed(counts: Counter[str], what: str) -> str:
-    named = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
-    return f"{counts.total():,} {what}" + (f" ({named})" if named else "")
+        (_, summary), *more = self._report.lines()
+        sys.stdout.write(f"\n{clean(summary)}\n")
+        for label, line in more:
+            sys.stdout.write(f"  {label:<9}  {clean(line)}\n")
 
 
 def _refusal(refused: Refused) -> Iterator[tuple[str, str]]:
@@ -244,13 +232,6 @@ def _refusal(refused: Refused) -> Iterator[tuple[str, str]]:
 def _say(line: str, label: str = "") -> None:
     indent = f"  {label:<8} " if label else ""
     sys.stdout.write(f"{indent}{clean(line)}\n")
-
-
-def kind_of(record: Record) -> str:
-    """Return the kind of a record, as docs/event.md calls it."""
-    if isinstance(record, Event):
-        return record.kind or "request"
-    return "sample" if isinstance(record, SampleRecord) else "change"
 
 
 def line_of(record: Record) -> str:
