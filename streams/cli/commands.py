@@ -544,14 +544,23 @@ def try_(
         list[Path],
         typer.Argument(metavar="FILE", help="Files of payloads; - is standard input.", show_default=False),
     ],
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="NAME",
+            help="Input of the configuration that decides: its format, keys, templates, counts.",
+        ),
+    ] = None,
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             metavar="F",
-            help="Format, or the name of a mapping of the configuration; auto recognises it by payload.",
+            help="Format, or the name of a mapping of the configuration; auto, the default without an input, "
+            "recognises it by payload.",
         ),
-    ] = "auto",
+    ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -578,23 +587,23 @@ def try_(
     Exits with 1 if something was refused.
     """
     settings = settings_of(config)
-    from streams.cli.try_format import AUTO, facts_of, try_files
-    from streams.ingest.formats.formats import with_mappings
+    from streams.cli.try_format import facts_of, try_files
+    from streams.ingest.formats.inputs import Inputs, UnknownInputError
     from streams.offline.sources.patient_schemas import patient_schemas
     from streams.process.files.atomic_file import unreadable
 
-    schemas = patient_schemas(settings.sources.registry)
-    formats = with_mappings(settings.sources.mappings, schemas)
-    if format_ not in formats and format_ != AUTO:
-        raise UsageError(f"--format {format_}: no such format; choose from {AUTO}, {', '.join(formats)}")
+    try:
+        given = Inputs(settings.sources, patient_schemas(settings.sources.registry)).of(input_, format_)
+    except UnknownInputError as error:
+        raise UsageError(str(error)) from None
     for path in file:
         if str(path) != "-" and not path.is_fifo() and (why := unreadable(path)):
             raise UsageError(why)
     try:
-        around = facts_of(source or [])
+        given = given._replace(around=facts_of(source or [], given.around))
     except ValueError as error:
         raise UsageError(f"--source {error}") from None
-    return try_files(file, formats, format_, around, schemas, as_json=as_json, now=time.time())
+    return try_files(file, given, as_json=as_json, now=time.time())
 
 
 @app.command("send-test")

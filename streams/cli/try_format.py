@@ -3,7 +3,7 @@
 import base64
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,23 +19,18 @@ from streams.cli.try_report import TryReport, kind_of
 from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecord, TableCall
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.envelopes.confluent import Schemas, read_with
 from streams.ingest.formats.format import (
     REMEDIES,
-    Format,
-    Formats,
     Reading,
     Record,
     RefusalError,
     Refused,
     Surroundings,
     to_json_line,
-    validated,
 )
-from streams.ingest.formats.formats import recognised
+from streams.ingest.formats.inputs import Input
 from streams.ingest.formats.payloads import Payload, divided
 
-AUTO: Final = "auto"
 STDIN: Final = "-"
 FACT_KEYS: Final = ("cloud", "account", "region", "service", "function", "counts")
 """Facts that can hold for all records of a source."""
@@ -52,46 +47,20 @@ class Tried(NamedTuple):
     reading: Reading
 
 
-def tried(
-    payload: Payload,
-    formats: Formats,
-    named: Format | None,
-    around: Surroundings,
-    schemas: Schemas | None = None,
-) -> Tried:
-    """Read one payload as a daemon would, which also refuses records without a time or a name."""
+def tried(payload: Payload, source: Input) -> Tried:
+    """Read one payload as a daemon would."""
     if payload.refusal is not None:
         return Tried(payload, None, Reading(refused=[payload.refusal.of(payload.content)]))
-    found = named or recognised(payload.content, formats)
-    if found is None:
-        refusal = RefusalError(RejectReason.UNKNOWN_FORMAT, "looks like none of the formats")
-        return Tried(payload, None, Reading(refused=[refusal.of(payload.content)]))
-
-    def read() -> Reading:
-        try:
-            return found.read(payload.content, around)
-        except RefusalError as error:
-            return Reading(refused=[error.of(payload.content)])
-
-    return Tried(payload, found.name, _counted(read_with(schemas, read)))
+    found = source.format_of(payload.content)
+    return Tried(payload, found and found.name, source.read(payload.content))
 
 
-def _counted(reading: Reading) -> Reading:
-    result = Reading(refused=reading.refused, skipped=reading.skipped)
-    for record in reading.records:
-        try:
-            result.records.append(validated(record))
-        except RefusalError as error:
-            result.refused.append(error.of(to_json_line(record)))
-    return result
-
-
-def facts_of(given: Sequence[str]) -> Surroundings:
-    """Return the facts of ``KEY=VALUE`` texts about all records; raise ``ValueError`` for any other text.
+def facts_of(given: Sequence[str], around: Surroundings) -> Surroundings:
+    """Return ``around`` with the facts of ``KEY=VALUE`` texts; raise ``ValueError`` for any other text.
 
     Examples
     --------
-    >>> facts_of(["function=orders-put", "region=eu-west-1"]).function
+    >>> facts_of(["function=orders-put", "region=eu-west-1"], Surroundings()).function
     'orders-put'
     """
     found: dict[str, str] = {}
@@ -102,53 +71,31 @@ def facts_of(given: Sequence[str]) -> Surroundings:
         if key == "counts" and not _COUNTS.fullmatch(value):
             raise ValueError(f"{text}: write kinds of scope, such as counts=function,client")
         found[key] = value
-    return msgspec.convert(found, Surroundings)
+    return msgspec.structs.replace(around, **found)
 
 
-def try_files(
-    files: Sequence[Path],
-    formats: Formats,
-    name: str,
-    around: Surroundings,
-    schemas: Schemas | None = None,
-    *,
-    as_json: bool,
-    now: float,
-) -> int:
+def try_files(files: Sequence[Path], source: Input, *, as_json: bool, now: float) -> int:
     """Show the records of files of payloads at ``now``; return 1 when some were refused, else 0."""
-    named = None if name == AUTO else formats[name]
-
-    def read(payload: Payload) -> Tried:
-        return tried(payload, formats, named, around, schemas)
-
-    def claimed(content: bytes) -> bool:
-        return named.looks_like(content) if named else recognised(content, formats) is not None
-
     shown = _AsJson() if as_json else _AsText(now)
     for path in files:
-        for result in _of_file(path, claimed, read, shown):
+        for result in _of_file(path, source, shown):
             shown.payload(str(path), result)
     shown.end()
     sys.stdout.flush()
     return int(shown.refused > 0)
 
 
-def _of_file(
-    path: Path,
-    claimed: Callable[[bytes], bool],
-    read: Callable[[Payload], Tried],
-    shown: "_AsText | _AsJson",
-) -> Iterator[Tried]:
+def _of_file(path: Path, source: Input, shown: "_AsText | _AsJson") -> Iterator[Tried]:
     with _opened(path) as file:
-        how, payloads = divided(file, claimed)
+        how, payloads = divided(file, source.claims)
         shown.file(str(path), how)
         nothing = True
         for payload in payloads:
             nothing = False
-            yield read(payload)
+            yield tried(payload, source)
         if nothing:
             refusal = RefusalError(RejectReason.EMPTY, "there is nothing in it")
-            yield read(Payload("the whole", b"", refusal))
+            yield tried(Payload("the whole", b"", refusal), source)
 
 
 @contextmanager

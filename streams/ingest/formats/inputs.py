@@ -79,7 +79,7 @@ class Input(NamedTuple):
         result = Reading()
         left = MOST_UNPACKED
         try:
-            for piece in divided(BufferedReader(BytesIO(payload)), self._claims, text=True).payloads:
+            for piece in divided(BufferedReader(BytesIO(payload)), self.claims, text=True).payloads:
                 left -= len(piece.content)
                 if left < 0 or piece.content == payload:  # the only piece: it was read
                     return Reading()
@@ -91,15 +91,17 @@ class Input(NamedTuple):
             return Reading()
         return result
 
-    def _format_of(self, payload: bytes) -> Format | None:
+    def format_of(self, payload: bytes) -> Format | None:
+        """Return the format that reads a payload, None if it looks like none."""
         return self.format or recognised(payload, self.formats)
 
-    def _claims(self, payload: bytes) -> bool:
-        found = self._format_of(payload)
+    def claims(self, payload: bytes) -> bool:
+        """Return whether a payload looks like a format as it is: packed, or a JSON array as a whole."""
+        found = self.format_of(payload)
         return found is not None and found.looks_like(payload)
 
     def _read_whole(self, payload: bytes) -> Reading:
-        found = self._format_of(payload)
+        found = self.format_of(payload)
         if found is None:
             error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")
             return Reading(refused=[error.of(payload)])

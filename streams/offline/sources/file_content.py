@@ -10,7 +10,6 @@ from typing import BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
 from streams.engine.decode.rejected import RejectReason
-from streams.ingest.formats.formats import recognised
 from streams.ingest.formats.inputs import Input, converted
 from streams.ingest.formats.payloads import Payload, divided
 
@@ -94,12 +93,7 @@ def end_records(file: Path, raw: BinaryIO, input_: Input) -> tuple[list[bytes], 
 
 
 def _divided(file: Path, raw: BinaryIO, input_: Input) -> Iterator[Payload]:
-    def claimed(content: bytes) -> bool:
-        if input_.format is not None:
-            return input_.format.looks_like(content)
-        return recognised(content, input_.formats) is not None
-
     content = raw
     if file.suffix == ".zst":
         content = io.BufferedReader(_without_zstd(file, raw))  # type: ignore[type-var] # as a raw file
-    return divided(content, claimed).payloads  # type: ignore[arg-type] # both are buffered readers
+    return divided(content, input_.claims).payloads  # type: ignore[arg-type] # both are buffered readers

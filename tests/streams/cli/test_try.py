@@ -83,7 +83,7 @@ def test_as_json_the_records_can_be_sent_on_and_refusals_are_apart() -> None:
         "payload": "line 2",
         "format": None,
         "reason": "unknown_format",
-        "detail": "looks like none of the formats",
+        "detail": "the payload looks like none of the formats",
         "remedy": "name the format with --format, or write a mapping (docs/formats.md)",
     }
     again, sent_on, _ = try_("-", "--json", "--format", "uneri", given=out.encode())
@@ -139,6 +139,31 @@ def test_what_holds_for_a_whole_source_can_be_said() -> None:
     assert (json.loads(out)["function"], json.loads(out)["counts"]) == ("orders-put", "function")
 
 
+def test_an_input_of_the_configuration_decides_as_at_the_door(tmp_path: Path) -> None:
+    config = tmp_path / "uneri.yaml"
+    config.write_text(
+        "sources: {inputs: [{name: edge, format: apigateway, service: shop, keys: {ms: ms.total}, "
+        "templates: ['/users/{name}'], counts: 'service,route'}]}"
+    )
+    line = {
+        "requestTime": "09/Oct/2025:08:53:20 +0000",
+        "requestId": "1",
+        "httpMethod": "GET",
+        "path": "/users/ann",
+    }
+    given = json.dumps({**line, "status": 200, "ms": "41"}).encode()
+    asked = ("-", "--config", config, "--input", "edge", "--json")
+    code, out, err = try_(*asked, "--source", "account=7", given=given)
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    assert (record["route"], record["ms"]) == ("GET /users/{name}", {"total": 41.0})
+    assert (record["service"], record["account"], record["counts"]) == ("shop", "7", "service,route")
+    code, _, err = try_(*asked, "--format", "alb", given=given)
+    assert (code, json.loads(err)["format"]) == (1, "alb"), "a format that is named wins"
+    code, _, err = try_("-", "--config", config, "--input", "edges")
+    assert (code, err) == (2, "uneri: no source 'edges' in sources.inputs: edge\n")
+
+
 def test_an_empty_file_is_refused() -> None:
     code, out, _ = try_("-")
     assert code == 1
@@ -148,7 +173,7 @@ def test_an_empty_file_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--format", "unery", "-"), "--format unery: no such format; choose from auto, "),
+        (("--format", "unery", "-"), "no format 'unery'; formats: auto, "),
         (("-", "--source", "table=items"), "--source table=items: write one of cloud, "),
         (("-", "--source", "counts=tables"), "--source counts=tables: write kinds of scope"),
         (("nothing.json",), "nothing.json: no such file"),
