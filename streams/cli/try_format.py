@@ -3,11 +3,13 @@
 import base64
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,6 +22,8 @@ from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecor
 from streams.engine.decode.parse import stamp_of
 from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.format import (
+    MOST_RECORDS,
+    MOST_UNPACKED,
     REMEDIES,
     Reading,
     Record,
@@ -29,7 +33,7 @@ from streams.ingest.formats.format import (
     to_json_line,
 )
 from streams.ingest.formats.inputs import Input
-from streams.ingest.formats.payloads import Payload, divided
+from streams.ingest.formats.payloads import Joined, Payload, divided
 
 STDIN: Final = "-"
 FACT_KEYS: Final = ("cloud", "account", "region", "service", "function", "counts")
@@ -52,7 +56,7 @@ def tried(payload: Payload, source: Input) -> Tried:
     if payload.refusal is not None:
         return Tried(payload, None, Reading(refused=[payload.refusal.of(payload.content)]))
     found = source.format_of(payload.content)
-    return Tried(payload, found and found.name, source.read(payload.content))
+    return Tried(payload, None if found is None else found.name, source.read(payload.content))
 
 
 def facts_of(given: Sequence[str], around: Surroundings) -> Surroundings:
@@ -87,15 +91,44 @@ def try_files(files: Sequence[Path], source: Input, *, as_json: bool, now: float
 
 def _of_file(path: Path, source: Input, shown: "_AsText | _AsJson") -> Iterator[Tried]:
     with _opened(path) as file:
-        how, payloads = divided(file, source.claims)
+        content = file.read(MOST_UNPACKED + 1)
+        how, payloads = divided(BufferedReader(Joined(content, file)), source.claims)
         shown.file(str(path), how)
-        nothing = True
-        for payload in payloads:
-            nothing = False
-            yield tried(payload, source)
-        if nothing:
+        if not content.strip():
             refusal = RefusalError(RejectReason.EMPTY, "there is nothing in it")
             yield tried(Payload("the whole", b"", refusal), source)
+            return
+        first, held = list[Payload](), 0
+        while held <= MOST_UNPACKED and len(first) <= MOST_RECORDS:  # more is sent in parts
+            if (payload := next(payloads, None)) is None:
+                yield from _as_received(content, first, source)
+                return
+            first.append(payload)
+            held += len(payload.content)
+        for payload in chain(first, payloads):
+            yield tried(payload, source)
+
+
+def _as_received(content: bytes, payloads: Sequence[Payload], source: Input) -> list[Tried]:
+    """Read a body as a receiver does, and place what became of it, if its payloads alone become the same.
+
+    Neighbours may matter: one names the format of a damaged line, or says how the request of another ended.
+    """
+    whole, form = source.read(content), source.format_of(content)
+    for reader in (source, source._replace(format=form)):
+        apart = [tried(payload, reader) for payload in payloads]
+        if apart and _outcome(found.reading for found in apart) == _outcome([whole]):
+            return apart
+    return [Tried(Payload("the whole", content), None if form is None else form.name, whole)]
+
+
+def _outcome(readings: Iterable[Reading]) -> object:
+    records, refused, skipped = list[bytes](), list[object](), Counter[str]()
+    for reading in readings:
+        records += map(to_json_line, reading.records)
+        refused += [(part.reason, part.detail) for part in reading.refused]
+        skipped += reading.skipped
+    return records, refused, skipped
 
 
 @contextmanager

@@ -114,7 +114,7 @@ class Input(NamedTuple):
             try:
                 result.records.append(validated(record))
             except RefusalError as error:
-                result.refused.append(error.of(payload))
+                result.refused.append(error.of(to_json_line(record)))
         return result
 
     def lines(self, payload: bytes) -> Lines:

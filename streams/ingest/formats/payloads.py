@@ -77,7 +77,7 @@ def _packed(file: File, claimed: Callable[[bytes], bool], *, text: bool) -> Divi
     packed = _read(file, MOST_UNPACKED + 1)
     if len(packed) <= MOST_UNPACKED and claimed(packed):
         return Division("one payload packed by gzip", iter([Payload("the whole", packed)]))
-    content = io.BufferedReader(gzip.GzipFile(fileobj=_Joined(packed, file)))
+    content = io.BufferedReader(gzip.GzipFile(fileobj=Joined(packed, file)))
     try:
         found = divided(content, claimed, text=text)
     except _GZIP_ERRORS as error:
@@ -128,7 +128,7 @@ def _of_text(file: File, claimed: Callable[[bytes], bool]) -> Division:
                 return Division("JSON documents in a row", found)
             if first.rstrip().endswith(_OPEN_ENDS) or b"\n" not in content.strip():
                 return Division("one damaged JSON document", iter([Payload("the whole", content)]))
-    rest = io.BufferedReader(_Joined(content[len(first) :], file))
+    rest = io.BufferedReader(Joined(content[len(first) :], file))
     return Division("lines", _items_of(_lines(first, rest, blank), claimed))
 
 
@@ -178,17 +178,17 @@ def _read(file: File, most: int) -> bytes:
     return found.getvalue()
 
 
-class _Joined(io.RawIOBase):
+class Joined(io.RawIOBase):
     """Bytes that were read ahead, then the file that they are from."""
 
     def __init__(self, ahead: bytes, file: File) -> None:
         self._ahead: Final = io.BytesIO(ahead)
         self._file: Final = file
 
-    def readable(self) -> bool:
+    def readable(self) -> bool:  # noqa: D102 - as io.RawIOBase
         return True
 
-    def readinto(self, into: Any) -> int:
+    def readinto(self, into: Any) -> int:  # noqa: D102
         part = self._ahead.read(len(into)) or self._file.read1(len(into))
         into[: len(part)] = part
         return len(part)

@@ -81,10 +81,10 @@ def test_as_json_the_records_can_be_sent_on_and_refusals_are_apart() -> None:
     assert refusal == {
         "file": "-",
         "payload": "line 2",
-        "format": None,
-        "reason": "unknown_format",
-        "detail": "the payload looks like none of the formats",
-        "remedy": "name the format with --format, or write a mapping (docs/formats.md)",
+        "format": "uneri",  # of its neighbour
+        "reason": "not_json",
+        "detail": "JSON is malformed: invalid character (byte 4)",
+        "remedy": "check where the line is cut, and that quotes inside texts are escaped",
     }
     again, sent_on, _ = try_("-", "--json", "--format", "uneri", given=out.encode())
     assert (again, sent_on) == (0, out)
