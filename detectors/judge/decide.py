@@ -39,6 +39,12 @@ AGAIN: Final = 2.0
 STRONG: Final = 2.0
 """Size of a step that ends an open verdict alone: what rebounds after an incident is smaller."""
 
+QUIET: Final = 1.5
+"""Units of noise below which a minute has no more failures than usual: where few are usual, none."""
+
+MISSED: Final = 5.0
+"""Failures that must be missing: by chance, there are none once in 150 times."""
+
 UNSEEN: Final = 3
 """A verdict ends when nothing was measured for this many times its calm steps."""
 
@@ -157,6 +163,20 @@ def _begin_anew(row: int, rows: Rows, memory: Memory, open_places: Ints, scratch
 
 
 @inlined
+def _is_over(row: int, rows: Rows, memory: Memory, pace: Pace) -> bool:
+    """Return whether it has been calm for long enough.
+
+    Of failures also for as long as makes them missed, at the rate of the half hour before: where one fails in
+    four minutes, some minutes without say nothing.
+    """
+    calm = memory.calm[row]
+    if rows.whole[row] < 0 or calm >= pace.shift:
+        return bool(calm >= pace.recover)
+    rate = pace.middle * memory.failed[0, row] / (1 - pace.middle) ** calm
+    return bool(calm >= pace.recover and calm * rate >= MISSED)
+
+
+@inlined
 def _may_be_short(size: float, row: int, rows: Rows) -> bool:
     """Return whether one step may open a verdict; a single minute without calls is not a drop."""
     return bool(size > 0 or rows.counted[row] == 0)
@@ -215,12 +235,14 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
         memory.peak[row] = off
     clear = CLEAR_PART * max(memory.unit[2, row], POISSON[2] * poisson)
     calm = max(clear, CALM_PART * abs(memory.peak[row]))
+    if rows.whole[row] >= 0:  # of failures, one may be all that a minute has
+        calm = min(calm, QUIET * max(memory.unit[1, row], poisson))
     is_calm = scratch.deviation[2, row] * side < calm and off * side < calm
     memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
     if memory.open[row] >= pace.shift and not is_calm:
         memory.code[row] = SHIFT
     settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
-    if memory.calm[row] >= pace.recover or settled:
+    if settled or _is_over(row, rows, memory, pace):
         if settled:  # it was reported; now it is the level
             _adopt(index, row, memory, scratch)
             memory.open_at[row] = FAR_BACK  # the last minutes are of the new level

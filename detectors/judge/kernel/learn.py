@@ -54,7 +54,7 @@ def _learn_deviance(row: int, memory: Memory, pace: Pace) -> None:
     """Learn how far failures deviate: in clumps they exceed Poisson noise."""
     distance = deviance(row, memory, pace)
     memory.failed_learnt[row] += 1
-    gain = 2 * max(GAIN, 2 / (SETTLING + float(memory.failed_learnt[row])))
+    gain = 2 * max(GAIN * pace.middle, 2 / (SETTLING + float(memory.failed_learnt[row])))
     beyond = 1.0 if distance > NORMAL_TAIL * memory.failed_unit[row] else 0.0
     memory.failed_unit[row] = max(memory.failed_unit[row] * exp(gain * (beyond - TAIL)), 1.0)
 

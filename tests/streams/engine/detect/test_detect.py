@@ -268,7 +268,7 @@ def test_failures_that_are_reported_in_a_minute_without_one_are_measured_as_a_ri
         failed = draw.binomial(30, 0.02) if begins <= at < begins + lasts else draw.random() < 0.004
         counted = {Measure.REQUESTS: 30.0, Measure.ERRORS_BACKEND: float(failed)}
         blocks.append(minute(at, counted, calls(30, 30, 30)))
-    opened, ended = [
+    opened, *_, ended = [
         finding
         for finding in found(blocks)
         if finding.about.kind == "route"
