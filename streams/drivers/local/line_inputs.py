@@ -203,6 +203,9 @@ class Follow:
                 lines, end = [data], READ
             if end:
                 at = Position(inode, offset + end, _digest(file, offset + end))
+                if before and _digest(file, offset) != before:  # rewritten between the look and the read
+                    seen = (0, 0)
+                    continue
                 await self._append(lines, name, at, offset)
                 offset, before, quiet = at.next, at.before, 0
                 continue

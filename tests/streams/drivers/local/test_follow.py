@@ -141,6 +141,23 @@ async def test_a_file_that_is_written_anew_in_its_place_is_read_from_its_start(
         assert await taken(store, 2 + rewritten.count(b"\n")) == [b"a", b"b", *rewritten.split()]
 
 
+async def test_a_file_that_is_written_anew_just_before_a_read_is_read_from_its_start(
+    tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, look = tmp_path / "events.ndjson", os.fstat
+    file.write_bytes(b"a\nb\n")
+
+    def look_too_early(descriptor: int) -> os.stat_result:
+        seen = look(descriptor)
+        if seen.st_size == 4 and store.end == 2:
+            file.write_bytes(b"c\nd\ne\n")
+        return seen
+
+    monkeypatch.setattr(os, "fstat", look_too_early)
+    async with following(file, store):
+        assert await taken(store, 5) == [b"a", b"b", b"c", b"d", b"e"]
+
+
 @pytest.mark.parametrize(
     "bad", [b"    at f (a.js:1)\n" * 61 + b"\n", b"no\n"], ids=["a stack trace", "scattered"]
 )
