@@ -15,7 +15,7 @@ from streams.drivers.local.state_files import explain
 from streams.process.files.atomic_file import atomic_file
 from streams.process.files.locks import FolderLockedError
 from streams.process.files.state_archive import About, ArchiveError, check_archive
-from streams.process.files.state_folder import OpenFolderError
+from streams.process.files.state_folder import OWN_NAMES, OpenFolderError
 from streams.process.times import utc
 
 PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and packed before it is sent
@@ -23,8 +23,9 @@ PATIENCE: Final = 900.0  # seconds without a byte: a large state is copied and p
 
 def export_state(settings: Settings, file: Path, url: str) -> int:
     """Write the state of the daemon at ``url``, or of the app in Kafka, to a file; return the exit code."""
-    if not settings.kafka and file.resolve().parent == Path(settings.local.state).resolve():
-        typer.echo(f"uneri: {file} is among the files of the state; write the backup elsewhere", err=True)
+    there = file.resolve().parent == Path(settings.local.state).resolve()
+    if not settings.kafka and there and file.name.startswith(OWN_NAMES):
+        typer.echo(f"uneri: {file} is a file of the state; write the backup elsewhere", err=True)
         return 2
     try:
         with atomic_file(file) as part:

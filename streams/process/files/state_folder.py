@@ -19,7 +19,7 @@ HISTORY_FOLDER: Final = "history"  # the files of the history, if they have no p
 SESSION_KEY_FILE: Final = (
     "sessions.key"  # of browsers; not in a backup: after a restore, people sign in again
 )
-_OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, BACKFILL_FILE, SESSION_KEY_FILE)  # and their journals
+OWN_NAMES: Final = (STATE_LOCK, LOG_FILE, OUTBOX_FILE, BACKFILL_FILE, SESSION_KEY_FILE)  # and their journals
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
 _OTHERS: Final = 0o077
@@ -60,7 +60,7 @@ def make_private(folder: Path) -> None:
     _check_owner(folder, folder.stat().st_uid, folder)
     was_open = bool(folder.stat().st_mode & _OTHERS)
     if was_open:
-        if all(path.name.startswith((*_OWN_NAMES, HISTORY_FOLDER)) for path in folder.iterdir()):
+        if all(path.name.startswith((*OWN_NAMES, HISTORY_FOLDER)) for path in folder.iterdir()):
             with contextlib.suppress(OSError):
                 folder.chmod(_FOLDER_MODE)
         if folder.stat().st_mode & _OTHERS:
@@ -70,7 +70,7 @@ def make_private(folder: Path) -> None:
             )
         log.warning("other users had access to the state; from now on only its owner has", folder=str(folder))
     # From here on, no other user can put anything into it.
-    own = [path for path in folder.iterdir() if path.name.startswith(_OWN_NAMES)]
+    own = [path for path in folder.iterdir() if path.name.startswith(OWN_NAMES)]
     for path in own:
         _check_file(path, folder)
     if (history := folder / HISTORY_FOLDER).is_symlink() or history.exists():
