@@ -51,18 +51,28 @@ class Routing:
 
     def route(self, incident: Incident) -> Route:
         """Return the route of a page about ``incident``."""
+        return self._configured(incident) or Route((self._pages,), "")
+
+    def _configured(self, incident: Incident) -> Route | None:
         for route in self._routes:
             if matches(route.match, incident):
                 destinations = tuple(dict.fromkeys(str(Destination.of(to)) for to in route.to))
                 return Route(destinations, route.mention or "")
-        return Route((self._pages,), "")
+        return None
 
     def others(self, incident: Incident) -> Iterator[tuple[Incident, Route]]:
-        """Yield what an incident took in and is severe by itself, as an incident alone, and its route."""
+        """Yield what an incident took in and is severe by itself, as an incident alone, and its route.
+
+        What has no route of its own is that of the people of the incident: only what is more severe than what
+        took it in, which they may have silenced.
+        """
+        known = of_finding(incident.primary).level
         for finding in () if incident.ended else incident.members:
-            if finding.is_open and of_finding(finding).level >= CALLS:
+            level = of_finding(finding).level
+            if finding.is_open and level >= CALLS:
                 alone = structs.replace(incident, primary=finding, members=[], verdict=finding.verdict)
-                yield alone, self.route(alone)
+                if (route := self._configured(alone)) is not None or level > known:
+                    yield alone, route or self.route(alone)
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.

@@ -78,7 +78,7 @@ def incidents_with_everything(at: int) -> GivenIncidents:
         client=ExampleClient("ios", "3.2.1", "game-42"),
         status=500,
         ms=ExampleLayers(4.0, 3.0, 2.0, 1.0),
-        tables=(ExampleCall("items", "put", 1.0, 1.0, 2.0, "provisioned"),),
+        tables=(ExampleCall("items", "put", 1.0, 1.0, 2.0, "provisioned", 3),),
         sample="{}",
     )
     notice = notice_of(
