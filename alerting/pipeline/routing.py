@@ -42,6 +42,7 @@ class Routing:
     def __init__(self, settings: Settings) -> None:
         self._routes = settings.notify.routes
         self._pages = str(Destination(SLACK, settings.slack.channel))
+        self._of_pages = Route((self._pages,), "")
         self._digests = str(Destination(SLACK, settings.slack.digest_channel or settings.slack.channel))
 
     @property
@@ -51,7 +52,7 @@ class Routing:
 
     def route(self, incident: Incident) -> Route:
         """Return the route of a page about ``incident``."""
-        return self._configured(incident) or Route((self._pages,), "")
+        return self._configured(incident) or self._of_pages
 
     def _configured(self, incident: Incident) -> Route | None:
         for route in self._routes:
@@ -68,11 +69,10 @@ class Routing:
         """
         known = of_finding(incident.primary).level
         for finding in () if incident.ended else incident.members:
-            level = of_finding(finding).level
-            if finding.is_open and level >= CALLS:
+            if finding.is_open and (level := of_finding(finding).level) >= CALLS:
                 alone = structs.replace(incident, primary=finding, members=[], verdict=finding.verdict)
                 if (route := self._configured(alone)) is not None or level > known:
-                    yield alone, route or self.route(alone)
+                    yield alone, route or self._of_pages
 
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.
