@@ -1,6 +1,7 @@
 """Clients of a broker that answers leave neither a thread nor a socket."""
 
 import asyncio
+import logging
 import socket
 
 import pytest
@@ -40,6 +41,7 @@ async def test_a_consumer_whose_connection_is_lost_stops_while_it_waits_to_fetch
     topic = unique("lost")
     create(kafka, NewTopic(topic, 1, 1))
     aiokafka_patches.install()
+    caplog.set_level(logging.ERROR, "aiokafka")
     with nothing_left():
         consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
         await consumer.start()

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from threading import Lock
 from typing import Any, Final
 
 from aiokafka.conn import AIOKafkaConnection
@@ -279,13 +280,30 @@ def credentials_fault(kafka: KafkaSettings, address: str, words: str) -> Connect
     return ConnectionFault(FaultyPart.CREDENTIALS, address, text)
 
 
-@contextlib.contextmanager
-def silent_client() -> Iterator[None]:
-    """Silence the log of the client: its errors are raised in one line."""
-    library = logging.getLogger("aiokafka")
-    before = library.level
-    library.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        library.setLevel(before)
+class _Silence:
+    """How many want the log of the client silent, which the whole process shares, and its level before."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._wanted = 0
+        self._before = logging.NOTSET
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Silence the log of the client: its errors are raised in one line."""
+        library = logging.getLogger("aiokafka")
+        with self._lock:
+            if not self._wanted:
+                self._before = library.level
+                library.setLevel(logging.CRITICAL)
+            self._wanted += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted -= 1
+                if not self._wanted:
+                    library.setLevel(self._before)
+
+
+silent_client: Final = _Silence()
