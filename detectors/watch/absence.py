@@ -205,6 +205,13 @@ class AbsenceWatch(RowState):
         self.nats[present] = self.unseen[present] = 0.0
         self.gap[present] = self.unseen_steps[present] = 0
 
+    def pass_over(self, end: int) -> None:
+        """Let the present gaps that are no absence begin at ``end``, before which nobody listened."""
+        waits = ~self.absent & (self.last >= 0)
+        self.last[waits] = end
+        self.nats[waits] = self.unseen[waits] = 0.0
+        self.gap[waits] = self.unseen_steps[waits] = 0
+
     def correct(self, end: int, now: int, observed: Floats) -> None:
         """Add late requests of the step that ended at ``end``; ``now`` is the present.
 

@@ -22,6 +22,7 @@ from streams.drivers.local.state_files import DamagedError
 from streams.drivers.local.takeover import LearntHistory, Takeover
 from streams.drivers.record_counts import RecordCounts
 from streams.engine.decode.rejected import Rejected
+from streams.engine.detect.absences import HOLE_SECONDS
 from streams.engine.detect.baselines import baselines
 from streams.engine.rollup.blocks.block import Block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
@@ -44,6 +45,7 @@ SOURCE: Final = "local/0"
 STAGE: Final = "engine"
 HISTORY: Final = "history|"  # begins the names of parts with the steps that are not written yet
 _HELD: Final = Owned("_segments", HISTORY)
+_AWAKE: Final = StatePart("awake", float)
 MOST_DEAD: Final = 10_000  # dead letters that wait for a checkpoint, besides those of a run
 BEGINS: Final = "judging begins"
 CODE_POLL: Final = 0.25  # seconds between two checks for the machine code
@@ -131,6 +133,7 @@ class LogJudge(Checkpointed, Part):
         self._counts = RecordCounts(SOURCE, metrics, self.engine.totals)
         self._fed = self._fetched = time.monotonic()
         self._quiet = 0.0  # seconds without a record
+        self._awake = self._now()  # when it last was, epoch seconds
         self._pending: _Pending | None = None  # of the checkpoint restored
         self._processor = ProcessorClock()
         self._stall = StallDetector("the engine", self._processor())
@@ -181,6 +184,7 @@ class LogJudge(Checkpointed, Part):
         if PENDING in parts:
             self._pending = _PENDING.unpack(parts)
         _HELD.restore(self, parts)
+        self._awake = _AWAKE.unpack(parts, self._awake)  # since 0.3
         self.engine.restore(parts)
         self.position = self._intake.judged = checkpoint.offsets[SOURCE]
         self._intake.reached = self.engine.watermark(SOURCE)
@@ -217,6 +221,7 @@ class LogJudge(Checkpointed, Part):
             await self._wait_for_code()
         while not self._closing:
             self._intake.arrived.clear()
+            self._note_sleep()
             if self._switch is not None:
                 await self._switch_settings(*self._switch)
             if await self._judge_run(deliver):
@@ -239,6 +244,13 @@ class LogJudge(Checkpointed, Part):
                 self._fed += passed
                 async with self.by_clock:
                     await self._pass_time(passed, deliver)
+
+    def _note_sleep(self) -> None:
+        """Take minutes without a record for unknown in which this process was stopped, or stood still."""
+        was, self._awake = self._awake, self._now()
+        if (slept := self._awake - was) >= HOLE_SECONDS:
+            log.info("nobody listened; minutes without a record are unknown", minutes=round(slept / 60))
+            self.engine.pass_over(int(self._awake))
 
     async def _wait_for_code(self) -> None:
         log.info("events are accepted meanwhile, and judged when that is done")
@@ -459,7 +471,7 @@ class LogJudge(Checkpointed, Part):
 
     def parts(self) -> dict[str, bytes]:
         """Return the state of the engine, and the steps that are in no file yet."""
-        return self.engine.snapshot() | _HELD.snapshot(self)
+        return self.engine.snapshot() | _HELD.snapshot(self) | _AWAKE.pack(self._awake)
 
     async def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint, dead letters and blocks in one transaction, which drops judged records."""

@@ -178,6 +178,11 @@ class Absences(Stateful):
         """Whether nothing is absent."""
         return not self._watch.absent.any()
 
+    def pass_over(self, start: int) -> None:
+        """Add a step of which nothing is known, because nobody listened: no gap holds it."""
+        self._arrived = start + self._step
+        self._watch.pass_over(self._arrived)
+
     def begin_anew(self) -> None:
         """Forget the last request of every scope that is not absent: its next one is its first."""
         self._watch.begin_anew()

@@ -201,6 +201,11 @@ class Detect(Stateful):
         """Return the records of the steps judged since the last call; none if none are kept."""
         return self._recorder.take_records() if self._recorder else []
 
+    def pass_over(self, until: int) -> None:
+        """Take steps before ``until`` that have no record for unknown: nobody listened."""
+        self._settled = None
+        self._measuring.steps.pass_over(until)
+
     def hand_over(self, sources: Sequence[str]) -> None:
         """Go on with the blocks of other sources: those so far have ended.
 
@@ -248,7 +253,10 @@ class Detect(Stateful):
         judgement = self._judge.judge(step.start, values, completeness, partial=step.partial)
         self._early.learn(step)
         known = not nothing and completeness >= 1 and not step.partial
-        self._absences.feed(judgement, measured, known=known, nothing=nothing)
+        if step.between:
+            self._absences.pass_over(step.start)
+        else:
+            self._absences.feed(judgement, measured, known=known, nothing=nothing)
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)

@@ -86,6 +86,7 @@ class _Meta(msgspec.Struct, array_like=True):
     begins: int | None = None
     returned: list[tuple[int, list[int]]] = []
     value_series: list[tuple[int, str]] = []
+    unheard: int = 0
 
 
 class Steps:
@@ -132,6 +133,7 @@ class Steps:
         self._closed: int | None = None  # end of the newest closed step
         self._handed_over = False  # to sources of which no step has closed yet
         self._begins: int | None = None  # the first step that they have blocks of, as far as is known
+        self._unheard = 0  # before which nobody listened
 
     @property
     def scopes(self) -> list[ScopeOrEdge]:
@@ -286,6 +288,10 @@ class Steps:
         self._read = frozenset(sources)
         self._handed_over, self._begins = True, None
 
+    def pass_over(self, until: int) -> None:
+        """Take steps before ``until`` that have no record for unknown: nobody listened."""
+        self._unheard = until
+
     @property
     def begun(self) -> set[int]:
         """The steps that have blocks and are not complete, epoch seconds at which they start."""
@@ -389,7 +395,7 @@ class Steps:
             self._closed = start + self.width
             step = self._open.pop(start, None) or OpenStep(start, has_counts=False)
             step.late = [late for _, late in sorted(self._late.pop(start, {}).items())]
-            step.between = self._is_between(start)
+            step.between = self._is_between(start) or (not step.records and start < self._unheard)
             step.completeness = 0.0 if step.between else self._completeness(self._closed)
             yield step
 
@@ -442,7 +448,7 @@ class Steps:
         values = list(self._value_names)
         meta = _Meta(
             self._sources, opened, late, self._closed, self.late, shard, values, turns,
-            self._handed_over, self._begins, returned, series,
+            self._handed_over, self._begins, returned, series, self._unheard,
         )  # fmt: skip
         return {"steps": pack("steps", self.VERSION, meta, arrays), **self._names.snapshot()}
 
@@ -464,6 +470,7 @@ class Steps:
             self._sources[name].idle, self._sources[name].end = True, 0
         self._closed, self.late = meta.closed, meta.late
         self._handed_over, self._begins = meta.handed_over, meta.begins
+        self._unheard = meta.unheard
         self._open = _unpacked(meta.open, "", arrays)
         self._late = {
             reported_with: _unpacked(states, f"{_LATE}{reported_with}/", arrays)

@@ -132,6 +132,11 @@ class DetectionEngine(Stateful):
         for detect in self.detect:
             detect.hand_over(sources)
 
+    def pass_over(self, until: int) -> None:
+        """Take steps before ``until`` that have no record for unknown: nobody listened."""
+        for detect in self.detect:
+            detect.pass_over(until)
+
     @property
     def judged_until(self) -> int | None:
         """Event time up to which everything was judged, epoch seconds."""

@@ -1,6 +1,7 @@
 """The judge of the local log: bad records, and when early findings are durable."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -231,3 +232,20 @@ async def test_what_the_engine_was_stuck_in_is_fed_in_smaller_runs_by_the_next_p
         while judge.lag:
             await judge._judge_run(nowhere)
     assert fed == [500] * 16 + [8000, 4000], "what follows comes in whole runs again"
+
+
+@pytest.mark.parametrize(("stopped", "unknown"), [(30, []), (3600, [NOW + 3600])])
+async def test_what_came_while_it_was_stopped_for_long_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: int, unknown: list[float]
+) -> None:
+    passed_over: list[float] = []
+    for now in (NOW, NOW + stopped):
+        with SqliteStore(tmp_path / "db") as store:
+            settings, made = Settings(), RunOptions(code=Code(made=True))
+            intake = LogIntake(store, settings)
+            judge = LogJudge(settings, store, intake, Metrics(), made, now=itertools.repeat(now).__next__)
+            judge.restore()
+            monkeypatch.setattr(judge.engine, "pass_over", passed_over.append)
+            store.append([EVENT], arrived=now)
+            await judge.finish(asyncio.create_task(judge.run(nowhere)))
+    assert passed_over == unknown

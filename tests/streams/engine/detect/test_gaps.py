@@ -65,6 +65,20 @@ def test_an_absence_has_ended_after_two_minutes_of_full_traffic(part: float) -> 
     assert end.seen <= (BACK + (part < 1) + 2) * 60
 
 
+def test_minutes_in_which_nobody_listened_are_no_absence_and_hide_none_that_follows() -> None:
+    detect = Detect(0, ["one/0"], SETTINGS)
+    sent = list(blocks(4 / 60, 60))[: GONE + 60 + 8]  # before the hammer
+    findings = list(fed_in_runs(detect, sent[:GONE]))
+    detect.pass_over((GONE + 60) * 60 + 56)
+    findings += fed_in_runs(detect, sent[GONE:])
+    assert findings == []
+    ends = len(sent)
+    empty = (Block("one/0", 0, 1, at, at * 60, 10, at * 60 + 60, 0) for at in range(ends, ends + 15))
+    [gone] = [item for item in fed_in_runs(detect, list(empty)) if item.state == "open"]
+    assert (gone.verdict, gone.about.kind, gone.gap) == (Verdict.ABSENCE, "account", True)
+    assert gone.start == ends * 60
+
+
 def test_the_minute_in_which_live_records_follow_a_history_is_no_drop() -> None:
     draw, detect, sent = np.random.default_rng(3), Detect(0, ["one/0"], SETTINGS), list[Block]()
     for number in range(GONE + 20):
