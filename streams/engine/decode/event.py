@@ -61,6 +61,13 @@ class Layers(msgspec.Struct, gc=False, omit_defaults=True):
     auth: Milliseconds | None = None
 
 
+LONG_MS: Final = 30_000.0
+"""A request that takes longer counts when it ended: nobody knows of it before, and it would be late."""
+
+LONGEST_MS: Final = 3_600_000.0
+"""What claims to take longer counts when it began."""
+
+
 class TableCall(msgspec.Struct, gc=False, omit_defaults=True):
     """One call of one table. ``throttled`` is the reason given by the store."""
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.state.compiled import COMPILES
-from streams.engine.decode.event import Event, Stated
+from streams.engine.decode.event import LONG_MS, LONGEST_MS, Event, Stated
 from streams.engine.decode.event_time import EventTime
 from streams.engine.decode.parse import (
     EARLIEST,
@@ -99,6 +99,7 @@ class EventReader:
         if len(good) < len(events):
             events, rows = [events[k] for k in good], [rows[k] for k in good]
         arrived = arrived if arrived is None else arrived[rows]
+        ts = _counted(events, ts, arrived)
         admitted = self.time.admit(ts, arrived, last=last, start=start)
         for row in admitted.refuted:
             problems[rows[row]] = RejectReason.FAR_FUTURE, self._far_ahead(ts[row], arrived, row)
@@ -126,7 +127,9 @@ class EventReader:
             events, rows, problems = parse(raw)
             ts, good = stamps_of(events, rows, problems)
             numbers = left[[rows[k] for k in good]]
-            plain = AcceptedEvents([events[k] for k in good], ts, np.zeros(len(ts)), records, numbers)
+            good_events = [events[k] for k in good]
+            ts = _counted(good_events, ts, arrived if arrived is None else arrived[numbers])
+            plain = AcceptedEvents(good_events, ts, np.zeros(len(ts)), records, numbers)
             bad = [rejected(raw[row], int(left[row]), problem) for row, problem in sorted(problems.items())]
             stamps[numbers] = ts
             read[numbers] = True
@@ -183,3 +186,21 @@ def stamps_of(
             stamps.append(stamp)
             good.append(number)
     return np.array(stamps, np.float64), good
+
+
+def _counted(events: list[Event], ts: Floats, arrived: Floats | None) -> Floats:
+    """Return when each event counts: when it began; of a long request, when it ended."""
+    lasted = np.array([_milliseconds(event) for event in events])
+    long = (lasted > LONG_MS) & (lasted <= LONGEST_MS)
+    if not long.any():
+        return ts
+    ends = ts + lasted / 1000
+    if arrived is not None:  # what has arrived has ended
+        ends = np.fmin(ends, np.fmax(arrived, ts))
+    return np.where(long, ends, ts)
+
+
+def _milliseconds(event: Event) -> float:
+    if isinstance(event, Stated) or event.ms is None:
+        return 0.0
+    return (event.ms.function if event.ms.total is None else event.ms.total) or 0.0

@@ -7,6 +7,7 @@ import numpy as np
 from detectors.state.compiled import inlined, part
 from streams.engine.decode.cells import IN_AUTH, IN_CODE, IN_FUNCTION, LAYERS, TOTAL
 from streams.engine.decode.columns import BACKEND, NO_ERROR, USER
+from streams.engine.decode.event import LONG_MS
 from streams.engine.decode.hashing import JOINS
 from streams.engine.decode.parse import EARLIEST, LATEST, MILLISECONDS_FROM
 from streams.engine.decode.scan import scan_memory as memory
@@ -42,6 +43,9 @@ def put_row(
     of_request
         False when it is calls alone, which have nothing of a request.
     """
+    layers = work + memory.LAYERS_MS
+    if load_float(layers + 8 * TOTAL) > LONG_MS or load_float(layers + 8 * IN_FUNCTION) > LONG_MS:
+        return False  # the plain decoder knows when it ended
     if ts > MILLISECONDS_FROM:
         ts /= 1000
     if not EARLIEST <= ts < LATEST or not _name_calls(io, first_call, path, work):
@@ -59,7 +63,7 @@ def put_row(
     put8(io, memory.ERROR, row, error)
     put8(io, memory.COLD, row, cold)
     put8(io, memory.THROTTLED, row, throttled)
-    _put_layers(io, row, work + memory.LAYERS_MS, weight)
+    _put_layers(io, row, layers, weight)
     return True
 
 

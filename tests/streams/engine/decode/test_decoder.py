@@ -59,6 +59,27 @@ def test_a_malformed_record_is_rejected_with_its_reason_and_its_neighbours_are_c
     assert "\n" not in rejected[0].detail
 
 
+@pytest.mark.parametrize(
+    ("layers", "counts"),
+    [
+        ({"total": 29_000}, 0),
+        ({"total": 300_000}, 300),
+        ({"function": 300_000}, 300),
+        ({"total": 40_000, "function": 39_000}, 40),
+        ({"total": 310_000}, 305),  # by the sender's clock, which is ahead: it ended when it arrived
+        ({"total": 4e6}, 0),
+    ],
+)
+def test_a_request_counts_when_it_began_and_a_long_one_when_it_ended(
+    layers: dict[str, float], counts: float
+) -> None:
+    decoder = Decoder()
+    decoded(decoder, [event(ts=T0 + 305)])
+    columns, rejected = decoded(decoder, [event(ms=layers)], np.array([T0 + 305.0]))
+    assert not rejected
+    assert columns.ts.tolist() == [T0 + counts]
+
+
 OF_OTHERS = {
     RejectReason.FAR_FUTURE,
     RejectReason.UNKNOWN_FORMAT,
