@@ -1,5 +1,6 @@
 """Decides whether a deviation is a spike or a drop: opens a verdict, keeps it, makes it a shift, ends it."""
 
+from math import log
 from typing import Final
 
 import numpy as np
@@ -42,8 +43,14 @@ STRONG: Final = 2.0
 QUIET: Final = 1.5
 """Units of noise below which a minute has no more failures than usual: where few are usual, none."""
 
-MISSED: Final = 5.0
-"""Failures that must be missing: by chance, there are none once in 150 times."""
+MISSED: Final = 9.0
+"""Nats of evidence that failures are over: as long a calm comes by chance once in 8,000 times."""
+
+MOST_FAIL: Final = 0.95
+"""Part of the requests that fails at most, as far as is known."""
+
+FAILS: Final = 0.02
+"""Part of the requests from which on their failing is never the new level."""
 
 UNSEEN: Final = 3
 """A verdict ends when nothing was measured for this many times its calm steps."""
@@ -163,17 +170,45 @@ def _begin_anew(row: int, rows: Rows, memory: Memory, open_places: Ints, scratch
 
 
 @inlined
-def _is_over(row: int, rows: Rows, memory: Memory, pace: Pace) -> bool:
-    """Return whether it has been calm for long enough.
+def _failing(row: int, memory: Memory, pace: Pace) -> float:
+    """Return how many fail in a step, by the half hour before it became calm."""
+    return float(pace.middle * memory.failed[0, row] / (1 - pace.middle) ** memory.calm[row])
 
-    Of failures also for as long as makes them missed, at the rate of the half hour before: where one fails in
-    four minutes, some minutes without say nothing.
+
+@inlined
+def _note_calm(
+    row: int, is_calm: bool, of: float, mean: float, rows: Rows, memory: Memory, pace: Pace
+) -> None:
+    """Note whether a step is calm; of failures, ``of`` so many requests (``mean``: in the last half hour).
+
+    Where one fails in four minutes, some minutes without say nothing; where all fail, one request that does
+    not says much. Adds the evidence that they are over, in nats, if nobody knew the part that fails but by
+    those of half an hour.
     """
+    if not is_calm:
+        memory.calm[row], memory.missing[row] = 0, 0.0
+        return
+    if rows.whole[row] >= 0 and of > 0:
+        requests = of + mean / pace.middle + memory.calm[row] * mean
+        share = min(_failing(row, memory, pace) / pace.middle / requests, MOST_FAIL)
+        memory.missing[row] -= of * log(1 - share)
+    memory.calm[row] += 1
+
+
+@inlined
+def _is_over(row: int, rows: Rows, memory: Memory, pace: Pace) -> bool:
+    """Return whether it has been calm for long enough; failures must be missed, too."""
     calm = memory.calm[row]
-    if rows.whole[row] < 0 or calm >= pace.shift:
-        return bool(calm >= pace.recover)
-    rate = pace.middle * memory.failed[0, row] / (1 - pace.middle) ** calm
-    return bool(calm >= pace.recover and calm * rate >= MISSED)
+    certain = rows.whole[row] < 0 or calm >= pace.shift or memory.missing[row] >= MISSED
+    return bool(calm >= pace.recover and certain)
+
+
+@inlined
+def _fails(row: int, mean: float, rows: Rows, memory: Memory, pace: Pace) -> bool:
+    """Return whether as much has failed in the last half hour as nobody takes for usual."""
+    if rows.whole[row] < 0:
+        return False
+    return not (mean > 0 and pace.middle * memory.failed[0, row] < FAILS * mean)
 
 
 @inlined
@@ -187,6 +222,9 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
     index: int,
     step: int,
     row: int,
+    value: float,
+    of: float,
+    mean: float,
     poisson: float,
     planned: bool,
     rows: Rows,
@@ -238,10 +276,13 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
     if rows.whole[row] >= 0:  # of failures, one may be all that a minute has
         calm = min(calm, QUIET * max(memory.unit[1, row], poisson))
     is_calm = scratch.deviation[2, row] * side < calm and off * side < calm
-    memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
+    # where few fail, each of them says that it goes on
+    is_calm = is_calm and (rows.whole[row] < 0 or value <= 0 or _failing(row, memory, pace) >= 1)
+    _note_calm(row, is_calm, of, mean, rows, memory, pace)
     if memory.open[row] >= pace.shift and not is_calm:
         memory.code[row] = SHIFT
     settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
+    settled = settled and not _fails(row, mean, rows, memory, pace)
     if settled or _is_over(row, rows, memory, pace):
         if settled:  # it was reported; now it is the level
             _adopt(index, row, memory, scratch)

@@ -18,6 +18,7 @@ from detectors.judge.calendar import Calendar
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
 from detectors.judge.kernel.arrays import (
+    FAR_BACK,
     OF_CALLS,
     WEEKS,
     YESTERDAY,
@@ -416,6 +417,10 @@ class Judge(Stateful):
         self.baseline.forget()
         self._bounds = None
         self._count_open()
+
+    def has_settled(self, row: int) -> bool:
+        """Return whether the newest verdict of a series ended as the level that is expected since."""
+        return bool(self._memory.open_at[row] == FAR_BACK)
 
     def whole(self, row: int) -> int | None:
         """Return the row of which a series is a part: of errors and throttles, the requests."""

@@ -41,6 +41,7 @@ class MemoryState(RowState):
     beyond: Floats
     first: Int32s
     since: Int32s
+    open_at: Int32s
     cusum: Floats
     code: NDArray[np.int8]
 

@@ -111,7 +111,7 @@ class Memory(NamedTuple):
     anew: Int32s  # consecutive steps that show another onset while a verdict is open, negative for a fall
     shape_lately: Floats  # mean over minutes of what the weeks expect, on the scale
     awaited: Int32s  # steps for which a job that comes every week has not come
-    missing: Floats  # the evidence of that, in nats
+    missing: Floats  # the evidence of that, in nats; of failures, that they are over
     heard: Int32s  # the newest step with a value, far back without one
 
 

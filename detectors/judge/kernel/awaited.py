@@ -53,11 +53,13 @@ def await_job(
     memory: Memory,
 ) -> None:
     """Count the steps for which a job has not come, and the evidence that it does not."""
+    if rows.whole[row] >= 0:  # of failures, the evidence is that of their end
+        return
     least = from_scale(expected.least + memory.level[row], offset, True)
     lately = from_scale(expected.lately, offset, True)
     is_job = least >= grain and least >= SUDDEN * lately  # less than one call is the level of a thin series
     is_missing = is_job and value <= COMES * least and memory.code[row] == 0
-    if not is_missing or not (jumps or memory.awaited[row] > 0) or rows.whole[row] >= 0:
+    if not is_missing or not (jumps or memory.awaited[row] > 0):
         memory.awaited[row], memory.missing[row] = 0, 0.0
         return
     events, usual = value / grain, least / grain

@@ -149,8 +149,8 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         matters = max(rows.floor[row], rows.relative[row] * usual * factor)
         if apart * factor >= matters and (off > 0 or not rows.rises[row]):
             scratch.alone[row] = _signed(alone, off, value, usual, counted)
+    of = values[step, whole] / factor if whole >= 0 else np.nan
     if counted:
-        of = values[step, whole] / factor if whole >= 0 else np.nan
         many, more = size_of_sums(
             row, value, of, poisson, expected.shape, usual, offset, rows, memory, pace, scratch
         )
@@ -177,7 +177,10 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
             size = _size_over_hours(row, size, offset, grain, rows, memory, pace, scratch)
     out.size[step, row] = size
     planned = factor != 1.0
-    decide(index, step, row, poisson, planned, rows, memory, pace, open_places, scratch, out)
+    mean = np.nan
+    if whole >= 0:
+        mean = from_scale(memory.near[1, whole], grain_and_offset(whole, of, rows, memory)[1], True)
+    decide(index, step, row, value, of, mean, poisson, planned, rows, memory, pace, open_places, scratch, out)
     if out.opened[step, row] and not np.isnan(scratch.before[row]):  # the level had followed
         _interval(step, row, expected.shape + scratch.before[row], unit, offset, counted, factor, out)
 

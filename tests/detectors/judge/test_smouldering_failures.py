@@ -50,3 +50,12 @@ def test_it_is_one_finding_for_as_long_as_it_lasts() -> None:
     assert np.flatnonzero(opened).size == 1
     assert is_open[20:lasts].all()
     assert not is_open[lasts + 40 :].any()
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_what_fails_for_a_night_is_open_for_all_of_it(share: float) -> None:
+    lasts = 14 * 60
+    opened, is_open = judged(7, share, LEARNT + 10 * 60, lasts)
+    assert np.flatnonzero(opened).size == 1
+    assert is_open[30:lasts].all()
+    assert not is_open[lasts + 60 :].any()
