@@ -25,7 +25,7 @@ def parent(
         form=Form.PARENT,
         subject=message.subject,
         notice=tracked.notice,
-        mention="" if tracked.ended_at is not None else mention,
+        mention="" if tracked.ended_at is not None and not tracked.goes_on else mention,
         follows=follows,
         commands=tracked.commands,
         reason=tracked.reason,

@@ -97,7 +97,9 @@ class Gate:
         self.inhibition.update(tracked)
 
     def end(self, tracked: TrackedIncident, at: int) -> None:
-        """Release an incident that ended before it was reported."""
+        """Release an incident that ended before it was reported; what goes on is told when its hold ends."""
+        if tracked.goes_on and tracked.held is not None and tracked.held.until is not None:
+            return
         if tracked.held is not None:
             self._ledger.note(tracked.held.stage, "over", tracked, tracked.held.reason, at)
             if not tracked.messages and not _is_small(tracked):
@@ -119,7 +121,8 @@ class Gate:
         if tracked.held is not None:
             self._ledger.note(tracked.held.stage, "released", tracked, tracked.held.reason, at)
             if not _is_small(tracked):
-                tracked.reason = f"still open after it was held: {tracked.held.reason}"
+                now = "the new level" if tracked.goes_on else "still open"
+                tracked.reason = f"{now} after it was held: {tracked.held.reason}"
         self.release(tracked)
 
     def _hold(self, tracked: TrackedIncident, hold: Hold, at: int) -> None:

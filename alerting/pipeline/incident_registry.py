@@ -70,6 +70,11 @@ class TrackedIncident(msgspec.Struct, kw_only=True):
         return self.notice.incident
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it has ended as the level that is expected since: it is over for nobody."""
+        return self.incident.state == "resolved" and self.incident.primary.settled
+
+    @property
     def subject(self) -> str:
         """The subject of its newest message."""
         return subject_of(self.incident.id, self.message_count)

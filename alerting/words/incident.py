@@ -90,6 +90,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             "worsening": Phrase("{head}, worsening · {what}"),
             "easing": Phrase("{head}, easing · {what}"),
             "resolved": Phrase("RESOLVED[ after {lasted}] · {what}"),
+            "settled": Phrase("NEW LEVEL[ after {lasted}] · {what}"),
             "lost": Phrase("CLOSED, NO DATA · {what}"),
             "withdrawn": Phrase("WITHDRAWN: {head} · {what}"),
         }
@@ -116,7 +117,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             "absence": Phrase("{what!c} resumed."),
             "fatal": Phrase("Occurred {often}, then stopped. From now on it counts as a known error."),
             "limit": Phrase("No longer near the limit; it peaked at {furthest}."),
-            "shift": Phrase("Back to the old level, or the new level has become the baseline."),
+            "shift": Phrase("Back to the old level."),
+            "settled": Phrase("It lasts: this level is the expected one from now on."),
             "failures": Phrase("Back to normal after {counted} {fate} (normally {usually})."),
             "mean": Phrase("Back to normal after averaging {mean} (expected {usual})."),
             "rise": Phrase("Back to normal after peaking at {furthest} (expected {usual})."),
@@ -216,6 +218,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         }
     )
     closed: Phrase = Phrase("Closed. {ending}")  # resolved without data
+    settled: Phrase = Phrase("The new level after {lasted}. {ending}")
     preceding: Phrase = Phrase("{behind}")
     preceding_joint: str = "; "
     preceded: Phrase = Phrase("Now known: it began {changes}")
@@ -246,7 +249,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if of.verdict is Verdict.ABSENCE and of.state != "resolved":
             head, what = size.upper(), self._absent(of)  # the size says it all: NO REQUESTS
         state: str = "reopened" if of.state == "open" and of.reopened else of.state
-        state = "lost" if state == "resolved" and primary.lost else state
+        if state == "resolved" and (primary.lost or primary.settled):
+            state = "lost" if primary.lost else "settled"
         lasted = "" if of.end is None else self._lasted(of)
         headline = self._headline(primary, of.peak)
         return self.titles[state](head=head, what=what, lasted=lasted, headline=headline)
@@ -344,7 +348,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     def ending(self, of: Incident) -> str:
         """Return the sentence about its end."""
         ending = self._ending(of.primary, of.peak)
-        if of.ended_after is None or of.primary.lost:
+        if of.ended_after is None or of.primary.lost or of.primary.settled:
             return ending
         what, version, where, by = stated_texts(of.ended_after.change)
         behind = self._behind(of.ended_after.after, self.change(what, version), where, by)
@@ -355,6 +359,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         kind, usual = finding.verdict.value, finding.expected if mean is None else mean.expected
         if finding.lost:
             kind = "lost"
+        elif finding.settled:
+            kind = "settled"
         elif finding.verdict is Verdict.ABSENCE:
             is_retired = (finding.end or 0) - finding.start >= RETIRED_SECONDS
             kind = "retired" if is_retired else "gap" if finding.gap else kind
@@ -525,7 +531,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if kind is Milestone.ESCALATED and (severe := worst([primary, *of.members])) is not primary:
             shown, peak = severe, severe.observed if severe.peak is None else severe.peak
         about = self.figures.about(shown.about)
-        line = self.closed if kind is Milestone.RESOLVED and primary.lost else self.milestones[kind]
+        line = self.milestones[kind]
+        if kind is Milestone.RESOLVED and (primary.lost or primary.settled):
+            line = self.closed if primary.lost else self.settled
         return line(
             about=about,
             name=detail or about,

@@ -222,6 +222,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 0  # of a fatal finding: number of occurrences
     missed: float = 0.0  # of an absence: requests that were expected in its span
     gap: bool = False  # of an absence: no record arrived at all, so the pipeline is what to check first
+    settled: bool = False  # it ended because its level is the expected one from then on
     lost: bool = False  # it ended because nothing was measured any longer: its outcome is unknown
     minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
     throttled: bool = False  # of a limit: calls are already refused

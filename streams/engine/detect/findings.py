@@ -370,6 +370,7 @@ class Findings(Stateful):
             served=span.served,
             added_up=span.added_up or worst.added_up,
             missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
+            settled=known.verdict is Verdict.SHIFT and self._judge.has_settled(row),
             callers=why.callers,
             suspects=why.suspects,
             touches=why.touches,

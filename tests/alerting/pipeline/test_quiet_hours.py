@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from alerting.commands.dispatch import Form
 from detectors.model.finding import Verdict
@@ -23,6 +24,18 @@ def test_what_has_ended_by_then_is_counted_in_the_next_digest() -> None:
     assert reported.held == {"quiet_hours": 1}
     [again] = one.feed([digest(T0 + DAY, incident("g", at=T0))], T0 + DAY)
     assert again.held == {}
+
+
+def test_what_became_the_new_level_in_them_is_told_when_they_end_and_calls_people() -> None:
+    one = pipeline(quiet_hours=[NIGHT], routes=[{"to": ["#a"], "mention": "here"}])
+    first = opened(at=MIDNIGHT)
+    over = resolved(first, MIDNIGHT + 4 * 3600)
+    settled = replace(over.incident.primary, verdict=Verdict.SHIFT, state="end", settled=True)
+    over = replace(over, incidents=[replace(over.incident, primary=settled)])
+    assert one.feed([first, over], SEVEN - 1) == []
+    [told] = one.feed([], SEVEN)
+    assert (told.form, told.mention) == (Form.PARENT, "here")
+    assert told.reason == "the new level after it was held: quiet hours until 2025-10-09 07:00 UTC"
 
 
 def test_a_day_without_a_digest_gets_one_for_what_was_held() -> None:
