@@ -40,11 +40,8 @@ AGAIN: Final = 2.0
 STRONG: Final = 2.0
 """Size of a step that ends an open verdict alone: what rebounds after an incident is smaller."""
 
-QUIET: Final = 1.5
-"""Units of noise below which a minute has no more failures than usual: where few are usual, none."""
-
 MISSED: Final = 9.0
-"""Nats of evidence that failures are over: as long a calm comes by chance once in 8,000 times."""
+"""Nats of evidence that failures are over: by chance, there is as much once in 8,000 times."""
 
 MOST_FAIL: Final = 0.95
 """Part of the requests that fails at most, as far as is known."""
@@ -176,23 +173,22 @@ def _failing(row: int, memory: Memory, pace: Pace) -> float:
 
 
 @inlined
-def _note_calm(
-    row: int, is_calm: bool, of: float, mean: float, rows: Rows, memory: Memory, pace: Pace
-) -> None:
-    """Note whether a step is calm; of failures, ``of`` so many requests (``mean``: in the last half hour).
+def _seem_over(row: int, value: float, of: float, mean: float, memory: Memory, pace: Pace) -> bool:
+    """Return whether failures seem to be over, at a step in which ``value`` of so many requests fail.
 
-    Where one fails in four minutes, some minutes without say nothing; where all fail, one request that does
-    not says much. Adds the evidence that they are over, in nats, if nobody knew the part that fails but by
-    those of half an hour.
+    Adds up the logarithms of how much likelier it is by the usual part than by that of the last half hour,
+    of ``mean`` requests a step (Wald 1945): where one fails in four minutes, some minutes without say
+    nothing; where all failed, one request that does not says much.
     """
-    if not is_calm:
-        memory.calm[row], memory.missing[row] = 0, 0.0
-        return
-    if rows.whole[row] >= 0 and of > 0:
+    if of > 0:
         requests = of + mean / pace.middle + memory.calm[row] * mean
         share = min(_failing(row, memory, pace) / pace.middle / requests, MOST_FAIL)
-        memory.missing[row] -= of * log(1 - share)
-    memory.calm[row] += 1
+        usual = memory.part[0, row] / memory.part[1, row] if memory.part[1, row] > 0 else 0.0
+        usual = min(max(usual, 1 / requests), share)
+        memory.missing[row] += (of - value) * log((1 - usual) / (1 - share))
+        memory.missing[row] += value * log(usual / share) if value > 0 else 0.0
+    memory.missing[row] = max(memory.missing[row], 0.0)
+    return bool(memory.missing[row] > 0)
 
 
 @inlined
@@ -259,6 +255,7 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
         memory.since[row] = index + 1 - max(min(memory.run[row], pace.persist), memory.awaited[row])
         off = _as_before(row, side, memory, scratch)
         memory.calm[row] = memory.open[row] = memory.anew[row] = 0
+        memory.missing[row] = 0.0
         memory.peak[row] = side * LEAST_DEVIATION  # its sign is the side of the verdict
         # what is reported is no habit yet, neither tomorrow nor in ten minutes
         memory.above_now[row] = memory.below_now[row] = 0.0
@@ -273,12 +270,10 @@ def decide(  # noqa: C901, PLR0915  # the life of a verdict, in order
         memory.peak[row] = off
     clear = CLEAR_PART * max(memory.unit[2, row], POISSON[2] * poisson)
     calm = max(clear, CALM_PART * abs(memory.peak[row]))
-    if rows.whole[row] >= 0:  # of failures, one may be all that a minute has
-        calm = min(calm, QUIET * max(memory.unit[1, row], poisson))
     is_calm = scratch.deviation[2, row] * side < calm and off * side < calm
-    # where few fail, each of them says that it goes on
-    is_calm = is_calm and (rows.whole[row] < 0 or value <= 0 or _failing(row, memory, pace) >= 1)
-    _note_calm(row, is_calm, of, mean, rows, memory, pace)
+    if rows.whole[row] >= 0:
+        is_calm = _seem_over(row, value, of, mean, memory, pace)
+    memory.calm[row] = memory.calm[row] + 1 if is_calm else 0
     if memory.open[row] >= pace.shift and not is_calm:
         memory.code[row] = SHIFT
     settled = memory.code[row] == SHIFT and not is_calm and memory.open[row] >= pace.shift + pace.settle
