@@ -4,7 +4,7 @@ A mapping is compiled once: its paths are read, its units looked up, and its val
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -219,6 +219,8 @@ class _Mapped:
         self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
         self._written: Final = settings.each
         self._when: Final = [_Condition(condition) for condition in settings.when]
+        time = settings.fields["ts"].path
+        self._is_object: Final = time is not None and isinstance(next(iter(json_path(time).steps), None), str)
         self._fields: Final = [
             _Field(name, field, to)
             for name, field in settings.fields.items()
@@ -251,23 +253,26 @@ class _Mapped:
         if self._skips_comments and sent.startswith(COMMENT):
             reading.skipped["comment"] += 1
             return reading
-        if self._each is None:
-            self._read(_Around(content, content), around, reading)
-            return reading
         try:
-            for count, item in enumerate(self._each.items(content)):
+            for count, item in enumerate(self._items(content)):
                 if count == MOST_RECORDS:
                     raise RefusalError(
                         RejectReason.TOO_LARGE,
                         f"the payload has more than {MOST_RECORDS:,} records; send less at once",
                     )
-                self._read(_Around(item, content), around, reading)
+                self._read(_Around(item, item if self._each is None else content), around, reading)
         except LookupError:
             refusal = RefusalError(RejectReason.BAD_TYPE, f"each {self._written} finds no list; correct it")
             reading.refused.append(refusal.of(sent))
         if not (reading.records or reading.refused or reading.skipped):
             reading.skipped["no records"] += 1
         return reading
+
+    def _items(self, content: Any) -> Iterable[Any]:
+        """Return the records of a document: it alone, or its items if it is a list that cannot be one."""
+        if self._each is not None:
+            return self._each.items(content)
+        return content if isinstance(content, list) and self._is_object else [content]
 
     def _read(self, found: _Around, around: Surroundings, reading: Reading) -> None:
         try:

@@ -431,3 +431,9 @@ fields:
     (refused,) = found.refused
     assert refused.detail == "the line has 2 columns in place of 6; correct columns"
     assert not mapped(mapping(text)).looks_like(line), "nothing in it says what it is"
+
+
+def test_the_items_of_a_list_of_objects_are_records() -> None:
+    found = read(SIMPLE, [{"t": T, "s": "a"}, {"t": T, "s": "b"}, {"s": "c"}])
+    assert [record.service for record in found.records if isinstance(record, Event)] == ["a", "b"]
+    assert [refused.reason for refused in found.refused] == [RejectReason.NO_TS]
