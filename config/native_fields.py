@@ -41,6 +41,7 @@ UNITS: Final[Mapping[FieldType, Mapping[str, Ratio]]] = MappingProxyType(
             "ms": Ratio(1, 10**3),
             "us": Ratio(1, 10**6),
             "ns": Ratio(1, 10**9),
+            "utc": Ratio(1, 1),  # of texts: without an offset they are of UTC
         },
         FieldType.DURATION: {
             "min": Ratio(60_000, 1),
@@ -132,6 +133,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 ERRORS: Final = ("user", "backend", "fatal")
 _NUMERAL: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _LONGEST_NUMERAL: Final = 64
+_WITH_UNIT: Final = re.compile(r"(\d+\.?\d*|\.\d+) ?(ns|us|ms|s)", re.ASCII)  # as Go and nginx write them
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -187,6 +189,8 @@ def converted(value: object, to: FieldType, unit: Ratio | None = None) -> Scalar
     1760000000.1234567
     >>> converted("0.041", FieldType.DURATION, UNITS[FieldType.DURATION]["s"]), converted(7, FieldType.TEXT)
     (41.0, '7')
+    >>> converted("41.5ms", FieldType.DURATION), converted("1.5s", FieldType.DURATION)
+    (41.5, 1500.0)
     """
     if to in (FieldType.TEXT, FieldType.ERROR):
         text = text_of(value)
@@ -200,14 +204,24 @@ def converted(value: object, to: FieldType, unit: Ratio | None = None) -> Scalar
         return found
     if to is FieldType.TIME and isinstance(value, str) and not _is_numeral(value):
         return value[:LONGEST_TEXT]
+    if to is FieldType.DURATION and isinstance(value, str):
+        value, unit = _apart(value, unit)
     number = _number(value)
     if unit is not None:
         number = number * unit.times / unit.per
-    if to is FieldType.WHOLE:
-        if int(number) != number:
-            raise ValueError(f"{_shown(value)} is not a whole number")
-        return int(number)
-    return float(number)
+    return _whole(number, value) if to is FieldType.WHOLE else float(number)
+
+
+def _whole(number: float, value: object) -> int:
+    if int(number) != number:
+        raise ValueError(f"{_shown(value)} is not a whole number")
+    return int(number)
+
+
+def _apart(text: str, unit: Ratio | None) -> tuple[str, Ratio | None]:
+    """Return the number and the unit of a duration that is written with one."""
+    found = _WITH_UNIT.fullmatch(text[:_LONGEST_NUMERAL].replace("µ", "u"))
+    return (text, unit) if found is None else (found[1], UNITS[FieldType.DURATION][found[2]])
 
 
 def _is_numeral(text: str) -> bool:

@@ -97,8 +97,12 @@ class FieldSettings(Section):
     const: Scalar | None = Field(None, description="the value of every record, in place of a path")
     unit: str | None = Field(
         None,
-        description="what the number at path is in. Of ts: s, ms, us, ns; of durations: min, s, ms, us, ns; "
-        "of memory_mb: B, KiB, MiB, GiB. Absent: that of docs/event.md",
+        description="what the number at path is in. Of ts: s, ms, us, ns, or utc: a text without an offset "
+        "is of UTC; of durations: min, s, ms, us, ns; of memory_mb: B, KiB, MiB, GiB. Absent: that of "
+        "docs/event.md",
+    )
+    time: ValuePath | None = Field(
+        None, description="of ts: where the time of day is, if path has the date alone"
     )
     map: dict[str, Scalar | None] = Field(
         default_factory=dict,
@@ -123,7 +127,12 @@ class FieldSettings(Section):
         if (self.path is None) == (self.const is None):
             yield (), {}, "needs either path or const; write a path such as $.time"
         elif self.const is not None:
-            others = (("unit", self.unit), ("map", self.map), ("default", self.default))
+            others = (
+                ("unit", self.unit),
+                ("time", self.time),
+                ("map", self.map),
+                ("default", self.default),
+            )
             yield from (
                 ((key,), value, f"{key} belongs to path; remove it") for key, value in others if value
             )
@@ -173,7 +182,7 @@ class CallsSettings(Section):
 class MappingSettings(Section):
     """A format of one's own: how JSON objects, or lists in them, become records of docs/event.md.
 
-    A payload is a JSON document, or one on each line.
+    A payload is a JSON document, or one on each line; or its lines are logfmt or columns of texts.
     """
 
     name: MappingName = Field(description="what it is called as a format")
@@ -183,6 +192,14 @@ class MappingSettings(Section):
         "preset, all else takes the place of the preset's",
     )
     kind: RecordKind = Field("request", description="what its records are")
+    lines: Literal["json", "logfmt"] = Field(
+        "json", description='logfmt: each line is a record, key=value key="another value"'
+    )
+    columns: Annotated[list[str], Field(max_length=MOST_FIELDS)] = Field(
+        default_factory=list,
+        description="names of the columns of lines that are no JSON, with tabs between them, or else blanks, "
+        "as in the W3C format (CloudFront, IIS); lines with # are comments",
+    )
     each: ItemsPath | None = Field(
         None,
         description="the records of a document, such as $.records[*], each of which is then $, and the "
@@ -223,6 +240,8 @@ class MappingSettings(Section):
             NEEDED[self.kind],
             f"a {self.kind}",
         )
+        if self.columns and self.lines != "json":
+            yield ("columns",), list(self.columns), "logfmt has no columns; remove one of them"
         if "method" in self.fields and not {"path", "route"} & self.fields.keys():
             wrong = "a method names no route alone; add path: the path or the address of the request"
             yield ("fields", "method", "[key]"), "method", wrong
@@ -423,6 +442,8 @@ def _mistakes(
         if field.unit is not None and field.unit not in units:
             remedy = f"units of {name}: {', '.join(units)}" if units else "remove it"
             yield ("fields", name, "unit"), field.unit, f"not a unit of {name}; {remedy}"
+        if field.time is not None and to is not FieldType.TIME:
+            yield ("fields", name, "time"), field.time, "belongs to ts; remove it"
         yield from _wrong_values(name, field, to)
     for name in needed:
         if name not in fields:

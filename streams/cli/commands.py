@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Callable
 from errno import EIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -529,13 +530,64 @@ def check(config: Config = None, role: Roles = None) -> int:
     Exits with 1 if Kafka, Slack or another receiver fails its check, or the sample of a mapping does not fit,
     and with 2 if the configuration is invalid.
     """
+    return _check(settings_of(config), _split(role))
+
+
+def _check(settings: "Settings", roles: set[str]) -> int:
     from streams.cli.check.check import check as checks
 
     ok = True
-    for result in checks(settings_of(config), _split(role)):
+    for result in checks(settings, roles):
         typer.echo({True: "ok     ", False: "WRONG  ", None: "note   "}[result.ok] + result.text)
         ok = ok and result.ok is not False
     return OK if ok else FOUND
+
+
+@app.command()
+def init(
+    config: Annotated[
+        Path, typer.Option("--config", metavar="F", help="Configuration file to write; it must not exist.")
+    ] = Path("uneri.yaml"),
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Records to read as `uneri try` does, or -: their input is written.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+) -> int:
+    """Write a first configuration, check it, and say what comes next.
+
+    In a terminal it asks for the service, the source of records, the receiver of pages, the time zone and
+    holidays. Exits with 1 if FILE holds no record, or a check fails.
+    """
+    from streams.cli.init import asked, configuration
+    from streams.process.files.atomic_file import unreadable
+
+    if config.exists() or config.is_symlink():
+        raise UsageError(f"{config}: it is there already; name another file with --config")
+    if from_ is not None and str(from_) != "-" and not from_.is_fifo() and (why := unreadable(from_)):
+        raise UsageError(why)
+
+    def ask(question: str, default: str, checked: Callable[[str], str]) -> str:
+        def check(answer: str) -> str:
+            try:
+                return checked(answer)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from None
+
+        return str(typer.prompt(question, default=default, value_proc=check, show_default=bool(default)))
+
+    answers = asked(None if yes or not sys.stdin.isatty() else ask, from_)
+    written = configuration(answers, from_, str(config))
+    with config.open("x", encoding="utf-8") as file:
+        file.write(written.text)
+    typer.echo("\n".join([f"{config}: written", *([written.proof] if written.proof else [])]))
+    code = _check(settings_of(config), set())
+    typer.echo("\n".join(["", "Next:", *(f"  {line}" for line in written.commands)]))
+    return code
 
 
 @app.command("try")

@@ -4,7 +4,7 @@ import base64
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import msgspec
 
 from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
+from streams.cli.guess import FACT_KEYS, Guess, Guesser
 from streams.cli.try_report import TryReport, kind_of
 from streams.engine.decode.event import COUNTS, ChangeRecord, Event, SampleRecord, TableCall
 from streams.engine.decode.parse import stamp_of
@@ -32,13 +33,10 @@ from streams.ingest.formats.format import (
     Surroundings,
     to_json_line,
 )
-from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.inputs import AUTO, Input
 from streams.ingest.formats.payloads import Joined, Payload, divided
 
 STDIN: Final = "-"
-FACT_KEYS: Final = ("cloud", "account", "region", "service", "function", "counts")
-"""Facts that can hold for all records of a source."""
-
 _EXCERPT: Final = 100
 _COUNTS: Final = re.compile(COUNTS)
 
@@ -81,19 +79,23 @@ def facts_of(given: Sequence[str], around: Surroundings) -> Surroundings:
 def try_files(files: Sequence[Path], source: Input, *, as_json: bool, now: float) -> int:
     """Show the records of files of payloads at ``now``; return 1 when some were refused, else 0."""
     shown = _AsJson() if as_json else _AsText(now)
+    guesser = Guesser(str(files[0]), source.around)
     for path in files:
-        for result in _of_file(path, source, shown):
+        for result in of_file(path, source, shown.file):
             shown.payload(str(path), result)
-    shown.end()
+            guesser.add(result.payload.content, result.format, result.reading)
+    # an input or a format that is named is the user's own choice
+    shown.end(guesser.mapping() if source.format is None and source.name == AUTO else None, files[0])
     sys.stdout.flush()
     return int(shown.refused > 0)
 
 
-def _of_file(path: Path, source: Input, shown: "_AsText | _AsJson") -> Iterator[Tried]:
+def of_file(path: Path, source: Input, told: Callable[[str, str], None]) -> Iterator[Tried]:
+    """Read a file payload by payload, as a daemon would; ``told`` takes its name and how it is divided."""
     with _opened(path) as file:
         content = file.read(MOST_UNPACKED + 1)
         how, payloads = divided(BufferedReader(Joined(content, file)), source.claims)
-        shown.file(str(path), how)
+        told(str(path), how)
         if not content.strip():
             refusal = RefusalError(RejectReason.EMPTY, "there is nothing in it")
             yield tried(Payload("the whole", b"", refusal), source)
@@ -165,8 +167,11 @@ class _AsJson:
             }
             sys.stderr.write(escape_unseen_json(msgspec.json.encode(refusal).decode()) + "\n")
 
-    def end(self) -> None:
-        pass
+    def end(self, guess: Guess | None, _: Path) -> None:
+        if guess is not None:
+            found = {"configuration": guess.text, **guess._asdict()}
+            del found["text"]
+            sys.stderr.write(escape_unseen_json(msgspec.json.encode(found).decode()) + "\n")
 
 
 class _AsText:
@@ -194,11 +199,16 @@ class _AsText:
         for why, count in sorted(reading.skipped.items()):
             _say(f"{count:,} × {why}", "skipped")
 
-    def end(self) -> None:
+    def end(self, guess: Guess | None, file: Path) -> None:
         (_, summary), *more = self._report.lines()
         sys.stdout.write(f"\n{clean(summary)}\n")
         for label, line in more:
             sys.stdout.write(f"  {label:<9}  {clean(line)}\n")
+        if guess is not None:
+            sys.stdout.write(
+                f"\nWith this in uneri.yaml it reads {guess.proof}; correct what is guessed wrong. "
+                f"`uneri init --from {clean(str(file))}` writes the file.\n\n{guess.text}"
+            )
 
 
 def _refusal(refused: Refused) -> Iterator[tuple[str, str]]:

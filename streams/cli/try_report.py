@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from streams.cli.json_leaves import is_duration, leaves
+from streams.cli.json_leaves import is_duration, leaves, object_of
 from streams.engine.decode.event import Event, SampleRecord
 from streams.engine.decode.parse import stamp_of
 from streams.ingest.formats.format import Reading, Record
@@ -64,9 +64,9 @@ class TryReport:
             self._first.setdefault(f"skipped {why}", place)
         if self._peeked < _PEEKED and any(map(_is_untimed, reading.records)):
             self._peeked += 1
-            for path, value in leaves(content):
+            for path, value in leaves(object_of(content)):
                 if is_duration(path, value):
-                    self._unread.setdefault(".".join(path), f"{value:g} at {place}")
+                    self._unread.setdefault(".".join(map(str, path)), f"{value} at {place}")
 
     def _add(self, record: Record) -> None:
         self._kinds[kind_of(record)] += 1

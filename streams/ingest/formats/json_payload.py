@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -155,8 +155,10 @@ class Document(NamedTuple):
     refusal: RefusalError | None = None
 
 
-def documents(payload: bytes) -> Iterator[Document]:
+def documents(payload: bytes, line: Callable[[bytes], Document] | None = None) -> Iterator[Document]:
     r"""Yield the documents of a payload: one, one on each line, or one behind the other.
+
+    ``line`` reads each line that is not blank, where these are no JSON.
 
     Raises
     ------
@@ -178,6 +180,9 @@ def documents(payload: bytes) -> Iterator[Document]:
         raise RefusalError(
             RejectReason.TOO_LARGE, f"{len(payload):,} bytes; at most {MOST_UNPACKED:,} are read at once"
         )
+    if line is not None:
+        yield from map(line, _lines(payload))
+        return
     whole = _document(payload)
     if whole.refusal is None:
         yield whole

@@ -3,8 +3,10 @@
 A mapping is compiled once: its paths are read, its units looked up, and its values converted.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -23,7 +25,14 @@ from config.sections.sources import CallsSettings, ConditionSettings, FieldSetti
 from streams.engine.decode.event import ChangeRecord, Event, SampleRecord
 from streams.engine.decode.parse import problem_of_value
 from streams.engine.decode.rejected import SAMPLE_BYTES, RejectReason
-from streams.ingest.formats.access_logs.routes import PathTemplates, method_of, named_route, path_templates
+from streams.ingest.formats.access_logs.log_lines import clf_time
+from streams.ingest.formats.access_logs.routes import (
+    PathTemplates,
+    method_of,
+    named_route,
+    path_templates,
+    request_line,
+)
 from streams.ingest.formats.access_logs.user_agents import client_of
 from streams.ingest.formats.format import (
     MOST_RECORDS,
@@ -35,13 +44,18 @@ from streams.ingest.formats.format import (
     validated,
     with_defaults,
 )
-from streams.ingest.formats.json_payload import documents
+from streams.ingest.formats.json_payload import Document, documents
+from streams.ingest.formats.text_lines import COMMENT, line_reader
 
 _HEAD: Final = 64 * 1024
 _TYPES: Final = {"request": Event, "call": Event, "sample": SampleRecord, "change": ChangeRecord}
 _PATHS: Final = ("/", "http://", "https://")
 _NOTHING: Final = (None, "", "-")
 """Absent values, as many logs write them."""
+_WRITTEN: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(?:(Z|UTC)|([+-]\d\d):?(\d\d))?", re.ASCII
+)
+_OF_REQUEST_LINE: Final = " HTTP/"
 
 
 class _Around(NamedTuple):
@@ -61,6 +75,8 @@ class _Field:
         self._name: Final = name
         self._to: Final = to
         self._path: Final = None if settings.path is None else json_path(settings.path)
+        self._time_of_day: Final = None if settings.time is None else json_path(settings.time)
+        self._utc: Final = settings.unit == "utc"
         self._unit: Final[Ratio | None] = UNITS.get(to, {}).get(settings.unit or "")
         self._const: Final = None if settings.const is None else converted(settings.const, to)
         self._map: Final = {key: _given(value, to) for key, value in settings.map.items()}
@@ -71,13 +87,21 @@ class _Field:
 
     def put(self, around: _Around, into: dict[str, Any]) -> None:
         """Put the value into a record, if there is one."""
-        value = self._const if self._path is None else self._found(around.find(self._path))
+        value = self._const if self._path is None else self._found(self._written(around, self._path))
         if value is ABSENT or (value is None and self._name != "error"):  # where null means no error
             return
         group, key = self._into
         if group is not None:
             into = into.setdefault(group, {})
         into[key] = value
+
+    def _written(self, around: _Around, path: JsonPath) -> Any:
+        value = around.find(path)
+        if self._to is not FieldType.TIME or not isinstance(value, str):
+            return value
+        if self._time_of_day is not None:
+            value = f"{value}T{around.find(self._time_of_day)}"
+        return logged_time(value, utc=self._utc)
 
     def _found(self, value: Any) -> Any:
         if self._map:
@@ -100,6 +124,26 @@ class _Field:
             raise RefusalError(RejectReason.NOT_FINITE, f"{self._name}: {error}") from None
         except ValueError as error:
             raise RefusalError(RejectReason.BAD_TYPE, f"{self._name}: {error}") from None
+
+
+def logged_time(text: str, *, utc: bool = False) -> str | float:
+    """Return a time as logs write it in the form of docs/event.md; any other text as it is.
+
+    Examples
+    --------
+    >>> logged_time("2026-01-31 08:00:00,250", utc=True), logged_time("2026-01-31T08:00:00+0000")
+    ('2026-01-31T08:00:00.250Z', '2026-01-31T08:00:00+00:00')
+    >>> logged_time("10/Oct/2025:13:55:36 -0700"), logged_time("2026-01-31 08:00:00")
+    (1760129736.0, '2026-01-31 08:00:00')
+    """
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        epoch = clf_time(text)
+        return text if epoch is None else epoch
+    day, time, fraction, of_utc, hours, minutes = found.groups()
+    if not (of_utc or hours or utc):
+        return text
+    return f"{day}T{time}{f'.{fraction}' if fraction else ''}{f'{hours}:{minutes}' if hours else 'Z'}"
 
 
 def _given(value: Any, to: FieldType) -> Any:
@@ -175,6 +219,8 @@ class _Mapped:
         self._each: Final = None if settings.each is None else json_path(settings.each, every=True)
         self._written: Final = settings.each
         self._when: Final = [_Condition(condition) for condition in settings.when]
+        time = settings.fields["ts"].path
+        self._is_object: Final = time is not None and isinstance(next(iter(json_path(time).steps), None), str)
         self._fields: Final = [
             _Field(name, field, to)
             for name, field in settings.fields.items()
@@ -182,38 +228,51 @@ class _Mapped:
         ]
         self._tables: Final = [_Calls(table) for table in settings.tables]
         self._marks: Final = [*_marks(settings), *(_marks_of_conditions(settings) if strict else ())]
+        is_json = settings.lines == "json" and not settings.columns
+        self._line: Final = None if is_json else line_reader(settings.columns)
+        self._skips_comments: Final = bool(settings.columns)
 
     def looks_like(self, payload: bytes) -> bool:
         head = payload[:_HEAD].lstrip()
-        return head.startswith((b"{", b"[")) and all(mark in head for mark in self._marks)
+        if self._line is None:
+            return head.startswith((b"{", b"[")) and all(mark in head for mark in self._marks)
+        if self._skips_comments or not self._marks or head.startswith((b"{", b"[")):
+            return False  # nothing in a line names its columns
+        return all(mark.strip(b'"') + b"=" in head for mark in self._marks)
 
     def read(self, payload: bytes, around: Surroundings) -> Reading:
         return Reading.of(
-            self._document(document.content, document.sent, around)
+            self._document(document, around)
             if document.refusal is None
             else Reading(refused=[document.refusal.of(document.sent)])
-            for document in documents(payload)
+            for document in documents(payload, self._line)
         )
 
-    def _document(self, content: Any, sent: bytes, around: Surroundings) -> Reading:
-        reading = Reading()
-        if self._each is None:
-            self._read(_Around(content, content), around, reading)
+    def _document(self, document: Document, around: Surroundings) -> Reading:
+        reading, (sent, content, _) = Reading(), document
+        if self._skips_comments and sent.startswith(COMMENT):
+            reading.skipped["comment"] += 1
             return reading
         try:
-            for count, item in enumerate(self._each.items(content)):
+            for count, item in enumerate(self._items(content)):
                 if count == MOST_RECORDS:
                     raise RefusalError(
                         RejectReason.TOO_LARGE,
                         f"the payload has more than {MOST_RECORDS:,} records; send less at once",
                     )
-                self._read(_Around(item, content), around, reading)
+                self._read(_Around(item, item if self._each is None else content), around, reading)
         except LookupError:
             refusal = RefusalError(RejectReason.BAD_TYPE, f"each {self._written} finds no list; correct it")
             reading.refused.append(refusal.of(sent))
         if not (reading.records or reading.refused or reading.skipped):
             reading.skipped["no records"] += 1
         return reading
+
+    def _items(self, content: Any) -> Iterable[Any]:
+        """Return the records of a document: it alone, or its items if it is a list that cannot be one."""
+        if self._each is not None:
+            return self._each.items(content)
+        return content if isinstance(content, list) and self._is_object else [content]
 
     def _read(self, found: _Around, around: Surroundings, reading: Reading) -> None:
         try:
@@ -236,7 +295,11 @@ class _Mapped:
         for field in self._fields:
             field.put(found, built)
         method, path, agent = (built.pop(name, None) for name in REQUEST_LINE)
+        if agent is not None and " " not in agent:
+            agent = unquote(agent)  # of columns that blanks divide
         client = None if "client" in built else client_of(agent)
+        if path is not None and _OF_REQUEST_LINE in path and (line := request_line(path)) is not None:
+            method, path = line
         route = built.get("route") or path
         if route is not None:
             named = method and route.startswith(_PATHS)

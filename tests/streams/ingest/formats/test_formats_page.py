@@ -32,3 +32,17 @@ def test_the_example_of_a_registry_is_a_configuration() -> None:
     sources = load_settings(None, blocks("yaml")[1]).sources
     assert sources.registry is not None
     assert sources.topics == ("orders",)
+
+
+def test_the_guess_that_the_page_shows_is_a_configuration() -> None:
+    shown = PAGE.partition("With this in uneri.yaml it reads")[2].partition("\n\n")[2].partition("```")[0]
+    sources = load_settings(None, shown).sources
+    line = {
+        "t": 1760000000250,
+        "req": {"method": "GET", "url": "/items/17?x=1"},
+        "code": 200,
+        "latency": 0.0412,
+    }
+    shop = with_mappings(sources.mappings)[sources.inputs[0].format]
+    (record,) = shop.read(json.dumps(line).encode(), Surroundings()).records
+    assert json.loads(to_json_line(record))["ms"] == {"total": 41.2}

@@ -14,6 +14,8 @@ from config.native_fields import CALL_FIELDS, FIELDS, LIMITS, NEEDED, VALUES, Fi
 from config.presets import PRESETS
 from config.sections.sources import FORMAT_NAMES, MappingSettings
 from streams.engine.decode.event import ChangeRecord, Event, SampleRecord, TableCall
+from streams.engine.decode.parse import stamp_of
+from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.format import MOST_RECORDS, Reading, RefusalError, Surroundings, to_json_line
 from streams.ingest.formats.formats import FORMATS, recognised, with_mappings
 from streams.ingest.formats.mapped import mapped
@@ -358,3 +360,80 @@ def test_templates_of_an_input_name_the_routes_of_native_records_too() -> None:
 def test_a_setting_that_does_nothing_where_it_stands_is_a_mistake(given: str, said: str) -> None:
     with pytest.raises(ConfigError, match=f"settings:3:.*{said}"):
         load_settings(None, f"sources:\n  inputs:\n    - {{name: own, {given}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("$.t", "2025-10-09T08:53:20+0000"),
+        ("$.t", "09/Oct/2025:08:53:20 +0000"),
+        ("{path: $.t, unit: utc}", "2025-10-09 08:53:20,000"),
+        ("{path: $.t, unit: utc}", "2025-10-09 10:53:20 +02:00"),
+        ("{path: $.t, unit: utc, time: $.clock}", "2025-10-09"),
+    ],
+)
+def test_a_time_as_logs_write_it_becomes_seconds(field: str, given: str) -> None:
+    (found,) = records(f"fields: {{ts: {field}, service: $.s}}", {"t": given, "clock": "08:53:20", "s": "a"})
+    assert stamp_of(found["ts"]) == T
+
+
+def test_a_time_without_an_offset_is_refused_unless_its_mapping_says_utc() -> None:
+    (refused,) = read(SIMPLE, {"t": "2025-10-09 08:53:20", "s": "a"}).refused
+    assert "is not an RFC 3339 time with an offset" in refused.detail
+
+
+@pytest.mark.parametrize(("given", "ms"), [("41.5ms", 41.5), ("1.5s", 1500), ("820µs", 0.82), ("41", 41000)])
+def test_a_unit_behind_a_duration_wins(given: str, ms: float) -> None:
+    text = "fields: {ts: $.t, service: $.s, ms.total: {path: $.took, unit: s}}"
+    (found,) = records(text, {"t": T, "s": "a", "took": given})
+    assert found["ms"]["total"] == ms
+
+
+def test_a_request_line_is_a_method_and_a_path() -> None:
+    (found,) = records("fields: {ts: $.t, path: $.r}", {"t": T, "r": "GET /items/12?x=1 HTTP/1.1"})
+    assert found["route"] == "GET /items/{id}"
+
+
+def test_lines_of_logfmt_are_records() -> None:
+    text = "lines: logfmt\nfields: {ts: {path: $.ts, unit: utc}, method: $.m, path: $.path, ms.total: $.took}"
+    lines = b'level=info ts=2025-10-09T08:53:20Z m=GET path="/items/1" took=41ms done\n\nts=- m=GET path=/'
+    found = read(text, lines)
+    (record,) = (json.loads(to_json_line(record)) for record in found.records)
+    assert record == {"ts": "2025-10-09T08:53:20Z", "route": "GET /items/{id}", "ms": {"total": 41.0}}
+    assert [refused.reason for refused in found.refused] == [RejectReason.NO_TS]
+    assert mapped(mapping(text)).looks_like(lines)
+    assert not mapped(mapping(text)).looks_like(b'{"ts=": 1}')
+
+
+def test_lines_of_columns_are_records_and_their_comments_are_none() -> None:
+    text = """
+columns: [date, time, cs-method, cs-uri-stem, sc-status, cs(User-Agent)]
+fields:
+  ts: {path: $.date, time: $.time, unit: utc}
+  method: $['cs-method']
+  path: $['cs-uri-stem']
+  status: $['sc-status']
+  user_agent: $['cs(User-Agent)']
+"""
+    line = b"2025-10-09 08:53:20 GET /items/7 200 shop-ios/3.2%20(iPhone)"
+    found = read(
+        text, b"#Version: 1.0\n" + line + b"\n" + line.replace(b" ", b"\t") + b"\n2025-10-09 08:53\n"
+    )
+    assert [json.loads(to_json_line(record)) for record in found.records] == 2 * [
+        {
+            "ts": "2025-10-09T08:53:20Z",
+            "route": "GET /items/{id}",
+            "status": 200,
+            "client": {"name": "shop-ios", "version": "3.2"},
+        }
+    ]
+    assert found.skipped == {"comment": 1}
+    (refused,) = found.refused
+    assert refused.detail == "the line has 2 columns in place of 6; correct columns"
+    assert not mapped(mapping(text)).looks_like(line), "nothing in it says what it is"
+
+
+def test_the_items_of_a_list_of_objects_are_records() -> None:
+    found = read(SIMPLE, [{"t": T, "s": "a"}, {"t": T, "s": "b"}, {"s": "c"}])
+    assert [record.service for record in found.records if isinstance(record, Event)] == ["a", "b"]
+    assert [refused.reason for refused in found.refused] == [RejectReason.NO_TS]

@@ -57,7 +57,7 @@ def shown(
     try_files([file], Inputs(settings.sources).of(source), as_json=True, now=0)
     out, err = capsys.readouterr()
     records = [json.loads(line) for line in out.splitlines()]
-    refused = [json.loads(line) for line in err.splitlines()]
+    refused = [found for line in err.splitlines() if "reason" in (found := json.loads(line))]
     return (
         [{**record, "ts": stamp_of(record["ts"])} for record in records],
         [(bad["reason"], bad["detail"]) for bad in refused],
