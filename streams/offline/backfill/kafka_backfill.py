@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import aiokafka.errors
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
@@ -14,7 +14,7 @@ from detectors.state.declared import under
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.checkpoints.state_transfer import Tail
+from streams.drivers.kafka.checkpoints.state_transfer import Tail, open_reader
 from streams.drivers.kafka.checkpoints.takeover_record import (
     LearntShard,
     learnt_key,
@@ -82,9 +82,8 @@ def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
     """
     topics = Topics.of(kafka, sources)
     with _one_line(kafka):
-        return KafkaApp(
-            kafka, topics, verified_topics(kafka, topics.inputs), _first_bucket(kafka, topics.rollups)
-        )
+        present = verified_topics(kafka, topics.inputs)
+        return KafkaApp(kafka, topics, present, _first_bucket(kafka, topics.rollups))
 
 
 def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
@@ -135,14 +134,8 @@ def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
     """Return the newest of the first buckets of all sources: every shard gets every bucket."""
     first: dict[str, int] = {}
     known = 0  # blocks in a row of sources that are known
-    with open_client(
-        KafkaConsumer,
-        **client_options(kafka),
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        group_id=None,
-    ) as consumer:
-        for record in Tail(consumer, rollups).read_committed():
+    with open_reader(kafka) as reader:
+        for record in Tail(reader, rollups, kafka.shards).read_committed():
             if requested_backfill(record.value) is not None:
                 continue
             block = decode_block(record.value)
