@@ -1,6 +1,7 @@
 """Backfills of a Kafka app, whose daemons take the result over shard by shard."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from detectors.state.declared import under
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.checkpoints.state_transfer import Tail, open_reader
+from streams.drivers.kafka.checkpoints.state_transfer import IMPORTED, Tail, open_reader
 from streams.drivers.kafka.checkpoints.takeover_record import (
     LearntShard,
     learnt_key,
@@ -22,12 +23,13 @@ from streams.drivers.kafka.checkpoints.takeover_record import (
     takeover_record,
 )
 from streams.drivers.kafka.connections.client import client_options, open_client
-from streams.drivers.kafka.topics import Topic, TopicError, Topics, verified_topics
+from streams.drivers.kafka.topics import WEEK, Topic, TopicError, Topics, verified_topics
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, run_kept
 from streams.offline.sources.replay_error import ReplayError
+from streams.process.times import utc
 
 _ENOUGH: Final = 100  # blocks in a row without another source
 _SENT_SECONDS: Final = 30.0
@@ -56,6 +58,7 @@ class KafkaApp(NamedTuple):
         The state is kept in the app's checkpoints topic, so that the same call goes on from any machine.
         """
         with _one_line(self.kafka), _store(self) as store:
+            _check_import(self, store)
             _check_settings(self, store, settings)
             if not run_kept(store, f"kafka.app {self.kafka.app}", lesson, watch, restart=restart):
                 return None
@@ -69,6 +72,7 @@ class KafkaApp(NamedTuple):
     def forget(self) -> None:
         """Have every shard go on as if no backfill had been: with the blocks that Kafka keeps."""
         with _one_line(self.kafka), _store(self) as store:
+            _check_import(self, store)
             _ask(self, store, [{}] * self.kafka.shards, 0)
 
 
@@ -84,6 +88,18 @@ def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
     with _one_line(kafka):
         present = verified_topics(kafka, topics.inputs)
         return KafkaApp(kafka, topics, present, _first_bucket(kafka, topics.rollups))
+
+
+def _check_import(app: KafkaApp, store: BlockingCheckpoints) -> None:
+    """Refuse to drop what an imported state has learnt: the blocks of that stayed with the other app."""
+    imported = store.peek(IMPORTED)
+    if imported is None or time.time() >= (until := imported.offsets[IMPORTED] + int(WEEK) // 1000):
+        return
+    raise ReplayError(
+        f"the state of kafka.app {app.kafka.app} was imported, and its shards cannot judge anew what lies "
+        "before that: all that it had learnt would be dropped. Run this for the app that was exported and "
+        f"export that again, or wait until {utc(until)}, when this app has a week of its own"
+    )
 
 
 def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:

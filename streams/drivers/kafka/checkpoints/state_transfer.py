@@ -55,6 +55,7 @@ SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being 
 PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
 TRANSACTION_MS: Final = 600_000
 READY_SECONDS: Final = 30.0
+IMPORTED: Final = "imported"  # the key of the checkpoint that says when there was an import
 IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
 Entry = tuple[bytes | None, bytes]
 """Key and value of a record."""
@@ -482,6 +483,7 @@ class _Import:
                 continue
             kept = {name: body for name, body in parts[key].items() if name != TOPIC}
             yield from checkpoint_records(key, Checkpoint(self._moved(key, before), kept))
+        yield from checkpoint_records(IMPORTED, Checkpoint({IMPORTED: int(time.time())}, {}))
 
     def _moved(self, key: str, before: dict[str, int]) -> dict[str, int]:
         """Return the offsets of a checkpoint in the topics of this app."""
