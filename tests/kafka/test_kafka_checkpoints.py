@@ -123,6 +123,15 @@ async def test_partitions_that_no_number_explains_are_refused_in_one_line(kafka:
         await records.peek("detect/0")
 
 
+async def test_a_topic_that_takes_no_checkpoint_as_large_is_named_with_the_remedy(kafka: str) -> None:
+    name = topics.unique("checkpoints")
+    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"max.message.bytes": "1000"}))
+    async with process(kafka, name) as one:
+        await one.load("k")
+        with pytest.raises(TopicError, match=f"{name} is larger than its max.message.bytes allows: set"):
+            await one.save("k", Checkpoint({"s/0": 1}, {"p": bytes(range(256)) * 8}))
+
+
 async def test_a_write_that_breaks_off_leaves_the_checkpoint_before_it(kafka: str, topic: str) -> None:
     records = FencedStore(topic, 1, {"bootstrap_servers": kafka})
     checkpoints = KafkaCheckpoints(records)

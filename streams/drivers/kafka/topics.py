@@ -45,6 +45,14 @@ class TopicError(RuntimeError):
     """Kafka does not answer, or a topic is unsuitable; one line, with the remedy."""
 
 
+def too_large_for(*topics: str) -> TopicError:
+    """Return that Kafka refuses a record of one of these topics for its size, and the remedy."""
+    return TopicError(
+        f"a record for the topic {' or '.join(sorted(set(topics)))} is larger than its max.message.bytes "
+        f"allows: set that to {BLOCK_BYTES}, then start again; nothing is lost"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """The names, derived from the configuration."""

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.hanging_transactions import (
@@ -31,7 +31,7 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import (
     TransactionStatus,
 )
 from streams.drivers.kafka.stage import Emission
-from streams.drivers.kafka.topics import TopicError
+from streams.drivers.kafka.topics import TopicError, too_large_for
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 TRANSACTION_MS: Final = 20_000  # for which the open transaction of a dead writer hides the records behind it
@@ -221,6 +221,8 @@ class FencedStore:
                 ]
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)
+        except MessageSizeTooLargeError as error:
+            raise too_large_for(self._topic, *(emission.topic for emission in others)) from error
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(
                 f"{key}: nothing was written, because another process has taken over, or the broker stood "
