@@ -5,14 +5,16 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka.admin import NewTopic
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from config.settings import KafkaSettings
 from detectors.state.state import FORMAT, NewerStateError, StateError
 from streams.drivers.kafka.checkpoints.checkpoints import PIECE_BYTES, KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError, FencedStore
 from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransactions
+from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.topics import TopicError
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 from tests.kafka import topic as topics
@@ -92,6 +94,42 @@ async def test_a_process_that_lost_its_stage_cannot_write_over_its_successor(kaf
             await sleeper.save("k", Checkpoint({"s/0": 2}, {"p": b"2"}))
     async with process(kafka, topic) as third:
         assert await third.load("k") == Checkpoint({"s/0": 9}, {"p": b"9"})
+
+
+async def test_what_was_saved_is_found_after_the_topic_got_more_partitions(kafka: str, topic: str) -> None:
+    keys = [f"rollup/{number}" for number in range(6)]
+    for before, now in ((1, 3), (3, 6)):
+        first = KafkaCheckpoints(FencedStore(topic, before, {"bootstrap_servers": kafka}))
+        for key in keys:
+            await first.load(key)
+            await first.save(key, Checkpoint({"s/0": now}, {"p": key.encode()}))
+        with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
+            admin.create_partitions({topic: now})
+        next_one = KafkaCheckpoints(FencedStore(topic, now, {"bootstrap_servers": kafka}))
+        for key in keys:
+            assert await next_one.load(key) == Checkpoint({"s/0": now}, {"p": key.encode()})
+        await first.close()
+        await next_one.close()
+
+
+async def test_partitions_that_no_number_explains_are_refused_in_one_line(kafka: str) -> None:
+    name = topics.unique("checkpoints")
+    topics.create(kafka, NewTopic(name, 3, 1))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for number in (0, 1):
+            await producer.send_and_wait(name, b"", key=b"detect/0", partition=number)
+    records = FencedStore(name, 3, {"bootstrap_servers": kafka})
+    with pytest.raises(TopicError, match="run `uneri state export`, and import that into another"):
+        await records.peek("detect/0")
+
+
+async def test_a_topic_that_takes_no_checkpoint_as_large_is_named_with_the_remedy(kafka: str) -> None:
+    name = topics.unique("checkpoints")
+    topics.create(kafka, NewTopic(name, 1, 1, topic_configs={"max.message.bytes": "1000"}))
+    async with process(kafka, name) as one:
+        await one.load("k")
+        with pytest.raises(TopicError, match=f"{name} is larger than its max.message.bytes allows: set"):
+            await one.save("k", Checkpoint({"s/0": 1}, {"p": bytes(range(256)) * 8}))
 
 
 async def test_a_write_that_breaks_off_leaves_the_checkpoint_before_it(kafka: str, topic: str) -> None:

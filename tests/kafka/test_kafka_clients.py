@@ -11,9 +11,11 @@ from aiokafka.conn import CloseReason
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from config.settings import KafkaSettings
+from streams.drivers.kafka.checkpoints.state_transfer import Tail, open_reader
 from streams.drivers.kafka.connections.client import open_client
 from streams.ingest.batch_consumer import aiokafka_patches
-from tests.kafka.topic import create, unique
+from tests.kafka.topic import create, fill, unique
 from tests.streams.drivers.kafka.connections.nothing_left import nothing_left
 
 
@@ -60,3 +62,15 @@ async def test_a_consumer_whose_connection_is_lost_stops_while_it_waits_to_fetch
         finally:
             async with asyncio.timeout(60):
                 await consumer.stop()
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_backup_reads_a_topic_whichever_way_the_brokers_compress_it(kafka: str, codec: str) -> None:
+    name = unique("compressed")
+    create(kafka, NewTopic(name, 2, 1, topic_configs={"compression.type": codec}))
+    values = [b"%d" % number * 100 for number in range(100)]
+    fill(kafka, name, [values, values], timestamp=1)
+    with open_reader(KafkaSettings(brokers=[kafka])) as reader:
+        tail = Tail(reader, name, 2, {1: 60})
+        assert sorted(record.value for record in tail.read_committed()) == sorted(values + values[60:])
+        assert list(tail.read_committed()) == []

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
 
-from config.settings import KafkaSettings, Settings
+from config.settings import KafkaSettings, Settings, SourcesSettings
+from streams.cli.check.kafka import check_kafka
 from streams.drivers.kafka import topics as topics_module
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.topics import TopicError, setup_topics, verified_topics
@@ -139,7 +140,7 @@ def test_setup_verifies_a_topic_that_the_broker_shows_a_moment_later(
         setup_topics(settings)
 
 
-def test_setup_has_the_broker_stamp_requests_and_says_where_producers_do(kafka: str) -> None:
+def test_setup_and_check_say_where_producers_stamp_requests(kafka: str) -> None:
     app = topics.unique("uneri")
     own, theirs = f"{app}-own", f"{app}-theirs"
     topics.create(kafka, NewTopic(theirs, 1, 1))
@@ -153,6 +154,9 @@ def test_setup_has_the_broker_stamp_requests_and_says_where_producers_do(kafka: 
     ]
     assert len(found) == 1
     assert found[0].startswith(f"{theirs}: its producers' clocks decide when a record arrived")
+    for name, notes in ((own, 0), (theirs, 1)):
+        checked = check_kafka(KafkaSettings(brokers=[kafka], app=app, requests=name), SourcesSettings())
+        assert sum("its producers' clocks decide when" in result.text for result in checked) == notes
 
 
 def test_setup_keeps_requests_for_five_weeks_and_says_where_they_are_kept_forever(kafka: str) -> None:

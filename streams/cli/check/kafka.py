@@ -19,7 +19,7 @@ from streams.cli.check.stamps import check_stamps
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.probe import ConnectionFault, reach, why_unusable
 from streams.drivers.kafka.roles import INTAKE, mistake
-from streams.drivers.kafka.topics import GRANT, Topics, missing_topics
+from streams.drivers.kafka.topics import GRANT, Topics, about_stamps, missing_topics
 
 HIDDEN: Final = TopicAuthorizationFailedError.errno
 READ, WRITE = "READ", "WRITE"
@@ -63,6 +63,8 @@ def check_kafka(
             needed = _needed(topics, stages=stages, intake=intake, history=history.shared)
             described = {topic["name"]: topic for topic in admin.describe_topics(list(needed))}
             yield from _check_rights(kafka, needed, described, admin, stages=stages)
+            for name in sorted(_present(described) & {*topics.sources}) if stages else ():
+                yield from (CheckResult(None, f"kafka: topic {line}") for line in about_stamps(admin, name))
     except KafkaError as error:
         yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
         return

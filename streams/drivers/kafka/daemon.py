@@ -217,7 +217,7 @@ class KafkaDaemon(Daemon):
         records = FencedStore(
             self._topics.checkpoints, partitions, options, hanging=HangingTransactions(self._kafka)
         )
-        async with self._board.run(records, partitions, options, commands=commands):
+        async with self._board.run(records, options, commands=commands):
             yield
 
     async def _run(self, present: dict[str, Topic], stopping: asyncio.Event) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from detectors.state.state import NewerStateError, StateError, why
 from streams.drivers.checkpointing import PENDING, USUAL, Checkpointed, RunOptions
+from streams.drivers.kafka.topics import too_large_for
 from streams.engine.stages.checkpoint import Checkpoint, Checkpoints
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.process.crash_points import CrashPoint
@@ -219,7 +220,7 @@ class StageRunner(Checkpointed):
         self._quiet = 0.0  # seconds without records in which a broker answered
         self._closed = False
         self._lock = asyncio.Lock()
-        self._unacknowledged: list[asyncio.Future[Any]] = []
+        self._unacknowledged: dict[asyncio.Future[Any], str] = {}  # the topic of each
         self._unacknowledged_bytes = 0
         self._once: list[Emission] = []
         self._is_first = True  # no record has been fed since it was opened
@@ -472,8 +473,9 @@ class StageRunner(Checkpointed):
             if isinstance(emission, Emission) and emission.once:
                 self._once.append(emission)
                 continue
-            self._unacknowledged.append(asyncio.ensure_future(await self._partition.send(emission)))
-            self._unacknowledged_bytes += len(emission.value) if isinstance(emission, Emission) else 0
+            topic, size = (emission.topic, len(emission.value)) if isinstance(emission, Emission) else ("", 0)
+            self._unacknowledged[asyncio.ensure_future(await self._partition.send(emission))] = topic
+            self._unacknowledged_bytes += size
             if (
                 len(self._unacknowledged) >= UNACKNOWLEDGED
                 or self._unacknowledged_bytes >= UNACKNOWLEDGED_BYTES
@@ -481,14 +483,24 @@ class StageRunner(Checkpointed):
                 await self.acknowledged()
 
     async def acknowledged(self) -> None:
-        """Wait until all replicas have what was emitted."""
+        """Wait until all replicas have what was emitted.
+
+        Raises
+        ------
+        streams.drivers.kafka.topics.TopicError
+            When a topic takes no record as large as one of them.
+        """
         if not self._unacknowledged:
             return
         # If it is cancelled here, the next checkpoint waits for them.
-        done, _ = await asyncio.wait(self._unacknowledged, return_when=asyncio.FIRST_EXCEPTION)
-        self._unacknowledged, self._unacknowledged_bytes = [], 0
+        sent = self._unacknowledged
+        done, _ = await asyncio.wait(sent, return_when=asyncio.FIRST_EXCEPTION)
+        self._unacknowledged, self._unacknowledged_bytes = {}, 0
         for future in done:
-            future.result()  # raises its error
+            try:
+                future.result()  # raises its error
+            except MessageSizeTooLargeError as error:
+                raise too_large_for(sent[future]) from error
 
     async def _begin(self, arrived: float) -> None:
         """Make durable in which mode a stage begins, and that it may emit beyond this checkpoint."""

@@ -27,6 +27,7 @@ from streams.engine.rollup.blocks.block import Block
 from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.rollup.rollup import JUST_NOW
 from streams.engine.stages.dead_letter_limit import DeadLetterLimit, counted_in_topic, limit_error
+from streams.engine.stages.late_watch import AHEAD, LATE_BY_AHEAD
 from streams.engine.stages.rollup_engine import rollup_of, totals_of
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.envelopes.confluent import SchemasNeededError
@@ -190,6 +191,14 @@ class RollupStage(Stage):
     def watermark(self) -> int:
         """The event time up to which its blocks are complete."""
         return self.rollup.watermark
+
+    @property
+    def ahead(self) -> str | None:
+        """Why records from the future have most others not judged, and the remedy; None if they do not."""
+        if self.counts.lateness.is_ahead:
+            return AHEAD
+        is_moved = self._now is not None and self.rollup.reached > self._now()
+        return LATE_BY_AHEAD if is_moved and self.counts.lateness.is_late else None
 
     @property
     def is_usual(self) -> bool:

@@ -1,6 +1,7 @@
 """The stages of a running Kafka daemon, as operators see them: status, readiness, metrics."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -16,7 +17,6 @@ from streams.drivers.kafka.stage import StageRunner
 from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
-from streams.engine.stages.late_watch import AHEAD
 from streams.ingest.registry.registry import Registry
 from streams.notify.pipeline_status import first_of, open_lines
 from streams.process.metrics import StageReading
@@ -108,13 +108,13 @@ class HostedStages(Part):
         return "; ".join(reason for reason in reasons if reason) or None
 
     def ahead(self) -> str | None:
-        """Return which partitions have records that come from the future by their time stamps in Kafka."""
-        found = sorted(
-            f"{tp.topic}/{tp.partition}"
-            for tp, runner in self.runners.items()
-            if isinstance(runner.stage, RollupStage) and runner.stage.counts.lateness.is_ahead
-        )
-        return f"{', '.join(first_of(found, len(found)))}: {AHEAD}" if found else None
+        """Return which partitions have records from the future, and what that does."""
+        found = defaultdict[str, list[str]](list)
+        for tp, runner in self.runners.items():
+            if isinstance(runner.stage, RollupStage) and (why := runner.stage.ahead):
+                found[why].append(f"{tp.topic}/{tp.partition}")
+        lines = (f"{', '.join(first_of(sorted(of), len(of)))}: {why}" for why, of in found.items())
+        return "; ".join(lines) or None
 
     def readings(self) -> list[StageReading]:
         """Return the readings of each stage of this process for its metrics."""

@@ -45,6 +45,14 @@ class TopicError(RuntimeError):
     """Kafka does not answer, or a topic is unsuitable; one line, with the remedy."""
 
 
+def too_large_for(*topics: str) -> TopicError:
+    """Return that Kafka refuses a record of one of these topics for its size, and the remedy."""
+    return TopicError(
+        f"a record for the topic {' or '.join(sorted(set(topics)))} is larger than its max.message.bytes "
+        f"allows: set that to {BLOCK_BYTES}, then start again; nothing is lost"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Topics:
     """The names, derived from the configuration."""
@@ -198,7 +206,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
             lines += _letters_mended(admin, name)
         for name in Topics.of(kafka, settings.sources).sources:
             if name in present:
-                lines += _about_stamps(admin, name)
+                lines += about_stamps(admin, name)
         if kafka.requests in present:
             lines += _about_retention(admin, kafka)
         return lines
@@ -330,12 +338,14 @@ def _setting(admin: Any, name: str, key: str, unknown: str) -> str:
     return str(found.get("topic", {}).get(name, {}).get(key, {"value": unknown})["value"])
 
 
-def _about_stamps(admin: Any, name: str) -> list[str]:
+def about_stamps(admin: Any, name: str) -> list[str]:
+    """Say that producers stamp the records of a topic, if they do, and the remedy."""
     if _setting(admin, name, "message.timestamp.type", "LogAppendTime") == "LogAppendTime":
         return []
     line = (
         f"{name}: its producers' clocks decide when a record arrived; set its message.timestamp.type to "
-        "LogAppendTime, so that no wrong one can move time (docs/event.md)"
+        "LogAppendTime, so that no wrong one can move time, or bound it by message.timestamp.after.max.ms "
+        "(docs/event.md)"
     )
     return [line]
 

@@ -29,6 +29,12 @@ AHEAD: Final = (
     "with Kafka, the time stamps of its records (`uneri check`); then the senders' clocks"
 )
 
+LATE_BY_AHEAD: Final = (
+    "most records are late: one from the future has moved time ahead of this host's clock, which has to "
+    "catch up. Set message.timestamp.type of the topic to LogAppendTime, or bound its "
+    "message.timestamp.after.max.ms"
+)
+
 _MISSED: Final = {
     Unjudged.LATE: "most records are not judged: they are late. Replay history with `uneri replay`; else "
     "check the senders' clocks and delays, or raise time.lateness",
@@ -62,6 +68,11 @@ class LateWatch:
     def is_ahead(self) -> bool:
         """Whether most records claim a time after their arrival: one of the two clocks is wrong."""
         return bool(self._missed[Unjudged.AHEAD] > MOST * self._least)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether most records are late."""
+        return bool(self._missed[Unjudged.LATE] > MOST * self._least)
 
     def feed(self, records: int, late: int, rejected: Sequence[Rejected], watermark: int) -> None:
         """Count a run of records, some of them late or refused; time had reached ``watermark``."""

@@ -1,12 +1,13 @@
 """Backfills of a Kafka app, whose daemons take the result over shard by shard."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import aiokafka.errors
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
@@ -14,7 +15,7 @@ from detectors.state.declared import under
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedError
-from streams.drivers.kafka.checkpoints.state_transfer import Tail
+from streams.drivers.kafka.checkpoints.state_transfer import IMPORTED, Tail, open_reader
 from streams.drivers.kafka.checkpoints.takeover_record import (
     LearntShard,
     learnt_key,
@@ -22,12 +23,13 @@ from streams.drivers.kafka.checkpoints.takeover_record import (
     takeover_record,
 )
 from streams.drivers.kafka.connections.client import client_options, open_client
-from streams.drivers.kafka.topics import Topic, TopicError, Topics, verified_topics
+from streams.drivers.kafka.topics import WEEK, Topic, TopicError, Topics, verified_topics
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, run_kept
 from streams.offline.sources.replay_error import ReplayError
+from streams.process.times import utc
 
 _ENOUGH: Final = 100  # blocks in a row without another source
 _SENT_SECONDS: Final = 30.0
@@ -56,6 +58,7 @@ class KafkaApp(NamedTuple):
         The state is kept in the app's checkpoints topic, so that the same call goes on from any machine.
         """
         with _one_line(self.kafka), _store(self) as store:
+            _check_import(self, store)
             _check_settings(self, store, settings)
             if not run_kept(store, f"kafka.app {self.kafka.app}", lesson, watch, restart=restart):
                 return None
@@ -69,6 +72,7 @@ class KafkaApp(NamedTuple):
     def forget(self) -> None:
         """Have every shard go on as if no backfill had been: with the blocks that Kafka keeps."""
         with _one_line(self.kafka), _store(self) as store:
+            _check_import(self, store)
             _ask(self, store, [{}] * self.kafka.shards, 0)
 
 
@@ -82,9 +86,20 @@ def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
     """
     topics = Topics.of(kafka, sources)
     with _one_line(kafka):
-        return KafkaApp(
-            kafka, topics, verified_topics(kafka, topics.inputs), _first_bucket(kafka, topics.rollups)
-        )
+        present = verified_topics(kafka, topics.inputs)
+        return KafkaApp(kafka, topics, present, _first_bucket(kafka, topics.rollups))
+
+
+def _check_import(app: KafkaApp, store: BlockingCheckpoints) -> None:
+    """Refuse to drop what an imported state has learnt: the blocks of that stayed with the other app."""
+    imported = store.peek(IMPORTED)
+    if imported is None or time.time() >= (until := imported.offsets[IMPORTED] + int(WEEK) // 1000):
+        return
+    raise ReplayError(
+        f"the state of kafka.app {app.kafka.app} was imported, and its shards cannot judge anew what lies "
+        "before that: all that it had learnt would be dropped. Run this for the app that was exported and "
+        f"export that again, or wait until {utc(until)}, when this app has a week of its own"
+    )
 
 
 def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
@@ -135,14 +150,8 @@ def _first_bucket(kafka: KafkaSettings, rollups: str) -> int | None:
     """Return the newest of the first buckets of all sources: every shard gets every bucket."""
     first: dict[str, int] = {}
     known = 0  # blocks in a row of sources that are known
-    with open_client(
-        KafkaConsumer,
-        **client_options(kafka),
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        group_id=None,
-    ) as consumer:
-        for record in Tail(consumer, rollups).read_committed():
+    with open_reader(kafka) as reader:
+        for record in Tail(reader, rollups, kafka.shards).read_committed():
             if requested_backfill(record.value) is not None:
                 continue
             block = decode_block(record.value)

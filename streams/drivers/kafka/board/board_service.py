@@ -99,7 +99,6 @@ class KafkaBoard(BoardService):
     async def run(
         self,
         records: FencedStore,
-        partitions: int,
         options: dict[str, Any],
         *,
         commands: bool,
@@ -109,14 +108,12 @@ class KafkaBoard(BoardService):
         Parameters
         ----------
         records
-            The checkpoints topic, which has ``partitions``.
+            The checkpoints topic.
         """
         topics, notify = self._topics, self.judged.notify
         place, step, shards = self._place, self._current().time.step, self._kafka.shards
         self._steps = StepsReader(topics.steps, options, place, shards=shards, step=step, on_steps=notify)
-        self._copy = PipelineCopy(
-            topics.checkpoints, partitions, options, settings=self._current, on_change=notify
-        )
+        self._copy = PipelineCopy(records, options, settings=self._current, on_change=notify)
         self._commands = CommandSender(topics.commands if commands else None, options)
 
         async def know_sessions() -> None:

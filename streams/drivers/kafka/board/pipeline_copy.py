@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
 from detectors.state.state import StateError, Writer, refuse_newer
-from streams.drivers.kafka.checkpoints.fenced_store import partition_of
+from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
 from streams.drivers.kafka.outbox import KEY, part_named
 from streams.drivers.kafka.partition_consumer import next_records, open_partition
 from streams.process.logs import Recurring
@@ -31,14 +31,13 @@ class PipelineCopy:
 
     def __init__(
         self,
-        topic: str,
-        partitions: int,
+        records: FencedStore,
         options: dict[str, Any],
         *,
         settings: Callable[[], Settings],
         on_change: Callable[[], None],
     ) -> None:
-        self._place = TopicPartition(topic, partition_of(KEY, partitions))
+        self._records = records
         self._options = options
         self._settings = settings
         self._on_change = on_change
@@ -68,20 +67,16 @@ class PipelineCopy:
 
     async def _follow(self) -> None:
         self._parts, self._writer = {}, None
-        async with open_partition(self._place, self._options, committed=True) as consumer:
-            await consumer.seek_to_beginning(self._place)
+        place = await self._records.place(KEY)
+        async with open_partition(place, self._options, committed=True) as consumer:
+            await consumer.seek_to_beginning(place)
             changed = True  # from nothing, too: an app that has notified of nothing yet
             while True:
-                for record in await next_records(consumer, self._place):
+                for record in await next_records(consumer, place):
                     changed |= self._keep(record.key.decode(), record.value)
-                if changed and await self._is_whole(consumer):
+                if changed and await _is_whole(consumer, place):
                     await self._renew()
                     changed = False
-
-    async def _is_whole(self, consumer: AIOKafkaConsumer) -> bool:
-        """Return whether the records read so far end with a transaction, and not within one."""
-        stable = consumer.last_stable_offset(self._place)
-        return stable is not None and await consumer.position(self._place) >= stable
 
     def _keep(self, key: str, value: bytes | None) -> bool:
         """Keep the newest of each part; return whether one has changed."""
@@ -104,6 +99,12 @@ class PipelineCopy:
         if self.trouble:
             self.trouble = None
         self._on_change()
+
+
+async def _is_whole(consumer: AIOKafkaConsumer, place: TopicPartition) -> bool:
+    """Return whether the records read so far end with a transaction, and not within one."""
+    stable = consumer.last_stable_offset(place)
+    return stable is not None and await consumer.position(place) >= stable
 
 
 def _restored(settings: Settings, parts: Mapping[str, bytes]) -> Pipeline:

@@ -1,7 +1,8 @@
 """Records in a compacted topic that only one process at a time may write.
 
 All records of one key are in one partition and written in transactions: a reader sees all of a write or none
-of it, and compaction keeps the last committed value of each record.
+of it, and compaction keeps the last committed value of each record. Which one follows from the number of
+partitions at the first write: those that are added later stay empty (``used_partitions``).
 
 Transactions also fence. Taking a key over starts a producer with the transactional id of that key, and Kafka
 then refuses the previous owner: a process that lost a partition while suspended can never overwrite the new
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, MessageSizeTooLargeError, ProducerFenced
 
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.hanging_transactions import (
@@ -30,6 +31,7 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import (
     TransactionStatus,
 )
 from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.topics import TopicError, too_large_for
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
 
 TRANSACTION_MS: Final = 20_000  # for which the open transaction of a dead writer hides the records behind it
@@ -45,6 +47,49 @@ log = structlog.get_logger("uneri.kafka")
 def partition_of(key: str, partitions: int) -> int:
     """Return the partition that has all records of a key."""
     return zlib.crc32(key.encode()) % partitions
+
+
+async def used_partitions(topic: str, partitions: int, options: dict[str, Any]) -> int:
+    """Return the number of partitions by which the keys of a topic are divided: the others were added later.
+
+    A topic is read for that only while its last partition has never been written to.
+
+    Raises
+    ------
+    detectors.state.state.StateError
+        When the topic cannot be read to its end.
+    streams.drivers.kafka.topics.TopicError
+        When no number explains where the keys are: what was saved would not be found.
+    """
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(places)
+        if ends[places[-1]] or not any(ends.values()):
+            return partitions
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        homes: dict[str, set[int]] = {}
+        async with asyncio.timeout(READ_SECONDS):
+            for place in places:
+                while await consumer.position(place) < ends[place]:
+                    for found in (await consumer.getmany(timeout_ms=500)).values():
+                        for record in found:
+                            key = record.key.decode().partition("|")[0]
+                            homes.setdefault(key, set()).add(record.partition)
+    except TimeoutError as error:
+        raise StateError(f"the topic {topic} could not be read to its end in {READ_SECONDS:.0f} s") from error
+    finally:
+        await consumer.stop()
+    homes.pop(ENDED, None)  # is wherever a transaction hung
+    for used in range(partitions, 0, -1):
+        if all(where == {partition_of(key, used)} for key, where in homes.items()):
+            return used
+    raise TopicError(
+        f"the topic {topic} got more partitions while its keys were written, and no number of partitions "
+        "explains where they are: run `uneri state export`, and import that into another kafka.app"
+    )
 
 
 class FencedError(RuntimeError):
@@ -77,6 +122,8 @@ class FencedStore:
     ) -> None:
         self._topic = topic  # with ``cleanup.policy=compact``
         self._partitions = partitions
+        self._used: int | None = None  # of them; None before it is known
+        self._finding = asyncio.Lock()
         self._options = options
         self._at = at
         self._hanging = hanging
@@ -95,6 +142,7 @@ class FencedStore:
             When the topic cannot be read to its end.
         """
         await self.give_up(key)
+        await self.place(key)
         # Before it is fenced: after that, the outcome of its last transaction is unknown.
         seen = await self._check(key) or []
         forgotten = next((status for status in seen if self._key_of(status) == key), None)
@@ -114,7 +162,21 @@ class FencedStore:
         Records behind the newest one named ``key`` are left out: they may be the begin of an unfinished
         write.
         """
+        await self.place(key)
         return await self._read(key, whole=True)
+
+    async def place(self, key: str) -> TopicPartition:
+        """Return the partition that has all records of a key.
+
+        Raises
+        ------
+        detectors.state.state.StateError, streams.drivers.kafka.topics.TopicError
+            As ``used_partitions``.
+        """
+        async with self._finding:
+            if self._used is None:
+                self._used = await used_partitions(self._topic, self._partitions, self._options)
+        return TopicPartition(self._topic, self._partition(key))
 
     async def write(
         self, key: str, records: Iterable[tuple[str, bytes | None]], others: Iterable[Emission] = ()
@@ -159,6 +221,8 @@ class FencedStore:
                 ]
                 await asyncio.gather(*sent)
                 self._at(CrashPoint.WRITING, key)
+        except MessageSizeTooLargeError as error:
+            raise too_large_for(self._topic, *(emission.topic for emission in others)) from error
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(
                 f"{key}: nothing was written, because another process has taken over, or the broker stood "
@@ -173,7 +237,7 @@ class FencedStore:
             await producer.stop()
 
     def _partition(self, key: str) -> int:
-        return partition_of(key, self._partitions)
+        return partition_of(key, self._used or self._partitions)
 
     def _producer(self, key: str) -> AIOKafkaProducer:
         return AIOKafkaProducer(

@@ -13,15 +13,15 @@ import contextlib
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
+import aiokafka.errors
 import msgspec
-from aiokafka import AIOKafkaProducer
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
@@ -55,6 +55,7 @@ SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being 
 PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
 TRANSACTION_MS: Final = 600_000
 READY_SECONDS: Final = 30.0
+IMPORTED: Final = "imported"  # the key of the checkpoint that says when there was an import
 IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
 Entry = tuple[bytes | None, bytes]
 """Key and value of a record."""
@@ -84,19 +85,62 @@ def flows(topics: Topics, *, history: bool) -> tuple[StageTopic, ...]:
     )
 
 
+class Reader(NamedTuple):
+    """A consumer for a command without an event loop. It decompresses all that daemons do."""
+
+    consumer: AIOKafkaConsumer
+    wait_for: Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@contextlib.contextmanager
+def open_reader(kafka: KafkaSettings) -> Iterator[Reader]:
+    """Give a consumer of committed records.
+
+    Raises
+    ------
+    aiokafka.errors.KafkaError
+        When no broker answers.
+    config.secret.SecretError
+        As ``aiokafka_options``.
+    """
+
+    async def opened() -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            **aiokafka_options(kafka),
+        )
+        try:
+            await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        return consumer
+
+    with asyncio.Runner() as runner:
+        consumer = runner.run(opened())
+        try:
+            yield Reader(consumer, runner.run)
+        finally:
+            runner.run(consumer.stop())
+
+
 class Tail:
     """Reads all partitions of a topic from their start, and continues at each call."""
 
-    def __init__(self, consumer: KafkaConsumer, topic: str, starts: dict[int, int] | None = None) -> None:
-        self._consumer = consumer
-        known = sorted(consumer.partitions_for_topic(topic) or ())
-        self.places = [TopicPartition(topic, number) for number in known]
-        consumer.assign(self.places)
-        consumer.seek_to_beginning(*self.places)
-        begin = consumer.beginning_offsets(self.places)
-        for number, start in (starts or {}).items():
-            place = TopicPartition(topic, number)
-            consumer.seek(place, max(start, begin[place]))
+    def __init__(
+        self, reader: Reader, topic: str, partitions: int, starts: dict[int, int] | None = None
+    ) -> None:
+        self._consumer, self._wait_for = reader
+        self.places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._wait_for(self._seek(starts or {}))
+
+    async def _seek(self, starts: dict[int, int]) -> None:
+        self._consumer.assign(self.places)
+        begin = await self._consumer.beginning_offsets(self.places)
+        for place, first in begin.items():
+            self._consumer.seek(place, max(starts.get(place.partition, 0), first))
 
     def read_committed(self) -> Iterator[Any]:
         """Yield the records that are committed by now.
@@ -106,15 +150,15 @@ class Tail:
         detectors.state.state.StateError
             When that takes too long.
         """
-        end = self._consumer.end_offsets(self.places)
+        end = self._wait_for(self._consumer.end_offsets(self.places))
         deadline = time.monotonic() + PATIENCE
-        while any(self._consumer.position(place) < end[place] for place in self.places):
+        while any(self._wait_for(self._consumer.position(place)) < end[place] for place in self.places):
             if time.monotonic() > deadline:
                 raise StateError(
                     f"the topic {self.places[0].topic} could not be read to its end in {PATIENCE:.0f} s: is "
                     "a broker overloaded, or a transaction open? Try again"
                 )
-            for records in self._consumer.poll(500).values():
+            for records in self._wait_for(self._consumer.getmany(timeout_ms=500)).values():
                 yield from records
 
 
@@ -147,29 +191,19 @@ def export_app(settings: Settings, path: Path) -> None:
     try:
         present = verified_topics(kafka, inputs, history=settings.history.shared)
         with (
-            _open_consumer(kafka) as consumer,
+            open_reader(kafka) as reader,
             tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
         ):
             about = _about(kafka, inputs, present)
-            members = _all_members(kafka, consumer, Path(folder), history=settings.history.shared)
+            history = settings.history.shared
+            members = _all_members(kafka, reader, present, Path(folder), history=history)
             write_archive(path, about, members)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
-    except KafkaError as error:
+    except (KafkaError, aiokafka.errors.KafkaError) as error:
         raise ArchiveError(
             f"Kafka at {', '.join(kafka.brokers)} does not answer ({type(error).__name__}): is it running?"
         ) from error
-
-
-def _open_consumer(kafka: KafkaSettings) -> AbstractContextManager[KafkaConsumer]:
-    return open_client(
-        KafkaConsumer,
-        **client_options(kafka),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        group_id=None,
-    )
 
 
 def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, Topic]) -> About:
@@ -182,11 +216,12 @@ def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, To
 
 
 def _all_members(
-    kafka: KafkaSettings, consumer: KafkaConsumer, folder: Path, *, history: bool
+    kafka: KafkaSettings, reader: Reader, present: Mapping[str, Topic], folder: Path, *, history: bool
 ) -> list[Member]:
     topics = Topics.of(kafka)
     roles = [role for role in LATEST_FIRST if history or role != BOARD]
-    checkpoints, outbox = _checkpoints(consumer, topics.checkpoints, roles)
+    kept = Tail(reader, topics.checkpoints, present[topics.checkpoints].partitions)
+    checkpoints, outbox = _checkpoints(kept, roles)
     if not checkpoints:
         raise ArchiveError(
             f"kafka.app {kafka.app} has no state to export: its daemons have written no checkpoint yet"
@@ -194,15 +229,13 @@ def _all_members(
     between = [
         member
         for flow in flows(topics, history=f"{BOARD}/0" in checkpoints)  # else nobody has begun to read them
-        for member in _between(consumer, flow, checkpoints, folder)
+        for member in _between(reader, flow, present[flow.topic].partitions, checkpoints, folder)
     ]
     return [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
 
 
-def _checkpoints(
-    consumer: KafkaConsumer, topic: str, roles: Sequence[str]
-) -> tuple[dict[str, Checkpoint], Newest]:
-    tail, newest = Tail(consumer, topic), Newest()
+def _checkpoints(tail: Tail, roles: Sequence[str]) -> tuple[dict[str, Checkpoint], Newest]:
+    newest = Newest()
     found: dict[str, Checkpoint] = {}
     outbox = Newest()
     for role in roles:
@@ -237,7 +270,7 @@ def _members(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Member]:
 
 
 def _between(
-    consumer: KafkaConsumer, flow: StageTopic, checkpoints: Mapping[str, Checkpoint], folder: Path
+    reader: Reader, flow: StageTopic, partitions: int, checkpoints: Mapping[str, Checkpoint], folder: Path
 ) -> Iterator[Member]:
     """Yield the unread records of each partition, as a file of entries."""
     starts = {}
@@ -245,7 +278,7 @@ def _between(
         role, _, partition = key.partition("/")
         if role == flow.role and (at := checkpoint.offsets.get(f"{flow.topic}/{partition}")) is not None:
             starts[int(partition)] = at
-    tail = Tail(consumer, flow.topic, starts)
+    tail = Tail(reader, flow.topic, partitions, starts)
     encoder = msgspec.msgpack.Encoder()
     files = {place.partition: (folder / f"{flow.name}-{place.partition}").open("wb") for place in tail.places}
     try:
@@ -291,7 +324,7 @@ def import_app(settings: Settings, archive: Path) -> About:
         _commit(kafka, read)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
-    except KafkaError as error:
+    except (KafkaError, aiokafka.errors.KafkaError) as error:
         raise ArchiveError(
             f"Kafka at {', '.join(kafka.brokers)} refused the import ({error!r}); nothing was imported"
         ) from error
@@ -335,9 +368,9 @@ def _check_empty(
         raise ArchiveError(
             f"a daemon of kafka.app {kafka.app} runs: stop it, then import; nothing was imported"
         )
-    with _open_consumer(kafka) as consumer:
+    with open_reader(kafka) as reader:
         for topic in (topics.checkpoints, *(flow.topic for flow in between)):
-            if next(Tail(consumer, topic).read_committed(), None) is not None:
+            if next(Tail(reader, topic, present[topic].partitions).read_committed(), None) is not None:
                 raise ArchiveError(
                     f"kafka.app {kafka.app} has a state already (records on {topic}), which an import does "
                     "not replace: choose another kafka.app and run `uneri setup`"
@@ -347,7 +380,7 @@ def _check_empty(
             for topic in topics.sources
             for number in range(present[topic].partitions)
         ]
-        begins: dict[TopicPartition, int] = consumer.beginning_offsets(places)
+        begins: dict[TopicPartition, int] = reader.wait_for(reader.consumer.beginning_offsets(places))
     return begins
 
 
@@ -450,6 +483,7 @@ class _Import:
                 continue
             kept = {name: body for name, body in parts[key].items() if name != TOPIC}
             yield from checkpoint_records(key, Checkpoint(self._moved(key, before), kept))
+        yield from checkpoint_records(IMPORTED, Checkpoint({IMPORTED: int(time.time())}, {}))
 
     def _moved(self, key: str, before: dict[str, int]) -> dict[str, int]:
         """Return the offsets of a checkpoint in the topics of this app."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from streams.drivers.kafka.stage import (
     StageRunner,
     UnfedError,
 )
+from streams.drivers.kafka.topics import TopicError
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.ingest.batch_consumer.chunk import Chunk
 from tests.streams.drivers.kafka.stage_world import CrashError, World
@@ -203,6 +205,20 @@ async def test_a_jump_over_what_kafka_deleted_goes_on() -> None:
     await runner.feed(chunk(0, 4))
     await runner.feed(chunk(6, 8))
     assert (stage.count, runner.position) == (6, 8)
+
+
+async def test_a_topic_that_takes_no_record_as_large_is_named_with_the_remedy() -> None:
+    class Refusing(World):
+        async def send(self, _: Emission) -> Any:
+            acknowledged = asyncio.get_running_loop().create_future()
+            acknowledged.set_exception(MessageSizeTooLargeError())
+            return acknowledged
+
+    runner = Refusing().runner(Summing())
+    await runner.open()
+    await runner.feed(chunk(0, 11))
+    with pytest.raises(TopicError, match=r"for the topic out is larger than its max\.message\.bytes allows"):
+        await runner.acknowledged()
 
 
 async def test_a_partition_of_which_everything_unread_was_deleted_is_read_to_its_end() -> None:
