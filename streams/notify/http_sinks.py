@@ -9,30 +9,15 @@ from typing import Any
 from alerting.commands.dispatch import ALERTMANAGER, WEBHOOK, Destination
 from alerting.commands.local_time import rfc3339
 from alerting.incidents.notice import identify
-from alerting.outbox.ports import DeliveryOutcome, Result
+from alerting.outbox.ports import Result
 from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.alertmanager import AlertmanagerSink
 from alerting.sinks.http_sink import HttpOptions, HttpSink
-from alerting.sinks.webhook import WebhookSink, signing_key
+from alerting.sinks.webhook import WebhookSink, encoded, signing_key
 from alerting.words.locales import phrases_of
 from config.links import Links
 from config.secret import SecretError, passphrase_in
 from config.settings import Settings, WebhookSettings
-
-
-class Unsigned(WebhookSink):
-    """Replaces a webhook whose secret is missing: nothing is sent unsigned."""
-
-    def __init__(self, destination: str, why: str, options: HttpOptions) -> None:
-        super().__init__(destination, "", None, options)
-        self._why = why
-
-    def __repr__(self) -> str:
-        return f"Unsigned({self._why!r})"
-
-    async def deliver(self, _: OutboxRow) -> DeliveryOutcome:
-        """Refuse; the rows are kept until the daemon starts with the secret."""
-        return DeliveryOutcome(result=Result.ROUTE, error=self._why)
 
 
 def http_sinks(
@@ -47,7 +32,8 @@ def http_sinks(
         try:
             sinks[name] = WebhookSink(name, webhook.url, key_of(webhook, environment), options)
         except SecretError as error:
-            sinks[name] = Unsigned(name, str(error), options)
+            unusable = options._replace(unusable=str(error))  # nothing is sent unsigned
+            sinks[name] = WebhookSink(name, webhook.url, None, unusable)
     for alertmanager in notify.alertmanagers:
         name = str(Destination(ALERTMANAGER, alertmanager.name))
         sinks[name] = AlertmanagerSink(name, alertmanager.url, alertmanager.labels, options)
@@ -100,7 +86,7 @@ async def export_to_webhook(destination: str, url: str, key: bytes | None, answe
         urgency=0,
         sequence=0,
         created=now,
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        body=encoded(body),
     )
     async with WebhookSink(destination, url, key) as sink:
         outcome = await sink.deliver(row)
