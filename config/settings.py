@@ -39,12 +39,17 @@ from config.sections.money import (
 )
 from config.sections.notify import (
     AlertmanagerSettings,
+    DiscordSettings,
     MaintenanceSettings,
     MatchSettings,
     NotifySettings,
+    OpsgenieSettings,
+    PagerdutySettings,
     QuietHoursSettings,
+    ReceiverSettings,
     RouteSettings,
     SilenceSettings,
+    TeamsSettings,
     WebhookSettings,
 )
 from config.sections.outputs import (

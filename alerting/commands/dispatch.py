@@ -9,11 +9,12 @@ from alerting.commands.command import Command, CommandKind
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
+from config.sections.values import RECEIVERS
 
 SLACK: Final = "slack"
 WEBHOOK: Final = "webhook"
 ALERTMANAGER: Final = "alertmanager"
-SINKS: Final = (SLACK, WEBHOOK, ALERTMANAGER)
+SINKS: Final = (SLACK, *RECEIVERS)
 
 
 class Destination(NamedTuple):

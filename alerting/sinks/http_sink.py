@@ -16,6 +16,7 @@ from http import HTTPStatus
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -92,9 +93,11 @@ class HttpOptions(NamedTuple):
 
     links: Links = Links(LinksSettings())
     words: Phrases = ENGLISH  # with the names of accounts
+    zone: ZoneInfo = ZoneInfo("UTC")
     timeout: float = TIMEOUT  # seconds
     now: Callable[[], float] = time.time  # wall time, epoch seconds
     unusable: str = ""  # why nothing can be sent: its secret is missing
+    test: bool = False  # what is sent is marked as a test
 
 
 USUAL: Final = HttpOptions()

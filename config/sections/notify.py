@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, named_twice
 from config.sections.values import (
+    RECEIVERS,
     DestinationName,
     HttpUrl,
     LabelName,
@@ -57,6 +58,59 @@ class AlertmanagerSettings(Section):
     )
 
 
+class ReceiverSettings(Section):
+    """A receiver of pages that is known by a secret."""
+
+    name: SinkName = Field(description="name that routes use, behind the kind: pagerduty:name")
+    secret_env: VariableName
+    secret_file: SecretFile | None = Field(None, description="file that holds it instead")
+
+    @property
+    def secret(self) -> SecretPlace:
+        """Where the secret is."""
+        return SecretPlace(self.secret_env, self.secret_file)
+
+
+class PagerdutySettings(ReceiverSettings):
+    """A service of PagerDuty (Events API v2), which calls who is on duty."""
+
+    secret_env: VariableName = Field(
+        "PAGERDUTY_ROUTING_KEY", description="environment variable that holds the integration key"
+    )
+    url: HttpUrl = Field(
+        "https://events.pagerduty.com", description="base address; in Europe https://events.eu.pagerduty.com"
+    )
+
+
+class OpsgenieSettings(ReceiverSettings):
+    """An integration of Opsgenie or Jira Service Management, which calls who is on duty."""
+
+    secret_env: VariableName = Field(
+        "OPSGENIE_API_KEY", description="environment variable that holds the key of the API integration"
+    )
+    url: HttpUrl = Field(
+        "https://api.opsgenie.com",
+        description="base address; in Europe https://api.eu.opsgenie.com, of Jira Service Management "
+        "https://api.atlassian.com/jsm/ops/integration",
+    )
+
+
+class TeamsSettings(ReceiverSettings):
+    """A chat or channel of Microsoft Teams, by the webhook of a workflow."""
+
+    secret_env: VariableName = Field(
+        "TEAMS_WEBHOOK_URL", description="environment variable that holds the address of the webhook"
+    )
+
+
+class DiscordSettings(ReceiverSettings):
+    """A channel of Discord, by its webhook."""
+
+    secret_env: VariableName = Field(
+        "DISCORD_WEBHOOK_URL", description="environment variable that holds the address of the webhook"
+    )
+
+
 class MatchSettings(Section):
     """Which incidents are meant: every condition that is given must match."""
 
@@ -80,7 +134,8 @@ class RouteSettings(Section):
         default_factory=MatchSettings, description="which incidents; all when absent"
     )
     to: list[DestinationName] = Field(
-        min_length=1, description='one or more of "#channel", webhook:name and alertmanager:name'
+        min_length=1,
+        description=f'one or more of "#channel" and kind:name of a receiver (kinds: {", ".join(RECEIVERS)})',
     )
     mention: Mention | None = Field(
         None, description="who a page mentions, once: here, or the id of a user (U…) or user group (S…)"
@@ -151,12 +206,18 @@ class NotifySettings(Section):
     alertmanagers: list[AlertmanagerSettings] = Field(
         default_factory=list, description="Prometheus Alertmanagers"
     )
+    pagerduty: list[PagerdutySettings] = Field(default_factory=list, description="services of PagerDuty")
+    opsgenie: list[OpsgenieSettings] = Field(
+        default_factory=list, description="integrations of Opsgenie or Jira Service Management"
+    )
+    teams: list[TeamsSettings] = Field(default_factory=list, description="webhooks of Microsoft Teams")
+    discord: list[DiscordSettings] = Field(default_factory=list, description="webhooks of Discord")
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what contradicts between values that are valid alone."""
         yield from _held_for_ever(self)
-        yield from named_twice(self, "webhooks", "notify")
-        yield from named_twice(self, "alertmanagers", "notify")
+        for field in RECEIVERS.values():
+            yield from named_twice(self, field, "notify")
         yield from _routes(self)
 
 
@@ -208,8 +269,9 @@ def _length(work: MaintenanceSettings) -> timedelta:
 
 
 def _routes(notify: NotifySettings) -> Iterator[Mistake]:
-    known = {f"webhook:{webhook.name}" for webhook in notify.webhooks}
-    known |= {f"alertmanager:{alertmanager.name}" for alertmanager in notify.alertmanagers}
+    known = {
+        f"{kind}:{receiver.name}" for kind, field in RECEIVERS.items() for receiver in getattr(notify, field)
+    }
     before: int | None = None
     for number, route in enumerate(notify.routes):
         if before is not None:
@@ -220,7 +282,7 @@ def _routes(notify: NotifySettings) -> Iterator[Mistake]:
         seen: set[str] = set()
         for place, to in enumerate(route.to):
             path = ("routes", number, "to", place)
-            if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
+            if to.partition(":")[0] in RECEIVERS and to not in known:
                 yield path, to, f"not configured; configured: {', '.join(sorted(known)) or 'none'}"
             name = to.removeprefix("slack:")
             if name in seen:

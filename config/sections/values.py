@@ -32,6 +32,16 @@ MEASURES: Final = (
 OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "name")
 """Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""
 
+RECEIVERS: Final = {
+    "webhook": "webhooks",
+    "alertmanager": "alertmanagers",
+    "pagerduty": "pagerduty",
+    "opsgenie": "opsgenie",
+    "teams": "teams",
+    "discord": "discord",
+}
+"""Kinds of destination besides Slack's channels, and the field of ``notify`` that has those of a kind."""
+
 LAST_PORT: Final = 65535
 LONGEST_PATH: Final = 4095  # bytes, as Linux has it
 LONGEST_NAME: Final = 255
@@ -216,10 +226,10 @@ def slack_channel(text: str) -> str:
 
 def destination(text: str) -> str:
     """Check where a route leads."""
-    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|(webhook|alertmanager):[a-z0-9_-]+", text):
+    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|({'|'.join(RECEIVERS)}):[a-z0-9_-]+", text):
         raise ValueError(
-            "not a valid destination; write '#channel' in quotes, a channel id, webhook:name or "
-            "alertmanager:name"
+            "not a valid destination; write '#channel' in quotes, a channel id, or kind:name of a receiver, "
+            f"kinds: {', '.join(RECEIVERS)}"
         )
     return text
 

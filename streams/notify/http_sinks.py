@@ -1,23 +1,32 @@
-"""Webhooks and Alertmanagers of the settings: sinks for the outbox, and the export of one incident."""
+"""The receivers of the settings besides Slack: sinks for the outbox, and the export of one incident."""
 
 import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from alerting.commands.dispatch import ALERTMANAGER, WEBHOOK, Destination
 from alerting.commands.local_time import rfc3339
+from alerting.incidents.digest_reporter import zone_of
 from alerting.incidents.notice import identify
 from alerting.outbox.ports import Result
 from alerting.outbox.row import OutboxRow, Send
+from alerting.sinks.alarm_sink import AlarmSink
 from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.discord import DiscordSink
 from alerting.sinks.http_sink import HttpOptions, HttpSink
+from alerting.sinks.opsgenie import OpsgenieSink
+from alerting.sinks.pagerduty import PagerdutySink
+from alerting.sinks.teams import TeamsSink
 from alerting.sinks.webhook import WebhookSink, encoded, signing_key
 from alerting.words.locales import phrases_of
 from config.links import Links
-from config.secret import SecretError, passphrase_in
-from config.settings import Settings, WebhookSettings
+from config.secret import SecretError, passphrase_in, token_in
+from config.sections.values import RECEIVERS, HttpUrl
+from config.settings import ReceiverSettings, Settings, WebhookSettings
 
 
 def http_sinks(
@@ -26,7 +35,7 @@ def http_sinks(
     """Return the sinks over HTTP by destination, to be closed."""
     notify = settings.notify
     options = HttpOptions(links, phrases_of("en", settings.account_names))  # programs read English
-    sinks: dict[str, HttpSink] = {}
+    sinks: dict[str, HttpSink] = {**alarm_sinks(settings, links, environment)}
     for webhook in notify.webhooks:
         name = str(Destination(WEBHOOK, webhook.name))
         try:
@@ -38,6 +47,57 @@ def http_sinks(
         name = str(Destination(ALERTMANAGER, alertmanager.name))
         sinks[name] = AlertmanagerSink(name, alertmanager.url, alertmanager.labels, options)
     return sinks
+
+
+ALARMS: Final[Mapping[str, type[AlarmSink]]] = {
+    "pagerduty": PagerdutySink,
+    "opsgenie": OpsgenieSink,
+    "teams": TeamsSink,
+    "discord": DiscordSink,
+}
+"""The sinks that call somebody, by the kind of their destinations."""
+
+
+def alarm_sinks(
+    settings: Settings, links: Links, environment: Mapping[str, str] = os.environ, *, test: bool = False
+) -> dict[str, AlarmSink]:
+    """Return the sinks that call somebody by destination, to be closed; ``test`` marks what is sent."""
+    words = phrases_of(settings.notify.locale, settings.account_names)
+    options = HttpOptions(links, words, zone=zone_of(settings.digest), test=test)
+    sinks: dict[str, AlarmSink] = {}
+    for kind, sink in ALARMS.items():
+        for receiver in getattr(settings.notify, RECEIVERS[kind]):
+            name = str(Destination(kind, receiver.name))
+            try:
+                url, secret = address_of(receiver, environment)
+                found = options
+            except SecretError as error:
+                url, secret, found = "", "", options._replace(unusable=str(error))
+            sinks[name] = sink(name, url, secret, found, receiver.secret.name(environment))
+    return sinks
+
+
+def address_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the address of a receiver and its secret, which may be the address.
+
+    Raises
+    ------
+    SecretError
+        When the variable is not set, the file cannot be read, or it holds no address where it is to.
+    """
+    secret = token_in(receiver.secret, environment)
+    if not secret:
+        raise SecretError(f"{receiver.secret.variable} {_NOT_SET}")
+    if (url := getattr(receiver, "url", None)) is not None:
+        return url, secret
+    try:
+        return TypeAdapter(HttpUrl).validate_python(secret), secret
+    except ValueError:
+        where = receiver.secret.name(environment)
+        raise SecretError(f"{where} holds no address; set it to the whole address of the webhook") from None
+
+
+_NOT_SET: Final = "is not set: nothing is sent there until you set it and restart"
 
 
 def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | None:
@@ -53,7 +113,7 @@ def key_of(webhook: WebhookSettings, environment: Mapping[str, str]) -> bytes | 
         return None
     secret = passphrase_in(place, environment)
     if not secret:
-        raise SecretError(f"{place.variable} is not set: nothing is sent there until you set it and restart")
+        raise SecretError(f"{place.variable} {_NOT_SET}")
     try:
         return signing_key(secret)
     except ValueError as error:

@@ -79,6 +79,7 @@ FULL: dict[str, Any] = {
     },
     "accounts": {"123456789012": {"name": "game-prod"}},
     "links": {
+        "board": "https://uneri.example",
         "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}},
         "runbooks": {"any": "https://wiki.example/{verdict}", "table:items": "https://wiki.example/items"},
     },
@@ -159,7 +160,7 @@ FULL["notify"] = {
     "routes": [
         {
             "match": EVERYTHING | {"accounts": ["123456789012"], "measures": ["wcu"]},
-            "to": ["#inventory", "webhook:pager", "alertmanager:main"],
+            "to": ["#inventory", "webhook:pager", "alertmanager:main", "pagerduty:duty"],
             "mention": "here",
         }
     ],
@@ -171,6 +172,13 @@ FULL["notify"] = {
             "secret_file": "/run/secrets/pager",
         }
     ],
+    **{
+        kind: [
+            {"name": "duty", "secret_env": "DUTY_KEY", "secret_file": "/run/secrets/duty"}
+            | ({"url": "https://duty.example"} if kind in ("pagerduty", "opsgenie") else {})
+        ]
+        for kind in ("pagerduty", "opsgenie", "teams", "discord")
+    },
     "alertmanagers": [{"name": "main", "url": "http://127.0.0.1:9093", "labels": {"team": "shop"}}],
 }
 FULL["calendar"] = {
