@@ -40,6 +40,7 @@ from config.sections.money import (
 from config.sections.notify import (
     AlertmanagerSettings,
     DiscordSettings,
+    EmailSettings,
     MaintenanceSettings,
     MatchSettings,
     NotifySettings,

@@ -12,10 +12,11 @@ from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import CALLERS, evidence_lists
 from alerting.messages.flood_message import most_severe
+from alerting.messages.incident_markdown import TITLE
 from alerting.messages.incident_page import action_lines, page_fields, page_why
 from alerting.messages.mrkdwn_runs import unmarked
 from alerting.messages.request_lines import MemoLines, change_lines
-from alerting.words.mrkdwn import clean
+from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 from config.links import Links
 
@@ -64,12 +65,12 @@ def alarm(dispatch: Dispatch, links: Links, words: Phrases, zone: ZoneInfo) -> A
     acknowledged = dispatch.acknowledged
     return Alarm(
         id=incident.id,
-        title=clean(words.incident.title(words.named(incident))),
+        title=cut(clean(words.incident.title(words.named(incident))), TITLE),
         why=clean(page_why(incident, words)) or labels.no_reason,
         grade=incident.severity.level,
         since=rfc3339(incident.start),
-        about=words.figures.about(primary.about),
-        where=words.place(primary.about),
+        about=cut(clean(words.figures.about(primary.about)), TITLE),
+        where=cut(clean(words.place(primary.about)), TITLE),
         verdict=incident.verdict.value,
         figures={
             unmarked(label, zone, words): unmarked(value, zone, words)

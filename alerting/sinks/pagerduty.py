@@ -15,10 +15,8 @@ from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.sinks.alarm_sink import AlarmSink, Verb
 from alerting.sinks.http_sink import Call
 from alerting.sinks.webhook import encoded
-from alerting.words.mrkdwn import cut
 
 _TRIGGER: Final = "trigger"
-_SUMMARY: Final = 1024  # characters
 _SEVERITIES: Final = {
     Grade.CRITICAL: "critical",
     Grade.HIGH: "error",
@@ -44,7 +42,7 @@ class PagerdutySink(AlarmSink):
         event: dict[str, Any] = {"routing_key": self._secret, "event_action": verb, "dedup_key": of.id}
         if verb == _TRIGGER:
             event["payload"] = {
-                "summary": cut(of.title, _SUMMARY),
+                "summary": of.title,
                 "source": of.where or "uneri",
                 "severity": _SEVERITIES[of.grade],
                 "timestamp": of.since,

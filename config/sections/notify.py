@@ -10,7 +10,9 @@ from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, named_twice
 from config.sections.values import (
     RECEIVERS,
+    Address,
     DestinationName,
+    EmailAddress,
     HttpUrl,
     LabelName,
     MeasureName,
@@ -61,13 +63,13 @@ class AlertmanagerSettings(Section):
 class ReceiverSettings(Section):
     """A receiver of pages that is known by a secret."""
 
-    name: SinkName = Field(description="name that routes use, behind the kind: pagerduty:name")
+    name: SinkName = Field(description="name that routes use, behind the kind, as in pagerduty:name")
     secret_env: VariableName
     secret_file: SecretFile | None = Field(None, description="file that holds it instead")
 
     @property
-    def secret(self) -> SecretPlace:
-        """Where the secret is."""
+    def secret(self) -> SecretPlace | None:
+        """Where the secret is; None if none is needed."""
         return SecretPlace(self.secret_env, self.secret_file)
 
 
@@ -109,6 +111,31 @@ class DiscordSettings(ReceiverSettings):
     secret_env: VariableName = Field(
         "DISCORD_WEBHOOK_URL", description="environment variable that holds the address of the webhook"
     )
+
+
+class EmailSettings(ReceiverSettings):
+    """Addresses that get a mail when an incident begins, becomes more severe and ends."""
+
+    secret_env: VariableName = Field(
+        "SMTP_PASSWORD", description="environment variable that holds the password of user"
+    )
+    server: Address = Field(description="host:port that takes mails, such as smtp.example.com:587")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="tls from the first byte on (port 465), or none: to this machine alone"
+    )
+    user: str | None = Field(None, description="name to log in with; without one there is no login")
+    sender: EmailAddress = Field(description="address that mails come from")
+    to: list[EmailAddress] = Field(min_length=1, description="addresses that get them")
+
+    @property
+    def url(self) -> str:
+        """The server as an address."""
+        return f"smtp://{self.server}"
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the password is; None without a user."""
+        return None if self.user is None else super().secret
 
 
 class MatchSettings(Section):
@@ -212,6 +239,7 @@ class NotifySettings(Section):
     )
     teams: list[TeamsSettings] = Field(default_factory=list, description="webhooks of Microsoft Teams")
     discord: list[DiscordSettings] = Field(default_factory=list, description="webhooks of Discord")
+    email: list[EmailSettings] = Field(default_factory=list, description="addresses that get mails")
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what contradicts between values that are valid alone."""

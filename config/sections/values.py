@@ -39,6 +39,7 @@ RECEIVERS: Final = {
     "opsgenie": "opsgenie",
     "teams": "teams",
     "discord": "discord",
+    "email": "email",
 }
 """Kinds of destination besides Slack's channels, and the field of ``notify`` that has those of a kind."""
 
@@ -326,6 +327,7 @@ Address = Annotated[str, AfterValidator(host_and_port)]
 PathName = Annotated[str, AfterValidator(path_name)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
+EmailAddress = Annotated[str, Field(pattern=r"^[!-9;=?A-~]+@[A-Za-z0-9.-]+$")]
 LinkKind = Annotated[str, AfterValidator(link_kind)]
 AccountName = Annotated[str, AfterValidator(account_name)]
 LinkTemplate = Annotated[str, AfterValidator(link_template)]

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -17,6 +17,7 @@ from alerting.outbox.row import OutboxRow, Send
 from alerting.sinks.alarm_sink import AlarmSink
 from alerting.sinks.alertmanager import AlertmanagerSink
 from alerting.sinks.discord import DiscordSink
+from alerting.sinks.email import EmailSink
 from alerting.sinks.http_sink import HttpOptions, HttpSink
 from alerting.sinks.opsgenie import OpsgenieSink
 from alerting.sinks.pagerduty import PagerdutySink
@@ -26,7 +27,7 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.secret import SecretError, passphrase_in, token_in
 from config.sections.values import RECEIVERS, HttpUrl
-from config.settings import ReceiverSettings, Settings, WebhookSettings
+from config.settings import EmailSettings, ReceiverSettings, Settings, WebhookSettings
 
 
 def http_sinks(
@@ -54,6 +55,7 @@ ALARMS: Final[Mapping[str, type[AlarmSink]]] = {
     "opsgenie": OpsgenieSink,
     "teams": TeamsSink,
     "discord": DiscordSink,
+    "email": EmailSink,
 }
 """The sinks that call somebody, by the kind of their destinations."""
 
@@ -68,33 +70,44 @@ def alarm_sinks(
     for kind, sink in ALARMS.items():
         for receiver in getattr(settings.notify, RECEIVERS[kind]):
             name = str(Destination(kind, receiver.name))
+            more: dict[str, Any] = {"settings": receiver} if isinstance(receiver, EmailSettings) else {}
             try:
-                url, secret = address_of(receiver, environment)
-                found = options
+                found = access_of(receiver, environment)
+                sinks[name] = sink(name, found.url, found.secret, options, found.kept, **more)
             except SecretError as error:
-                url, secret, found = "", "", options._replace(unusable=str(error))
-            sinks[name] = sink(name, url, secret, found, receiver.secret.name(environment))
+                sinks[name] = sink(name, "", "", options._replace(unusable=str(error)), **more)
     return sinks
 
 
-def address_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the address of a receiver and its secret, which may be the address.
+class Access(NamedTuple):
+    """The address of a receiver and its secret, which may be the address; and where that is kept."""
+
+    url: str
+    secret: str
+    kept: str
+
+
+def access_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> Access:
+    """Return how to reach a receiver.
 
     Raises
     ------
     SecretError
         When the variable is not set, the file cannot be read, or it holds no address where it is to.
     """
-    secret = token_in(receiver.secret, environment)
+    place, url = receiver.secret, getattr(receiver, "url", None)
+    if place is None:
+        return Access(url or "", "", "")
+    read = passphrase_in if isinstance(receiver, EmailSettings) else token_in  # spaces may belong to it
+    secret, kept = read(place, environment), place.name(environment)
     if not secret:
-        raise SecretError(f"{receiver.secret.variable} {_NOT_SET}")
-    if (url := getattr(receiver, "url", None)) is not None:
-        return url, secret
+        raise SecretError(f"{place.variable} {_NOT_SET}")
+    if url is not None:
+        return Access(url, secret, kept)
     try:
-        return TypeAdapter(HttpUrl).validate_python(secret), secret
+        return Access(TypeAdapter(HttpUrl).validate_python(secret), secret, kept)
     except ValueError:
-        where = receiver.secret.name(environment)
-        raise SecretError(f"{where} holds no address; set it to the whole address of the webhook") from None
+        raise SecretError(f"{kept} holds no address; set it to the whole address of the webhook") from None
 
 
 _NOT_SET: Final = "is not set: nothing is sent there until you set it and restart"

@@ -179,6 +179,18 @@ FULL["notify"] = {
         ]
         for kind in ("pagerduty", "opsgenie", "teams", "discord")
     },
+    "email": [
+        {
+            "name": "duty",
+            "secret_env": "DUTY_KEY",
+            "secret_file": "/run/secrets/duty",
+            "server": "smtp.example:465",
+            "tls": "tls",
+            "user": "uneri",
+            "sender": "uneri@shop.example",
+            "to": ["ai@shop.example"],
+        }
+    ],
     "alertmanagers": [{"name": "main", "url": "http://127.0.0.1:9093", "labels": {"team": "shop"}}],
 }
 FULL["calendar"] = {

@@ -13,7 +13,7 @@ from config.secret import SecretError
 from config.sections.values import RECEIVERS
 from config.settings import AlertmanagerSettings, NotifySettings, ReceiverSettings, WebhookSettings
 from streams.cli.check.settings_checks import CheckResult
-from streams.notify.http_sinks import ALARMS, address_of, key_of
+from streams.notify.http_sinks import ALARMS, access_of, key_of
 
 TIMEOUT: Final = 10.0
 _OK: Final = 200
@@ -36,7 +36,7 @@ async def check_sinks(
 async def _check_alarms(kind: str, receiver: ReceiverSettings, environment: Mapping[str, str]) -> CheckResult:
     name, hint = f"{kind} {receiver.name}", f"`uneri send-test --to {kind}:{receiver.name}` tries its secret"
     try:
-        url, _ = address_of(receiver, environment)
+        url = access_of(receiver, environment).url
     except SecretError as error:
         return CheckResult(False, f"{name}: {error}")
     failed = await _unreachable(name, url)

@@ -3,9 +3,15 @@
 What it does not allow is refused as the documentation has it, so that a test sees every wrong body.
 """
 
+import asyncio
+import base64
+import email
 import json
+import ssl
 from datetime import datetime
-from typing import Any, ClassVar
+from email import policy
+from email.message import EmailMessage
+from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
@@ -14,6 +20,7 @@ from tests.alerting.http_standin import HttpStandin
 ROUTING_KEY = "0123456789abcdefcanary6180339887"  # made up
 API_KEY = "canary-61803398-8749-8948-4820"
 TOKEN = "canary-token-68343656381177"  # noqa: S105  made up
+SMTP_PASSWORD = "canary password 2360679774997"  # noqa: S105  made up
 ALARM_SECRETS = (ROUTING_KEY, API_KEY, TOKEN)
 
 
@@ -199,3 +206,87 @@ class DiscordStandin(AlarmStandin):
         self.alarms[alarm] = state
         self.messages[identity] = message
         return web.json_response({"id": identity, "channel_id": "7", **message})
+
+
+class EmailStandin(AlarmStandin):
+    """A mail server (RFC 5321, with AUTH PLAIN of RFC 4954 and STARTTLS of RFC 3207).
+
+    ``always`` is a status as of HTTP: it has no time for anybody then. ``says`` are replies in place of its
+    own, by the command.
+    """
+
+    SECRET = SMTP_PASSWORD
+
+    @property
+    def address(self) -> str:
+        """As the settings have it."""
+        return f"smtp://{self.url}"
+
+    def __init__(self, now: Any = None, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(now)
+        self.mails: list[EmailMessage] = []
+        self.says: dict[str, str] = {}
+        self.to: list[str] = []
+        self._tls = tls
+
+    async def __aenter__(self) -> Self:
+        self._clock = self.now or asyncio.get_running_loop().time
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.url = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls.append((self._clock(), "connect"))
+        said = "421 later" if self.always else "220 mail.example"
+        try:
+            while True:
+                writer.write(f"{said}\r\n".encode())
+                if said.startswith(("421", "221")):
+                    break
+                line = (await reader.readline()).decode().strip()
+                command = line.split(":")[0].split(" ")[0].upper()
+                said = self.says.get(command) or self._reply(command, line)
+                if said == "endless":
+                    while True:
+                        writer.write(b"250-go on\r\n" * 100)
+                        await writer.drain()
+                        await asyncio.sleep(0.01)
+                if command == "STARTTLS" and self._tls:
+                    writer.write(f"{said}\r\n".encode())
+                    await writer.start_tls(self._tls)
+                    self._tls, said = None, ""
+                    command = (await reader.readline()).decode().split(" ")[0].strip().upper()
+                    said = self._reply(command, command)
+                if said.startswith("354"):
+                    writer.write(f"{said}\r\n".encode())
+                    said = self._accept((await reader.readuntil(b"\r\n.\r\n")).removesuffix(b".\r\n"))
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        writer.close()
+
+    def _reply(self, command: str, line: str) -> str:
+        if command == "EHLO":
+            return "250-mail.example\r\n" + ("250 STARTTLS" if self._tls else "250 AUTH PLAIN")
+        if command == "AUTH":
+            given = base64.b64decode(line.split(" ")[2]).decode()
+            return "235 ok" if given == f"\0uneri\0{self.secret}" else f"535 no, not {given!r}"
+        if command == "RCPT":
+            self.to.append(line.partition("<")[2].rstrip(">"))
+        return {"STARTTLS": "220 go", "DATA": "354 go on", "QUIT": "221 bye", "": "221 bye"}.get(
+            command, "250 ok"
+        )
+
+    def _accept(self, written: bytes) -> str:
+        mail = email.message_from_bytes(written, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        assert all(len(line) <= 998 for line in written.split(b"\r\n"))
+        alarm, over = mail["References"], "RESOLVED" in mail["Subject"] or "resolved" in mail["Subject"]
+        text = mail.get_content().replace("\r\n", "\n")
+        self.mails.append(mail)
+        body = {"subject": mail["Subject"], "text": text}
+        self.take("mail", alarm, body, "closed" if over else "triggered")
+        self.alarms[alarm] = "closed" if over else "acknowledged" if "Ai" in text else "triggered"
+        return "250 queued"

@@ -2,36 +2,42 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import structlog
+import trustme
 from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
 from alerting.incidents.notice import Notice
-from alerting.outbox.ports import SubjectState
+from alerting.outbox.ports import Result, SubjectState
 from alerting.sinks.alarm_sink import AlarmSink
 from alerting.sinks.discord import DiscordSink
+from alerting.sinks.email import EmailSink
 from alerting.sinks.http_sink import HttpOptions
 from alerting.sinks.opsgenie import OpsgenieSink
 from alerting.sinks.pagerduty import PagerdutySink
 from alerting.sinks.teams import TeamsSink
 from config.links import Links
-from config.settings import LinksSettings, Settings
+from config.settings import EmailSettings, LinksSettings, Settings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
 from streams.notify.http_sinks import alarm_sinks
-from tests.alerting.delivery_world import DeliveryWorld, JointClock, Memory
+from tests.alerting.delivery_world import PATIENT, DeliveryWorld, JointClock, Memory
 from tests.alerting.given import PUT, T0, finding, incident, scope
 from tests.alerting.message_makers import dispatch
 from tests.alerting.notices import digest, later, notice, opened, press, resolved
 from tests.alerting.sinks.alarm_standins import (
     ROUTING_KEY,
+    SMTP_PASSWORD,
     AlarmStandin,
     DiscordStandin,
+    EmailStandin,
     OpsgenieStandin,
     PagerdutyStandin,
     TeamsStandin,
@@ -43,6 +49,7 @@ KINDS: dict[str, tuple[type[AlarmStandin], type[AlarmSink]]] = {
     "opsgenie": (OpsgenieStandin, OpsgenieSink),
     "teams": (TeamsStandin, TeamsSink),
     "discord": (DiscordStandin, DiscordSink),
+    "email": (EmailStandin, EmailSink),
 }
 LINKS = Links(LinksSettings(board="https://uneri.example"))
 SPIKE = notice(replace(incident(), id="5f1c"))
@@ -62,6 +69,25 @@ FIGURES = {
     "route POST /items/{id} · 90 % · 4 wcu/s → 32 wcu/s · more calls",
 }
 ACKNOWLEDGED = replace(press(CommandKind.ACKNOWLEDGE, "5f1c"), name="Ai")
+
+
+ADDRESSES: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS} | {
+    "email": {
+        "server": "mail.example:587",
+        "user": "uneri",
+        "sender": "uneri@shop.example",
+        "to": ["ai@shop.example", "bo@shop.example"],
+    }
+}
+
+
+NAMED = {kind: {"name": "duty", **addresses} for kind, addresses in ADDRESSES.items()}
+
+
+def mails(receiver: AlarmStandin, **changes: Any) -> EmailSettings:
+    """Return the settings of mails to a stand-in."""
+    given = {**NAMED["email"], "server": receiver.url, "tls": "none", **changes}
+    return EmailSettings.model_validate(given)
 
 
 class Duty(NamedTuple):
@@ -84,14 +110,14 @@ class Duty(NamedTuple):
 @pytest.fixture(params=KINDS)
 async def duty(request: pytest.FixtureRequest) -> AsyncIterator[Duty]:
     kind, (standin, sink_of), clock = request.param, KINDS[request.param], JointClock(T0, workers=2)
-    settings = Settings.model_validate(
-        {"notify": {"routes": [{"to": ["#uneri", f"{kind}:duty"]}], kind: [{"name": "duty"}]}}
-    )
+    routes = [{"to": ["#uneri", f"{kind}:duty"]}]
+    settings = Settings.model_validate({"notify": {"routes": routes, kind: [NAMED[kind]]}})
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(SlackStandin(now=clock.now))
         receiver = await stack.enter_async_context(standin(clock.now))
         options = HttpOptions(LINKS, now=clock.now)
-        sink = sink_of(f"{kind}:duty", receiver.address, receiver.SECRET, options, "THE_VARIABLE")
+        more: dict[str, Any] = {"settings": mails(receiver)} if kind == "email" else {}
+        sink = sink_of(f"{kind}:duty", receiver.address, receiver.SECRET, options, "THE_VARIABLE", **more)
         await stack.enter_async_context(sink)
         world = DeliveryWorld(slack, clock, Memory(), settings, others={f"{kind}:duty": sink})
         yield Duty(world, receiver, sink, kind)
@@ -263,6 +289,89 @@ async def test_a_route_that_mentions_here_calls_all_who_are_there_and_a_name_fro
     assert embed["title"].startswith(r"SPIKE · table `@everyone` \[x\](https\://evil.example) \*b\*")
 
 
+@only("email")
+async def test_people_get_a_mail_when_it_begins_becomes_more_severe_and_ends_in_one_thread(
+    duty: Duty,
+) -> None:
+    await duty.put(SPIKE)
+    await duty.press()
+    await duty.put(HARSHER)
+    await duty.put(resolved(HARSHER, T0 + 900))
+    first, _, last = duty.receiver.mails
+    assert first["Subject"] == "SPIKE · table items · wcu +400 %"
+    assert first["From"] == "uneri@shop.example"
+    assert first["To"] == "ai@shop.example, bo@shop.example"
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert duty.receiver.to == ["ai@shop.example", "bo@shop.example"] * 3
+    assert {mail["References"] for mail in duty.receiver.mails} == {"<5f1c@shop.example>"}
+    assert len({mail["Message-ID"] for mail in duty.receiver.mails}) == 3
+    assert last["Subject"].startswith("RESOLVED")
+    figures = "".join(f"{label}: {text}\n" for label, text in FIGURES.items())
+    text = duty.receiver.bodies("mail")[0]["text"]
+    assert text.startswith(f"{SPIKE.incident.primary.sentence}\n\n{figures}\n")
+    assert "Incident: https://uneri.example/?incident=5f1c\n" in text
+
+
+@only("email")
+async def test_a_repeat_of_a_mail_has_its_id(duty: Duty) -> None:
+    row = duty.sink.render(dispatch(SPIKE), SubjectState())
+    assert row is not None
+    for _ in range(2):
+        assert (await duty.sink.deliver(row)).result is Result.SENT
+    assert len({mail["Message-ID"] for mail in duty.receiver.mails}) == 1
+
+
+@only("email")
+@pytest.mark.parametrize(
+    ("command", "reply", "result", "said"),
+    [
+        ("MAIL", "451 wait", Result.RETRY, "SMTP 451"),
+        ("RCPT", "550 nobody", Result.ROUTE, "SMTP 550: every address is refused; check to"),
+        ("RCPT", "450 grey", Result.RETRY, "SMTP 450"),
+        ("MAIL", "553 who", Result.ROUTE, "SMTP 553: the server refuses mails; check sender"),
+        ("DATA", "552 large", Result.REFUSED, "SMTP 552: the server refuses mails; check sender"),
+        ("AUTH", "454 later", Result.RETRY, "SMTP 454"),
+        ("MAIL", "garbage", Result.RETRY, "SMTP -1"),
+        ("MAIL", "endless", Result.RETRY, "no answer in time"),
+    ],
+)
+async def test_what_a_mail_server_says_is_retried_or_told(
+    duty: Duty, command: str, reply: str, result: Result, said: str
+) -> None:
+    duty.receiver.says[command] = reply
+    options = HttpOptions(LINKS, timeout=1 if reply == "endless" else PATIENT)
+    async with (
+        EmailSink("email:duty", "", SMTP_PASSWORD, options, settings=mails(duty.receiver)) as sink,
+        asyncio.timeout(20),
+    ):
+        row = sink.render(dispatch(SPIKE), SubjectState())
+        assert row is not None
+        outcome = await sink.deliver(row)
+        assert (outcome.result, outcome.error) == (result, said)
+
+
+async def test_a_password_is_sent_over_tls_to_the_server_of_the_certificate_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    found = []
+    for trusted in (trustme.CA(), authority):
+        trusted.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with EmailStandin(tls=tls) as receiver:
+            settings = mails(receiver, tls="starttls")
+            sink = EmailSink("email:duty", "", SMTP_PASSWORD, settings=settings)
+            row = sink.render(dispatch(SPIKE), SubjectState())
+            assert row is not None
+            found.append((await sink.deliver(row)).error)
+    assert found == ["cannot connect, its certificate is not valid", ""]
+    async with EmailStandin() as receiver:
+        sink = EmailSink("email:duty", "", SMTP_PASSWORD, settings=mails(receiver, tls="starttls"))
+        assert row is not None
+        assert "offers no STARTTLS" in (await sink.deliver(row)).error
+
+
 async def test_only_a_page_calls_somebody_and_only_what_changes_is_told(duty: Duty) -> None:
     await duty.put(digest(T0, SPIKE.incident))
     assert duty.receiver.calls == []
@@ -310,7 +419,7 @@ async def test_a_refused_secret_is_told_in_one_line_and_nothing_is_lost(duty: Du
         await duty.put(opened("b", scope("table", "users")))
     [line] = [line for line in logs if line["log_level"] == "warning"]
     assert line["error"].endswith("check the secret in THE_VARIABLE")
-    assert f"{duty.kind}:duty: HTTP 4" in str(duty.world.courier.not_ready())
+    assert f"{duty.kind}:duty: {line['error']}" in str(duty.world.courier.not_ready())
     assert duty.receiver.SECRET not in repr(logs) + repr(duty.sink)
     assert len(duty.receiver.calls) == 1
     duty.receiver.secret = duty.receiver.SECRET
@@ -346,13 +455,13 @@ async def test_a_flood_calls_once(duty: Duty) -> None:
 
 
 async def test_names_from_events_are_text_and_however_long_they_are_it_is_taken(duty: Duty) -> None:
-    name = "<!here> @everyone [x](https://evil.example) *b* \u202e" + "n" * 5000
+    name = "<!here> @everyone [x](https://evil.example) *b*\r\nBcc: x@evil.example \u202e" + "n" * 5000
     await duty.put(opened("a", scope("table", name)))
     assert len(duty.receiver.paged) == 1
 
 
 def test_without_its_secret_a_receiver_is_not_ready_and_the_line_names_the_variable() -> None:
-    settings = Settings.model_validate({"notify": {kind: [{"name": "duty"}] for kind in KINDS}})
+    settings = Settings.model_validate({"notify": {kind: [NAMED[kind]] for kind in KINDS}})
     for name, sink in alarm_sinks(settings, LINKS, {}).items():
         assert repr(sink).startswith(type(sink).__name__)
         assert f"{getattr(settings.notify, name.split(':')[0])[0].secret_env} is not set" in repr(sink)

@@ -5,7 +5,7 @@ import pytest
 from config.settings import NotifySettings
 from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.sinks import check_sinks
-from tests.alerting.sinks.alarm_standins import OpsgenieStandin, PagerdutyStandin, TeamsStandin
+from tests.alerting.sinks.alarm_standins import EmailStandin, OpsgenieStandin, PagerdutyStandin, TeamsStandin
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 
@@ -86,6 +86,17 @@ async def test_what_calls_somebody_is_reached_and_nobody_is_called(kind: str) ->
         [missing] = [sink async for sink in check_sinks(notify, {})]
         assert (missing.ok, f"{kind} duty: {variable} is not set" in missing.text) == (False, True)
         assert receiver.SECRET not in found.text
+
+
+async def test_a_mail_server_without_a_login_needs_no_secret() -> None:
+    async with EmailStandin() as receiver:
+        given = {"server": receiver.url, "sender": "u@shop.example", "to": ["ai@shop.example"]}
+        notify = NotifySettings.model_validate({"email": [{"name": "duty", **given}]})
+        [found] = [sink async for sink in check_sinks(notify, {})]
+        assert (found.ok, found.text.startswith(f"email duty: smtp://{receiver.url} answers")) == (True, True)
+        notify = NotifySettings.model_validate({"email": [{"name": "duty", "user": "uneri", **given}]})
+        [found] = [sink async for sink in check_sinks(notify, {})]
+        assert found.text.startswith("email duty: SMTP_PASSWORD is not set")
 
 
 async def test_a_secret_that_is_no_address_where_it_is_to_be_one_is_reported() -> None:
