@@ -27,7 +27,7 @@ from config.links import Links
 from config.settings import EmailSettings, LinksSettings, Settings
 from detectors.model.finding import Failures
 from detectors.model.measures import Measure
-from streams.notify.http_sinks import alarm_sinks
+from streams.notify.http_sinks import http_sinks
 from tests.alerting.delivery_world import PATIENT, DeliveryWorld, JointClock, Memory
 from tests.alerting.given import PUT, T0, finding, incident, scope
 from tests.alerting.message_makers import dispatch
@@ -462,6 +462,8 @@ async def test_names_from_events_are_text_and_however_long_they_are_it_is_taken(
 
 def test_without_its_secret_a_receiver_is_not_ready_and_the_line_names_the_variable() -> None:
     settings = Settings.model_validate({"notify": {kind: [NAMED[kind]] for kind in KINDS}})
-    for name, sink in alarm_sinks(settings, LINKS, {}).items():
+    sinks = http_sinks(settings, LINKS, {})
+    assert list(sinks) == [f"{kind}:duty" for kind in KINDS]
+    for name, sink in sinks.items():
         assert repr(sink).startswith(type(sink).__name__)
         assert f"{getattr(settings.notify, name.split(':')[0])[0].secret_env} is not set" in repr(sink)
