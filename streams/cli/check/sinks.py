@@ -51,7 +51,7 @@ async def _unreachable(name: str, url: str) -> CheckResult | None:
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
     except (OSError, TimeoutError) as error:
         return CheckResult(
-            False, f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its url"
+            False, f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its address"
         )
     writer.close()
     return None
