@@ -207,7 +207,7 @@ class LiveBoard:
             numbers=numbers.numbers(verdicts, board, {account.account: account.name for account in accounts}),
             layers=numbers.layers(verdicts, board),
             tables=limits.tables(verdicts),
-            concurrency=limits.concurrency(),
+            concurrency=limits.concurrency(verdicts),
             quotas=limits.quotas(),
             calls=numbers.calls(),
             month=months.month,

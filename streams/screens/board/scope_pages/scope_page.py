@@ -14,7 +14,7 @@ from alerting.incidents.incident import Sent, State
 from alerting.messages.incident_answer import ExampleAnswer, WhoAnswer
 from detectors.model.finding import Verdict
 from detectors.model.scope import ScopeAnswer
-from streams.screens.board.wall.wall import WallThreshold
+from streams.screens.board.wall.wall import DaysLeft, WallThreshold
 
 Points = list[float | None]
 
@@ -75,19 +75,13 @@ class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
     curve: ScopeCurve
 
 
-class ScopeLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """What is used of a limit in the newest step, and the forecast of the days until it is reached.
-
-    Four in five times it is between ``days_left_early`` and ``days_left_late``.
-    """
+class ScopeLimit(DaysLeft, frozen=True, kw_only=True):
+    """What is used of a limit in the newest step, and the forecast of the days until it is reached."""
 
     measure: str
     used: float | None
     limit: float
     share: float | None
-    days_left: float | None = None
-    days_left_early: float | None = None
-    days_left_late: float | None = None
     verdict: Verdict | None = None
     threshold: WallThreshold = None
 
