@@ -84,6 +84,7 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
     go(addressWith(place, { from: Math.floor(from - short), to: Math.ceil(to + short) }));
   };
   const reasons = Object.entries(of.reasons);
+  const limit = page.limits?.find((one) => one.measure === of.measure);
   return html`<section class="tile measured" data-measure=${of.measure}>
     <header>
       <h3 class="label"><bdi>${name}</bdi></h3>
@@ -97,7 +98,7 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
       ${of.most > 0 && html`<span>${words.scope.most(amount(of.most), figures.moment(of.most_at, page.at))}</span>`}
     </p>
     <${ScopeChart} name=${name} measure=${of.measure} curve=${of.curve} start=${page.start} step=${page.step} points=${page.points}
-      marks=${marksOf(page, of.measure)} ...${{ figures, words, look, zoom }} />
+      marks=${marksOf(page, of.measure)} ...${{ limit, figures, words, look, zoom }} />
     ${reasons.length > 0 && html`<ul class="reasons">${reasons.map(([reason, count]) => html`<li key=${reason}><bdi>${reason}</bdi> <b>${figures.number(count)}</b></li>`)}</ul>`}
   </section>`;
 };

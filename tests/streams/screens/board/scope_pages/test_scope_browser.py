@@ -37,7 +37,7 @@ def test_it_answers_in_the_order_of_the_questions(browser: Browser, board: Board
         expect(page.locator("[data-state]")).to_have_attribute("data-state", "critical")
         expect(page.locator(".open-here .event").first).to_contain_text("wcu")
         expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("712 of 1,000 wcu/s")
-        expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("limit in 9 days")
+        expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("limit in 9 to 14 days")
         wcu = page.locator('[data-measure="wcu"]')
         expect(wcu.get_by_role("link", name="spike")).to_have_attribute("href", "/?incident=spike")
         expect(wcu).to_contain_text("on the week before")
@@ -60,6 +60,38 @@ def test_it_answers_in_the_order_of_the_questions(browser: Browser, board: Board
         order += ', [data-tile="events"], [data-tile="elsewhere"]'
         found = page.eval_on_selector_all(order, tops)
         assert found == sorted(found)
+        assert shown.wrong == []
+
+
+INKED = """(canvas) => {
+  const ink = document.createElement("canvas").getContext("2d");
+  ink.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--limit").trim();
+  ink.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = ink.getImageData(0, 0, 1, 1).data;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const rows = new Set();
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at] === red && data[at + 1] === green && data[at + 2] === blue)
+      rows.add(Math.floor(at / 4 / canvas.width));
+  return rows.size;
+}"""
+"""How many rows of a chart have the colour of limits."""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_a_limit_is_a_line_of_its_chart_or_named_beside_it(
+    browser: Browser, board: BoardThread, look: str
+) -> None:
+    with Shown(browser, f"{board.url}{ITEMS}&look={look}") as shown:
+        page = opened(shown)
+        wcu, rcu = (page.locator(f'[data-measure="{measure}"]') for measure in ("wcu", "rcu"))
+        expect(wcu.locator(".limit-note")).to_have_text("reaches its limit in 9 to 14 days")
+        expect(wcu.get_by_role("slider")).to_have_attribute("aria-label", "wcu, limit 1,000 wcu/s")
+        expect(rcu.locator(".limit-note")).to_have_text("limit 2,000 rcu/s, above the chart")
+        assert wcu.locator("canvas").evaluate(INKED) > 0
+        assert rcu.locator("canvas").evaluate(INKED) == 0
+        page.goto(f"{board.url}/?look={look}")
+        expect(shown.tile("table-items").locator(".spark .limit")).to_have_count(1)
         assert shown.wrong == []
 
 
