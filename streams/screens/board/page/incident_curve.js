@@ -20,7 +20,7 @@ export class IncidentCurve extends AskingPage {
     return html`${measured &&
       html`<section class="tile measured" data-tile="curve" aria-label=${name}>
         <header><h2 class="label"><bdi>${name}</bdi></h2><${Inner} to=${addressDuring(of.scope, of)} go=${actions.go} class="aside">${words.incident.allMeasures}</${Inner}></header>
-        <${ScopeChart} measure=${of.measure} curve=${measured.curve} marks=${marksOf(said, of.measure)} zoom=${(from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`)} ...${{ name, start, step, points, limit, figures, words, look }} />
+        <${ScopeChart} measure=${of.measure} curve=${measured.curve} marks=${marksOf(said, of.measure)} zoom=${(from, to) => actions.go(scopeAddress(of.scope, { from, to }))} ...${{ name, start, step, points, limit, figures, words, look }} />
       </section>`}<${IncidentFigures} of=${of} now=${measured?.value} figures=${figures} words=${words} />`;
   }
 }

@@ -56,6 +56,17 @@ const update = (changes) => {
   draw();
 };
 
+// Keeps a look or a language, and says it in the address where that says one: links carry it from there.
+const choose = (name, value, as = name) => {
+  keep(name, value);
+  const address = new URL(location);
+  if (address.searchParams.has(as)) {
+    address.searchParams.set(as, value);
+    history.replaceState(history.state, "", address);
+  }
+  update({ [name]: value });
+};
+
 const actions = {
   go: (address) => {
     history.pushState(null, "", address);
@@ -72,16 +83,8 @@ const actions = {
     update({ place: placeNow() });
   },
   signInAgain: () => update({ signIn: "operate" }),
-  turnLook: () => {
-    const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
-    keep("look", look);
-    update({ look });
-  },
-  turnLanguage: () => {
-    const language = figures.language === "ja" ? "en" : "ja";
-    keep("language", language);
-    update({ language });
-  },
+  turnLook: () => choose("look", LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length]),
+  turnLanguage: () => choose("language", figures.language === "ja" ? "en" : "ja", "lang"),
   signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();

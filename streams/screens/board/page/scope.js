@@ -21,12 +21,6 @@ const openIn = (wall) => JSON.stringify((wall?.incidents ?? []).map((one) => [on
 
 const some = (place, names) => Object.fromEntries(names.filter((name) => place[name]).map((name) => [name, place[name]]));
 
-// The range that is looked at, to be kept in links to other scopes.
-const rangeOf = (place) =>
-  Object.entries(some(place, LOOKED))
-    .map(([name, value]) => `&${name}=${encodeURIComponent(value)}`)
-    .join("");
-
 const addressWith = (place, looked) => {
   const { scope, ...given } = some(place, GIVEN);
   return addressOf("scope", scope, { ...given, by: place.by, ...looked });
@@ -120,7 +114,7 @@ const Choice = ({ found, words, go, range }) =>
     <h1>${words.scope.several}</h1>
     <ul class="rows">
       ${found.map((one) => html`<li key=${JSON.stringify(one.scope)}>
-        <span class="what"><${Inner} to=${scopeAddress(one.scope) + range} go=${go}>${words.kind[one.scope.kind] ?? one.scope.kind} <bdi>${one.label}</bdi></${Inner}></span>
+        <span class="what"><${Inner} to=${scopeAddress(one.scope, range)} go=${go}>${words.kind[one.scope.kind] ?? one.scope.kind} <bdi>${one.label}</bdi></${Inner}></span>
         <span class="aside"><bdi>${[one.account, one.scope.region].filter(Boolean).join(" · ")}</bdi></span>
       </li>`)}
     </ul>
@@ -143,7 +137,7 @@ export class ScopePage extends AskingPage {
 
   render({ wall, place, figures, words, look, actions, now }, { said, error }) {
     const go = actions.go;
-    const range = rangeOf(place);
+    const range = some(place, LOOKED); // to be kept in links to other scopes
     const common = { figures, words, look, go, place, range, now };
     const [kind, ...name] = (place.scope ?? "").split(":");
     const of = said?.measures ? said : null;

@@ -127,6 +127,31 @@ def test_ranges_are_addresses_and_links_keep_them(browser: Browser, board: Board
         assert shown.wrong == []
 
 
+def test_a_language_a_look_and_a_range_go_along_with_every_link(browser: Browser, board: BoardThread) -> None:
+    with Shown(browser, f"{board.url}{ITEMS}&range=1d&lang=ja&look=dark") as shown:
+        page = opened(shown)
+
+        def led() -> set[str]:
+            hrefs = "(all) => all.map((one) => one.href).filter((each) => each.startsWith(origin + '/?'))"
+            return set(page.eval_on_selector_all("a[href]", hrefs))
+
+        def without(*names: str) -> list[str]:
+            return [link for link in led() if not all(name in link for name in names)]
+
+        assert len(led()) > 10
+        assert without("lang=ja", "look=dark", "range=") == []
+        page.get_by_role("link", name="ウォール").click()
+        page.wait_for_selector(".desk")
+        assert "range=1d" in page.url
+        timed = [link for link in without("lang=ja", "look=dark", "range=1d") if "from=" not in link]
+        assert timed == [], "an incident leads to its own time"
+        page.goto(f"{board.url}/?scope=table:nobody&lang=ja")
+        expect(page.locator("main").get_by_role("alert")).to_be_visible()
+        page.get_by_role("button", name="English").click()
+        page.wait_for_url("**lang=en**")
+        expect(page.get_by_role("link", name="Wall")).to_have_attribute("href", "/?lang=en")
+
+
 def test_of_a_drop_elsewhere_a_scope_has_a_share_of_what_is_missing(browser: Browser) -> None:
     now = int(time.time()) // 60 * 60 + 12
     wall = replace(wall_given("busy", now), incidents=incidents(now, "drop"))
