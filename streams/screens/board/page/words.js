@@ -2,6 +2,7 @@
 import { INCIDENT_WORDS } from "./incident_words.js";
 
 const en = {
+  locale: "en",
   name: "Uneri",
   wall: "Wall",
   incidents: "Incidents",
@@ -251,6 +252,7 @@ const en = {
 };
 
 const ja = {
+  locale: "ja",
   name: "Uneri",
   wall: "ウォール",
   incidents: "インシデント",

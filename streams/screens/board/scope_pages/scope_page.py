@@ -126,7 +126,8 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
 
     An account has those of all that is in it, a service those of its functions, routes and tables. ``share``
     is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where that
-    ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it.
+    ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it. ``sentences`` has the
+    sentence in other languages, by locale.
     """
 
     id: str
@@ -136,6 +137,7 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int | None
     sentence: str
+    sentences: dict[str, str] = {}
     of: ScopeAnswer
     measures: list[str] = []
     share: float | None = None

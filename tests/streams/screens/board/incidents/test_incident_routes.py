@@ -7,6 +7,7 @@ import pytest
 
 from alerting.commands.command import Command, CommandKind
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.locales import JAPANESE
 from config.links import Links
 from config.settings import LinksSettings, Settings
 from streams.screens.board.board_data import incidents_of
@@ -136,6 +137,18 @@ async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> 
         assert found["spike"]["acknowledged"]["by"] == "jun"
         await got(session, board, "incidents?range=1d")
     assert len(made) == 3
+
+
+async def test_an_incident_has_its_sentence_in_japanese_as_slack_says_it() -> None:
+    data = given()
+    async with served(data) as board, browser() as session:
+        whole = await got(session, board, "incidents/spike")
+    primary = data.service.shown()[0]
+    tracked = data.service.pipeline.named("spike")
+    assert tracked is not None
+    said = JAPANESE.incident.why(tracked.incident.primary)
+    assert whole["incident"]["sentences"] == primary.sentences == {"ja": said}
+    assert said.startswith("テーブル items の書き込み容量は")
 
 
 async def test_without_a_pipeline_the_page_shows_whom_to_ask() -> None:

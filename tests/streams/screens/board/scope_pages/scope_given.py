@@ -240,6 +240,7 @@ def _incident(one: IncidentAnswer) -> ScopeIncident:
         start=one.start,
         end=one.end,
         sentence=one.sentence,
+        sentences=one.sentences or {},
         of=one.scope,
         measures=[one.measure] if own else [],
         share=None if own else 0.91,

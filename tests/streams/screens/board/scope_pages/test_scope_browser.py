@@ -130,6 +130,7 @@ def test_ranges_are_addresses_and_links_keep_them(browser: Browser, board: Board
 def test_a_language_a_look_and_a_range_go_along_with_every_link(browser: Browser, board: BoardThread) -> None:
     with Shown(browser, f"{board.url}{ITEMS}&range=1d&lang=ja&look=dark") as shown:
         page = opened(shown)
+        expect(page.locator(".open-here .sentence").first).to_contain_text("テーブル items の書き込み容量は")
 
         def led() -> set[str]:
             hrefs = "(all) => all.map((one) => one.href).filter((each) => each.startsWith(origin + '/?'))"
