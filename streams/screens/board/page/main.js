@@ -16,7 +16,7 @@ import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
 import { SignInPage } from "./sign_in.js";
 import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
-import { LANGUAGES } from "./words.js";
+import { errorIn, LANGUAGES } from "./words.js";
 
 const LOOKS = ["auto", "light", "dark"];
 const root = document.documentElement;
@@ -40,7 +40,7 @@ const clock = {
 const view = {
   wall: null, // the newest one
   lost: null, // since when there is no connection, by the daemon's clock
-  trouble: null, // why there is no newer wall
+  trouble: null, // why there is no newer wall: { error, code }
   signIn: null, // what a sign-in says; null while none is needed
   signedIn: hasSession(),
   place: tv ? { page: tvPages[0] ?? "overview" } : placeNow(),
@@ -118,7 +118,7 @@ const Page = () => {
         : html`<${PAGES[place.page]} wall=${wall} ...${common} />`;
   return html`<div class="around">
     <${tv ? TvHeader : DeskHeader} ...${around} />
-    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
+    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble && errorIn(words, view.trouble)} clock=${clock} figures=${figures} words=${words} />
     <main id="main" tabindex="-1" class=${["stale", "lost"].includes(view.state) ? "old" : ""}>${shown}</main>
   </div>`;
 };
@@ -193,7 +193,7 @@ const begin = async (token) => {
     const said = await signIn(token);
     if (said === null) view.signedIn = true;
     else if (said === "refused") refused = true;
-    else view.trouble = figures.words.signIn.failed(said);
+    else view.trouble = { error: figures.words.signIn.failed(said) };
   }
   connection.start();
 };
@@ -207,6 +207,6 @@ addEventListener("hashchange", async () => {
   if (said === null) {
     update({ wall: null }); // what this browser may do is asked for again
     signedIn();
-  } else if (view.signIn === null) update({ trouble: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) });
+  } else if (view.signIn === null) update({ trouble: { error: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) } });
   else update({ signIn: said });
 });

@@ -511,3 +511,20 @@ const bare = (of) => {
 };
 
 export const LANGUAGES = bare({ en, ja });
+
+// What the daemon says in English, by its code, in other languages.
+const ERRORS = bare({
+  ja: {
+    "no-history": "ボードの表示には履歴が必要です。history.keep を true に設定してください。",
+    unreadable: "履歴を読み込めません。デーモンのマシンで uneri check を実行すると、原因を確認できます。",
+    "no-values": ja.nothing,
+    crowded: "履歴の読み込みが混み合っています。数秒後に再試行してください。",
+    slow: "履歴の読み込みに時間がかかりすぎています。期間を短くしてください。",
+    elsewhere: "このプロセスはインシデントを扱っていません。ロール notify のプロセスのボードを開いてください。",
+    "no-kafka": "Kafka からデータを取得できません。ボードは再試行を続けます。",
+    "unknown-scope": "この名前のものは見つかりません。上の検索欄で探してください。",
+    "bad-range": "この期間は表示できません。10分以上400日以内で、最新のデータより前に始まる期間を選んでください。",
+  },
+});
+
+export const errorIn = ({ locale }, { error, code }) => ERRORS[locale]?.[code] ?? error;

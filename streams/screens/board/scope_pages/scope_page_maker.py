@@ -54,7 +54,9 @@ class ScopePageMaker:
         """
         settings, at = self._settings(), view.end
         if at is None:
-            raise BoardDataError("there are no values yet: the first ones appear a minute after an event")
+            raise BoardDataError(
+                "there are no values yet: the first ones appear a minute after an event", "no-values"
+            )
         index = self._index(view)
         finder = ScopeFinder(index.scopes, self._account_name)
         found = finder.exactly(asked.about, dict(asked.given))

@@ -164,6 +164,17 @@ def test_the_sentence_of_an_incident_is_in_the_language_of_the_page_and_is_found
     assert spike.sentence in scripts.text("incidents.js", "Card", language, of=old, accounts=[])
 
 
+def test_the_daemon_s_errors_are_in_the_language_of_the_page(scripts: PageScripts) -> None:
+    def said(language: str, code: str) -> str:
+        error = {"error": "no table orders is known here", "code": code}
+        imports = 'import { errorIn } from "./words.js";'
+        found: str = scripts.value("errorIn(words, given.of)", imports, language, of=error)
+        return found
+
+    assert said("en", "unknown-scope") == said("ja", "another") == "no table orders is known here"
+    assert said("ja", "unknown-scope").startswith("この名前のものは見つかりません")
+
+
 def neighbours(kind: str, **amount: Any) -> ScopeNeighbours:
     scope = Scope(kind, "aws", "1", "", f"a {kind}")
     of = ScopeAmount(

@@ -156,7 +156,9 @@ async def test_without_a_pipeline_the_page_shows_whom_to_ask() -> None:
     data.service._pipeline = lambda: None
     async with served(data) as board, browser() as session:
         for path in ("incidents", "incidents/spike"):
-            assert "the role notify" in (await got(session, board, path, 503))["error"]
+            answer = await got(session, board, path, 503)
+            assert "the role notify" in answer["error"]
+            assert answer["code"] == "elsewhere"
 
 
 def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:

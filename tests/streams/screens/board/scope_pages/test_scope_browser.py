@@ -147,7 +147,7 @@ def test_a_language_a_look_and_a_range_go_along_with_every_link(browser: Browser
         timed = [link for link in without("lang=ja", "look=dark", "range=1d") if "from=" not in link]
         assert timed == [], "an incident leads to its own time"
         page.goto(f"{board.url}/?scope=table:nobody&lang=ja")
-        expect(page.locator("main").get_by_role("alert")).to_be_visible()
+        expect(page.locator("main").get_by_role("alert")).to_contain_text("この名前のものは見つかりません")
         page.get_by_role("button", name="English").click()
         page.wait_for_url("**lang=en**")
         expect(page.get_by_role("link", name="Wall")).to_have_attribute("href", "/?lang=en")
