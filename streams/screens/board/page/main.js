@@ -101,8 +101,9 @@ const signedIn = () => {
 
 const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
 
-// Whether the page that is drawn is dark: charts take their colours from it.
-const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
+// Whether the page that is drawn is dark: charts take their colours from it. Paper is light.
+const paper = matchMedia("print");
+const lookNow = () => (paper.matches ? "light" : view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
 
 const Page = () => {
   const { words } = figures;
@@ -177,6 +178,7 @@ const connection = new Connection({
 
 addEventListener("popstate", () => tv || update({ place: placeNow() }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+paper.addEventListener("change", draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({
