@@ -43,11 +43,12 @@ class IncidentAnswer(IncidentEntry, frozen=True, kw_only=True):
 
     Times are epoch seconds of event time; amounts are per second, milliseconds of a latency, of a level
     itself. ``costs`` is in US dollars an hour more than expected. ``reason`` says why it was, or was not,
-    reported.
+    reported. ``sentences`` has the sentence in other languages, by locale.
     """
 
     examples: Sequence[ExampleAnswer]
     memos: list[MemoAnswer]
+    sentences: dict[str, str] | UnsetType = UNSET
     acknowledged: WhoAnswer | UnsetType = UNSET
     labelled: LabelledAnswer | UnsetType = UNSET
 

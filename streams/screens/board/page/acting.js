@@ -43,7 +43,7 @@ export const act = async (method, path, body = {}, again = true) => {
     }
     if (LOST.includes(answer.status)) return { error: `HTTP ${answer.status}`, unanswered: true };
     const said = await answer.json().catch(() => ({}));
-    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, result: said.said };
+    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, code: said.code, result: said.said };
   } catch (error) {
     return { error: String(error.message ?? error), unanswered: sent };
   }

@@ -8,20 +8,27 @@ export const placeIn = (search, pages) => {
   return { ...Object.fromEntries(asked), page };
 };
 
-// Returns the address of a page: its name, what it is about, and what else narrows it; nothing that is empty.
-export const addressOf = (page, about = "", more = {}) => {
-  if (page === "wall") return "/";
-  const rest = Object.entries(more).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const query = rest.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-  return `/?${page}${about ? `=${encodeURIComponent(about)}` : ""}${query}`;
+// What every link takes along from the address that is shown: others see by it what its sender saw.
+const carried = (more) => {
+  const asked = new URLSearchParams(globalThis.location?.search);
+  const names = "range" in more || more.from ? ["lang", "look"] : ["range", "lang", "look"];
+  return Object.fromEntries(names.map((name) => [name, asked.get(name)]));
 };
 
-// Returns the address of a scope's own page, of the JSON that the daemon has of a scope.
-export const scopeAddress = ({ kind, name, cloud, account, region, version }) =>
-  addressOf("scope", `${kind}:${name}`, { cloud, account, region, version });
+// Returns the address of a page: its name, what it is about, and what else narrows it; nothing that is empty.
+export const addressOf = (page, about = "", more = {}) => {
+  const rest = Object.entries({ ...more, ...carried(more) }).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const named = page === "wall" ? [] : [`${page}${about ? `=${encodeURIComponent(about)}` : ""}`];
+  const query = [...named, ...rest.map(([name, value]) => `${name}=${encodeURIComponent(value)}`)].join("&");
+  return query ? `/?${query}` : "/";
+};
+
+// Returns the address of a scope's own page, `looked` at over a time of its own.
+export const scopeAddress = ({ kind, name, cloud, account, region, version }, looked = {}) =>
+  addressOf("scope", `${kind}:${name}`, { cloud, account, region, version, ...looked });
 
 const BEFORE = 3 * 3600; // s
 const AFTER = 3600;
 
 // Returns the address of a scope's page over the time of an incident: other hours would say something else of who calls it.
-export const addressDuring = (scope, { start, end }) => `${scopeAddress(scope)}&from=${start - BEFORE}${end == null ? "" : `&to=${end + AFTER}`}`;
+export const addressDuring = (scope, { start, end }) => scopeAddress(scope, { from: start - BEFORE, to: end == null ? null : end + AFTER });

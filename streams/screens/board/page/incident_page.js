@@ -4,7 +4,7 @@ import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
-import { about, Causes, Changes, Examples, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
+import { about, Causes, Changes, Examples, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, Sentence, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
@@ -113,7 +113,7 @@ export class IncidentPage extends AskingPage {
       </header>
       ${error && html`<p class="wrong" role="alert">${error}</p>`}
       <p class="size">${size(of, figures, words)}</p>
-      <p class="sentence" lang="en">${of.sentence}</p>
+      <p class="sentence"><${Sentence} of=${of} words=${words} /></p>
       <p class="marks">
         <${Handled} of=${of} words=${words} />
         ${needsReason(of) && of.reason && html`<span class="aside">${of.reason}</span>`}

@@ -16,7 +16,7 @@ import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
 import { SignInPage } from "./sign_in.js";
 import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
-import { LANGUAGES } from "./words.js";
+import { errorIn, LANGUAGES } from "./words.js";
 
 const LOOKS = ["auto", "light", "dark"];
 const root = document.documentElement;
@@ -40,7 +40,7 @@ const clock = {
 const view = {
   wall: null, // the newest one
   lost: null, // since when there is no connection, by the daemon's clock
-  trouble: null, // why there is no newer wall
+  trouble: null, // why there is no newer wall: { error, code }
   signIn: null, // what a sign-in says; null while none is needed
   signedIn: hasSession(),
   place: tv ? { page: tvPages[0] ?? "overview" } : placeNow(),
@@ -54,6 +54,17 @@ let refused = false; // the token that came with the address
 const update = (changes) => {
   Object.assign(view, changes);
   draw();
+};
+
+// Keeps a look or a language, and says it in the address where that says one: links carry it from there.
+const choose = (name, value, as = name) => {
+  keep(name, value);
+  const address = new URL(location);
+  if (address.searchParams.has(as)) {
+    address.searchParams.set(as, value);
+    history.replaceState(history.state, "", address);
+  }
+  update({ [name]: value });
 };
 
 const actions = {
@@ -72,16 +83,8 @@ const actions = {
     update({ place: placeNow() });
   },
   signInAgain: () => update({ signIn: "operate" }),
-  turnLook: () => {
-    const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
-    keep("look", look);
-    update({ look });
-  },
-  turnLanguage: () => {
-    const language = figures.language === "ja" ? "en" : "ja";
-    keep("language", language);
-    update({ language });
-  },
+  turnLook: () => choose("look", LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length]),
+  turnLanguage: () => choose("language", figures.language === "ja" ? "en" : "ja", "lang"),
   signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();
@@ -98,8 +101,9 @@ const signedIn = () => {
 
 const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
 
-// Whether the page that is drawn is dark: charts take their colours from it.
-const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
+// Whether the page that is drawn is dark: charts take their colours from it. Paper is light.
+const paper = matchMedia("print");
+const lookNow = () => (paper.matches ? "light" : view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
 
 const Page = () => {
   const { words } = figures;
@@ -115,7 +119,7 @@ const Page = () => {
         : html`<${PAGES[place.page]} wall=${wall} ...${common} />`;
   return html`<div class="around">
     <${tv ? TvHeader : DeskHeader} ...${around} />
-    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
+    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble && errorIn(words, view.trouble)} clock=${clock} figures=${figures} words=${words} />
     <main id="main" tabindex="-1" class=${["stale", "lost"].includes(view.state) ? "old" : ""}>${shown}</main>
   </div>`;
 };
@@ -174,6 +178,7 @@ const connection = new Connection({
 
 addEventListener("popstate", () => tv || update({ place: placeNow() }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+paper.addEventListener("change", draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({
@@ -190,7 +195,7 @@ const begin = async (token) => {
     const said = await signIn(token);
     if (said === null) view.signedIn = true;
     else if (said === "refused") refused = true;
-    else view.trouble = figures.words.signIn.failed(said);
+    else view.trouble = { error: figures.words.signIn.failed(said) };
   }
   connection.start();
 };
@@ -204,6 +209,6 @@ addEventListener("hashchange", async () => {
   if (said === null) {
     update({ wall: null }); // what this browser may do is asked for again
     signedIn();
-  } else if (view.signIn === null) update({ trouble: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) });
+  } else if (view.signIn === null) update({ trouble: { error: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) } });
   else update({ signIn: said });
 });

@@ -1,6 +1,6 @@
 // The chart of one measure over any range: observed over last week's, what was expected behind, the extremes of each
-// point, and what happened meanwhile. It is read with the arrow keys, too; a range that is drawn over it is looked at.
-import { Chart, colour } from "./chart.js";
+// point, its limit, and what happened meanwhile. It is read with the arrow keys, too; a range that is drawn over it is looked at.
+import { Chart, colour, isDrawn } from "./chart.js";
 import { html } from "./view.js";
 
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -Infinity, End: Infinity };
@@ -9,8 +9,8 @@ const DAY = 86400;
 
 export class ScopeChart extends Chart {
   componentDidUpdate(before) {
-    const { look, figures, curve, marks, start, step, points } = this.props;
-    const same = before.look === look && before.figures === figures && before.points === points && before.start === start && before.step === step;
+    const { look, figures, curve, marks, start, step, points, limit } = this.props;
+    const same = before.limit?.limit === limit?.limit && before.look === look && before.figures === figures && before.points === points && before.start === start && before.step === step;
     if (!same) this.make();
     else if (before.curve !== curve || before.marks !== marks) this.plot.setData(this.data());
   }
@@ -19,6 +19,17 @@ export class ScopeChart extends Chart {
   get highest() {
     const { curve } = this.props;
     return Math.max(...curve.observed, ...curve.most);
+  }
+
+  // The limit that the chart has room for.
+  get limit() {
+    const { limit } = this.props;
+    return isDrawn(limit?.limit, this.highest) ? limit.limit : null;
+  }
+
+  get limitName() {
+    const { limit, figures, words, measure } = this.props;
+    return words.limit(figures.quantity(limit.limit, measure, this.highest));
   }
 
   data() {
@@ -35,10 +46,11 @@ export class ScopeChart extends Chart {
     const options = super.options();
     const place = this.place.current;
     const { figures, step, points, zoom, measure } = this.props;
-    this.inks = { critical: colour(place, "--critical"), warning: colour(place, "--warning"), quiet: colour(place, "--dim") };
+    this.inks = { limit: colour(place, "--limit"), critical: colour(place, "--critical"), warning: colour(place, "--warning"), quiet: colour(place, "--dim") };
     const [x, y] = options.axes;
     const values = (_, marks) => figures.ticks(marks, figures.measure(measure, this.highest)[1]);
     const span = step * points;
+    const times = figures.times(measure, this.highest);
     const [, , , before, now] = options.series;
     const hidden = { stroke: "transparent", points: { show: false } };
     const expected = { stroke: colour(place, "--before"), width: now.width * 0.5, points: { show: false } };
@@ -51,18 +63,34 @@ export class ScopeChart extends Chart {
         setSelect: [(plot) => plot.select.width > NARROWEST && zoom(...[0, plot.select.width].map((each) => Math.round(plot.posToVal(plot.select.left + each, "x"))))],
         draw: [(plot) => this.mark(plot)],
       },
+      scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max((most || 1) * 1.06, this.limit * times * 1.2)] } }, // room for its name
       axes: [{ ...x, values: (_, at) => at.map((each) => (span > 1.6 * DAY || figures.isMidnight(each) ? figures.day.format(each * 1000) : figures.time(each))) }, { ...y, values }],
       series: [{}, hidden, hidden, hidden, hidden, before, expected, { ...now, width: now.width * (points > 300 ? 0.75 : 1) }],
       bands: [...options.bands, { series: [4, 3], fill: colour(place, "--extremes") }],
     };
   }
 
-  // Draws what happened: incidents along the top, changes as lines, memos as dots.
+  // Draws the limit and its name, and what happened: incidents along the top, changes as lines, memos as dots.
   mark(plot) {
     const { ctx, bbox } = plot;
     const size = devicePixelRatio;
+    const { figures, measure } = this.props;
     const at = (time) => Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(time, "x", true)));
     ctx.save();
+    if (this.limit !== null) {
+      const y = plot.valToPos(this.limit * figures.times(measure, this.highest), "y", true);
+      ctx.strokeStyle = ctx.fillStyle = this.inks.limit;
+      ctx.lineWidth = 1.5 * size;
+      ctx.setLineDash([6 * size, 4 * size]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+      ctx.font = plot.axes[1].font[0];
+      ctx.textAlign = "left";
+      ctx.textBaseline = "bottom";
+      ctx.fillText(this.limitName, bbox.left + 6 * size, y - 2 * size);
+    }
     for (const { kind, from, to } of this.props.marks) {
       const left = at(from);
       ctx.fillStyle = this.inks[kind] ?? this.inks.quiet;
@@ -109,14 +137,23 @@ export class ScopeChart extends Chart {
     return parts.join(" · ");
   }
 
+  // A limit that is too far to be drawn, and when growth reaches it.
+  beside() {
+    const { limit, figures, words } = this.props;
+    const reached = limit && figures.limitIn(limit, words.reaches);
+    const far = limit && this.limit === null && words.above(this.limitName);
+    return (far || reached) && html`<p class="note limit-note"><i class="k-limit"></i>${[far, reached].filter(Boolean).join(" · ")}</p>`;
+  }
+
   render({ name, points }, { at }) {
     return html`<div class="charted">
+      ${this.beside()}
       <p class="reading" aria-hidden="true">${at === null ? "\u00a0" : this.said(at)}</p>
       <div
         class="plot"
         role="slider"
         tabindex="0"
-        aria-label=${name}
+        aria-label=${this.limit === null ? name : `${name}, ${this.limitName}`}
         aria-valuemin="0"
         aria-valuemax=${points - 1}
         aria-valuenow=${at ?? points - 1}

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.alerting.used_pages import UsedPage
 
-WIDTHS: Final = (390, 768, 1440, 1920, 3840)
+WIDTHS: Final = (320, 390, 768, 1440, 1920, 3840)
 OVER: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _TESTS: Final = Path(__file__).parents[3]
 _CONTRASTS: Final = (_TESTS / "alerting" / "report" / "contrast.js").read_text("utf-8")
