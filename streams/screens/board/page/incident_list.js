@@ -2,7 +2,7 @@
 import { addressOf } from "./address.js";
 import { AskingPage } from "./answers.js";
 import { MemoBox } from "./incident_acts.js";
-import { about, byWeight, Card, fits, kind, QuietRow, size, Verdict } from "./incidents.js";
+import { about, byWeight, Card, fits, kind, needsReason, QuietRow, size, Verdict } from "./incidents.js";
 import { Timeline } from "./incident_timeline.js";
 import { Inner } from "./inner.js";
 import { html } from "./view.js";
@@ -10,7 +10,7 @@ import { timeOf } from "./zone_time.js";
 
 const RANGES = ["1d", "1w", "5w"];
 const USUAL = "1w";
-const ASKED = ["state", "verdict", "kind", "account"];
+const ASKED = ["state", "sent", "verdict", "kind", "account"];
 
 const narrowed = ({ range = USUAL, text = "", ...place }) => ({
   range: RANGES.includes(range) ? range : USUAL,
@@ -35,13 +35,14 @@ const EndedRow = ({ of, figures, words, now, go }) => {
     <span class="how">${size(of, figures, words)}</span>
     ${of.labelled && html`<span class="aside"><bdi>${says.labelled[of.labelled.as](of.labelled.by)}</bdi></span>`}
     ${of.memos > 0 && html`<span class="aside">${words.memos} ${of.memos}</span>`}
+    ${needsReason(of) && html`<span class="aside">${words.sent[of.sent]}${of.reason && html`: <span lang="en">${of.reason}</span>`}</span>`}
     <span class="when">${figures.moment(of.start, now)} · ${says.lasted(figures.duration(of.end - of.start))}</span>
   </li>`;
 };
 
 export class IncidentsPage extends AskingPage {
   path({ place }) {
-    const { text: _, ...asked } = narrowed(place);
+    const { text: _, sent: __, ...asked } = narrowed(place);
     return addressOf("incidents", "", asked).replace("/?incidents&", "/board/incidents?");
   }
 
@@ -62,6 +63,7 @@ export class IncidentsPage extends AskingPage {
     const ended = one.end != null;
     return (
       (!asked.state || (asked.state === "ended") === ended) &&
+      (!asked.sent || asked.sent === (one.sent ?? "page")) &&
       (!asked.verdict || asked.verdict === one.verdict) &&
       (!asked.kind || asked.kind === one.scope.kind) &&
       (!asked.account || asked.account === one.scope.account) &&
@@ -88,6 +90,7 @@ export class IncidentsPage extends AskingPage {
           ${RANGES.map((each) => html`<button type="button" key=${each} aria-pressed=${asked.range === each} onClick=${() => turn({ range: each })}>${words.scope.ranges[each]}</button>`)}
         </p>
         <${Choice} label=${says.state.label} name="state" chosen=${asked.state} all=${says.all} of=${["open", "ended"].map((each) => [each, says.state[each]])} turn=${turn} />
+        <${Choice} label=${says.sent} name="sent" chosen=${asked.sent} all=${says.all} of=${Object.entries(words.sent)} turn=${turn} />
         <${Choice} label=${says.verdict} name="verdict" chosen=${asked.verdict} all=${says.all} of=${Object.entries(words.verdict)} turn=${turn} />
         <${Choice} label=${says.kind} name="kind" chosen=${asked.kind} all=${says.all} of=${kinds} turn=${turn} />
         ${accounts.size > 1 && html`<${Choice} label=${says.account} name="account" chosen=${asked.account} all=${says.all} of=${[...accounts]} turn=${turn} />`}

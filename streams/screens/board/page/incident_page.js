@@ -4,7 +4,7 @@ import { AskingPage } from "./answers.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
-import { about, Causes, Changes, Examples, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
+import { about, Causes, Changes, Examples, Explained, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { ScopeLink } from "./scope_link.js";
 import { createRef, html } from "./view.js";
@@ -130,12 +130,13 @@ export class IncidentPage extends AskingPage {
       <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
       <div class="halves">
         <div class="stack">
-          ${of.scope.from === undefined ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
+          ${of.scope.from === undefined ? html`<${IncidentCurve} key=${of.id} of=${of} at=${said.at} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
           <section class="tile">
             <dl class="shares">
               <${Causes} of=${of} split=${true} go=${actions.go} ...${{ figures, words }} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
+              <${Explained} of=${of} figures=${figures} words=${words} />
               <${Members} of=${of} go=${actions.go} ...${{ figures, words }} />
               <${Changes} of=${of.changes} ...${{ figures, words }} />
               <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />

@@ -6,6 +6,7 @@ import { html } from "./view.js";
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -Infinity, End: Infinity };
 const NARROWEST = 10; // pixels of a drawn range; less is a click
 const DAY = 86400;
+const FAR = 2; // times the highest value
 
 export class ScopeChart extends Chart {
   componentDidUpdate(before) {
@@ -19,6 +20,13 @@ export class ScopeChart extends Chart {
   get highest() {
     const { curve } = this.props;
     return Math.max(...curve.observed, ...curve.most);
+  }
+
+  // A limit, where it flattens no curve.
+  get limit() {
+    const { curve, limit, measure, figures } = this.props;
+    const top = Math.max(this.highest, ...curve.upper, ...curve.expected);
+    return limit > 0 && limit <= FAR * top ? limit * figures.times(measure, this.highest) : null;
   }
 
   data() {
@@ -42,10 +50,12 @@ export class ScopeChart extends Chart {
     const [, , , before, now] = options.series;
     const hidden = { stroke: "transparent", points: { show: false } };
     const expected = { stroke: colour(place, "--before"), width: now.width * 0.5, points: { show: false } };
+    const { limit } = this;
     return {
       ...options,
-      select: { show: true },
-      cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, sync: { key: "scope" } },
+      scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(most || 1, limit) * 1.06] } },
+      select: { show: Boolean(zoom) },
+      cursor: { y: false, points: { size: 7 }, drag: { x: Boolean(zoom), y: false, setScale: false }, sync: { key: "scope" } },
       hooks: {
         setCursor: [(plot) => this.read(plot.cursor.idx)],
         setSelect: [(plot) => plot.select.width > NARROWEST && zoom(...[0, plot.select.width].map((each) => Math.round(plot.posToVal(plot.select.left + each, "x"))))],
@@ -57,16 +67,19 @@ export class ScopeChart extends Chart {
     };
   }
 
-  // Draws what happened: incidents along the top, changes as lines, memos as dots.
+  // Draws what happened: incidents along the top, changes as lines, memos as dots; and the limit.
   mark(plot) {
     const { ctx, bbox } = plot;
     const size = devicePixelRatio;
     const at = (time) => Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(time, "x", true)));
     ctx.save();
+    if (this.limit !== null) this.line(plot, this.limit);
     for (const { kind, from, to } of this.props.marks) {
       const left = at(from);
       ctx.fillStyle = this.inks[kind] ?? this.inks.quiet;
-      if (kind === "change") ctx.fillRect(left - size / 2, bbox.top, size, bbox.height);
+      if (kind === "alerted") {
+        for (let top = bbox.top; top < bbox.top + bbox.height; top += 8 * size) ctx.fillRect(left - size / 2, top, size, 5 * size);
+      } else if (kind === "change") ctx.fillRect(left - size / 2, bbox.top, size, bbox.height);
       else if (kind === "memo") {
         ctx.beginPath();
         ctx.arc(left, bbox.top + bbox.height - 4 * size, 3 * size, 0, 2 * Math.PI);
@@ -80,6 +93,17 @@ export class ScopeChart extends Chart {
       }
     }
     ctx.restore();
+  }
+
+  line({ ctx, bbox, valToPos }, limit) {
+    const { figures, words, measure } = this.props;
+    const top = Math.round(valToPos(limit, "y", true));
+    ctx.fillStyle = this.inks.critical;
+    ctx.fillRect(bbox.left, top, bbox.width, devicePixelRatio);
+    ctx.font = `${this.font * devicePixelRatio}px ${getComputedStyle(this.place.current).fontFamily}`;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "top";
+    ctx.fillText(`${words.incident.limit} ${figures.quantity(this.props.limit, measure, this.highest)}`, bbox.left + 4 * devicePixelRatio, top + 4 * devicePixelRatio);
   }
 
   read(at) {
@@ -102,11 +126,11 @@ export class ScopeChart extends Chart {
     const of = (name) => figures.quantity(value(name), measure, this.highest);
     const amount = (name) => figures.amount(value(name), measure, this.highest);
     const when = start + at * step;
-    const parts = [`${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${of("observed")}`];
+    const parts = at < curve.observed.length ? [of("observed")] : []; // a forecast goes on after what is observed
     if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(amount("least"), amount("most")));
     if (value("expected") !== null) parts.push(words.scope.expected(amount("expected"), amount("lower"), amount("upper")));
     if (value("before") !== null) parts.push(`${words.lastWeek} ${amount("before")}`);
-    return parts.join(" · ");
+    return `${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${parts.join(" · ")}`;
   }
 
   render({ name, points }, { at }) {
