@@ -166,6 +166,13 @@ export const Members = ({ of, figures, words, go }) =>
     )}
   </${Part}>`;
 
+// The findings by which what takes longer, or fails, is explained.
+export const Explained = ({ of, figures, words }) =>
+  of.causes?.length > 0 &&
+  html`<${Part} title=${words.incident.causes}>
+    ${of.causes.map((one, place) => html`<li key=${place}><span class="what">${kind(one, words)} <bdi>${about(one)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span><span class="number">${figures.percent(one.score)}</span></li>`)}
+  </${Part}>`;
+
 // What people did about it.
 export const Handled = ({ of, words }) =>
   html`${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
@@ -238,6 +245,7 @@ export const fits = (incident, wanted, words) => {
     incident.verdict,
     words.verdict[incident.verdict],
     incident.sentences?.[words.locale] ?? incident.sentence,
+    ...(incident.services ?? []),
     ...scopes.flatMap((scope) => [scope.kind, words.kind[scope.kind], about(scope), scope.account]),
     ...[...(incident.callers ?? []), ...(incident.suspects ?? [])].map(versioned),
   ];

@@ -6,9 +6,10 @@ import { forget } from "./acting.js";
 import { IncidentsPage } from "./incident_list.js";
 import { IncidentPage } from "./incident_page.js";
 import { calls } from "./incidents.js";
-import { keep, kept } from "./kept.js";
+import { kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
+import { lookOf, LOOKS, moves, onSystemLook } from "./own_look.js";
 import { Rotation } from "./rotation.js";
 import { ScopePage } from "./scope.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
@@ -18,7 +19,6 @@ import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
 import { errorIn, LANGUAGES } from "./words.js";
 
-const LOOKS = ["auto", "light", "dark"];
 const root = document.documentElement;
 const asked = new URLSearchParams(location.search);
 const tv = asked.has("wall");
@@ -56,35 +56,9 @@ const update = (changes) => {
   draw();
 };
 
-// Keeps a look or a language, and says it in the address where that says one: links carry it from there.
-const choose = (name, value, as = name) => {
-  keep(name, value);
-  const address = new URL(location);
-  if (address.searchParams.has(as)) {
-    address.searchParams.set(as, value);
-    history.replaceState(history.state, "", address);
-  }
-  update({ [name]: value });
-};
-
 const actions = {
-  go: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-    scrollTo(0, 0);
-  },
-  // The same page with another part of its address: a step that can be taken back, and one that cannot.
-  turn: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-  },
-  stay: (address) => {
-    history.replaceState(null, "", address);
-    update({ place: placeNow() });
-  },
+  ...moves(view, update, placeNow),
   signInAgain: () => update({ signIn: "operate" }),
-  turnLook: () => choose("look", LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length]),
-  turnLanguage: () => choose("language", figures.language === "ja" ? "en" : "ja", "lang"),
   signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();
@@ -101,14 +75,10 @@ const signedIn = () => {
 
 const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
 
-// Whether the page that is drawn is dark: charts take their colours from it. Paper is light.
-const paper = matchMedia("print");
-const lookNow = () => (paper.matches ? "light" : view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
-
 const Page = () => {
   const { words } = figures;
   const { wall, place } = view;
-  const common = { figures, words, look: lookNow(), now: clock.now(), place, actions };
+  const common = { figures, words, look: lookOf(view.look), now: clock.now(), place, actions };
   const around = { view, actions, figures, words, clock };
   if (view.signIn !== null) return html`<${SignInPage} key=${view.signIn} words=${words} said=${view.signIn || null} done=${signedIn} />`;
   const shown =
@@ -130,7 +100,7 @@ function draw() {
   if (figures?.language !== language || figures.zone !== zone) figures = new Figures(language, zone);
   view.state = stateOf(view.wall, view.lost, clock.now());
   root.lang = language;
-  root.dataset.look = lookNow();
+  root.dataset.look = lookOf(view.look);
   root.classList.toggle("tv", tv);
   const open = openOf(view.wall);
   document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
@@ -177,8 +147,7 @@ const connection = new Connection({
 });
 
 addEventListener("popstate", () => tv || update({ place: placeNow() }));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-paper.addEventListener("change", draw);
+onSystemLook(draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({

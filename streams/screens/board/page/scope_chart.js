@@ -21,10 +21,10 @@ export class ScopeChart extends Chart {
     return Math.max(...curve.observed, ...curve.most);
   }
 
-  // The limit that the chart has room for.
+  // The limit that the chart has room for, beside all that it draws.
   get limit() {
-    const { limit } = this.props;
-    return isDrawn(limit?.limit, this.highest) ? limit.limit : null;
+    const { curve, limit } = this.props;
+    return isDrawn(limit?.limit, Math.max(this.highest, ...curve.upper, ...curve.expected)) ? limit.limit : null;
   }
 
   get limitName() {
@@ -56,8 +56,8 @@ export class ScopeChart extends Chart {
     const expected = { stroke: colour(place, "--before"), width: now.width * 0.5, points: { show: false } };
     return {
       ...options,
-      select: { show: true },
-      cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: false }, sync: { key: "scope" } },
+      select: { show: Boolean(zoom) },
+      cursor: { y: false, points: { size: 7 }, drag: { x: Boolean(zoom), y: false, setScale: false }, sync: { key: "scope" } },
       hooks: {
         setCursor: [(plot) => this.read(plot.cursor.idx)],
         setSelect: [(plot) => plot.select.width > NARROWEST && zoom(...[0, plot.select.width].map((each) => Math.round(plot.posToVal(plot.select.left + each, "x"))))],
@@ -94,7 +94,9 @@ export class ScopeChart extends Chart {
     for (const { kind, from, to } of this.props.marks) {
       const left = at(from);
       ctx.fillStyle = this.inks[kind] ?? this.inks.quiet;
-      if (kind === "change") ctx.fillRect(left - size / 2, bbox.top, size, bbox.height);
+      if (kind === "alerted") {
+        for (let top = bbox.top; top < bbox.top + bbox.height; top += 8 * size) ctx.fillRect(left - size / 2, top, size, 5 * size);
+      } else if (kind === "change") ctx.fillRect(left - size / 2, bbox.top, size, bbox.height);
       else if (kind === "memo") {
         ctx.beginPath();
         ctx.arc(left, bbox.top + bbox.height - 4 * size, 3 * size, 0, 2 * Math.PI);
@@ -130,11 +132,11 @@ export class ScopeChart extends Chart {
     const of = (name) => figures.quantity(value(name), measure, this.highest);
     const amount = (name) => figures.amount(value(name), measure, this.highest);
     const when = start + at * step;
-    const parts = [`${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${of("observed")}`];
+    const parts = at < curve.observed.length ? [of("observed")] : []; // a forecast goes on after what is observed
     if (value("most") !== null && value("most") !== value("least")) parts.push(words.scope.between(amount("least"), amount("most")));
     if (value("expected") !== null) parts.push(words.scope.expected(amount("expected"), amount("lower"), amount("upper")));
     if (value("before") !== null) parts.push(`${words.lastWeek} ${amount("before")}`);
-    return parts.join(" · ");
+    return `${step >= DAY ? figures.day.format(when * 1000) : figures.date.format(when * 1000)}: ${parts.join(" · ")}`;
   }
 
   // A limit that is too far to be drawn, and when growth reaches it.

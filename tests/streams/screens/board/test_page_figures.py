@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from alerting.incidents.answers import CauseAnswer
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
@@ -173,6 +174,35 @@ def test_the_daemon_s_errors_are_in_the_language_of_the_page(scripts: PageScript
 
     assert said("en", "unknown-scope") == said("ja", "another") == "no table orders is known here"
     assert said("ja", "unknown-scope").startswith("この名前のものは見つかりません")
+
+
+def test_growth_has_its_trend_beside_the_figures(scripts: PageScripts) -> None:
+    [limit] = incidents(CALM.now, "limit")
+    level = {
+        "days": 21,
+        "per_day": 0.03,
+        "per_day_lower": 0.024,
+        "per_day_upper": 0.036,
+        "days_to_limit": 14.0,
+    }
+    growth = {
+        **msgspec.to_builtins(limit),
+        "verdict": "growth",
+        "growth": level,
+        "observed": 41.0,
+        "limit": 90.0,
+    }
+    shown = scripts.text("incident_curve.js", "IncidentCurve", of=growth, at=CALM.now, look="light")
+    assert "fitted trend forecast likely range" in shown
+
+
+def test_an_incident_names_the_findings_that_explain_it(scripts: PageScripts) -> None:
+    [spike] = incidents(CALM.now, "spike")
+    cause = CauseAnswer(
+        kind="table", cloud="aws", account="1", region="", name="ledger", measure=Measure.LATENCY, score=0.93
+    )
+    shown = scripts.text("incidents.js", "Explained", of=replace(spike, causes=[cause]))
+    assert shown == "because of table ledger latency p95 93 %"
 
 
 def neighbours(kind: str, **amount: Any) -> ScopeNeighbours:

@@ -51,6 +51,7 @@ async def test_the_list_has_open_and_ended_incidents_the_memos_of_no_incident_an
         "spike-last-week",
     ]
     assert {incident["id"]: incident["memos"] for incident in week["incidents"]}["spike-last-week"] == 1
+    assert {incident["reason"] for incident in week["incidents"]} == {"a table is affected: reported at once"}
     assert [memo["by"] for memo in week["memos"]] == ["aoi", "jun"]
     assert [change["version"] for change in week["changes"]] == ["42", "41"]
     assert [incident["id"] for incident in day["incidents"]] == ["absence", "fatal", "spike", "fatal-ended"]
