@@ -172,14 +172,15 @@ def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedInci
     return ListedIncidents(
         at=known.at,
         since=since,
-        incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
+        incidents=[listed_incident(incident, noted[incident.incident.id]) for incident in newest],
         left_out=len(found) - len(newest),
         memos=[memo.as_answer() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
         changes=[change_answer(change) for change in _changes(known, asked)],
     )
 
 
-def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
+def listed_incident(tracked: TrackedIncident, memos: int) -> ListedIncident:
+    """Return an incident in a line."""
     incident = tracked.incident
     primary = incident.primary
     return copy_fields(

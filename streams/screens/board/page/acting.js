@@ -1,9 +1,10 @@
 // What this browser may do, and doing it: each action shows the proof that the daemon gave this session.
+import { given } from "./given.js";
 import { keep, kept } from "./kept.js";
 
 const LOST = [502, 504]; // a proxy has no answer of the daemon
 
-let known = null;
+let known = given && Promise.resolve({ may: [], token: "", needed: false });
 let name = kept("who") ?? "";
 
 // The name under which a person acts, which this browser keeps.

@@ -1,19 +1,28 @@
 // Where in the board somebody is, as the address bar has it:
 // / the wall, /?incidents, and /?scope=table:items&cloud=aws&account=1&region=eu-west-1 a page of one scope.
+// A report, which is one file, has them after a #.
+import { given } from "./given.js";
 
-// Returns the page that an address names, one of `pages`, with all of its parameters; the wall where it names none.
+const BASE = given ? "#" : "/?";
+
+// Returns the page that an address names, one of `pages`, with all of its parameters; the first where it names none.
 export const placeIn = (search, pages) => {
   const asked = new URLSearchParams(search);
-  const page = Object.keys(pages).find((each) => asked.has(each)) ?? "wall";
+  const page = Object.keys(pages).find((each) => asked.has(each)) ?? Object.keys(pages)[0];
   return { ...Object.fromEntries(asked), page };
 };
 
-// Returns the address of a page: its name, what it is about, and what else narrows it; nothing that is empty.
+// Returns parameters as an address has them, without those that are empty.
+export const queryOf = (parameters) =>
+  Object.entries(parameters)
+    .filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join("&");
+
+// Returns the address of a page: its name, what it is about, and what else narrows it.
 export const addressOf = (page, about = "", more = {}) => {
   if (page === "wall") return "/";
-  const rest = Object.entries(more).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const query = rest.map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
-  return `/?${page}${about ? `=${encodeURIComponent(about)}` : ""}${query}`;
+  return [`${BASE}${page}${about ? `=${encodeURIComponent(about)}` : ""}`, queryOf(more)].filter(Boolean).join("&");
 };
 
 // Returns the address of a scope's own page, of the JSON that the daemon has of a scope.

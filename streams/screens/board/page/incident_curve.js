@@ -26,15 +26,16 @@ const forecastOf = ({ growth, observed }, at) => {
 
 const Key = ({ of }) => html`<ul class="key">${Object.entries(of).map(([kind, name]) => html`<li key=${kind}><i class=${`k-${kind}`}></i>${name}</li>`)}</ul>`;
 
-// `at` is the time of a forecast.
+// A report has a `known` curve of its own; `at` is the time of a forecast.
 export class IncidentCurve extends AskingPage {
   path({ of }) {
     return addressDuring(of.scope, of).replace("/?", "/board/scope?");
   }
 
-  render({ of, at, figures, words, look, actions }, { said: page }) {
+  render({ of, known, at, figures, words, look, actions }, { said }) {
     const { incident: says, scope } = words;
-    const measured = page?.measures?.find((one) => one.measure === of.measure); // none of a step that is not there yet
+    const page = known ?? said;
+    const measured = known ? known.measures[0] : page?.measures?.find((one) => one.measure === of.measure); // none of a step that is not there yet
     const chart = (measure, curve, key, more) => {
       const [name] = figures.measure(measure);
       return html`<section class="tile measured" data-tile=${curve.zoom === undefined ? "forecast" : "curve"} aria-label=${name}>
@@ -46,13 +47,13 @@ export class IncidentCurve extends AskingPage {
     const seen = () => {
       const { start, step, points } = page;
       const marks = [...marksOf(page, measured.measure), ...(of.alerted ? [{ kind: "alerted", from: of.alerted }] : [])];
-      const zoom = (from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`);
+      const zoom = known ? null : (from, to) => actions.go(`${scopeAddress(of.scope)}&from=${from}&to=${to}`);
       const key = { now: scope.observed, before: words.lastWeek, band: words.expected, ...(of.alerted ? { alerted: says.happened.alerted } : {}) };
-      const more = html`<${Inner} to=${addressDuring(of.scope, of)} go=${actions.go} class="aside">${says.allMeasures}</${Inner}>`;
+      const more = known ? null : html`<${Inner} to=${addressDuring(of.scope, of)} go=${actions.go} class="aside">${says.allMeasures}</${Inner}>`;
       return chart(measured.measure, { start, step, points, curve: measured.curve, marks, zoom }, key, more);
     };
     const forecast = () => chart(of.measure, forecastOf(of, at), { now: says.fitted, expected: says.forecast, band: says.likely });
     return html`${measured && seen()} ${of.growth && of.observed > 0 && forecast()}
-      <${IncidentFigures} of=${of} now=${measured?.value} figures=${figures} words=${words} />`;
+      <${IncidentFigures} of=${of} now=${known ? undefined : measured?.value} figures=${figures} words=${words} />`;
   }
 }

@@ -6,9 +6,10 @@ import { forget } from "./acting.js";
 import { IncidentsPage } from "./incident_list.js";
 import { IncidentPage } from "./incident_page.js";
 import { calls } from "./incidents.js";
-import { keep, kept } from "./kept.js";
+import { kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
+import { lookOf, LOOKS, moves, onSystemLook } from "./own_look.js";
 import { Rotation } from "./rotation.js";
 import { ScopePage } from "./scope.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
@@ -18,7 +19,6 @@ import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
 import { LANGUAGES } from "./words.js";
 
-const LOOKS = ["auto", "light", "dark"];
 const root = document.documentElement;
 const asked = new URLSearchParams(location.search);
 const tv = asked.has("wall");
@@ -57,31 +57,8 @@ const update = (changes) => {
 };
 
 const actions = {
-  go: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-    scrollTo(0, 0);
-  },
-  // The same page with another part of its address: a step that can be taken back, and one that cannot.
-  turn: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-  },
-  stay: (address) => {
-    history.replaceState(null, "", address);
-    update({ place: placeNow() });
-  },
+  ...moves(view, update, placeNow),
   signInAgain: () => update({ signIn: "operate" }),
-  turnLook: () => {
-    const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
-    keep("look", look);
-    update({ look });
-  },
-  turnLanguage: () => {
-    const language = figures.language === "ja" ? "en" : "ja";
-    keep("language", language);
-    update({ language });
-  },
   signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();
@@ -98,13 +75,10 @@ const signedIn = () => {
 
 const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
 
-// Whether the page that is drawn is dark: charts take their colours from it.
-const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
-
 const Page = () => {
   const { words } = figures;
   const { wall, place } = view;
-  const common = { figures, words, look: lookNow(), now: clock.now(), place, actions };
+  const common = { figures, words, look: lookOf(view.look), now: clock.now(), place, actions };
   const around = { view, actions, figures, words, clock };
   if (view.signIn !== null) return html`<${SignInPage} key=${view.signIn} words=${words} said=${view.signIn || null} done=${signedIn} />`;
   const shown =
@@ -126,7 +100,7 @@ function draw() {
   if (figures?.language !== language || figures.zone !== zone) figures = new Figures(language, zone);
   view.state = stateOf(view.wall, view.lost, clock.now());
   root.lang = language;
-  root.dataset.look = lookNow();
+  root.dataset.look = lookOf(view.look);
   root.classList.toggle("tv", tv);
   const open = openOf(view.wall);
   document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
@@ -173,7 +147,7 @@ const connection = new Connection({
 });
 
 addEventListener("popstate", () => tv || update({ place: placeNow() }));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+onSystemLook(draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({

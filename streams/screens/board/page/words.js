@@ -1,5 +1,6 @@
 // Everything the page says, in each language: the same keys in both.
 import { INCIDENT_WORDS } from "./incident_words.js";
+import { REPORT_WORDS } from "./report_words.js";
 
 const en = {
   name: "Uneri",
@@ -493,8 +494,8 @@ const ja = {
   },
 };
 
-en.incident = INCIDENT_WORDS.en;
-ja.incident = INCIDENT_WORDS.ja;
+Object.assign(en, { incident: INCIDENT_WORDS.en, report: REPORT_WORDS.en });
+Object.assign(ja, { incident: INCIDENT_WORDS.ja, report: REPORT_WORDS.ja });
 
 // Words are looked up by what addresses and events say: nothing but what stands above is found.
 const bare = (of) => {
