@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from alerting.commands.command import Command, CommandKind, mark_of
+from alerting.commands.command import Command, CommandKind, acknowledgement_of, mark_of
 from alerting.commands.labels import LABEL_KINDS, LabelKind
 from alerting.commands.local_time import rfc3339
 from alerting.commands.memo import Memo, MemoAnswer
@@ -124,8 +124,8 @@ def incident_data(known: KnownIncident, links: Links, words: Phrases) -> Webhook
 
 
 def acknowledgement(commands: Sequence[Command]) -> WhoAnswer | None:
-    """Return the first acknowledgement of an incident, if there is one."""
-    first = next((command for command in commands if command.kind is CommandKind.ACKNOWLEDGE), None)
+    """Return who deals with an incident, if anybody does."""
+    first = acknowledgement_of(commands)
     return None if first is None else WhoAnswer(by=first.who, at=first.at)
 
 

@@ -97,7 +97,7 @@ export class IncidentActs extends Acting {
         ? this.refusal(words, actions)
         : html`${this.name(words)}
             <div class="buttons">
-              ${open && !of.acknowledged && button(says.acknowledge, () => this.press("acknowledge"), "main")}
+              ${open && (of.acknowledged ? button(says.unacknowledge, () => this.press("unacknowledge")) : button(says.acknowledge, () => this.press("acknowledge"), "main"))}
               ${open &&
               html`<span class="group" role="group" aria-label=${says.snooze}>
                 <span aria-hidden="true">${says.snooze}</span>
