@@ -19,7 +19,7 @@ from alerting.incidents.severity import Grade
 from alerting.messages.alarm import Alarm, alarm
 from alerting.outbox.ports import DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_sink import USUAL, Call, HttpOptions, HttpSink
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, HttpSink
 
 
 class Verb(StrEnum):
@@ -89,17 +89,17 @@ class AlarmSink(HttpSink):
         key = _confirmed(new)
         return None if key == known.key else OutboxRow.of(dispatch, body=msgspec.json.encode(new), key=key)
 
-    def calls(self, row: OutboxRow, body: bytes) -> list[Call]:
+    def calls(self, row: OutboxRow, body: bytes) -> list[HttpCall]:
         """Return the calls that bring the receiver up to date."""
         new, before = msgspec.json.decode(body, type=Alarm), Confirmed.of(row.place)
-        found: list[Call] = []
+        found: list[HttpCall] = []
         for verb in verbs(new, before):
             if verb in self.VERBS:
                 call = self.call(self.VERBS[verb], new, "" if before is None else before.message)
                 found += [] if call in found else [call]
         return found
 
-    def call(self, verb: str, of: Alarm, message: str) -> Call:
+    def call(self, verb: str, of: Alarm, message: str) -> HttpCall:
         """Return the call of a verb; ``message`` is the id that the receiver gave, if it gives any."""
         raise NotImplementedError
 

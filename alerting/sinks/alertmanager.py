@@ -19,7 +19,7 @@ from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
 from alerting.outbox.ports import DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_sink import USUAL, Call, HttpOptions, HttpSink
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, HttpSink
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from config.links import Links
@@ -50,12 +50,12 @@ class AlertmanagerSink(HttpSink):
         super().__init__(destination, url.rstrip("/") + ALERTS, options)
         self._labels = labels
 
-    def calls(self, _: OutboxRow, body: bytes) -> list[Call]:
+    def calls(self, _: OutboxRow, body: bytes) -> list[HttpCall]:
         """Return a post of the alerts, open ones with the time until which they stay open."""
         alerts = json.loads(body)
         ends = rfc3339(self._now() + OPEN)
         dressed = [alert if "endsAt" in alert else {**alert, "endsAt": ends} for alert in alerts]
-        return [Call(self._url, json.dumps(dressed).encode())]
+        return [HttpCall(self._url, json.dumps(dressed).encode())]
 
     def accepted(self, row: OutboxRow, _: DeliveryOutcome) -> DeliveryOutcome:
         """Request a repeat of open alerts."""

@@ -15,7 +15,7 @@ from alerting.messages.blocks import fit
 from alerting.messages.incident_markdown import markdown_link, markdown_text
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.sinks.alarm_sink import AlarmSink, Verb
-from alerting.sinks.http_sink import Call
+from alerting.sinks.http_sink import HttpCall
 from alerting.sinks.webhook import encoded
 from alerting.words.mrkdwn import cut
 
@@ -36,7 +36,7 @@ class DiscordSink(AlarmSink):
     VERBS: ClassVar = dict.fromkeys(Verb, "show")
     ANSWER = "id"
 
-    def call(self, _: str, of: Alarm, message: str) -> Call:
+    def call(self, _: str, of: Alarm, message: str) -> HttpCall:
         """Return a post of the message, or an edit."""
         links = [markdown_link(url, label) for label, url in of.links.items()]
         fields, left = [], _FIELDS
@@ -57,8 +57,8 @@ class DiscordSink(AlarmSink):
         body = {"embeds": [embed], **(calls if of.here else {"allowed_mentions": {"parse": []}})}
         base, _, query = self._url.partition("?")
         if message:
-            return Call(f"{base}/messages/{message}?{query}".rstrip("?"), encoded(body), method="PATCH")
-        return Call(f"{base}?wait=true&{query}".rstrip("&"), encoded(body))
+            return HttpCall(f"{base}/messages/{message}?{query}".rstrip("?"), encoded(body), method="PATCH")
+        return HttpCall(f"{base}?wait=true&{query}".rstrip("&"), encoded(body))
 
     def refused(self, outcome: DeliveryOutcome, said: Mapping[str, Any]) -> DeliveryOutcome:
         """Return the outcome of a failed call: somebody may have deleted the message."""

@@ -19,7 +19,7 @@ from alerting.messages.alarm import Alarm
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.outbox.row import OutboxRow
 from alerting.sinks.alarm_sink import AlarmSink, Verb
-from alerting.sinks.http_sink import USUAL, Call, HttpOptions, no_answer
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, no_answer
 from config.settings import EmailSettings
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class EmailSink(AlarmSink):
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context()
 
-    def call(self, _: str, of: Alarm, __: str) -> Call:
+    def call(self, _: str, of: Alarm, __: str) -> HttpCall:
         """Return a mail. A repeat has its id, and all about an incident refer to one that nobody gets."""
         domain, mail = self._settings.sender.partition("@")[2], EmailMessage(policy=policy.SMTP)
         mail["Subject"], mail["From"] = of.title, self._settings.sender
@@ -60,9 +60,9 @@ class EmailSink(AlarmSink):
             "".join(f"{label}: {text}\n" for label, text in texts.items()) for texts in (of.figures, of.links)
         )
         mail.set_content(f"{of.why}\n\n{figures}\n{links}")
-        return Call(self._url, mail.as_bytes())
+        return HttpCall(self._url, mail.as_bytes())
 
-    async def send(self, row: OutboxRow, calls: Iterable[Call]) -> DeliveryOutcome:
+    async def send(self, row: OutboxRow, calls: Iterable[HttpCall]) -> DeliveryOutcome:
         """Send the mails of a row: one, or none."""
         for call in calls:
             opened: list[smtplib.SMTP] = []

@@ -103,7 +103,7 @@ class HttpOptions(NamedTuple):
 USUAL: Final = HttpOptions()
 
 
-class Call(NamedTuple):
+class HttpCall(NamedTuple):
     """One request of a sink."""
 
     url: str
@@ -145,7 +145,7 @@ class HttpSink(HttpClient):
             return DeliveryOutcome(result=Result.REFUSED, error="the row has no body")
         return await self.send(row, self.calls(row, row.body))
 
-    async def send(self, row: OutboxRow, calls: Iterable[Call]) -> DeliveryOutcome:
+    async def send(self, row: OutboxRow, calls: Iterable[HttpCall]) -> DeliveryOutcome:
         """Make the calls of a row until one fails: the next attempt makes all of them again."""
         outcome = DeliveryOutcome(result=Result.SENT)
         try:
@@ -163,7 +163,7 @@ class HttpSink(HttpClient):
             return outcome_of_failure(error)
         return self.accepted(row, outcome)
 
-    def calls(self, row: OutboxRow, body: bytes) -> list[Call]:
+    def calls(self, row: OutboxRow, body: bytes) -> list[HttpCall]:
         """Return the calls that deliver a row; they may be repeated."""
         raise NotImplementedError
 

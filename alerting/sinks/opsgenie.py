@@ -16,7 +16,7 @@ from alerting.messages.alarm import Alarm
 from alerting.messages.blocks import fit
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.sinks.alarm_sink import AlarmSink, Verb
-from alerting.sinks.http_sink import Call
+from alerting.sinks.http_sink import HttpCall
 from alerting.sinks.webhook import encoded
 from alerting.words.mrkdwn import cut
 
@@ -36,7 +36,7 @@ class OpsgenieSink(AlarmSink):
     }
     ANSWER = "requestId"
 
-    def call(self, verb: str, of: Alarm, _: str) -> Call:
+    def call(self, verb: str, of: Alarm, _: str) -> HttpCall:
         """Return a request about an alert."""
         url, body = f"{self._url}/v2/alerts", self._created(of)
         if verb:
@@ -46,7 +46,7 @@ class OpsgenieSink(AlarmSink):
             if verb == self.VERBS[Verb.ACKNOWLEDGE]:
                 body = {"source": "Uneri", "user": cut(of.by, _USER)}
         key = {"Content-Type": "application/json", "Authorization": f"GenieKey {self._secret}"}
-        return Call(url, encoded(body), key)
+        return HttpCall(url, encoded(body), key)
 
     def _created(self, of: Alarm) -> dict[str, Any]:
         links = [f"{label}: {url}" for label, url in of.links.items()]

@@ -13,7 +13,7 @@ from alerting.incidents.severity import Grade
 from alerting.messages.alarm import Alarm
 from alerting.outbox.ports import DeliveryOutcome, Result
 from alerting.sinks.alarm_sink import AlarmSink, Verb
-from alerting.sinks.http_sink import Call
+from alerting.sinks.http_sink import HttpCall
 from alerting.sinks.webhook import encoded
 
 _TRIGGER: Final = "trigger"
@@ -37,7 +37,7 @@ class PagerdutySink(AlarmSink):
     }
     ANSWER = "dedup_key"
 
-    def call(self, verb: str, of: Alarm, _: str) -> Call:
+    def call(self, verb: str, of: Alarm, _: str) -> HttpCall:
         """Return an event."""
         event: dict[str, Any] = {"routing_key": self._secret, "event_action": verb, "dedup_key": of.id}
         if verb == _TRIGGER:
@@ -55,7 +55,7 @@ class PagerdutySink(AlarmSink):
                 "client": "Uneri",
                 **({"client_url": next(iter(of.links.values()))} if of.links else {}),
             }
-        return Call(f"{self._url}/v2/enqueue", encoded(event))
+        return HttpCall(f"{self._url}/v2/enqueue", encoded(event))
 
     def refused(self, outcome: DeliveryOutcome, said: Mapping[str, Any]) -> DeliveryOutcome:
         """Return the outcome of a failed call: a wrong key is an invalid event."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from alerting.messages.alarm import Alarm
 from alerting.sinks.alarm_sink import AlarmSink, Verb
-from alerting.sinks.http_sink import Call
+from alerting.sinks.http_sink import HttpCall
 from alerting.sinks.webhook import encoded
 from alerting.words.mrkdwn import cut
 
@@ -25,7 +25,7 @@ class TeamsSink(AlarmSink):
 
     VERBS: ClassVar = dict.fromkeys((Verb.OPEN, Verb.RISE, Verb.CLOSE), "post")
 
-    def call(self, _: str, of: Alarm, __: str) -> Call:
+    def call(self, _: str, of: Alarm, __: str) -> HttpCall:
         """Return a post of a card."""
         colour = "good" if of.over else "attention"
         links = [(label, url) for label, url in of.links.items() if len(url) <= _ADDRESS]
@@ -44,7 +44,7 @@ class TeamsSink(AlarmSink):
             ],
         }
         content = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-        return Call(self._url, encoded({"type": "message", "attachments": [content]}))
+        return HttpCall(self._url, encoded({"type": "message", "attachments": [content]}))
 
 
 def _figures(of: Alarm) -> Iterator[dict[str, Any]]:

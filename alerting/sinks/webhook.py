@@ -21,7 +21,7 @@ from alerting.incidents.notice import Action
 from alerting.messages.incident_answer import KnownIncident, incident_data
 from alerting.outbox.ports import SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.http_sink import USUAL, Call, HttpOptions, HttpSink
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, HttpSink
 
 PREFIX: Final = "whsec_"
 
@@ -72,7 +72,7 @@ class WebhookSink(HttpSink):
         super().__init__(destination, url, options)
         self._key = key
 
-    def calls(self, row: OutboxRow, body: bytes) -> list[Call]:
+    def calls(self, row: OutboxRow, body: bytes) -> list[HttpCall]:
         """Return a post of the body, with the headers that authenticate it.
 
         What a receiver gets first about an incident that goes on opens it there.
@@ -89,7 +89,7 @@ class WebhookSink(HttpSink):
         }
         if self._key is not None:
             headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
-        return [Call(self._url, body, headers)]
+        return [HttpCall(self._url, body, headers)]
 
     def render(self, dispatch: Dispatch, _: SubjectState) -> OutboxRow | None:
         """Return the row of a dispatch, with its body (fields: ``docs/alerts.md``)."""

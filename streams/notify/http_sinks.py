@@ -79,7 +79,7 @@ def alarm_sinks(
     return sinks
 
 
-class Access(NamedTuple):
+class ReceiverAccess(NamedTuple):
     """The address of a receiver and its secret, which may be the address; and where that is kept."""
 
     url: str
@@ -87,7 +87,7 @@ class Access(NamedTuple):
     kept: str
 
 
-def access_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> Access:
+def access_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> ReceiverAccess:
     """Return how to reach a receiver.
 
     Raises
@@ -97,15 +97,15 @@ def access_of(receiver: ReceiverSettings, environment: Mapping[str, str]) -> Acc
     """
     place, url = receiver.secret, getattr(receiver, "url", None)
     if place is None:
-        return Access(url or "", "", "")
+        return ReceiverAccess(url or "", "", "")
     read = passphrase_in if isinstance(receiver, EmailSettings) else token_in  # spaces may belong to it
     secret, kept = read(place, environment), place.name(environment)
     if not secret:
         raise SecretError(f"{place.variable} {_NOT_SET}")
     if url is not None:
-        return Access(url, secret, kept)
+        return ReceiverAccess(url, secret, kept)
     try:
-        return Access(TypeAdapter(HttpUrl).validate_python(secret), secret, kept)
+        return ReceiverAccess(TypeAdapter(HttpUrl).validate_python(secret), secret, kept)
     except ValueError:
         raise SecretError(f"{kept} holds no address; set it to the whole address of the webhook") from None
 
