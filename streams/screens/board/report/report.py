@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from alerting.commands.memo import MemoAnswer
 from alerting.evaluation.comparison import Comparison
@@ -19,6 +20,7 @@ from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.messages.render import Renderer
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.preview.preview import fragment
+from alerting.words.locales import translated_sentences
 from alerting.words.mrkdwn import clean
 from config.settings import Settings
 from detectors.model.copy_fields import copy_fields
@@ -221,9 +223,10 @@ class _MadeIncidents:
         curve = self._reported.curve(incident)
         if (notice := self._reported.newest(incident)) is not None:
             self.messages[incident.id] = self.message(notice)
+        found = incident_data(known, self._write.links, self._write.words)
         return copy_fields(
             ReportedIncident,
-            incident_data(known, self._write.links, self._write.words),
+            replace(found, incident=replace(found.incident, sentences=translated_sentences(known.incident))),
             self._write.document(known),
             at=digested or incident.primary.seen,
             story=story(_tracked(number, incident, self._last), ()),

@@ -72,6 +72,14 @@ def test_it_sums_up_what_was_gone_through(tmp_path: Path) -> None:
     }
 
 
+def test_the_sentence_of_an_incident_is_there_in_both_languages(tmp_path: Path) -> None:
+    incidents, notices = notices_of([[table_finding()]])
+    [opened] = incidents.all()
+    html = reported(tmp_path, [opened], notices)
+    said = JAPANESE.incident.why(opened.primary)
+    assert whole(html, opened.id)["incident"]["sentences"] == {"ja": said}
+
+
 def test_a_page_has_its_curve_its_evidence_who_carries_it_and_its_message(tmp_path: Path) -> None:
     html = month_report(tmp_path / "r.html")
     first = min((one for one in listed(html) if one["sent"] == "page"), key=lambda one: one["start"])
