@@ -31,6 +31,7 @@ class Links:
     """
 
     def __init__(self, settings: settings.LinksSettings) -> None:
+        self._board = settings.board
         self._templates: dict[str, dict[str, Template | None]] = {
             cloud: dict(kinds) for cloud, kinds in _shipped().items()
         }
@@ -94,6 +95,16 @@ class Links:
         values["xray"] = f"1-{trace[:8]}-{trace[8:]}" if trace else ""
         values["error"] = error if _CLASS.fullmatch(error) else ""
         return template.fill(values | _times("from", start) | _times("to", end))
+
+    def incident(self, identity: str) -> str | None:
+        """Return the address of an incident on the board, None if the board has none.
+
+        Examples
+        --------
+        >>> Links(settings.LinksSettings(board="https://uneri.example/")).incident("5f1c")
+        'https://uneri.example/?incident=5f1c'
+        """
+        return None if self._board is None else f"{self._board.rstrip('/')}/?incident={identity}"
 
     def runbook(
         self, *, verdict: str, kind: str, label: str, start: float, end: float, values: Mapping[str, str]

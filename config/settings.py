@@ -39,12 +39,18 @@ from config.sections.money import (
 )
 from config.sections.notify import (
     AlertmanagerSettings,
+    DiscordSettings,
+    EmailSettings,
     MaintenanceSettings,
     MatchSettings,
     NotifySettings,
+    OpsgenieSettings,
+    PagerdutySettings,
     QuietHoursSettings,
+    ReceiverSettings,
     RouteSettings,
     SilenceSettings,
+    TeamsSettings,
     WebhookSettings,
 )
 from config.sections.outputs import (

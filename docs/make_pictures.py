@@ -23,7 +23,7 @@ from alerting.incidents.notice import Action, Notice
 from alerting.messages import examples as made
 from alerting.messages.examples import AT, ZONE
 from alerting.messages.render import Renderer
-from alerting.report.preview import Theme, fragment, page
+from alerting.preview.preview import Theme, fragment, page
 from alerting.words.locales import LANGUAGES
 from config.links import Links
 from config.settings import LinksSettings

@@ -43,7 +43,7 @@ LONGEST = (
     "tests/kafka/test_guards.py",
     "tests/faults/",
     "tests/kafka/",
-    "tests/alerting/report/test_report_browser.py",
+    "tests/streams/screens/board/report/test_report_browser.py",
     "tests/streams/screens/board/",
     "tests/streams/offline/",
     "tests/streams/engine/stages/",

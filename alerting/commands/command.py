@@ -11,6 +11,7 @@ class CommandKind(StrEnum):
     """The kinds of commands."""
 
     ACKNOWLEDGE = "acknowledge"  # a person deals with it
+    UNACKNOWLEDGE = "unacknowledge"  # nobody deals with it after all
     SNOOZE = "snooze"  # this incident, or all that match, until a time
     EXPECTED = "expected"  # a real, known change: a label, and a silence while it lasts
     NOT_AN_ANOMALY = "not_an_anomaly"  # a false alarm: a label, and a silence while it lasts
@@ -69,9 +70,22 @@ def standing(commands: Iterable[Command]) -> frozenset[CommandKind]:
     for command in commands:
         if command.kind is CommandKind.TAKE_BACK:
             found -= MARKS
+        elif command.kind is CommandKind.UNACKNOWLEDGE:
+            found.discard(CommandKind.ACKNOWLEDGE)
         else:
             found.add(command.kind)
     return frozenset(found)
+
+
+def acknowledgement_of(commands: Iterable[Command]) -> Command | None:
+    """Return the first acknowledgement of an incident, if nobody took it back: its sender deals with it."""
+    first = None
+    for command in commands:
+        if command.kind is CommandKind.UNACKNOWLEDGE:
+            first = None
+        elif command.kind is CommandKind.ACKNOWLEDGE:
+            first = first or command
+    return first
 
 
 def mark_of(commands: Sequence[Command]) -> Command | None:

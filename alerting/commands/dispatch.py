@@ -5,15 +5,16 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from alerting.commands.command import Command, CommandKind
+from alerting.commands.command import Command, acknowledgement_of
 from alerting.commands.memo import Memo
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Notice
+from config.sections.values import RECEIVERS
 
 SLACK: Final = "slack"
 WEBHOOK: Final = "webhook"
 ALERTMANAGER: Final = "alertmanager"
-SINKS: Final = (SLACK, WEBHOOK, ALERTMANAGER)
+SINKS: Final = (SLACK, *RECEIVERS)
 
 
 class Destination(NamedTuple):
@@ -107,8 +108,8 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def acknowledged(self) -> Command | None:
-        """The first acknowledgement: its sender deals with the incident."""
-        return next((command for command in self.commands if command.kind is CommandKind.ACKNOWLEDGE), None)
+        """The command of who deals with the incident."""
+        return acknowledgement_of(self.commands)
 
 
 class CommandResult(StrEnum):

@@ -39,7 +39,7 @@ def flood_message(
             ]
         ),
     ]
-    severe = sorted(incidents, key=_severity)[:MOST_SEVERE]
+    severe = most_severe(incidents)
     rows = [
         incident_row(incident, ConsoleLinks.of(incident, links, words, at=at), words) for incident in severe
     ]
@@ -49,6 +49,11 @@ def flood_message(
     blocks.append(context([words.when(at, zone)]))
     frame: Frame = "page" if still else "over"
     return Message(text=f"{called} {title}{labels.stop}{sentence}".strip(), blocks=blocks, look=frame)
+
+
+def most_severe(incidents: Sequence[Incident], most: int = MOST_SEVERE) -> list[Incident]:
+    """Return the worst incidents of a flood, those that go on first."""
+    return sorted(incidents, key=_severity)[:most]
 
 
 def _severity(incident: Incident) -> tuple[bool, int, float, int, str]:

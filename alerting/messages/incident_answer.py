@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from alerting.commands.command import Command, CommandKind, mark_of
+from alerting.commands.command import Command, CommandKind, acknowledgement_of, mark_of
 from alerting.commands.labels import LABEL_KINDS, LabelKind
 from alerting.commands.local_time import rfc3339
 from alerting.commands.memo import Memo, MemoAnswer
@@ -43,11 +43,12 @@ class IncidentAnswer(IncidentEntry, frozen=True, kw_only=True):
 
     Times are epoch seconds of event time; amounts are per second, milliseconds of a latency, of a level
     itself. ``costs`` is in US dollars an hour more than expected. ``reason`` says why it was, or was not,
-    reported.
+    reported. ``sentences`` has the sentence in other languages, by locale.
     """
 
     examples: Sequence[ExampleAnswer]
     memos: list[MemoAnswer]
+    sentences: dict[str, str] | UnsetType = UNSET
     acknowledged: WhoAnswer | UnsetType = UNSET
     labelled: LabelledAnswer | UnsetType = UNSET
 
@@ -123,8 +124,8 @@ def incident_data(known: KnownIncident, links: Links, words: Phrases) -> Webhook
 
 
 def acknowledgement(commands: Sequence[Command]) -> WhoAnswer | None:
-    """Return the first acknowledgement of an incident, if there is one."""
-    first = next((command for command in commands if command.kind is CommandKind.ACKNOWLEDGE), None)
+    """Return who deals with an incident, if anybody does."""
+    first = acknowledgement_of(commands)
     return None if first is None else WhoAnswer(by=first.who, at=first.at)
 
 

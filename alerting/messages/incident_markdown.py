@@ -11,7 +11,7 @@ from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import basis_fields, evidence_lists
 from alerting.messages.incident_answer import KnownIncident
 from alerting.messages.incident_page import page_fields, page_why
-from alerting.messages.mrkdwn_runs import runs
+from alerting.messages.mrkdwn_runs import dated, runs
 from alerting.messages.request_lines import MemoLines, addresses, change_lines, example_lines
 from alerting.pipeline.silences import size_of
 from alerting.words.mrkdwn import clean, cut, escape, person, restored
@@ -19,7 +19,6 @@ from alerting.words.phrases import Phrases
 from config.links import Links
 
 TITLE: Final = 200  # characters
-_DATE: Final = re.compile(r"<!date\^(\d+)\^[^<>]*>")
 
 
 class IncidentDocument(NamedTuple):
@@ -111,10 +110,9 @@ class IncidentMarkdown:
 
     def _markdown(self, mrkdwn: str) -> str:
         """Return mrkdwn as one line of Markdown, with times in full."""
-        clock, zone = self.words.figures.clock, self._zone
-        dated = _DATE.sub(lambda found: escape(clock(int(found[1]), zone), NAME), mrkdwn).replace("\n", " ")
+        line = dated(mrkdwn, self._zone, self.words).replace("\n", " ")
         parts = []
-        for run in runs(dated, self._zone, self.words):
+        for run in runs(line, self._zone, self.words):
             text = restored(run.text)
             if run.url is not None:
                 parts.append(markdown_link(run.url, markdown_text(text)))

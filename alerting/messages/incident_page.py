@@ -307,6 +307,8 @@ def action_lines(
         if command.kind is CommandKind.UNSILENCE:
             latest.pop(CommandKind.SNOOZE, None)
             latest.pop(CommandKind.SILENCE, None)
+        elif command.kind is CommandKind.UNACKNOWLEDGE:
+            latest.pop(CommandKind.ACKNOWLEDGE, None)
         elif command.kind is CommandKind.TAKE_BACK:
             for mark in MARKS:
                 latest.pop(mark, None)

@@ -6,11 +6,16 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.words.locales import ENGLISH
+from alerting.words.mrkdwn import escape, restored
 from alerting.words.phrases import Phrases
 
 _TOKEN: Final = re.compile(r"<(?P<inner>[^<>]*)>|\*(?P<bold>[^*\n]+)\*")
 _CALLED: Final = re.compile(r"(?:@|!|!subteam\^)(?P<who>[A-Za-z0-9]+)")
 _DATE: Final = re.compile(r"!date\^(\d+)\^(\{date_short_pretty\})?")
+_WHOLE_DATE: Final = re.compile(r"<!date\^(\d+)\^[^<>]*>")
+
+
+_CLOCK: Final = 60  # characters of a time
 
 
 class TextRun(NamedTuple):
@@ -49,6 +54,22 @@ def runs(mrkdwn: str, zone: ZoneInfo, words: Phrases = ENGLISH, *, bold: bool = 
         yield TextRun(unescape(label or url), bold, unescape(url))
     if done < len(mrkdwn):
         yield TextRun(unescape(mrkdwn[done:]), bold)
+
+
+def dated(mrkdwn: str, zone: ZoneInfo, words: Phrases) -> str:
+    """Return mrkdwn with times in full."""
+    return _WHOLE_DATE.sub(lambda found: escape(words.figures.clock(int(found[1]), zone), _CLOCK), mrkdwn)
+
+
+def unmarked(mrkdwn: str, zone: ZoneInfo, words: Phrases) -> str:
+    """Return mrkdwn as plain text: links as their labels, and times in full.
+
+    Examples
+    --------
+    >>> unmarked("*Now* <https://x.io|user∗>, <!date^0^{time}|…>", ZoneInfo("UTC"), ENGLISH)
+    'Now user*, 1970-01-01 00:00 UTC'
+    """
+    return "".join(restored(run.text) for run in runs(dated(mrkdwn, zone, words), zone, words))
 
 
 def unescape(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
-from alerting.commands.command import MARKS, Command, CommandKind
+from alerting.commands.command import MARKS, Command, CommandKind, acknowledgement_of
 from alerting.commands.dispatch import Answer, CommandResult, Dispatch, Line
 from alerting.commands.labels import Label
 from alerting.commands.matching import holds
@@ -42,6 +42,7 @@ class CommandHandler:
             CommandKind.FORGET: self._forget,
             CommandKind.UNSILENCE: self._end,
             CommandKind.TAKE_BACK: self._take_back,
+            CommandKind.UNACKNOWLEDGE: self._unacknowledge,
         }
 
     def handle(self, command: Command, now: int) -> Answer:
@@ -217,6 +218,16 @@ class CommandHandler:
         for mark in marks:
             self._silences.remove(mark)
         self.labels.drop([tracked.incident.id])
+        sent = [*self._apply(command, tracked), *dispatches.command_line(tracked, command)]
+        return Answer(result=CommandResult.DONE, dispatches=sent, incident=tracked.incident)
+
+    def _unacknowledge(self, command: Command, now: int) -> Answer:
+        """Undo the acknowledgement of an open incident."""
+        tracked = self._registry.known(command.incident or "", now)
+        if tracked is None or acknowledgement_of(tracked.commands) is None:
+            return Answer(result=CommandResult.UNKNOWN)
+        if tracked.ended_at is not None:
+            return Answer(result=CommandResult.OVER, incident=tracked.incident)
         sent = [*self._apply(command, tracked), *dispatches.command_line(tracked, command)]
         return Answer(result=CommandResult.DONE, dispatches=sent, incident=tracked.incident)
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from msgspec import structs
 
-from alerting.commands.dispatch import ALERTMANAGER, SLACK, Destination, Dispatch, Form
+from alerting.commands.dispatch import SLACK, WEBHOOK, Destination, Dispatch, Form
 from alerting.commands.matching import matches
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Milestone, identify
@@ -77,13 +77,13 @@ class Routing:
     def digest(self, incidents: list[Incident]) -> dict[str, list[Incident]]:
         """Return the incidents of each digest by destination, in the order given.
 
-        The digests of an incident are those of the channels on its route. Alertmanager gets none:
-        its alerts require action now. Incidents without a route are in the digest channel.
+        The digests of an incident are those of the channels and webhooks on its route. No other receiver gets
+        one: what is sent there calls somebody. Incidents without a route are in the digest channel.
         """
         found: dict[str, list[Incident]] = {}
         for incident in incidents:
             route = self.route(incident)
-            to = [name for name in route.destinations if Destination.of(name).sink != ALERTMANAGER]
+            to = [name for name in route.destinations if Destination.of(name).sink in (SLACK, WEBHOOK)]
             if route.destinations == (self._pages,):
                 to = [self._digests]
             for destination in to or [self._digests]:

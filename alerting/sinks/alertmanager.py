@@ -19,7 +19,7 @@ from alerting.incidents.severity import Grade
 from alerting.messages.console_links import ConsoleLinks
 from alerting.outbox.ports import DeliveryOutcome, Result, SubjectState
 from alerting.outbox.row import OutboxRow, SentAs
-from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, HttpSink
 from alerting.words.phrases import Phrases
 from alerting.words.stated_texts import stated_url
 from config.links import Links
@@ -31,7 +31,6 @@ OPEN: Final = 3600.0  # seconds that it stays open without a repeat
 ALERTS: Final = "/api/v2/alerts"
 _CALLERS: Final = 3
 _MEMOS: Final = 3
-_OVER: Final = ("resolved", "withdrawn")
 
 
 class AlertmanagerSink(HttpSink):
@@ -51,14 +50,14 @@ class AlertmanagerSink(HttpSink):
         super().__init__(destination, url.rstrip("/") + ALERTS, options)
         self._labels = labels
 
-    def prepare(self, _: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the alerts, open ones with the time until which they stay open."""
+    def calls(self, _: OutboxRow, body: bytes) -> list[HttpCall]:
+        """Return a post of the alerts, open ones with the time until which they stay open."""
         alerts = json.loads(body)
         ends = rfc3339(self._now() + OPEN)
         dressed = [alert if "endsAt" in alert else {**alert, "endsAt": ends} for alert in alerts]
-        return json.dumps(dressed).encode(), {"Content-Type": "application/json"}
+        return [HttpCall(self._url, json.dumps(dressed).encode())]
 
-    def accepted(self, row: OutboxRow) -> DeliveryOutcome:
+    def accepted(self, row: OutboxRow, _: DeliveryOutcome) -> DeliveryOutcome:
         """Request a repeat of open alerts."""
         is_open = any("endsAt" not in alert for alert in json.loads(row.body or b"[]"))
         place = SentAs(self._destination, row.id)
@@ -149,14 +148,14 @@ def _alert(dispatch: Dispatch, links: Links, words: Phrases) -> dict[str, object
     }
     if urls:
         alert["generatorURL"] = next(iter(urls.values()))
-    if incident.state in _OVER:
+    if incident.ended:
         alert["endsAt"] = rfc3339(_end(incident, at))
     return alert
 
 
 def _flood(dispatch: Dispatch) -> dict[str, object]:
     incidents, at = dispatch.notice.incidents, dispatch.at
-    still = [incident for incident in incidents if incident.state not in _OVER]
+    still = [incident for incident in incidents if not incident.ended]
     start = min(incident.start for incident in incidents)
     alert: dict[str, object] = {
         "annotations": {"summary": f"{len(incidents)} incidents at once, {len(still)} open"},

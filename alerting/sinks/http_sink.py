@@ -9,13 +9,14 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
@@ -29,8 +30,6 @@ from config.settings import LinksSettings
 
 TIMEOUT: Final = 10.0
 AGENT: Final = "uneri"
-
-
 MOST_ANSWER: Final = 16 << 20  # bytes: of what is asked, all answers are smaller
 
 
@@ -94,15 +93,27 @@ class HttpOptions(NamedTuple):
 
     links: Links = Links(LinksSettings())
     words: Phrases = ENGLISH  # with the names of accounts
+    zone: ZoneInfo = ZoneInfo("UTC")
     timeout: float = TIMEOUT  # seconds
     now: Callable[[], float] = time.time  # wall time, epoch seconds
+    unusable: str = ""  # why nothing can be sent: its secret is missing
+    test: bool = False  # what is sent is marked as a test
 
 
 USUAL: Final = HttpOptions()
 
 
+class HttpCall(NamedTuple):
+    """One request of a sink."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
+    method: str = "POST"
+
+
 class HttpSink(HttpClient):
-    """Posts rows to one address.
+    """Sends rows to one receiver, each with one call or a few.
 
     Parameters
     ----------
@@ -116,37 +127,52 @@ class HttpSink(HttpClient):
         super().__init__(options.timeout, {"User-Agent": AGENT})
         self._destination = destination
         self._links, self._words, self._now = options.links, options.words, options.now
+        self._unusable = options.unusable
         self._url = url
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._destination!r}, {host_of(self._url)!r})"
+        return f"{type(self).__name__}({self._destination!r}, {self._unusable or host_of(self._url)!r})"
 
     def render(self, dispatch: Dispatch, known: SubjectState) -> OutboxRow | None:
         """Return the row of a dispatch, None when there is nothing to send."""
         raise NotImplementedError
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
-        """Post one row. Raises nothing but a cancellation."""
+        """Send one row. Raises nothing but a cancellation."""
+        if self._unusable:  # the rows are kept until the daemon starts with the secret
+            return DeliveryOutcome(result=Result.ROUTE, error=self._unusable)
         if row.body is None:
             return DeliveryOutcome(result=Result.REFUSED, error="the row has no body")
-        body, headers = self.prepare(row, row.body)
+        return await self.send(row, self.calls(row, row.body))
+
+    async def send(self, row: OutboxRow, calls: Iterable[HttpCall]) -> DeliveryOutcome:
+        """Make the calls of a row until one fails: the next attempt makes all of them again."""
+        outcome = DeliveryOutcome(result=Result.SENT)
         try:
-            session = self._open()
-            data = io.BytesIO(body)  # streamed: the body of a flood is large
-            async with session.post(self._url, data=data, headers=headers, allow_redirects=False) as answer:
-                outcome = outcome_of_status(answer.status, answer.headers, self._now())
+            for call in calls:
+                data = io.BytesIO(call.body)  # streamed: the body of a flood is large
+                async with self._open().request(
+                    call.method, call.url, data=data, headers=call.headers, allow_redirects=False
+                ) as answer:
+                    outcome = await self.outcome(answer)
+                if outcome.result is not Result.SENT:
+                    return outcome
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  whatever went wrong, the outbox needs an outcome
             return outcome_of_failure(error)
-        return self.accepted(row) if outcome.result is Result.SENT else outcome
+        return self.accepted(row, outcome)
 
-    def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the body and headers to send."""
+    def calls(self, row: OutboxRow, body: bytes) -> list[HttpCall]:
+        """Return the calls that deliver a row; they may be repeated."""
         raise NotImplementedError
 
-    def accepted(self, row: OutboxRow) -> DeliveryOutcome:
-        """Return the outcome of an accepted row."""
+    async def outcome(self, answer: aiohttp.ClientResponse) -> DeliveryOutcome:
+        """Return the outcome of one call."""
+        return outcome_of_status(answer.status, answer.headers, self._now())
+
+    def accepted(self, row: OutboxRow, _: DeliveryOutcome) -> DeliveryOutcome:
+        """Return the outcome of a row of which all calls were accepted, by that of the last one."""
         return DeliveryOutcome(result=Result.SENT, place=SentAs(self._destination, row.id))
 
 

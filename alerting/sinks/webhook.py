@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -20,7 +21,7 @@ from alerting.incidents.notice import Action
 from alerting.messages.incident_answer import KnownIncident, incident_data
 from alerting.outbox.ports import SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.http_sink import USUAL, HttpOptions, HttpSink
+from alerting.sinks.http_sink import USUAL, HttpCall, HttpOptions, HttpSink
 
 PREFIX: Final = "whsec_"
 
@@ -71,15 +72,15 @@ class WebhookSink(HttpSink):
         super().__init__(destination, url, options)
         self._key = key
 
-    def prepare(self, row: OutboxRow, body: bytes) -> tuple[bytes, dict[str, str]]:
-        """Return the body, with the headers that authenticate it.
+    def calls(self, row: OutboxRow, body: bytes) -> list[HttpCall]:
+        """Return a post of the body, with the headers that authenticate it.
 
         What a receiver gets first about an incident that goes on opens it there.
         """
         if row.send is Send.POST and body.startswith(_UPDATE):
             told = json.loads(body)
             told["type"], told["data"]["action"] = f"incident.{Action.OPEN.value}", Action.OPEN.value
-            body = _encoded(told)
+            body = encoded(told)
         timestamp = int(self._now())
         headers = {
             "Content-Type": "application/json",
@@ -88,7 +89,7 @@ class WebhookSink(HttpSink):
         }
         if self._key is not None:
             headers["webhook-signature"] = signature(self._key, row.id, timestamp, body)
-        return body, headers
+        return [HttpCall(self._url, body, headers)]
 
     def render(self, dispatch: Dispatch, _: SubjectState) -> OutboxRow | None:
         """Return the row of a dispatch, with its body (fields: ``docs/alerts.md``)."""
@@ -122,13 +123,14 @@ class WebhookSink(HttpSink):
             "timestamp": rfc3339(dispatch.at),
             "data": msgspec.to_builtins(data),
         }
-        return OutboxRow.of(dispatch, body=_encoded(body))
+        return OutboxRow.of(dispatch, body=encoded(body))
 
 
 _UPDATE: Final = b'{"type":"incident.update",'
 
 
-def _encoded(body: dict[str, object]) -> bytes:
+def encoded(body: Mapping[str, object]) -> bytes:
+    """Return the body of a post."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -52,6 +52,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     actions: Mapping[CommandKind, str] = MappingProxyType(
         {
             CommandKind.ACKNOWLEDGE: "*Acknowledged*",
+            CommandKind.UNACKNOWLEDGE: "*Acknowledgement taken back*",
             CommandKind.SNOOZE: "*Snoozed*",
             CommandKind.EXPECTED: "*Marked as expected*",
             CommandKind.NOT_AN_ANOMALY: "*Marked as not an anomaly*",

@@ -261,6 +261,7 @@ INCIDENT: Final = JapaneseIncident(
     },
     actions={
         CommandKind.ACKNOWLEDGE: "*対応開始*",
+        CommandKind.UNACKNOWLEDGE: "*対応を取り消し*",
         CommandKind.SNOOZE: "*スヌーズ中*",
         CommandKind.EXPECTED: "*想定内と判定*",
         CommandKind.NOT_AN_ANOMALY: "*異常ではないと判定*",

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from alerting.incidents.incident import Incident
 from alerting.words.ja import JAPANESE
 from alerting.words.phrases import ENGLISH, NOBODY, Phrases
 
-__all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of"]
+__all__ = ["ENGLISH", "JAPANESE", "LANGUAGES", "phrases_of", "translated_sentences"]
 
 LANGUAGES: Final[tuple[Phrases, ...]] = (ENGLISH, JAPANESE)
 
@@ -23,3 +24,9 @@ def phrases_of(locale: str, accounts: Mapping[str, str] = NOBODY) -> Phrases:
     """
     phrases = _BY_LOCALE[locale]
     return phrases._replace(accounts=accounts) if accounts else phrases
+
+
+def translated_sentences(incident: Incident) -> dict[str, str]:
+    """Return the sentence of an incident in each other language, by locale: its own is English."""
+    others = (phrases for phrases in LANGUAGES if phrases is not ENGLISH)
+    return {phrases.locale: phrases.incident.why(incident.primary) for phrases in others}

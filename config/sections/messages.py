@@ -34,6 +34,11 @@ class AccountSettings(Section):
 class LinksSettings(Section):
     """URL templates by cloud (``aws``, ``gcp``, ``any``) and kind, besides those of config/links.yaml."""
 
+    board: HttpUrl | None = Field(
+        None,
+        description="address at which people open the board, such as https://uneri.example.com: what calls "
+        "somebody leads to the incident there",
+    )
     templates: dict[str, dict[LinkKind, LinkTemplate]] = Field(
         default_factory=dict,
         description="cloud: {table: url, table_grafana: url, …}; an empty url removes a shipped link",

@@ -9,7 +9,10 @@ from pydantic import AfterValidator, Field
 from config.secret import SecretPlace
 from config.sections.section import Mistake, Section, named_twice
 from config.sections.values import (
+    RECEIVERS,
+    Address,
     DestinationName,
+    EmailAddress,
     HttpUrl,
     LabelName,
     MeasureName,
@@ -57,6 +60,84 @@ class AlertmanagerSettings(Section):
     )
 
 
+class ReceiverSettings(Section):
+    """A receiver of pages that is known by a secret."""
+
+    name: SinkName = Field(description="name that routes use, behind the kind, as in pagerduty:name")
+    secret_env: VariableName
+    secret_file: SecretFile | None = Field(None, description="file that holds it instead")
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the secret is; None if none is needed."""
+        return SecretPlace(self.secret_env, self.secret_file)
+
+
+class PagerdutySettings(ReceiverSettings):
+    """A service of PagerDuty (Events API v2), which calls who is on duty."""
+
+    secret_env: VariableName = Field(
+        "PAGERDUTY_ROUTING_KEY", description="environment variable that holds the integration key"
+    )
+    url: HttpUrl = Field(
+        "https://events.pagerduty.com", description="base address; in Europe https://events.eu.pagerduty.com"
+    )
+
+
+class OpsgenieSettings(ReceiverSettings):
+    """An integration of Opsgenie or Jira Service Management, which calls who is on duty."""
+
+    secret_env: VariableName = Field(
+        "OPSGENIE_API_KEY", description="environment variable that holds the key of the API integration"
+    )
+    url: HttpUrl = Field(
+        "https://api.opsgenie.com",
+        description="base address; in Europe https://api.eu.opsgenie.com, of Jira Service Management "
+        "https://api.atlassian.com/jsm/ops/integration",
+    )
+
+
+class TeamsSettings(ReceiverSettings):
+    """A chat or channel of Microsoft Teams, by the webhook of a workflow."""
+
+    secret_env: VariableName = Field(
+        "TEAMS_WEBHOOK_URL", description="environment variable that holds the address of the webhook"
+    )
+
+
+class DiscordSettings(ReceiverSettings):
+    """A channel of Discord, by its webhook."""
+
+    secret_env: VariableName = Field(
+        "DISCORD_WEBHOOK_URL", description="environment variable that holds the address of the webhook"
+    )
+
+
+class EmailSettings(ReceiverSettings):
+    """Addresses that get a mail when an incident begins, becomes more severe and ends."""
+
+    secret_env: VariableName = Field(
+        "SMTP_PASSWORD", description="environment variable that holds the password of user"
+    )
+    server: Address = Field(description="host:port that takes mails, such as smtp.example.com:587")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="tls from the first byte on (port 465), or none: to this machine alone"
+    )
+    user: str | None = Field(None, description="name to log in with; without one there is no login")
+    sender: EmailAddress = Field(description="address that mails come from")
+    to: list[EmailAddress] = Field(min_length=1, description="addresses that get them")
+
+    @property
+    def url(self) -> str:
+        """The server as an address."""
+        return f"smtp://{self.server}"
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the password is; None without a user."""
+        return None if self.user is None else super().secret
+
+
 class MatchSettings(Section):
     """Which incidents are meant: every condition that is given must match."""
 
@@ -80,7 +161,8 @@ class RouteSettings(Section):
         default_factory=MatchSettings, description="which incidents; all when absent"
     )
     to: list[DestinationName] = Field(
-        min_length=1, description='one or more of "#channel", webhook:name and alertmanager:name'
+        min_length=1,
+        description=f'one or more of "#channel" and kind:name of a receiver (kinds: {", ".join(RECEIVERS)})',
     )
     mention: Mention | None = Field(
         None, description="who a page mentions, once: here, or the id of a user (U…) or user group (S…)"
@@ -151,12 +233,19 @@ class NotifySettings(Section):
     alertmanagers: list[AlertmanagerSettings] = Field(
         default_factory=list, description="Prometheus Alertmanagers"
     )
+    pagerduty: list[PagerdutySettings] = Field(default_factory=list, description="services of PagerDuty")
+    opsgenie: list[OpsgenieSettings] = Field(
+        default_factory=list, description="integrations of Opsgenie or Jira Service Management"
+    )
+    teams: list[TeamsSettings] = Field(default_factory=list, description="webhooks of Microsoft Teams")
+    discord: list[DiscordSettings] = Field(default_factory=list, description="webhooks of Discord")
+    email: list[EmailSettings] = Field(default_factory=list, description="addresses that get mails")
 
     def mistakes(self) -> Iterator[Mistake]:
         """Yield what contradicts between values that are valid alone."""
         yield from _held_for_ever(self)
-        yield from named_twice(self, "webhooks", "notify")
-        yield from named_twice(self, "alertmanagers", "notify")
+        for field in RECEIVERS.values():
+            yield from named_twice(self, field, "notify")
         yield from _routes(self)
 
 
@@ -208,8 +297,9 @@ def _length(work: MaintenanceSettings) -> timedelta:
 
 
 def _routes(notify: NotifySettings) -> Iterator[Mistake]:
-    known = {f"webhook:{webhook.name}" for webhook in notify.webhooks}
-    known |= {f"alertmanager:{alertmanager.name}" for alertmanager in notify.alertmanagers}
+    known = {
+        f"{kind}:{receiver.name}" for kind, field in RECEIVERS.items() for receiver in getattr(notify, field)
+    }
     before: int | None = None
     for number, route in enumerate(notify.routes):
         if before is not None:
@@ -220,7 +310,7 @@ def _routes(notify: NotifySettings) -> Iterator[Mistake]:
         seen: set[str] = set()
         for place, to in enumerate(route.to):
             path = ("routes", number, "to", place)
-            if to.partition(":")[0] in ("webhook", "alertmanager") and to not in known:
+            if to.partition(":")[0] in RECEIVERS and to not in known:
                 yield path, to, f"not configured; configured: {', '.join(sorted(known)) or 'none'}"
             name = to.removeprefix("slack:")
             if name in seen:

@@ -32,6 +32,17 @@ MEASURES: Final = (
 OWN_LABELS: Final = ("alertname", "incident", "verdict", "measure", "scope", "name")
 """Labels that alerting/sinks/alertmanager.py alone sets on every alert; a test compares them."""
 
+RECEIVERS: Final = {
+    "webhook": "webhooks",
+    "alertmanager": "alertmanagers",
+    "pagerduty": "pagerduty",
+    "opsgenie": "opsgenie",
+    "teams": "teams",
+    "discord": "discord",
+    "email": "email",
+}
+"""Kinds of destination besides Slack's channels, and the field of ``notify`` that has those of a kind."""
+
 LAST_PORT: Final = 65535
 LONGEST_PATH: Final = 4095  # bytes, as Linux has it
 LONGEST_NAME: Final = 255
@@ -216,10 +227,10 @@ def slack_channel(text: str) -> str:
 
 def destination(text: str) -> str:
     """Check where a route leads."""
-    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|(webhook|alertmanager):[a-z0-9_-]+", text):
+    if not re.fullmatch(rf"(slack:)?({_CHANNEL})|({'|'.join(RECEIVERS)}):[a-z0-9_-]+", text):
         raise ValueError(
-            "not a valid destination; write '#channel' in quotes, a channel id, webhook:name or "
-            "alertmanager:name"
+            "not a valid destination; write '#channel' in quotes, a channel id, or kind:name of a receiver, "
+            f"kinds: {', '.join(RECEIVERS)}"
         )
     return text
 
@@ -316,6 +327,7 @@ Address = Annotated[str, AfterValidator(host_and_port)]
 PathName = Annotated[str, AfterValidator(path_name)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")]
+EmailAddress = Annotated[str, Field(pattern=r"^[!-9;=?A-~]+@[A-Za-z0-9.-]+$")]
 LinkKind = Annotated[str, AfterValidator(link_kind)]
 AccountName = Annotated[str, AfterValidator(account_name)]
 LinkTemplate = Annotated[str, AfterValidator(link_template)]

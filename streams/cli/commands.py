@@ -661,13 +661,19 @@ def try_(
 @app.command("send-test")
 def send_test(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="CHANNEL", help="Slack channel. Default: slack.channel.")
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="CHANNEL",
+            help="Slack channel, or what calls somebody: pagerduty:name. Default: slack.channel.",
+        ),
     ] = None,
     config: Config = None,
 ) -> None:
     """Send a message of every verdict and state, marked as a test.
 
-    They go to a Slack channel, or are shown here when there is no token. Exits with 1 if Slack refuses them.
+    They go to a Slack channel, or are shown here when there is no token. What calls somebody gets one alarm,
+    which is opened, acknowledged and closed. Exits with 1 if it is refused.
     """
     settings = settings_of(config)
     from streams.cli.send_test import send_test as send

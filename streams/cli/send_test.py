@@ -1,4 +1,4 @@
-"""``uneri send-test``: a message of every verdict and state, so that a team sees its set-up."""
+"""``uneri send-test``: a message of every verdict and state, or a call, so that a team sees its set-up."""
 
 import asyncio
 import random
@@ -28,10 +28,13 @@ from alerting.words.locales import phrases_of
 from config.links import Links
 from config.sections.values import slack_channel
 from config.settings import Settings
+from streams.notify.http_sinks import ALARMS, alarm_sinks
 from streams.notify.interactions import slack_secrets, transports
 from streams.process.command_error import CommandError, UsageError
 from streams.process.logs import configure_logs
 
+LASTS: Final = 15.0  # seconds between two steps of the test of an alarm
+_LIFE: Final = {"spike": "opened", "acknowledged": "acknowledged", "resolved": "closed"}  # by example
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
 
 
@@ -74,7 +77,7 @@ class _AnnouncingSink:
 
 
 def send_test(settings: Settings, to: str | None) -> None:
-    """Send the messages to a Slack channel, or show them here without Slack.
+    """Send the messages to a Slack channel, or show them here without Slack; or call somebody, for a test.
 
     Raises
     ------
@@ -82,6 +85,14 @@ def send_test(settings: Settings, to: str | None) -> None:
         When they cannot be sent, or a token cannot be read.
     """
     slack, token = settings.slack, slack_secrets(settings.slack).token
+    if to is not None and (kind := Destination.of(to).sink) in ALARMS:
+        known = alarm_sinks(settings, Links(settings.links))
+        if to not in known:
+            has = f"configured: {', '.join(known) or 'none'}"
+            raise UsageError(f"--to {to}: not in notify.{kind}; {has}")
+        if (problem := asyncio.run(call_somebody(settings, to))) is not None:
+            raise CommandError(problem)
+        return
     if to is not None:
         try:
             slack_channel(to)
@@ -97,6 +108,38 @@ def send_test(settings: Settings, to: str | None) -> None:
         raise CommandError(problem)
     if token:
         typer.echo(f"done    {channel} has a message of every verdict and state, each marked as a test")
+
+
+async def call_somebody(
+    settings: Settings, to: str, *, seconds: float = LASTS, say: Callable[[str], None] = typer.echo
+) -> str | None:
+    """Open an alarm of a test, acknowledge it and close it; return the problem, if there was one.
+
+    Between two of these are ``seconds``, so that people see each.
+    """
+    known, place, identity = SubjectState(), None, f"test-{time.time():.0f}"
+    shown = {example.name: example.dispatch for example in examples(int(time.time()))}
+    async with alarm_sinks(settings, Links(settings.links), test=True)[to] as sink:
+        for name in _LIFE:
+            notice = shown[name].notice
+            incident = structs.replace(notice.incident, id=identity)
+            sent = structs.replace(
+                shown[name],
+                id=f"{identity}-{name}",
+                destination=to,
+                subject=identity,
+                notice=structs.replace(notice, incidents=[incident]),
+            )
+            row = sink.render(sent, known)
+            assert row is not None  # noqa: S101  each of them is another state
+            await asyncio.sleep(0 if place is None else seconds)
+            row.place = place
+            outcome = await sink.deliver(row)
+            if outcome.result is not Result.SENT:
+                return f"{to}: {outcome.error}"
+            known, place = known._replace(key=row.key), outcome.place
+            say(f"{_LIFE[name]}  {to}")
+    return None
 
 
 async def deliver_examples(

@@ -26,6 +26,7 @@ from alerting.messages.incident_answer import (
 from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.pipeline.incident_registry import TrackedIncident
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.locales import translated_sentences
 from config.links import Links
 from detectors.model.copy_fields import copy_fields
 from streams.notify.command_routes import ELSEWHERE, UNKNOWN, json_answer, refused
@@ -134,6 +135,7 @@ def _with_messages(tracked: TrackedIncident, answer: IncidentAnswer) -> Incident
     """Return an incident with how it was sent, or the reason why it was not, and what people did."""
     return replace(
         answer,
+        sentences=translated_sentences(tracked.incident),
         sent=tracked.sent,
         reason=tracked.reason,
         acknowledged=acknowledgement(tracked.commands) or UNSET,

@@ -223,7 +223,7 @@ class InteractionHandler:
                 answer = Answer(result=CommandResult.REPEATED)
             else:
                 answer = await self._make_durable(command)
-                if command.kind in (CommandKind.UNSILENCE, CommandKind.TAKE_BACK):
+                if command.kind in (CommandKind.UNSILENCE, CommandKind.TAKE_BACK, CommandKind.UNACKNOWLEDGE):
                     self._done.clear()  # this undoes an earlier press, which may be repeated now
                 if press is not None and answer.result is CommandResult.DONE:
                     self._done[press] = now

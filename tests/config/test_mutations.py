@@ -79,6 +79,7 @@ FULL: dict[str, Any] = {
     },
     "accounts": {"123456789012": {"name": "game-prod"}},
     "links": {
+        "board": "https://uneri.example",
         "templates": {"aws": {"table": "https://a.example/{name}", "function_logs": "https://b.example/"}},
         "runbooks": {"any": "https://wiki.example/{verdict}", "table:items": "https://wiki.example/items"},
     },
@@ -159,7 +160,7 @@ FULL["notify"] = {
     "routes": [
         {
             "match": EVERYTHING | {"accounts": ["123456789012"], "measures": ["wcu"]},
-            "to": ["#inventory", "webhook:pager", "alertmanager:main"],
+            "to": ["#inventory", "webhook:pager", "alertmanager:main", "pagerduty:duty"],
             "mention": "here",
         }
     ],
@@ -169,6 +170,25 @@ FULL["notify"] = {
             "url": "https://pager.example/uneri",
             "secret_env": "PAGER_SECRET",
             "secret_file": "/run/secrets/pager",
+        }
+    ],
+    **{
+        kind: [
+            {"name": "duty", "secret_env": "DUTY_KEY", "secret_file": "/run/secrets/duty"}
+            | ({"url": "https://duty.example"} if kind in ("pagerduty", "opsgenie") else {})
+        ]
+        for kind in ("pagerduty", "opsgenie", "teams", "discord")
+    },
+    "email": [
+        {
+            "name": "duty",
+            "secret_env": "DUTY_KEY",
+            "secret_file": "/run/secrets/duty",
+            "server": "smtp.example:465",
+            "tls": "tls",
+            "user": "uneri",
+            "sender": "uneri@shop.example",
+            "to": ["ai@shop.example"],
         }
     ],
     "alertmanagers": [{"name": "main", "url": "http://127.0.0.1:9093", "labels": {"team": "shop"}}],

@@ -26,9 +26,11 @@ import alerting
 import detectors
 import streams
 from alerting.commands.command import Command, CommandKind
+from alerting.messages.alarm import Alarm
 from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.row import OutboxRow
 from alerting.pipeline.pipeline import Pipeline
+from alerting.sinks.alarm_sink import Confirmed
 from config.settings import KafkaSettings
 from detectors.state import state
 from detectors.state.declared import Held, Stateful, StatePart
@@ -52,6 +54,8 @@ from tests.laws.partition import Partition
 FILE: Final = Path(__file__).with_name("encodings.json")
 UNVERSIONED: Final = {
     "a row of the outbox": OutboxRow,
+    "the body of a row of an alarm": Alarm,
+    "the state of an alarm that its receiver confirmed": Confirmed,
     "a record of the findings topic": JudgedStep,
     "a record of the notices topic": NoticesPart,
     "pending emissions": list[Emission],

@@ -14,14 +14,27 @@ from alerting.commands.dispatch import Dispatch, Form
 from alerting.incidents.notice import identify
 from alerting.outbox.ports import DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow
+from alerting.sinks.alarm_sink import AlarmSink
 from alerting.sinks.alertmanager import AlertmanagerSink
+from alerting.sinks.discord import DiscordSink
 from alerting.sinks.http_sink import HttpOptions, outcome_of_failure
+from alerting.sinks.opsgenie import OpsgenieSink
+from alerting.sinks.pagerduty import PagerdutySink
 from alerting.sinks.slack import SlackSink
+from alerting.sinks.teams import TeamsSink
 from alerting.sinks.webhook import WebhookSink, signing_key
 from config.links import Links
 from config.settings import Settings
 from tests.alerting.delivery_world import render
 from tests.alerting.given import T0, finding, notices_of, scope, table_finding
+from tests.alerting.sinks.alarm_standins import (
+    ALARM_SECRETS,
+    AlarmStandin,
+    DiscordStandin,
+    OpsgenieStandin,
+    PagerdutyStandin,
+    TeamsStandin,
+)
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.alerting.slack_standin import TOKEN, SlackStandin
@@ -80,7 +93,23 @@ async def alertmanager(url: str | None = None) -> AsyncIterator[Case]:
             )
 
 
-SINKS = pytest.mark.parametrize("sink", [slack, webhook, alertmanager])
+def alarms(standin_of: type[AlarmStandin], sink_of: type[AlarmSink]) -> Any:
+    @asynccontextmanager
+    async def made(url: str | None = None) -> AsyncIterator[Case]:
+        async with standin_of(now=lambda: T0) as standin:
+            address = standin.address if url is None else url + standin.PATH
+            async with sink_of("x:duty", address, standin.SECRET, OPTIONS, "VARIABLE") as sink:
+                yield Case(sink, standin, lambda: list(standin.alarms), True)
+
+    return made
+
+
+pagerduty = alarms(PagerdutyStandin, PagerdutySink)
+opsgenie = alarms(OpsgenieStandin, OpsgenieSink)
+teams = alarms(TeamsStandin, TeamsSink)
+discord = alarms(DiscordStandin, DiscordSink)
+OVER_HTTP = (webhook, alertmanager, pagerduty, opsgenie, teams, discord)
+SINKS = pytest.mark.parametrize("sink", [slack, *OVER_HTTP])
 
 
 def dispatch(name: str = "items") -> Dispatch:
@@ -150,7 +179,7 @@ async def test_a_receiver_that_is_not_there_is_tried_again(sink: Any, closed_por
         (slack, "never_heard_of", Result.REFUSED),
         *[
             (standin, fault, result)
-            for standin in (webhook, alertmanager)
+            for standin in OVER_HTTP
             for fault, result in (
                 ("401", Result.ROUTE),
                 ("404", Result.ROUTE),
@@ -195,7 +224,7 @@ async def test_no_secret_is_in_what_a_sink_shows_says_or_logs(
         async with sink(url=f"http://127.0.0.1:{closed_port}") as case:
             shown.append(await outcome(case))
     said = repr(shown) + repr(logs) + caplog.text
-    for secret in (TOKEN, PASSWORD, SECRET, signing_key(SECRET).decode()):
+    for secret in (TOKEN, *ALARM_SECRETS, PASSWORD, SECRET, signing_key(SECRET).decode()):
         assert secret not in said
 
 

@@ -1,4 +1,4 @@
-"""Checks whether webhooks and Alertmanagers can be reached."""
+"""Checks whether receivers besides Slack can be reached."""
 
 import asyncio
 import os
@@ -10,9 +10,10 @@ import aiohttp
 
 from alerting.sinks.http_sink import host_of, no_answer
 from config.secret import SecretError
-from config.settings import AlertmanagerSettings, NotifySettings, WebhookSettings
+from config.sections.values import RECEIVERS
+from config.settings import AlertmanagerSettings, NotifySettings, ReceiverSettings, WebhookSettings
 from streams.cli.check.settings_checks import CheckResult
-from streams.notify.http_sinks import key_of
+from streams.notify.http_sinks import ALARMS, access_of, key_of
 
 TIMEOUT: Final = 10.0
 _OK: Final = 200
@@ -22,11 +23,38 @@ _PORTS: Final = {"http": 80, "https": 443}
 async def check_sinks(
     notify: NotifySettings, environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[CheckResult]:
-    """Check each receiver. Nothing is posted to a webhook: it would be taken for an incident."""
+    """Check each receiver. Nothing is posted: it would be taken for an incident."""
     for webhook in notify.webhooks:
         yield await _check_webhook(webhook, environment)
     for alertmanager in notify.alertmanagers:
         yield await _check_alertmanager(alertmanager)
+    for kind in ALARMS:
+        for receiver in getattr(notify, RECEIVERS[kind]):
+            yield await _check_alarms(kind, receiver, environment)
+
+
+async def _check_alarms(kind: str, receiver: ReceiverSettings, environment: Mapping[str, str]) -> CheckResult:
+    name, hint = f"{kind} {receiver.name}", f"`uneri send-test --to {kind}:{receiver.name}` tries its secret"
+    try:
+        url = access_of(receiver, environment).url
+    except SecretError as error:
+        return CheckResult(False, f"{name}: {error}")
+    failed = await _unreachable(name, url)
+    return failed or CheckResult(True, f"{name}: {host_of(url)} answers; nothing was posted; {hint}")
+
+
+async def _unreachable(name: str, url: str) -> CheckResult | None:
+    """Return the result of a server that does not answer, None if it does."""
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
+    except (OSError, TimeoutError) as error:
+        return CheckResult(
+            False, f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its address"
+        )
+    writer.close()
+    return None
 
 
 async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> CheckResult:
@@ -35,13 +63,8 @@ async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str
         key = key_of(webhook, environment)
     except SecretError as error:
         return CheckResult(False, f"{name}: {error}")
-    parts = urlsplit(webhook.url)
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
-    except (OSError, TimeoutError) as error:
-        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
-    writer.close()
+    if (failed := await _unreachable(name, webhook.url)) is not None:
+        return failed
     signed = "signed" if key is not None else "not signed: set secret_env or secret_file"
     return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
 

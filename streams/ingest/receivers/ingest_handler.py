@@ -223,7 +223,7 @@ class NotStoredAnswer(RefusalAnswer):
 def error_answer(error: BodyError) -> web.Response:
     """Return an error as JSON."""
     refused = [part for part in error.refused if isinstance(part, DeadLetterAnswer)]
-    return json_of(NotStoredAnswer(str(error), refused or UNSET), error.status, retry_after(error))
+    return json_of(NotStoredAnswer(str(error), refused=refused or UNSET), error.status, retry_after(error))
 
 
 def retry_after(error: BodyError) -> dict[str, str]:

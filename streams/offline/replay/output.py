@@ -13,11 +13,11 @@ from alerting.commands.labels import Label
 from alerting.evaluation.comparison import Comparison, compare
 from alerting.evaluation.evaluation import Evaluation
 from alerting.evaluation.pressed_marks import PressedMarks, pressed_marks
-from alerting.report.report import ReportHead, write_report
 from streams.offline.replay.post import renderer_of
 from streams.offline.replay.replayed import DEAD_LETTERS, Replayed, evaluated, summary, write
 from streams.offline.replay.result_lines import comparison_lines, evaluation_lines, mark_lines
 from streams.process.files.atomic_file import atomic_file, refuse_link, write_atomic
+from streams.screens.board.report.report import ReportHead, write_report
 
 AGAINST: Final = "against"
 """Subfolder for the results of the other configuration."""
@@ -107,7 +107,7 @@ class ReplayOutput:
                 found.notices,
                 renderer_of(found.settings),
                 ReportHead(
-                    title="What Uneri would have reported",
+                    title="",
                     source=source,
                     first=found.first,
                     last=found.last,

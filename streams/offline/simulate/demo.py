@@ -18,7 +18,6 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
 from alerting.pipeline.pipeline import Pipeline
-from alerting.report.report import ReportHead, write_report
 from alerting.sinks.chart import draw
 from alerting.sinks.terminal import Terminal
 from config.links import Links
@@ -34,6 +33,7 @@ from streams.offline.simulate.simulation import Simulation
 from streams.process.command_error import UsageError
 from streams.process.progress import LINE_EVERY
 from streams.process.web.http_server import ListenError
+from streams.screens.board.report.report import ReportHead, write_report
 
 SOURCE = "demo/0"
 LIVE_HOUR = 8  # of the last day, from which the demo goes hour by hour

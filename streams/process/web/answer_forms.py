@@ -14,10 +14,14 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 
-class RefusalAnswer(msgspec.Struct):
-    """Why a request was refused, in one line with the remedy."""
+class RefusalAnswer(msgspec.Struct, omit_defaults=True):
+    """Why a request was refused, in one line with the remedy.
+
+    ``code`` names the reason to a page that says it in another language, where there is a name.
+    """
 
     error: str
+    code: str = ""
 
 
 QueryErrorType = Literal[

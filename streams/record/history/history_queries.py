@@ -26,7 +26,14 @@ class HistoryPatience(NamedTuple):
 
 
 class HistoryQueryError(Exception):
-    """A query cannot be answered now; one line, with the remedy."""
+    """A query cannot be answered now; one line, with the remedy.
+
+    ``code`` names it to a page that says it in another language.
+    """
+
+    def __init__(self, error: str, code: str = "") -> None:
+        super().__init__(error)
+        self.code = code
 
 
 class CrowdedHistoryError(HistoryQueryError):
@@ -105,10 +112,10 @@ class HistoryQueries:
             When it takes too long.
         """
         if self._place is None:
-            raise HistoryQueryError("there is no history to read: set history.keep to true")
+            raise HistoryQueryError("there is no history to read: set history.keep to true", "no-history")
         if self._running >= self._patience.threads + self._patience.waiting:
             raise CrowdedHistoryError(
-                "too many read the history at the same time; try again in a few seconds"
+                "too many read the history at the same time; try again in a few seconds", "crowded"
             )
         self._running += 1
         try:
@@ -120,7 +127,8 @@ class HistoryQueries:
         except TimeoutError as error:
             raise SlowHistoryError(
                 f"reading the history took longer than {self._patience.seconds:g} seconds; "
-                "choose a shorter range"
+                "choose a shorter range",
+                "slow",
             ) from error
         finally:
             self._running -= 1
@@ -137,7 +145,9 @@ class HistoryQueries:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, reading.ask, place, steps, question)
         except (OSError, StateError, pa.ArrowException) as error:
-            raise HistoryQueryError(f"the history cannot be read: {place_trouble(error)}") from error
+            raise HistoryQueryError(
+                f"the history cannot be read: {place_trouble(error)}", "unreadable"
+            ) from error
         finally:
             self._free.append(reading)
             self._threads.release()

@@ -59,9 +59,9 @@ def in_json(body: bytes, status: int = 200, *, packed: bool = False) -> web.Resp
     return answer
 
 
-def refused(error: str, status: int) -> web.Response:
-    """Return a refusal: one line with the remedy."""
-    return encoded(RefusalAnswer(error), status)
+def refused(error: str, status: int, code: str = "") -> web.Response:
+    """Return a refusal: one line with the remedy; ``code`` is as in ``RefusalAnswer``."""
+    return encoded(RefusalAnswer(error, code), status)
 
 
 Answering = Callable[[web.Request], Awaitable[web.Response]]
@@ -74,7 +74,7 @@ def answering(handler: Answering) -> Answering:
         try:
             return await handler(request)
         except BoardDataError as error:
-            return refused(str(error), 503)
+            return refused(str(error), 503, error.code)
 
     return answered
 

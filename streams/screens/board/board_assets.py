@@ -39,7 +39,7 @@ class _File(NamedTuple):
         return web.Response(body=body, content_type=self.kind, charset="utf-8", headers=headers)
 
 
-def _sent(path: Path) -> bytes:
+def sent_content(path: Path) -> bytes:
     """Return a file as it is sent: our scripts without comments; lines keep their numbers."""
     contents = path.read_bytes()
     ours = path.suffix == ".js" and path.parent == FOLDER
@@ -59,7 +59,7 @@ class BoardAssets:
             path.name: _File(_TYPES[path.suffix], contents, gzip.compress(contents, mtime=0))
             for path in sorted(FOLDER.rglob("*"))
             if path.suffix in _TYPES
-            for contents in (_sent(path),)
+            for contents in (sent_content(path),)
         }
         page = (FOLDER / "index.html").read_bytes()
         parts = (page, *(part for name, file in self._files.items() for part in (name.encode(), file.plain)))

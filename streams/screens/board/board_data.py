@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from alerting.incidents.correlation import GROWTH, direction
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_answer import IncidentAnswer
 from alerting.pipeline.pipeline import Pipeline
@@ -29,8 +30,13 @@ def incidents_of(pipeline: Pipeline | None, links: Links) -> BoardIncidents:
     """Return the incidents that a board shows; none while nobody has them."""
     if pipeline is None:
         return BoardIncidents((), [])
-    open_ = [incident.incident for incident in pipeline.ongoing() if incident.sent != "digest"]
+    open_ = [known.incident for known in pipeline.ongoing() if is_shown_in_colour(known.incident, known.sent)]
     return BoardIncidents(open_, ongoing_incidents(pipeline, links), last_ended_page(pipeline, links))
+
+
+def is_shown_in_colour(incident: Incident, sent: str) -> bool:
+    """Return whether an open incident colours its series: growth does, what is too small to page does not."""
+    return sent != "digest" or direction(incident.primary) == GROWTH
 
 
 class StepSignal:

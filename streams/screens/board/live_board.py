@@ -102,7 +102,7 @@ class LiveBoard:
     async def _read(self, make: Callable[[HistoryView, BoardIncidents], _T]) -> _T:
         """Make something of the history up to now, in a worker thread, one after the other."""
         if self._place is None:
-            raise BoardDataError("the board shows the history: set history.keep to true")
+            raise BoardDataError("the board shows the history: set history.keep to true", "no-history")
         async with self._making:
             steps, incidents = self._steps(), self._incidents()
             try:
@@ -111,7 +111,9 @@ class LiveBoard:
                 )
             except (OSError, StateError, pa.ArrowException) as error:
                 self._view = self._on_map = None
-                raise BoardDataError(f"the history cannot be read: {place_trouble(error)}") from error
+                raise BoardDataError(
+                    f"the history cannot be read: {place_trouble(error)}", "unreadable"
+                ) from error
 
     async def incidents(self) -> list[IncidentAnswer]:
         """Return the incidents that have not ended, oldest first, as ``GET /incidents`` does.
@@ -154,7 +156,7 @@ class LiveBoard:
         try:
             return await self.queries.ask(question)
         except HistoryQueryError as error:
-            raise BoardDataError(str(error)) from error
+            raise BoardDataError(str(error), error.code) from error
 
     def _newest_view(self, place: str, steps: Sequence[bytes]) -> HistoryView:
         view = self._view = self._view or HistoryView(HistoryFolder(place), recent=self.recent)
@@ -207,7 +209,7 @@ class LiveBoard:
             numbers=numbers.numbers(verdicts, board, {account.account: account.name for account in accounts}),
             layers=numbers.layers(verdicts, board),
             tables=limits.tables(verdicts),
-            concurrency=limits.concurrency(),
+            concurrency=limits.concurrency(verdicts),
             quotas=limits.quotas(),
             calls=numbers.calls(),
             month=months.month,

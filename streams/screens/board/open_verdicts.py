@@ -1,12 +1,13 @@
 """The verdicts of findings that are open, by what they are about."""
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding, Verdict, notable
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge, Scope
+from streams.screens.board.wall.wall import DaysLeft
 
 _WORST_FIRST: Final = (
     Verdict.FATAL,
@@ -17,14 +18,6 @@ _WORST_FIRST: Final = (
     Verdict.SHIFT,
     Verdict.GROWTH,
 )
-
-
-class DaysLeft(NamedTuple):
-    """Days until a limit is reached, and the range that holds four in five; None where no day is named."""
-
-    days_left: float | None = None
-    days_left_early: float | None = None
-    days_left_late: float | None = None
 
 
 class OpenVerdicts:
@@ -57,7 +50,11 @@ class OpenVerdicts:
     def days_left(self, about: Callable[[Scope, Measure], bool]) -> DaysLeft:
         """Return the fewest days until a limit is reached that a finding forecasts."""
         days = [
-            DaysLeft(growth.days_to_limit, growth.days_to_limit_lower, growth.days_to_limit_upper)
+            DaysLeft(
+                days_left=growth.days_to_limit,
+                days_left_early=growth.days_to_limit_lower,
+                days_left_late=growth.days_to_limit_upper,
+            )
             for finding in self._about(about)
             if (growth := finding.growth) is not None and growth.days_to_limit is not None
         ]

@@ -43,6 +43,7 @@ _HAPPENED: Final = {
     "joined": "joined",
     "alerted": "message sent",
     "acknowledge": "acknowledged",
+    "unacknowledge": "acknowledgement taken back",
     "snooze": "snoozed",
     "expected": "marked as expected",
     "not_an_anomaly": "marked as not an anomaly",

@@ -7,7 +7,15 @@ from mcp.types import CallToolResult
 
 from alerting.messages.incident_answer import IncidentAnswer
 from alerting.words import numbers
-from streams.screens.board.wall.wall import Wall, WallConcurrency, WallLayer, WallNumber, WallQuota, WallTable
+from streams.screens.board.wall.wall import (
+    DaysLeft,
+    Wall,
+    WallConcurrency,
+    WallLayer,
+    WallNumber,
+    WallQuota,
+    WallTable,
+)
 from streams.screens.mcp.answer_parts import Given, data_of, part_of
 from streams.screens.mcp.board_client import CLIENT
 from streams.screens.mcp.incidents_tool import INCIDENT, incident_part, incident_words
@@ -202,6 +210,7 @@ def _limit(of: str, measure: str, limit: _Limit) -> str:
     left = ""
     if isinstance(limit, WallTable):
         of += f" {measure_in_words(measure)}"
+    if isinstance(limit, DaysLeft):
         left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
     used = numbers.number(limit.used or 0.0)
     whole = "unknown" if limit.limit is None else numbers.number(limit.limit)

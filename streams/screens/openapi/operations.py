@@ -109,7 +109,7 @@ _ACTED: Final = _with_status(ActedAnswer, 200, 404, 409)
 _UNKNOWN: Final[dict[int, Any]] = {404: ActedAnswer}
 _PROVEN: Final = "A browser's session shows its proof in `X-Uneri-Proof`; a token needs none."
 _INCIDENT: Final = _named("the id of an incident, or its first characters")
-_BUTTON: Final = Literal["acknowledge", "expected", "not_an_anomaly", "take_back"]
+_BUTTON: Final = Literal["acknowledge", "unacknowledge", "expected", "not_an_anomaly", "take_back"]
 _SCOPE: Final = (
     Parameter("scope", "`kind:name`, as `table:items`", required=True),
     Parameter("cloud", "where several have the name"),

@@ -306,6 +306,7 @@ def _rendered(words: Phrases) -> dict[str, Shown]:
     return {
         "a test": marked_as_test(page(OPEN, words=words), words),
         "acknowledged and snoozed": sent(commands=[*acknowledged, SNOOZED]),
+        "acknowledgement taken back": sent(commands=[*acknowledged, asked(CommandKind.UNACKNOWLEDGE)]),
         "snooze ended": sent(commands=[SNOOZED, asked(CommandKind.UNSILENCE)]),
         "snooze is over": page(OPEN, commands=[SNOOZED], at=UNTIL, words=words),
         **{f"marked: {kind}": sent(RESOLVED, commands=[asked(kind)]) for kind in _MARKS},

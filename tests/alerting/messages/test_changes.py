@@ -14,14 +14,13 @@ from alerting.incidents.notice import Milestone
 from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import NAME, TOTAL, Message, length
 from alerting.messages.render import Renderer
-from alerting.report.card import Cards, ReportedIncidents
-from alerting.report.preview import fragment
+from alerting.preview.preview import fragment
 from alerting.sinks.terminal import Terminal
 from alerting.words.locales import ENGLISH, LANGUAGES
 from alerting.words.phrases import Phrases
 from tests.alerting.given import PUT, T0
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice, page, said
-from tests.alerting.messages.made_incidents import LINK, change, with_changes
+from tests.alerting.messages.made_incidents import change, with_changes
 from tests.alerting.slack_standin import content_error
 
 
@@ -50,14 +49,6 @@ def test_a_terminal_and_a_preview_show_it_between_title_and_figures() -> None:
     for shown in (written.getvalue(), fragment(message, ZONE, at=T0)):
         places = [shown.index(text) for text in ("SPIKE", "2 min after", "Severity")]
         assert places == sorted(places)
-
-
-@pytest.mark.parametrize(("url", "link"), [(LINK, LINK), ("javascript:alert(1)", "")])
-def test_a_card_of_the_report_says_so_first(url: str, link: str) -> None:
-    one = with_changes(change(url=url))
-    renderer = Renderer(LINKS, ZONE)
-    card = Cards(ReportedIncidents([]), renderer, {one.id: ""}).card(one)
-    assert card.changes == [("2 min after deploy 42 of inventory-put-item by ci", link)]
 
 
 # -- what a source wrote is never trusted --------------------------------------------------------------

@@ -21,7 +21,7 @@ from alerting.messages.answers import Answers, Changes
 from alerting.messages.blocks import TOTAL, Message, length
 from alerting.messages.modals import details, note, pattern
 from alerting.messages.render import Renderer
-from alerting.report.preview import fragment
+from alerting.preview.preview import fragment
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Affected, Cause, Verdict
@@ -34,8 +34,8 @@ from tests.alerting.given import T0, finding, growth_finding, share
 from tests.alerting.message_makers import LINKS, ZONE, dispatch, notice
 from tests.alerting.messages.made_incidents import silence
 from tests.alerting.messages.test_message import names
-from tests.alerting.report.test_preview import OURS as OUR_TAGS
-from tests.alerting.report.test_preview import Elements
+from tests.alerting.preview.test_preview import OURS as OUR_TAGS
+from tests.alerting.preview.test_preview import Elements
 from tests.alerting.slack_standin import content_error, texts, view_error
 
 OPERATOR = "U0000OURS"  # the one id that we put in

@@ -1,20 +1,18 @@
-"""The requests of an incident: in Details, in the report, in the webhook; linked, bounded and harmless."""
+"""The requests of an incident: in Details, in the webhook; linked, bounded and harmless."""
 
 from typing import Any
 
 from alerting.incidents.incident import worst
 from alerting.messages.blocks import SECTION
 from alerting.messages.modals import BLOCKS, View, details
-from alerting.messages.render import Renderer
 from alerting.messages.request_lines import request_links
-from alerting.report.card import Cards, ReportedIncidents
 from alerting.words.locales import ENGLISH
 from config.links import Links
 from config.settings import LinksSettings
 from detectors.explain.examples import Why
 from detectors.model.request_example import ExampleCall
 from tests.alerting.given import T0
-from tests.alerting.message_makers import ZONE, notice
+from tests.alerting.message_makers import ZONE
 from tests.alerting.messages.made_incidents import REQUEST, XRAY, example, request, with_examples
 
 LINKS = Links(LinksSettings())
@@ -85,17 +83,6 @@ def test_long_requests_stay_within_what_slack_takes() -> None:
     assert len(view["blocks"]) <= BLOCKS
     assert all(len(block["text"]["text"]) <= SECTION for block in view["blocks"] if "text" in block)
     assert shown(view).count(f"*{ENGLISH.labels.slowest}*") == 3
-
-
-def test_the_report_has_them() -> None:
-    one = with_examples(example(sample="<script>alert(1)</script>"))
-    reported = ReportedIncidents([notice(one)])
-    card = Cards(reported, Renderer(LINKS, ZONE), {one.id: "inventory"}).card(one)
-    [line] = card.examples
-    assert line.text.startswith("Most capacity · ")
-    assert line.trace == TRACED
-    assert line.logs.startswith("https://ap-northeast-1.console.aws.amazon.com/")
-    assert line.identity == f"lambda:{REQUEST}/1760000000000"
 
 
 def test_an_incident_keeps_the_worst_of_each_kind_in_any_order() -> None:

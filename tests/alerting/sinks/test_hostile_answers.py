@@ -8,11 +8,14 @@ import pytest
 from aiohttp import web
 
 from alerting.messages.blocks import Message
-from alerting.outbox.ports import Result
+from alerting.outbox.ports import Result, SubjectState
 from alerting.outbox.row import OutboxRow, Send
-from alerting.sinks.http_sink import LONGEST, outcome_of_status
+from alerting.sinks.http_sink import LONGEST, HttpOptions, outcome_of_status
 from alerting.sinks.slack import SlackSink
+from streams.notify.http_sinks import ALARMS
 from tests.alerting.delivery_world import PATIENT, render
+from tests.alerting.given import incident
+from tests.alerting.message_makers import dispatch, notice
 from tests.alerting.slack_standin import TOKEN
 
 
@@ -70,6 +73,16 @@ async def test_an_absurd_time_to_wait_is_cut_and_without_one_the_wait_grows(
     async with asyncio.timeout(PATIENT), SlackSink(TOKEN, f"{url}/{asked}/", render) as sink:
         outcome = await sink.authorise()
     assert (outcome.result, outcome.retry_after) == (Result.RETRY, wait)
+
+
+@pytest.mark.parametrize("kind", ["pagerduty", "opsgenie", "discord"])
+async def test_a_yes_that_is_not_the_receiver_s_calls_nobody(url: str, kind: str) -> None:
+    for path in ("yes", "endless"):
+        sink = ALARMS[kind](f"{kind}:duty", f"{url}/{path}", "secret", HttpOptions(timeout=600), "VARIABLE")
+        row = sink.render(dispatch(notice(incident())), SubjectState())
+        assert row is not None
+        async with asyncio.timeout(PATIENT), sink:
+            assert (await sink.deliver(row)).result is Result.RETRY
 
 
 async def test_a_yes_that_is_not_slack_s_is_no_message_in_a_channel(url: str) -> None:

@@ -13,8 +13,10 @@ from alerting.messages.examples import AT
 from config.settings import Settings
 from detectors.model.finding import Verdict
 from streams.cli.check.slack import check_slack
-from streams.cli.send_test import deliver_examples
+from streams.cli.send_test import call_somebody, deliver_examples, send_test
+from streams.process.command_error import UsageError
 from tests.alerting.delivery_world import FakeClock
+from tests.alerting.sinks.alarm_standins import ROUTING_KEY, PagerdutyStandin
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 from tests.streams.cli import forked
 
@@ -179,3 +181,24 @@ def test_a_slack_that_cannot_be_reached_ends_with_1(tmp_path: Path, closed_port:
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert "does not answer (cannot connect, connection refused); try again" in line
+
+
+async def test_what_calls_somebody_gets_the_life_of_one_alarm_marked_as_a_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    async with PagerdutyStandin() as receiver:
+        notify = {"pagerduty": [{"name": "duty", "url": receiver.url}]}
+        settings = Settings.model_validate({"notify": notify})
+        monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", ROUTING_KEY)
+        assert await call_somebody(settings, "pagerduty:duty", seconds=0, say=said.append) is None
+        assert receiver.done == ["trigger", "acknowledge", "resolve"]
+        assert receiver.bodies("trigger")[0]["payload"]["summary"].startswith("TEST · SPIKE")
+        assert said == [f"{step}  pagerduty:duty" for step in ("opened", "acknowledged", "closed")]
+        monkeypatch.setenv("PAGERDUTY_ROUTING_KEY", "x" * 32)
+        problem = await call_somebody(settings, "pagerduty:duty", seconds=0, say=said.append)
+        assert str(problem).startswith(
+            "pagerduty:duty: HTTP 400: the key is refused; check the secret in PAG"
+        )
+    with pytest.raises(UsageError, match=r"not in notify\.opsgenie; configured: pagerduty:duty"):
+        send_test(settings, "opsgenie:duty")

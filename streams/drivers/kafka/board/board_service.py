@@ -128,7 +128,7 @@ class KafkaBoard(BoardService):
     def _recent(self) -> list[bytes]:
         if self._steps is None or not self._steps.ready:  # a wall of some of them would be wrong
             why = None if self._steps is None else self._steps.trouble
-            raise BoardDataError(why or "Kafka has not answered yet; the board tries again")
+            raise BoardDataError(why or "Kafka has not answered yet; the board tries again", "no-kafka")
         return self._steps.recent()
 
     def _incidents(self) -> BoardIncidents:

@@ -40,6 +40,7 @@ _PRESSED: Final = {
     kind.value: kind
     for kind in (
         CommandKind.ACKNOWLEDGE,
+        CommandKind.UNACKNOWLEDGE,
         CommandKind.EXPECTED,
         CommandKind.NOT_AN_ANOMALY,
         CommandKind.TAKE_BACK,

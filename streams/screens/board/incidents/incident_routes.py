@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 from aiohttp import web
 
+from alerting.commands.matching import services_of
 from alerting.commands.memo import Memo, MemoAnswer
 from alerting.incidents.answers import ChangeAnswer, SeverityAnswer, change_answer, severity_answer
 from alerting.incidents.growth import together
@@ -85,12 +86,16 @@ class IncidentFilter(NamedTuple):
 
 
 class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident in a line; the fields are those of ``GET /incidents``. ``memos`` counts its own."""
+    """One incident in a line; the fields are those of ``GET /incidents``. ``memos`` counts its own.
+
+    ``services`` are those that it involves.
+    """
 
     id: str
     verdict: Verdict
     state: State
     sent: Sent
+    reason: str
     start: int
     end: int | None
     scope: ScopeAnswer
@@ -102,6 +107,7 @@ class ListedIncident(msgspec.Struct, frozen=True, kw_only=True):
     error_type: str | None
     failures: Failures | None
     added_up: AddedUp | None
+    services: list[str]
     memos: int
     acknowledged: WhoAnswer | None = None
     labelled: LabelledAnswer | None = None
@@ -166,14 +172,15 @@ def listed_incidents(known: KnownIncidents, asked: IncidentFilter) -> ListedInci
     return ListedIncidents(
         at=known.at,
         since=since,
-        incidents=[_row(incident, noted[incident.incident.id]) for incident in newest],
+        incidents=[listed_incident(incident, noted[incident.incident.id]) for incident in newest],
         left_out=len(found) - len(newest),
         memos=[memo.as_answer() for memo in heapq.nlargest(MOST, _timeline(known, asked), key=_moment)],
         changes=[change_answer(change) for change in _changes(known, asked)],
     )
 
 
-def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
+def listed_incident(tracked: TrackedIncident, memos: int) -> ListedIncident:
+    """Return an incident in a line."""
     incident = tracked.incident
     primary = incident.primary
     return copy_fields(
@@ -181,9 +188,11 @@ def _row(tracked: TrackedIncident, memos: int) -> ListedIncident:
         incident,
         primary,
         sent=tracked.sent,
+        reason=tracked.reason,
         scope=primary.about.as_answer(),
         severity=severity_answer(incident.severity),
         error_type=primary.error_type or None,
+        services=sorted(services_of(incident)),
         memos=memos,
         acknowledged=acknowledgement(tracked.commands),
         labelled=label_of(tracked.commands),

@@ -189,7 +189,7 @@ class IncidentService:
     def _present(self) -> Pipeline:
         pipeline = self._pipeline()
         if pipeline is None:
-            raise BoardDataError(ELSEWHERE)
+            raise BoardDataError(ELSEWHERE, "elsewhere")
         return pipeline
 
 

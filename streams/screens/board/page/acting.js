@@ -1,9 +1,10 @@
 // What this browser may do, and doing it: each action shows the proof that the daemon gave this session.
+import { given } from "./given.js";
 import { keep, kept } from "./kept.js";
 
 const LOST = [502, 504]; // a proxy has no answer of the daemon
 
-let known = null;
+let known = given && Promise.resolve({ may: [], token: "", needed: false });
 let name = kept("who") ?? "";
 
 // The name under which a person acts, which this browser keeps.
@@ -43,7 +44,7 @@ export const act = async (method, path, body = {}, again = true) => {
     }
     if (LOST.includes(answer.status)) return { error: `HTTP ${answer.status}`, unanswered: true };
     const said = await answer.json().catch(() => ({}));
-    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, result: said.said };
+    return answer.ok ? { said } : { error: said.error ?? `HTTP ${answer.status}`, code: said.code, result: said.said };
   } catch (error) {
     return { error: String(error.message ?? error), unanswered: sent };
   }

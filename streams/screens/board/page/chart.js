@@ -1,6 +1,9 @@
 // A chart of times and values: what is observed, solid, over what was before, dotted, with what is expected behind.
 import { Component, createRef, html } from "./view.js";
 
+// A limit is drawn where it leaves the curve half of the chart; a farther one is named beside it.
+export const isDrawn = (limit, highest) => limit != null && limit <= 2 * highest;
+
 export const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
 // Draws `now`, `before`, `lower` and `upper` from `start` in steps of `step` seconds. `kind` is calls or month; `look`

@@ -51,7 +51,7 @@ export class Connection {
     });
     on("step", (wall) => this.heard.step(wall));
     on("incidents", (said) => this.heard.incidents(said));
-    on("trouble", ({ error }) => this.heard.trouble(error));
+    on("trouble", (said) => this.heard.trouble(said));
     on("signed-out", () => this.out());
     source.onerror = () => source === this.source && this.lose();
   }
@@ -103,7 +103,7 @@ export class Connection {
       const said = await answer.json();
       this.last = Date.now();
       if (answer.ok) this.heard.step(said);
-      else this.heard.trouble(said.error);
+      else this.heard.trouble(said);
       if (!this.resting) this.open();
     } catch {
       this.heard.lost();

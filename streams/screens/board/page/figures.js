@@ -131,10 +131,10 @@ export class Figures {
     return last === null ? this.words.daysOrMore(this.days(first)) : this.words.daysBetween(this.plain.format(first), this.days(last));
   }
 
-  // What a tile says of its limit; nothing where no day is named.
-  limitIn({ days_left: middle, days_left_early: early, days_left_late: late }) {
-    if (middle === null) return null;
-    return middle <= 0 ? this.words.atLimit : this.words.limitIn(this.daysLeft(middle, early, late));
+  // What is said of when a limit is reached; nothing where no day is named.
+  limitIn({ days_left: middle, days_left_early: early, days_left_late: late }, say = this.words.limitIn) {
+    if (middle == null) return null;
+    return middle <= 0 ? this.words.atLimit : say(this.daysLeft(middle, early, late));
   }
 
   duration(seconds) {

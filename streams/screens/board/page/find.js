@@ -3,6 +3,7 @@ import { scopeAddress } from "./address.js";
 import { ask } from "./answers.js";
 import { Inner } from "./inner.js";
 import { Component, html } from "./view.js";
+import { errorIn } from "./words.js";
 
 const PAUSE = 200; // ms after the last key
 
@@ -27,10 +28,11 @@ export class Find extends Component {
   async ask(typed) {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const { said, error, lost, signedOut } = await ask(`/board/scopes?like=${encodeURIComponent(typed)}`, asking.signal);
+    const { said, lost, signedOut, ...raw } = await ask(`/board/scopes?like=${encodeURIComponent(typed)}`, asking.signal);
     if (asking.signal.aborted) return;
-    if (signedOut) this.props.actions.signedOut();
-    else this.setState({ found: said?.scopes ?? [], more: said?.more ?? 0, error: lost ? this.props.words.neverFound : (error ?? null) });
+    const { words, actions } = this.props;
+    if (signedOut) actions.signedOut();
+    else this.setState({ found: said?.scopes ?? [], more: said?.more ?? 0, error: lost ? words.neverFound : (errorIn(words, raw) ?? null) });
   }
 
   close() {

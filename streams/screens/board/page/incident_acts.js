@@ -2,6 +2,7 @@
 import { act, callMe, permission, who } from "./acting.js";
 import { Noted } from "./incidents.js";
 import { Component, html } from "./view.js";
+import { errorIn } from "./words.js";
 
 // Whether this browser may act, and how; what a page has one of is the field for the name.
 export class Acting extends Component {
@@ -30,8 +31,8 @@ export class Acting extends Component {
       return false;
     }
     this.setState({ busy: true, said: null, wrong: null });
-    const { error, result, unanswered } = await act(method, path, body);
-    const wrong = error && (unanswered ? said.unanswered : said.failed(said.result[result] ?? error));
+    const { error, code, result, unanswered } = await act(method, path, body);
+    const wrong = error && (unanswered ? said.unanswered : said.failed(said.result[result] ?? errorIn(words, { error, code })));
     this.setState(wrong ? { busy: false, wrong } : { busy: false, said: said.done[what] });
     done();
     return !error;
@@ -67,16 +68,23 @@ export class IncidentActs extends Acting {
     return this.go(ask, "POST", `incidents/${encodeURIComponent(this.props.of.id)}/${ask}`, body);
   }
 
+  // A mark teaches what the next one like it must show: it asks first.
+  async mark(ask) {
+    if (await this.press(ask)) this.setState({ asking: null });
+  }
+
   async pattern(event) {
     event.preventDefault();
     const { until, why } = event.target.elements;
-    if (await this.press("snooze", { for: "pattern", until: until.value, why: why.value })) this.setState({ asking: false });
+    if (await this.press("snooze", { for: "pattern", until: until.value, why: why.value })) this.setState({ asking: null });
   }
 
   render({ of, silences, figures, words, now, actions }, { busy, asking }) {
     const { act: says, until } = words.incident;
     const open = of.end == null && !["resolved", "withdrawn"].includes(of.state);
     const button = (text, press, more = "") => html`<button type="button" class=${more} disabled=${busy} onClick=${press}>${text}</button>`;
+    const asks = (text, what) => html`<button type="button" aria-expanded=${asking === what} disabled=${busy} onClick=${() => this.setState({ asking: asking === what ? null : what })}>${text}</button>`;
+    const cancel = button(says.cancel, () => this.setState({ asking: null }), "plain");
     return html`<section class="tile acts" aria-labelledby="acts">
       <h2 id="acts" class="label">${says.title}</h2>
       ${silences.map(
@@ -89,24 +97,29 @@ export class IncidentActs extends Acting {
         ? this.refusal(words, actions)
         : html`${this.name(words)}
             <div class="buttons">
-              ${open && !of.acknowledged && button(says.acknowledge, () => this.press("acknowledge"), "main")}
+              ${open && (of.acknowledged ? button(says.unacknowledge, () => this.press("unacknowledge")) : button(says.acknowledge, () => this.press("acknowledge"), "main"))}
               ${open &&
               html`<span class="group" role="group" aria-label=${says.snooze}>
                 <span aria-hidden="true">${says.snooze}</span>
                 ${button(says.hour, () => this.press("snooze", { for: "1h" }))} ${button(says.tomorrow, () => this.press("snooze", { for: "tomorrow" }))}
-                ${button(says.pattern, () => this.setState({ asking: !asking }))}
+                ${asks(says.pattern, "pattern")}
               </span>`}
               ${of.state !== "withdrawn" &&
               !of.labelled &&
-              html`${button(says.expected, () => this.press("expected"))} ${button(says.not_an_anomaly, () => this.press("not_an_anomaly"))}`}
+              html`${asks(says.expected, "expected")} ${asks(says.not_an_anomaly, "not_an_anomaly")}`}
               ${of.labelled && button(says.takeBack, () => this.press("take_back"))}
             </div>
-            ${asking &&
+            ${["expected", "not_an_anomaly"].includes(asking) &&
+            html`<div class="pattern" role="group" aria-label=${says[asking]}>
+              <p class="note">${says.teaches}</p>
+              ${button(says.sure(says[asking]), () => this.mark(asking), "main")} ${cancel}
+            </div>`}
+            ${asking === "pattern" &&
             html`<form class="pattern" onSubmit=${(event) => this.pattern(event)}>
               <label>${says.patternUntil} <input type="date" name="until" required /></label>
               <label>${says.patternWhy} <input name="why" maxlength="200" /></label>
               <button type="submit" disabled=${busy}>${says.patternGo}</button>
-              <button type="button" class="plain" onClick=${() => this.setState({ asking: false })}>${says.cancel}</button>
+              ${cancel}
             </form>`}
             ${this.outcome()}`}
     </section>`;

@@ -1,12 +1,14 @@
 // One incident, whole and live: its figures, who causes it, what happened, what was learnt, and what can be done.
 import { addressOf } from "./address.js";
 import { AskingPage } from "./answers.js";
+import { given } from "./given.js";
 import { Acting, IncidentActs, MemoBox } from "./incident_acts.js";
 import { IncidentCurve } from "./incident_curve.js";
 import { IncidentFigures } from "./incident_figures.js";
-import { about, Causes, Changes, Examples, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, size, Verdict, weight } from "./incidents.js";
+import { about, Causes, Changes, Examples, Explained, grade, Handled, kind, Link, Members, needsReason, Noted, Part, safe, Sentence, size, Verdict, weight } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { ScopeLink } from "./scope_link.js";
+import { Message } from "./slack_message.js";
 import { createRef, html } from "./view.js";
 
 const Happened = ({ of, figures, words, now }) => {
@@ -52,14 +54,14 @@ class Export extends Acting {
       <h2 id="export" class="label">${says.title}</h2>
       <p class="buttons">
         <button type="button" onClick=${() => this.copy()}>${says.copy}</button>
-        <a class="button" href=${`/board/${path}`} download=${`incident-${id}.json`}>${says.json}</a>
+        ${!given && html`<a class="button" href=${`/board/${path}`} download=${`incident-${id}.json`}>${says.json}</a>`}
         ${this.acts && exports.map((to) => html`<button type="button" key=${to} disabled=${busy} onClick=${() => this.go("export", "POST", `${path}/export`, { to })}>${says.send(to)}</button>`)}
       </p>
       ${this.outcome()}
       <details>
         <summary>${says.text}</summary>
         <textarea ref=${this.text} readonly rows="12" aria-label=${says.text} value=${markdown}></textarea>
-        <p class="note">${says.github} <code>uneri incident ${id} --to github:OWNER/REPO</code></p>
+        ${!given && html`<p class="note">${says.github} <code>uneri incident ${id} --to github:OWNER/REPO</code></p>`}
       </details>
     </section>`;
   }
@@ -90,8 +92,8 @@ export class IncidentPage extends AskingPage {
 
   render({ wall, place, figures, words, look, now, actions }, { said, error: raw, missing }) {
     const { incident: says } = words;
-    const error = raw && missing ? says.notFound : raw;
-    const back = html`<p class="back"><${Inner} to=${addressOf("incidents")} go=${actions.go}>← ${says.back}</${Inner}></p>`;
+    const error = raw && missing ? (given ? words.report : says).notFound : raw;
+    const back = html`<p class="back"><${Inner} to=${addressOf("incidents")} go=${actions.go}>← ${(given ? words.report : says).back}</${Inner}></p>`;
     if (!said) return html`<div class="list">${back}<p class=${error ? "wrong" : "loading"} role="status">${error ?? words.loading}</p></div>`;
     const of = said.incident;
     const own = of.memos.filter((memo) => memo.incident === of.id);
@@ -113,7 +115,8 @@ export class IncidentPage extends AskingPage {
       </header>
       ${error && html`<p class="wrong" role="alert">${error}</p>`}
       <p class="size">${size(of, figures, words)}</p>
-      <p class="sentence" lang="en">${of.sentence}</p>
+      <p class="sentence"><${Sentence} of=${of} words=${words} /></p>
+      ${said.digested && html`<p class="aside">${words.report.asOf(figures.moment(said.digested, now))}</p>`}
       <p class="marks">
         <${Handled} of=${of} words=${words} />
         ${needsReason(of) && of.reason && html`<span class="aside">${of.reason}</span>`}
@@ -127,15 +130,17 @@ export class IncidentPage extends AskingPage {
           )}
         </ul>
       </section>`}
-      <${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />
+      ${!given && html`<${IncidentActs} key=${of.id} of=${of} silences=${said.silences} done=${() => this.again()} actions=${actions} ...${common} />`}
       <div class="halves">
         <div class="stack">
-          ${of.scope.from === undefined ? html`<${IncidentCurve} key=${of.id} of=${of} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
+          ${given && !said.curve && !of.growth && html`<p class="note">${words.report.noCurve[of.verdict] ?? words.report.noCurve.other}</p>`}
+          ${of.scope.from === undefined || said.curve ? html`<${IncidentCurve} key=${of.id} of=${of} known=${said.curve} at=${said.at} wall=${wall} look=${look} figures=${figures} words=${words} actions=${actions} />` : html`<${IncidentFigures} of=${of} figures=${figures} words=${words} />`}
           <section class="tile">
             <dl class="shares">
               <${Causes} of=${of} split=${true} go=${actions.go} ...${{ figures, words }} />
               ${Object.keys(of.throttle_reasons ?? {}).length > 0 &&
               html`<${Part} title=${says.throttled}>${Object.entries(of.throttle_reasons).map(([reason, count]) => html`<li key=${reason}><span class="what"><bdi>${reason}</bdi></span><span class="number">${figures.number(count)}</span></li>`)}</${Part}>`}
+              <${Explained} of=${of} figures=${figures} words=${words} />
               <${Members} of=${of} go=${actions.go} ...${{ figures, words }} />
               <${Changes} of=${of.changes} ...${{ figures, words }} />
               <${Closer} links=${said.links} runbook=${said.runbook} words=${words} />
@@ -149,7 +154,13 @@ export class IncidentPage extends AskingPage {
             <ol class="story">${said.story.map((one, number) => html`<${Happened} of=${one} key=${number} ...${common} />`)}</ol>
             ${of.follows && html`<p class="note"><${Inner} to=${addressOf("incident", of.follows)} go=${actions.go}>${says.follows}</${Inner}></p>`}
           </section>
-          <${MemoBox} title=${words.memos} of=${own} label=${says.memo.label} note=${({ text }) => ({ text: text.value, incident: of.id })} done=${() => this.again()} actions=${actions} ...${common} />
+          ${said.message &&
+          html`<section class="tile" aria-labelledby="message">
+            <h2 id="message" class="label">${words.report.message}</h2>
+            <${Message} of=${of.id} />
+            ${said.curve && html`<p class="note">${words.report.withChart}</p>`}
+          </section>`}
+          ${!given && html`<${MemoBox} title=${words.memos} of=${own} label=${says.memo.label} note=${({ text }) => ({ text: text.value, incident: of.id })} done=${() => this.again()} actions=${actions} ...${common} />`}
           <${Export} id=${of.id} markdown=${said.markdown} exports=${said.exports} words=${words} done=${() => this.again()} />
         </div>
       </div>

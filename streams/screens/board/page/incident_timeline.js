@@ -1,6 +1,7 @@
 // Incidents over time: a row for each scope, a bar for each incident, with memos and changes above.
 import { addressOf } from "./address.js";
 import { about, weight } from "./incidents.js";
+import { given } from "./given.js";
 import { Inner } from "./inner.js";
 import { Component, html } from "./view.js";
 
@@ -90,7 +91,7 @@ export class Timeline extends Component {
         </div>
         ${marks.length > 0 &&
         html`<div class="lane">
-          <span class="lane-name">${says.marks}</span>
+          <span class="lane-name">${(given ? words.report : says).marks}</span>
           <span class="track">
             ${marks.map(
               (mark, number) => html`<button type="button" key=${number} class=${`point ${mark.kind}`} style=${{ left: `${share(mark.at)}%` }} aria-label=${mark.text} title=${mark.text} onClick=${() => this.setState({ told: mark.text })}></button>`,

@@ -54,6 +54,12 @@ export const size = (incident, figures, words) => {
   return `${named}${figures.quantity(observed, measure)}${usually}`;
 };
 
+// The sentence that explains an incident, in English where the daemon has no other.
+export const Sentence = ({ of, words }) => {
+  const said = of.sentences?.[words.locale];
+  return html`<span lang=${said ? undefined : "en"}>${said ?? of.sentence}</span>`;
+};
+
 const carriers = (incident) => [incident.callers?.[0], incident.suspects?.[0]].filter(Boolean);
 
 export const Verdict = ({ of, words }) => html`<span class="mark"><${Shape} of=${of.verdict} />${words.verdict[of.verdict] ?? of.verdict}</span>`;
@@ -160,6 +166,13 @@ export const Members = ({ of, figures, words, go }) =>
     )}
   </${Part}>`;
 
+// The findings by which what takes longer, or fails, is explained.
+export const Explained = ({ of, figures, words }) =>
+  of.causes?.length > 0 &&
+  html`<${Part} title=${words.incident.causes}>
+    ${of.causes.map((one, place) => html`<li key=${place}><span class="what">${kind(one, words)} <bdi>${about(one)}</bdi></span><span class="aside">${figures.measure(one.measure)[0]}</span><span class="number">${figures.percent(one.score)}</span></li>`)}
+  </${Part}>`;
+
 // What people did about it.
 export const Handled = ({ of, words }) =>
   html`${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
@@ -216,7 +229,7 @@ export const Card = ({ of, accounts, figures, words, now, go }) =>
     </p>
     ${needsReason(of) && of.reason && html`<p class="aside">${of.reason}</p>`}
     <p class="size">${size(of, figures, words)}</p>
-    <p class="sentence" lang="en">${of.sentence}</p>
+    <p class="sentence"><${Sentence} of=${of} words=${words} /></p>
     <dl class="shares">
       <${Causes} of=${of} ...${{ figures, words, go }} />
       <${Members} of=${of} ...${{ figures, words, go }} />
@@ -231,7 +244,8 @@ export const fits = (incident, wanted, words) => {
   const said = [
     incident.verdict,
     words.verdict[incident.verdict],
-    incident.sentence,
+    incident.sentences?.[words.locale] ?? incident.sentence,
+    ...(incident.services ?? []),
     ...scopes.flatMap((scope) => [scope.kind, words.kind[scope.kind], about(scope), scope.account]),
     ...[...(incident.callers ?? []), ...(incident.suspects ?? [])].map(versioned),
   ];

@@ -6,9 +6,10 @@ import { forget } from "./acting.js";
 import { IncidentsPage } from "./incident_list.js";
 import { IncidentPage } from "./incident_page.js";
 import { calls } from "./incidents.js";
-import { keep, kept } from "./kept.js";
+import { kept } from "./kept.js";
 import { worst } from "./level.js";
 import { MapPage } from "./map.js";
+import { lookOf, LOOKS, moves, onSystemLook } from "./own_look.js";
 import { Rotation } from "./rotation.js";
 import { ScopePage } from "./scope.js";
 import { hasSession, signIn, signOut, tokenInAddress } from "./session.js";
@@ -16,9 +17,8 @@ import { Banner, DeskHeader, openOf, stateOf, TvHeader } from "./shell.js";
 import { SignInPage } from "./sign_in.js";
 import { html, render } from "./view.js";
 import { DeskWall, TV_PAGES, TvWall } from "./wall.js";
-import { LANGUAGES } from "./words.js";
+import { errorIn, LANGUAGES } from "./words.js";
 
-const LOOKS = ["auto", "light", "dark"];
 const root = document.documentElement;
 const asked = new URLSearchParams(location.search);
 const tv = asked.has("wall");
@@ -40,7 +40,7 @@ const clock = {
 const view = {
   wall: null, // the newest one
   lost: null, // since when there is no connection, by the daemon's clock
-  trouble: null, // why there is no newer wall
+  trouble: null, // why there is no newer wall: { error, code }
   signIn: null, // what a sign-in says; null while none is needed
   signedIn: hasSession(),
   place: tv ? { page: tvPages[0] ?? "overview" } : placeNow(),
@@ -57,31 +57,8 @@ const update = (changes) => {
 };
 
 const actions = {
-  go: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-    scrollTo(0, 0);
-  },
-  // The same page with another part of its address: a step that can be taken back, and one that cannot.
-  turn: (address) => {
-    history.pushState(null, "", address);
-    update({ place: placeNow() });
-  },
-  stay: (address) => {
-    history.replaceState(null, "", address);
-    update({ place: placeNow() });
-  },
+  ...moves(view, update, placeNow),
   signInAgain: () => update({ signIn: "operate" }),
-  turnLook: () => {
-    const look = LOOKS[(LOOKS.indexOf(view.look) + 1) % LOOKS.length];
-    keep("look", look);
-    update({ look });
-  },
-  turnLanguage: () => {
-    const language = figures.language === "ja" ? "en" : "ja";
-    keep("language", language);
-    update({ language });
-  },
   signedOut: () => connection.out(), // a page learns that its session has ended
   signOut: async () => {
     await signOut();
@@ -98,13 +75,10 @@ const signedIn = () => {
 
 const languageNow = () => [view.language, view.wall?.language, root.lang].find((each) => each in LANGUAGES) ?? "en";
 
-// Whether the page that is drawn is dark: charts take their colours from it.
-const lookNow = () => (view.look === "auto" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : view.look);
-
 const Page = () => {
   const { words } = figures;
   const { wall, place } = view;
-  const common = { figures, words, look: lookNow(), now: clock.now(), place, actions };
+  const common = { figures, words, look: lookOf(view.look), now: clock.now(), place, actions };
   const around = { view, actions, figures, words, clock };
   if (view.signIn !== null) return html`<${SignInPage} key=${view.signIn} words=${words} said=${view.signIn || null} done=${signedIn} />`;
   const shown =
@@ -115,7 +89,7 @@ const Page = () => {
         : html`<${PAGES[place.page]} wall=${wall} ...${common} />`;
   return html`<div class="around">
     <${tv ? TvHeader : DeskHeader} ...${around} />
-    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble} clock=${clock} figures=${figures} words=${words} />
+    <${Banner} wall=${wall} lost=${view.lost} trouble=${view.trouble && errorIn(words, view.trouble)} clock=${clock} figures=${figures} words=${words} />
     <main id="main" tabindex="-1" class=${["stale", "lost"].includes(view.state) ? "old" : ""}>${shown}</main>
   </div>`;
 };
@@ -126,7 +100,7 @@ function draw() {
   if (figures?.language !== language || figures.zone !== zone) figures = new Figures(language, zone);
   view.state = stateOf(view.wall, view.lost, clock.now());
   root.lang = language;
-  root.dataset.look = lookNow();
+  root.dataset.look = lookOf(view.look);
   root.classList.toggle("tv", tv);
   const open = openOf(view.wall);
   document.title = `${open > 0 ? `(${open}) ` : ""}${view.signIn === null ? figures.words.state[view.state] : figures.words.signIn.title} · Uneri`;
@@ -173,7 +147,7 @@ const connection = new Connection({
 });
 
 addEventListener("popstate", () => tv || update({ place: placeNow() }));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+onSystemLook(draw);
 setInterval(() => stateOf(view.wall, view.lost, clock.now()) !== view.state && draw(), 5000); // data grow old by themselves
 if (tv) {
   new Rotation({
@@ -190,7 +164,7 @@ const begin = async (token) => {
     const said = await signIn(token);
     if (said === null) view.signedIn = true;
     else if (said === "refused") refused = true;
-    else view.trouble = figures.words.signIn.failed(said);
+    else view.trouble = { error: figures.words.signIn.failed(said) };
   }
   connection.start();
 };
@@ -204,6 +178,6 @@ addEventListener("hashchange", async () => {
   if (said === null) {
     update({ wall: null }); // what this browser may do is asked for again
     signedIn();
-  } else if (view.signIn === null) update({ trouble: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) });
+  } else if (view.signIn === null) update({ trouble: { error: said === "refused" ? figures.words.signIn.refused : figures.words.signIn.failed(said) } });
   else update({ signIn: said });
 });

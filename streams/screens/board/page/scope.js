@@ -21,12 +21,6 @@ const openIn = (wall) => JSON.stringify((wall?.incidents ?? []).map((one) => [on
 
 const some = (place, names) => Object.fromEntries(names.filter((name) => place[name]).map((name) => [name, place[name]]));
 
-// The range that is looked at, to be kept in links to other scopes.
-const rangeOf = (place) =>
-  Object.entries(some(place, LOOKED))
-    .map(([name, value]) => `&${name}=${encodeURIComponent(value)}`)
-    .join("");
-
 const addressWith = (place, looked) => {
   const { scope, ...given } = some(place, GIVEN);
   return addressOf("scope", scope, { ...given, by: place.by, ...looked });
@@ -84,6 +78,7 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
     go(addressWith(place, { from: Math.floor(from - short), to: Math.ceil(to + short) }));
   };
   const reasons = Object.entries(of.reasons);
+  const limit = page.limits?.find((one) => one.measure === of.measure);
   return html`<section class="tile measured" data-measure=${of.measure}>
     <header>
       <h3 class="label"><bdi>${name}</bdi></h3>
@@ -97,7 +92,7 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
       ${of.most > 0 && html`<span>${words.scope.most(amount(of.most), figures.moment(of.most_at, page.at))}</span>`}
     </p>
     <${ScopeChart} name=${name} measure=${of.measure} curve=${of.curve} start=${page.start} step=${page.step} points=${page.points}
-      marks=${marksOf(page, of.measure)} ...${{ figures, words, look, zoom }} />
+      marks=${marksOf(page, of.measure)} ...${{ limit, figures, words, look, zoom }} />
     ${reasons.length > 0 && html`<ul class="reasons">${reasons.map(([reason, count]) => html`<li key=${reason}><bdi>${reason}</bdi> <b>${figures.number(count)}</b></li>`)}</ul>`}
   </section>`;
 };
@@ -119,7 +114,7 @@ const Choice = ({ found, words, go, range }) =>
     <h1>${words.scope.several}</h1>
     <ul class="rows">
       ${found.map((one) => html`<li key=${JSON.stringify(one.scope)}>
-        <span class="what"><${Inner} to=${scopeAddress(one.scope) + range} go=${go}>${words.kind[one.scope.kind] ?? one.scope.kind} <bdi>${one.label}</bdi></${Inner}></span>
+        <span class="what"><${Inner} to=${scopeAddress(one.scope, range)} go=${go}>${words.kind[one.scope.kind] ?? one.scope.kind} <bdi>${one.label}</bdi></${Inner}></span>
         <span class="aside"><bdi>${[one.account, one.scope.region].filter(Boolean).join(" · ")}</bdi></span>
       </li>`)}
     </ul>
@@ -142,7 +137,7 @@ export class ScopePage extends AskingPage {
 
   render({ wall, place, figures, words, look, actions, now }, { said, error }) {
     const go = actions.go;
-    const range = rangeOf(place);
+    const range = some(place, LOOKED); // to be kept in links to other scopes
     const common = { figures, words, look, go, place, range, now };
     const [kind, ...name] = (place.scope ?? "").split(":");
     const of = said?.measures ? said : null;

@@ -1,6 +1,6 @@
 // What happened to a scope: incidents, changes and memos of the range, and requests to look at.
 import { addressOf } from "./address.js";
-import { about, Examples, Link } from "./incidents.js";
+import { about, Examples, Link, Sentence } from "./incidents.js";
 import { Inner } from "./inner.js";
 import { Shape } from "./level.js";
 import { html } from "./view.js";
@@ -22,7 +22,7 @@ export const IncidentRow = ({ of, figures, words, go, now }) => {
     <span class="what">
       <${Inner} to=${addressOf("incident", of.id)} go=${go}>${elsewhere ? html`${words.kind[of.of.kind] ?? of.of.kind} <bdi>${about(of.of)}</bdi>` : of.measures.map((one) => figures.measure(one)[0]).join(", ")}</${Inner}>
       ${elsewhere && of.share !== null && html` · ${(of.falls ? scope.lacks : scope.causes)(figures.percent(of.share))}`}
-      <small class="sentence" lang="en">${of.sentence}</small>
+      <small class="sentence"><${Sentence} of=${of} words=${words} /></small>
     </span>
     ${of.acknowledged && html`<span class="ack"><bdi>${words.acknowledged(of.acknowledged.by)}</bdi></span>`}
     <span class="aside">${words.state_[of.state] ?? of.state} · ${figures.moment(of.start, now)} · ${figures.duration((of.end ?? now) - of.start)}</span>

@@ -25,7 +25,7 @@ const why = ({ value, before, calls, calls_before }, counts, figures, words) => 
 const Neighbour = ({ of, measure, most, compared, figures, words, go, range }) => {
   const amount = of.amounts[measure];
   return html`<li>
-    <span class="what"><${Inner} to=${scopeAddress(of.scope) + range} go=${go}><bdi>${of.label}</bdi></${Inner}></span>
+    <span class="what"><${Inner} to=${scopeAddress(of.scope, range)} go=${go}><bdi>${of.label}</bdi></${Inner}></span>
     <span class="number">${figures.quantity(amount.value, measure, most)}</span>
     <span class="part">${figures.percent(amount.share)}</span>
     <${Meter} share=${amount.share ?? 0} />

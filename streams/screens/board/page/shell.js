@@ -76,12 +76,27 @@ export class WallClock extends Freshness {
 const PageLink = ({ to, place, go, children }) =>
   html`<${Inner} to=${addressOf(to)} go=${go} current=${place.page === to || (to === "incidents" && place.page === "incident")}>${children}</${Inner}>`;
 
+export const Skip = ({ words }) => html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${words.skip}</a>`;
+
+export const Brand = ({ words }) => html`<p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>`;
+
+// How the page looks, and what it speaks; `children` follow.
+export const Switches = ({ view: { look }, actions, figures, words, children }) =>
+  html`<p class="switches">
+    <button type="button" title=${words.look[look]} aria-label=${words.look[look]} onClick=${actions.turnLook}>
+      <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.5" fill="none" /><path d="M8 1.5a6.5 6.5 0 0 1 0 13Z" /></svg>
+      <span class="hidden">${words.look[look]}</span>
+    </button>
+    <button type="button" lang=${figures.language === "ja" ? "en" : "ja"} onClick=${actions.turnLanguage}>${words.otherLanguage}</button>
+    ${children}
+  </p>`;
+
 export const DeskHeader = ({ view, actions, figures, words, clock }) => {
-  const { wall, place, look, state } = view;
+  const { wall, place, state } = view;
   const open = openOf(wall);
   return html`<header class="head">
-    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${words.skip}</a>
-    <p class="brand"><svg viewBox="0 0 32 20" aria-hidden="true"><path d="M2 13c5 0 6-9 11-9s5 8 10 8c3 0 5-3 7-3" /></svg>${words.name}</p>
+    <${Skip} words=${words} />
+    <${Brand} words=${words} />
     <nav aria-label=${words.pages}>
       <${PageLink} to="wall" place=${place} go=${actions.go}>${words.wall}</${PageLink}>
       <${PageLink} to="map" place=${place} go=${actions.go}>${words.map.nav}</${PageLink}>
@@ -94,14 +109,7 @@ export const DeskHeader = ({ view, actions, figures, words, clock }) => {
       <${Freshness} ...${{ wall, clock, figures, words }} />
       <${WallClock} ...${{ clock, figures }} />
     </p>
-    <p class="switches">
-      <button type="button" title=${words.look[look]} aria-label=${words.look[look]} onClick=${actions.turnLook}>
-        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6.5" fill="none" /><path d="M8 1.5a6.5 6.5 0 0 1 0 13Z" /></svg>
-        <span class="hidden">${words.look[look]}</span>
-      </button>
-      <button type="button" lang=${figures.language === "ja" ? "en" : "ja"} onClick=${actions.turnLanguage}>${words.otherLanguage}</button>
-      ${view.signedIn && html`<button type="button" onClick=${actions.signOut}>${words.signOut}</button>`}
-    </p>
+    <${Switches} ...${{ view, actions, figures, words }}>${view.signedIn && html`<button type="button" onClick=${actions.signOut}>${words.signOut}</button>`}</${Switches}>
   </header>`;
 };
 

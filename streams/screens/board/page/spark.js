@@ -1,4 +1,5 @@
-// A small line of the last hours over last week's dotted one.
+// A small line of the last hours over last week's dotted one, under its limit.
+import { isDrawn } from "./chart.js";
 import { html } from "./view.js";
 
 const HEIGHT = 40;
@@ -30,16 +31,20 @@ const path = (values, low, high) => {
   return drawn;
 };
 
+// The limit that a small line has room for; else null.
+export const limitOver = (values, limit) => (isDrawn(limit, Math.max(...smooth(values).filter(known))) ? limit : null);
+
 export const Spark = (props) => {
   const [now, before] = [smooth(props.now), smooth(props.before ?? [])];
   const all = [...now, ...before].filter(known);
   if (all.length < 2) return html`<svg class="spark" aria-hidden="true"></svg>`;
-  const high = Math.max(...all);
+  const limit = props.limit ?? null;
+  const high = Math.max(...all, limit);
   const least = Math.min(...all);
-  const low = least > high * 0.5 ? Math.max(0, least - (high - least)) : Math.min(0, least);
+  const low = limit === null && least > high * 0.5 ? Math.max(0, least - (high - least)) : Math.min(0, least);
   const width = Math.max(now.length, before.length) - 1;
   return html`<svg class="spark" viewBox=${`-1 -2 ${width + 2} ${HEIGHT + 4}`} preserveAspectRatio="none" aria-hidden="true">
-    <path class="before" d=${path(before, low, high)} /><path class="now" d=${path(now, low, high)} />
+    <path class="before" d=${path(before, low, high)} /><path class="now" d=${path(now, low, high)} />${limit !== null && html`<path class="limit" d=${path(Array(width + 1).fill(limit), low, high)} />`}
   </svg>`;
 };
 

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { Inner } from "./inner.js";
 import { byWorst, level, Mark, worst } from "./level.js";
 import { ScopeLink } from "./scope_link.js";
-import { Meter, Spark } from "./spark.js";
+import { limitOver, Meter, Spark } from "./spark.js";
 import { html } from "./view.js";
 
 const Tile = ({ of = {}, name, label, extra, children, kind = "", rank = 2 }) =>
@@ -59,30 +59,35 @@ export const LayersTile = ({ layers, busiest, figures, words, go }) =>
 export const TableTile = ({ of, figures, words, label, go }) => {
   const unit = figures.measure(of.measure)[1].trim();
   const left = figures.limitIn(of);
+  const limit = limitOver(of.trend, of.limit);
   const parts = of.share === null ? [figures.number(of.used), unit] : figures.parts(of.share, "share");
   return html`<${Tile} of=${of} name=${`table-${of.label}`} label=${label} extra=${html`<span class="aside">${of.account}</span>`}>
     <p class="name"><span title=${of.label}><${ScopeLink} to=${of.scope} go=${go}>${of.label}</${ScopeLink}></span>${left && html`<span class="left">${left}</span>`}</p>
-    <div class="figure"><${Big} parts=${parts} size="middle" /><${Spark} now=${of.trend} /></div>
+    <div class="figure"><${Big} parts=${parts} size="middle" /><${Spark} now=${of.trend} limit=${limit} /></div>
     <${Meter} share=${of.share} />
     <p class="note">
       <${Mark} of=${of} words=${words} />
-      <span>${of.limit === null ? words.noLimit : words.of(figures.number(of.used), figures.number(of.limit), unit)}</span>
+      <span>${limit !== null && html`<i class="k-limit"></i>`}${of.limit === null ? words.noLimit : words.of(figures.number(of.used), figures.number(of.limit), unit)}</span>
     </p>
   </${Tile}>`;
 };
 
-export const ConcurrencyTile = ({ of, figures, words, go }) =>
-  html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside"><${ScopeLink} to=${of.scope} go=${go}>${of.account}</${ScopeLink}></span>`}>
+export const ConcurrencyTile = ({ of, figures, words, go }) => {
+  const limit = limitOver(of.trend, of.limit);
+  const left = figures.limitIn(of);
+  return html`<${Tile} of=${of} name=${`concurrency-${of.account}`} label=${words.concurrency} extra=${html`<span class="aside"><${ScopeLink} to=${of.scope} go=${go}>${of.account}</${ScopeLink}></span>`}>
     <p class="name"><span>${of.holders[0] ? html`<${ScopeLink} to=${of.holders[0].scope} go=${go}>${of.holders[0].label}</${ScopeLink}>` : "\u00a0"}</span>${of.holders[0] && html`<span class="left">${figures.percent(of.holders[0].share)}</span>`}</p>
     <div class="figure">
-      <${Big} parts=${of.share === null ? figures.parts(of.used) : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} />
+      <${Big} parts=${of.share === null ? figures.parts(of.used) : figures.parts(of.share, "share")} size="middle" /><${Spark} now=${of.trend} limit=${limit} />
     </div>
     <${Meter} share=${of.share} />
     <p class="note">
       <${Mark} of=${of} words=${words} />
-      <span>${of.limit === null ? words.noLimit : words.concurrencyOf(figures.number(of.used), figures.number(of.limit))}</span>
+      <span>${limit !== null && html`<i class="k-limit"></i>`}${of.limit === null ? words.noLimit : words.concurrencyOf(figures.number(of.used), figures.number(of.limit))}</span>
+      ${left && html`<span class="left">${left}</span>`}
     </p>
   </${Tile}>`;
+};
 
 export const QuotasTile = ({ quotas, figures, words, go, most = 4 }) => {
   const sorted = byWorst(quotas);

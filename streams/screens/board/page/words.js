@@ -1,7 +1,9 @@
 // Everything the page says, in each language: the same keys in both.
 import { INCIDENT_WORDS } from "./incident_words.js";
+import { REPORT_WORDS } from "./report_words.js";
 
 const en = {
+  locale: "en",
   name: "Uneri",
   wall: "Wall",
   incidents: "Incidents",
@@ -72,6 +74,9 @@ const en = {
   of: (used, limit, unit) => `${used} of ${limit} ${unit}`,
   noLimit: "no limit is known",
   limitIn: (days) => `limit in ${days}`,
+  limit: (amount) => `limit ${amount}`,
+  above: (limit) => `${limit}, above the chart`,
+  reaches: (days) => `reaches its limit in ${days}`,
   daysBetween: (first, last) => `${first} to ${last}`,
   daysOrMore: (days) => `${days} or more`,
   atLimit: "at its limit",
@@ -248,6 +253,7 @@ const en = {
 };
 
 const ja = {
+  locale: "ja",
   name: "Uneri",
   wall: "ウォール",
   incidents: "インシデント",
@@ -318,6 +324,9 @@ const ja = {
   of: (used, limit, unit) => `${used} / ${limit} ${unit}`,
   noLimit: "上限は不明",
   limitIn: (days) => `あと${days}で上限`,
+  limit: (amount) => `上限 ${amount}`,
+  above: (limit) => `${limit}（グラフの範囲外）`,
+  reaches: (days) => `あと${days}で上限に到達`,
   daysBetween: (first, last) => `${first}～${last}`,
   daysOrMore: (days) => `${days}以上`,
   atLimit: "上限に到達",
@@ -493,8 +502,8 @@ const ja = {
   },
 };
 
-en.incident = INCIDENT_WORDS.en;
-ja.incident = INCIDENT_WORDS.ja;
+Object.assign(en, { incident: INCIDENT_WORDS.en, report: REPORT_WORDS.en });
+Object.assign(ja, { incident: INCIDENT_WORDS.ja, report: REPORT_WORDS.ja });
 
 // Words are looked up by what addresses and events say: nothing but what stands above is found.
 const bare = (of) => {
@@ -503,3 +512,20 @@ const bare = (of) => {
 };
 
 export const LANGUAGES = bare({ en, ja });
+
+// What the daemon says in English, by its code, in other languages.
+const ERRORS = bare({
+  ja: {
+    "no-history": "ボードの表示には履歴が必要です。history.keep を true に設定してください。",
+    unreadable: "履歴を読み込めません。デーモンのマシンで uneri check を実行すると、原因を確認できます。",
+    "no-values": ja.nothing,
+    crowded: "履歴の読み込みが混み合っています。数秒後に再試行してください。",
+    slow: "履歴の読み込みに時間がかかりすぎています。期間を短くしてください。",
+    elsewhere: "このプロセスはインシデントを扱っていません。ロール notify のプロセスのボードを開いてください。",
+    "no-kafka": "Kafka からデータを取得できません。ボードは再試行を続けます。",
+    "unknown-scope": "この名前のものは見つかりません。上の検索欄で探してください。",
+    "bad-range": "この期間は表示できません。10分以上400日以内で、最新のデータより前に始まる期間を選んでください。",
+  },
+});
+
+export const errorIn = ({ locale }, { error, code }) => ERRORS[locale]?.[code] ?? error;

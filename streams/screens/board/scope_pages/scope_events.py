@@ -8,6 +8,7 @@ from alerting.incidents.answers import ChangeAnswer, change_answer
 from alerting.incidents.incident import Incident
 from alerting.messages.incident_answer import WhoAnswer, acknowledgement, example_answer
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.locales import translated_sentences
 from config.links import Links
 from detectors.model.copy_fields import copy_fields
 from detectors.model.finding import Finding
@@ -155,6 +156,7 @@ class ScopeEvents:
             incident,
             sent=past.sent,
             sentence=incident.primary.sentence,
+            sentences=translated_sentences(incident),
             of=incident.primary.about.as_answer(),
             measures=list(dict.fromkeys(mine)),
             share=share,

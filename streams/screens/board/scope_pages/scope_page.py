@@ -14,7 +14,7 @@ from alerting.incidents.incident import Sent, State
 from alerting.messages.incident_answer import ExampleAnswer, WhoAnswer
 from detectors.model.finding import Verdict
 from detectors.model.scope import ScopeAnswer
-from streams.screens.board.wall.wall import WallThreshold
+from streams.screens.board.wall.wall import DaysLeft, WallThreshold
 
 Points = list[float | None]
 
@@ -75,19 +75,13 @@ class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
     curve: ScopeCurve
 
 
-class ScopeLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """What is used of a limit in the newest step, and the forecast of the days until it is reached.
-
-    Four in five times it is between ``days_left_early`` and ``days_left_late``.
-    """
+class ScopeLimit(DaysLeft, frozen=True, kw_only=True):
+    """What is used of a limit in the newest step, and the forecast of the days until it is reached."""
 
     measure: str
     used: float | None
     limit: float
     share: float | None
-    days_left: float | None = None
-    days_left_early: float | None = None
-    days_left_late: float | None = None
     verdict: Verdict | None = None
     threshold: WallThreshold = None
 
@@ -132,7 +126,8 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
 
     An account has those of all that is in it, a service those of its functions, routes and tables. ``share``
     is the part of an excess elsewhere (``of``) that is due to it, where it is only a caller; where that
-    ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it.
+    ``falls``, of what is missing there. ``acknowledged`` once somebody deals with it. ``sentences`` has the
+    sentence in other languages, by locale.
     """
 
     id: str
@@ -142,6 +137,7 @@ class ScopeIncident(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     end: int | None
     sentence: str
+    sentences: dict[str, str] = {}
     of: ScopeAnswer
     measures: list[str] = []
     share: float | None = None

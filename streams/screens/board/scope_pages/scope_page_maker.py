@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from alerting.incidents.digest_reporter import zone_of
 from config.settings import Settings
 from streams.record.history.history_reader import HistoryView
-from streams.screens.board.board_data import BoardDataError
+from streams.screens.board.board_data import BoardDataError, is_shown_in_colour
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.scope_pages.range_reader import RangeReader
 from streams.screens.board.scope_pages.scope_events import BoardPast, ScopeEvents
@@ -54,7 +54,9 @@ class ScopePageMaker:
         """
         settings, at = self._settings(), view.end
         if at is None:
-            raise BoardDataError("there are no values yet: the first ones appear a minute after an event")
+            raise BoardDataError(
+                "there are no values yet: the first ones appear a minute after an event", "no-values"
+            )
         index = self._index(view)
         finder = ScopeFinder(index.scopes, self._account_name)
         found = finder.exactly(asked.about, dict(asked.given))
@@ -69,9 +71,9 @@ class ScopePageMaker:
         events = ScopeEvents(past, scope, index.members(scope, view.names), shown.first, shown.end)
         newest = shown.end >= at  # open findings and limits are of now
         open_ = [
-            incident.incident
-            for incident in past.incidents
-            if newest and incident.incident.end is None and incident.sent != "digest"
+            known.incident
+            for known in past.incidents
+            if newest and known.incident.end is None and is_shown_in_colour(known.incident, known.sent)
         ]
         verdicts, board = OpenVerdicts(open_), settings.board
         measures = ScopeMeasures(view, reader, step, scope, series.own)

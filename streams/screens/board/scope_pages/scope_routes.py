@@ -36,9 +36,9 @@ class ScopeRoutes:
         try:
             return in_json(await self._shared.answer(asked, lambda: self._board.scope(asked)))
         except UnknownScopeError as error:
-            return refused(str(error), 404)
+            return refused(str(error), 404, "unknown-scope")
         except BadRangeError as error:
-            return refused(str(error), 400)
+            return refused(str(error), 400, "bad-range")
 
     async def _scopes(self, request: web.Request) -> web.Response:
         return encoded(await self._board.scopes(request.query.get("like", "")[:_LONGEST]))

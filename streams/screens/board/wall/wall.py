@@ -83,13 +83,23 @@ class WallLayer(msgspec.Struct, frozen=True, kw_only=True):
     threshold: WallThreshold = None
 
 
-class WallTable(msgspec.Struct, frozen=True, kw_only=True):
+class DaysLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """A forecast of the days until a limit is reached, None where no day is named.
+
+    Four in five times it is between ``days_left_early`` and ``days_left_late``.
+    """
+
+    days_left: float | None = None
+    days_left_early: float | None = None
+    days_left_late: float | None = None
+
+
+class WallTable(DaysLeft, frozen=True, kw_only=True):
     """The hottest table of an account.
 
     ``account`` is the name of its account; ``measure`` is what comes nearest to its limit. ``used`` and
     ``limit`` are capacity units a second, ``share`` is one by the other, ``trend`` has values of ``used``.
-    ``days_left`` is the forecast of the days until the limit is reached, four in five times between
-    ``days_left_early`` and ``days_left_late``. ``incident`` is the id of the one that ``verdict`` is of.
+    ``incident`` is the id of the one that ``verdict`` is of.
     """
 
     scope: ScopeAnswer
@@ -99,9 +109,6 @@ class WallTable(msgspec.Struct, frozen=True, kw_only=True):
     used: float | None = None
     limit: float | None = None
     share: float | None = None
-    days_left: float | None = None
-    days_left_early: float | None = None
-    days_left_late: float | None = None
     verdict: Verdict | None = None
     incident: str | None = None
     threshold: WallThreshold = None
@@ -116,7 +123,7 @@ class WallHolder(msgspec.Struct, frozen=True):
     scope: ScopeAnswer | None = None
 
 
-class WallConcurrency(msgspec.Struct, frozen=True, kw_only=True):
+class WallConcurrency(DaysLeft, frozen=True, kw_only=True):
     """Executions at the same time in an account, against what it allows; ``trend`` has values of ``used``."""
 
     account: str

@@ -112,17 +112,22 @@ class WallLimits:
         rows = self._view.rows(MINUTES, self._grid.first, self._grid.end, numbers)
         return listed(self._grid.total(rows) / self._grid.step)
 
-    def concurrency(self) -> list[WallConcurrency]:
+    def concurrency(self, verdicts: OpenVerdicts) -> list[WallConcurrency]:
         """Return the concurrency of each account with a limit, and the functions that hold it."""
         found = self._sorted(
             lambda used: (used.of.key.scope.kind, used.of.key.measure) == (ACCOUNT, Measure.BUSY)
         )
-        return [
-            copy_fields(
-                WallConcurrency, used, holders=self._holders(used), trend=self._trend([used.of.series])
-            )
-            for used in found[:MOST]
-        ]
+        return [self._concurrency(used, verdicts) for used in found[:MOST]]
+
+    def _concurrency(self, used: _Used, verdicts: OpenVerdicts) -> WallConcurrency:
+        scope, measure = used.of.key.scope, used.of.key.measure
+        return copy_fields(
+            WallConcurrency,
+            used,
+            verdicts.days_left(lambda other, of: (other, of.value) == (scope, measure)),
+            holders=self._holders(used),
+            trend=self._trend([used.of.series]),
+        )
 
     def _holders(self, used: _Used) -> list[WallHolder]:
         """Return the functions that are busiest in the newest step, and their shares."""

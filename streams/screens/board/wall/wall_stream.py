@@ -196,7 +196,7 @@ class WallStream:
         try:
             newest = await self._walls.newest()
         except BoardDataError as error:
-            return time, _event("trouble", msgspec.json.encode(RefusalAnswer(str(error))))
+            return time, _event("trouble", msgspec.json.encode(RefusalAnswer(str(error), error.code)))
         name, body = ("incidents", newest.incidents) if newest.time.step == shown else ("step", newest.wall)
         if name not in self._sent or self._sent[name][0] != newest.time:
             self._sent[name] = newest.time, _event(name, body)

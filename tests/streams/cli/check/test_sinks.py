@@ -5,6 +5,7 @@ import pytest
 from config.settings import NotifySettings
 from streams.cli.check.settings_checks import CheckResult
 from streams.cli.check.sinks import check_sinks
+from tests.alerting.sinks.alarm_standins import EmailStandin, OpsgenieStandin, PagerdutyStandin, TeamsStandin
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 
@@ -67,3 +68,39 @@ async def test_the_status_of_an_alertmanager_is_read() -> None:
 async def test_an_alertmanager_that_does_not_answer_is_reported(closed_port: int) -> None:
     [found] = await checked(alertmanagers=[{"name": "ops", "url": f"http://127.0.0.1:{closed_port}"}])
     assert (found.ok, "does not answer" in found.text) == (False, True)
+
+
+ALARMS = {"pagerduty": PagerdutyStandin, "opsgenie": OpsgenieStandin, "teams": TeamsStandin}
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+async def test_what_calls_somebody_is_reached_and_nobody_is_called(kind: str) -> None:
+    async with ALARMS[kind]() as receiver:
+        settings = {"name": "duty", **({} if receiver.PATH else {"url": receiver.url})}
+        notify = NotifySettings.model_validate({kind: [settings]})
+        variable = getattr(notify, kind)[0].secret_env
+        secret = receiver.address if receiver.PATH else receiver.SECRET
+        [found] = [sink async for sink in check_sinks(notify, {variable: secret})]
+        assert receiver.calls == []
+        assert (found.ok, f"--to {kind}:duty" in found.text) == (True, True)
+        [missing] = [sink async for sink in check_sinks(notify, {})]
+        assert (missing.ok, f"{kind} duty: {variable} is not set" in missing.text) == (False, True)
+        assert receiver.SECRET not in found.text
+
+
+async def test_a_mail_server_without_a_login_needs_no_secret() -> None:
+    async with EmailStandin() as receiver:
+        given = {"server": receiver.url, "sender": "u@shop.example", "to": ["ai@shop.example"]}
+        notify = NotifySettings.model_validate({"email": [{"name": "duty", **given}]})
+        [found] = [sink async for sink in check_sinks(notify, {})]
+        assert (found.ok, found.text.startswith(f"email duty: smtp://{receiver.url} answers")) == (True, True)
+        notify = NotifySettings.model_validate({"email": [{"name": "duty", "user": "uneri", **given}]})
+        [found] = [sink async for sink in check_sinks(notify, {})]
+        assert found.text.startswith("email duty: SMTP_PASSWORD is not set")
+
+
+async def test_a_secret_that_is_no_address_where_it_is_to_be_one_is_reported() -> None:
+    notify = NotifySettings.model_validate({"discord": [{"name": "duty"}]})
+    [found] = [sink async for sink in check_sinks(notify, {"DISCORD_WEBHOOK_URL": f"ftp://{PASSWORD}"})]
+    assert found.text.startswith("discord duty: DISCORD_WEBHOOK_URL holds no address")
+    assert PASSWORD not in found.text

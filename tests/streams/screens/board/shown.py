@@ -8,10 +8,9 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.alerting.used_pages import UsedPage
 
-WIDTHS: Final = (390, 768, 1440, 1920, 3840)
+WIDTHS: Final = (320, 390, 768, 1440, 1920, 3840)
 OVER: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_TESTS: Final = Path(__file__).parents[3]
-_CONTRASTS: Final = (_TESTS / "alerting" / "report" / "contrast.js").read_text("utf-8")
+CONTRASTS: Final = Path(__file__).with_name("contrast.js").read_text("utf-8")
 _AXE: Final = Path(__file__).with_name("axe").joinpath("axe.min.js").read_text("utf-8")
 _SERIOUS: Final = """
 () => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
@@ -81,7 +80,7 @@ class Shown(UsedPage):
 
     def hold_to_looks(self) -> None:
         """Hold what is shown to the contrast of text, and to what axe finds serious."""
-        found = self.page.evaluate(_CONTRASTS)
+        found = self.page.evaluate(CONTRASTS)
         assert len(found) > 8
         assert [text for text in found if text["contrast"] < 4.5] == []
         self.page.evaluate(_AXE)

@@ -356,6 +356,20 @@ def test_look_and_language_can_be_chosen_and_stay_chosen(browser: Browser, board
         assert page.evaluate("document.documentElement.lang") == "ja"
 
 
+def test_paper_is_light_and_has_nothing_to_press(browser: Browser, board: BoardThread) -> None:
+    for path, drawn in (("/?look=dark", ".desk"), ("/?incidents&look=dark", ".list")):
+        with Shown(browser, board.url + path) as shown:
+            page = shown.page
+            page.wait_for_selector(drawn)
+            page.emulate_media(media="print")
+            expect(page.locator("html")).to_have_attribute("data-look", "light")
+            for pressed in ("nav", ".find", ".switches"):
+                expect(page.locator(pressed)).to_be_hidden()
+            expect(page.locator(".tile").first).to_be_visible()
+            page.emulate_media(media="screen")
+            expect(page.locator("html")).to_have_attribute("data-look", "dark")
+
+
 def test_times_are_those_of_the_configured_zone(browser: Browser) -> None:
     at = 1_764_200_012  # 08:33:32 in Tokyo, 18:33:32 the day before in New York
     for zone, expected in (("Asia/Tokyo", "08:33"), ("America/New_York", "18:33")):

@@ -26,12 +26,13 @@ from streams.record.history.history_rows import bare
 from streams.record.history.parquet_rows import write_names, write_rows
 from streams.record.history.segments import Segments
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
-from streams.screens.board.board_data import BoardDataError, BoardIncidents
+from streams.screens.board.board_data import BoardDataError, BoardIncidents, incidents_of
 from streams.screens.board.open_verdicts import OpenVerdicts
 from streams.screens.board.wall.wall import Wall
 from streams.screens.board.wall.wall_months import WallMonths
 from streams.screens.board.wall.wall_numbers import WallNumbers
 from tests.streams.record.history.backend import START, Backend, requests
+from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, notice_of
 from tests.streams.screens.board.judged_week import AT, PER_MINUTE, SETTINGS, STEP, STEPS, Judged, board_of
 
 ITEMS = Scope("table", "aws", "1", "eu-west-1", "items")
@@ -234,6 +235,27 @@ async def test_an_open_limit_shows_what_the_newest_step_uses_of_it(judged: Judge
     [incident] = (await board.wall()).incidents
     assert incident.observed == wall.tables[0].used
     assert await board.incidents() == [incident]
+
+
+async def test_growth_in_the_digest_tells_the_wall_when_limits_are_reached_and_what_is_small_does_not(
+    judged: Judged,
+) -> None:
+    whole = Scope("account", "aws", "1", "", "1")
+    table = examples.incident(examples.growth(ITEMS, 0.03, 11.0, 0.7, 1.0))
+    pace = examples.growth(whole, 0.03, 20.0, 0.7, 0.01)
+    account = examples.incident(replace(pace, measure=Measure.BUSY))
+    small = examples.incident(examples.finding(Verdict.SPIKE, ITEMS, Measure.WCU, TRACE))
+    told = [replace(incident, sent="digest") for incident in (table, account, small)]
+    notices = [
+        replace(notice_of("spike", AT, str(number)), incidents=[replace(of, id=str(number))])
+        for number, of in enumerate(told)
+    ]
+    shown = incidents_of(GivenIncidents(notices, AT).pipeline, Links(LinksSettings()))
+    assert len(shown.shown) == 3
+    wall = await board_of(judged.place, judged.held, incidents=shown).wall()
+    [hottest], [concurrency] = wall.tables, wall.concurrency
+    assert (hottest.verdict, hottest.days_left_early, hottest.days_left_late) == ("growth", 8.0, 16.0)
+    assert (concurrency.days_left_early, concurrency.days_left_late) == (16.0, 30.0)
 
 
 async def test_without_a_history_the_board_says_what_to_set() -> None:

@@ -3,8 +3,11 @@
 from typing import Any
 
 import msgspec
+import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from alerting.incidents.answers import CauseAnswer
 from detectors.model.finding import Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
@@ -12,6 +15,7 @@ from streams.screens.board.scope_pages.scope_page import (
     ScopeAmount,
     ScopeCurve,
     ScopeIncident,
+    ScopeLimit,
     ScopeMeasure,
     ScopeNeighbour,
     ScopeNeighbours,
@@ -116,6 +120,89 @@ def test_now_is_the_newest_step_and_not_what_was_last_reported(scripts: PageScri
     }
     assert "now 1.5 wcu/s" in said(said=page)
     assert "limit 3 wcu/s (50 % used)" in said(said=page)
+
+
+def test_a_limit_that_would_flatten_its_chart_is_named_beside_it(scripts: PageScripts) -> None:
+    def said(limit: float, language: str = "en", **days: Any) -> str:
+        of = ScopeLimit(measure="wcu", used=700.0, limit=limit, share=700 / limit, **days)
+        curve = ScopeCurve(observed=[650.0, 700.0])
+        given = {"measure": "wcu", "start": 0, "step": 60, "points": 2}
+        return scripts.text("scope_chart.js", "ScopeChart", language, curve=curve, limit=of, **given)
+
+    assert said(1400.0) == "", "it is a line of the chart"
+    assert said(5000.0) == "limit 5,000 wcu/s, above the chart"
+    assert said(5000.0, "ja") == "上限 5,000 WCU/秒（グラフの範囲外）"
+    forecast: Any = {"days_left": 11.0, "days_left_early": 9.0, "days_left_late": 14.0}
+    assert said(1000.0, **forecast) == "reaches its limit in 9 to 14 days"
+    assert (
+        said(5000.0, **forecast) == "limit 5,000 wcu/s, above the chart · reaches its limit in 9 to 14 days"
+    )
+
+
+def test_the_small_line_of_a_tile_has_its_limit_where_there_is_room(scripts: PageScripts) -> None:
+    limits = scripts.value(
+        "[300, 500, null].map((limit) => limitOver([90, 240, null, 200], limit))",
+        'import { limitOver } from "./spark.js";',
+    )
+    assert limits == [300, None, None]
+    [concurrency, _] = CALM.concurrency
+    growing = replace(concurrency, days_left=11.0, days_left_early=9.0, days_left_late=14.0)
+    said = scripts.text("tiles.js", "ConcurrencyTile", of=growing)
+    assert said.endswith("412 of 1,000 limit in 9 to 14 days")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_the_sentence_of_an_incident_is_in_the_language_of_the_page_and_is_found_by_it(
+    scripts: PageScripts, language: str
+) -> None:
+    [spike] = incidents(CALM.now, "spike")
+    said = spike.sentence if language == "en" else (spike.sentences or {})["ja"]
+    assert said in scripts.text("incidents.js", "Card", language, of=spike, accounts=[])
+    fits = 'import { fits } from "./incidents.js";'
+    given = {"of": spike, "wanted": ["容量"]}
+    assert scripts.value("fits(given.of, given.wanted, words)", fits, language, **given) == (language == "ja")
+    old = replace(spike, sentences=UNSET)
+    assert spike.sentence in scripts.text("incidents.js", "Card", language, of=old, accounts=[])
+
+
+def test_the_daemon_s_errors_are_in_the_language_of_the_page(scripts: PageScripts) -> None:
+    def said(language: str, code: str) -> str:
+        error = {"error": "no table orders is known here", "code": code}
+        imports = 'import { errorIn } from "./words.js";'
+        found: str = scripts.value("errorIn(words, given.of)", imports, language, of=error)
+        return found
+
+    assert said("en", "unknown-scope") == said("ja", "another") == "no table orders is known here"
+    assert said("ja", "unknown-scope").startswith("この名前のものは見つかりません")
+
+
+def test_growth_has_its_trend_beside_the_figures(scripts: PageScripts) -> None:
+    [limit] = incidents(CALM.now, "limit")
+    level = {
+        "days": 21,
+        "per_day": 0.03,
+        "per_day_lower": 0.024,
+        "per_day_upper": 0.036,
+        "days_to_limit": 14.0,
+    }
+    growth = {
+        **msgspec.to_builtins(limit),
+        "verdict": "growth",
+        "growth": level,
+        "observed": 41.0,
+        "limit": 90.0,
+    }
+    shown = scripts.text("incident_curve.js", "IncidentCurve", of=growth, at=CALM.now, look="light")
+    assert "fitted trend forecast likely range" in shown
+
+
+def test_an_incident_names_the_findings_that_explain_it(scripts: PageScripts) -> None:
+    [spike] = incidents(CALM.now, "spike")
+    cause = CauseAnswer(
+        kind="table", cloud="aws", account="1", region="", name="ledger", measure=Measure.LATENCY, score=0.93
+    )
+    shown = scripts.text("incidents.js", "Explained", of=replace(spike, causes=[cause]))
+    assert shown == "because of table ledger latency p95 93 %"
 
 
 def neighbours(kind: str, **amount: Any) -> ScopeNeighbours:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from alerting.messages import examples
 from alerting.messages.incident_answer import IncidentAnswer, incident_answer
+from alerting.words.locales import translated_sentences
 from config.links import Links
 from config.settings import LinksSettings
 from detectors.model.finding import Verdict
@@ -93,7 +94,11 @@ def incidents(at: int, *names: str) -> list[IncidentAnswer]:
     }
     return [
         replace(
-            incident_answer(found[name].incidents[0], Links(LinksSettings())), id=name, sent="page", reason=""
+            incident_answer(found[name].incidents[0], Links(LinksSettings())),
+            id=name,
+            sent="page",
+            reason="",
+            sentences=translated_sentences(found[name].incidents[0]),
         )
         for name in names
     ]

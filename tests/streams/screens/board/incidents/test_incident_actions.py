@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import msgspec
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from alerting.commands.command import CommandKind
 from alerting.commands.dispatch import Dispatch
 from alerting.commands.slack_interactions import ButtonPress, ModalSubmission, parse_interaction, pattern_of
+from alerting.messages.incident_answer import WhoAnswer
 from config.settings import DigestSettings, NotifySettings, Settings, WebhookSettings
 from streams.process.web.access import Access
 from streams.process.web.tokens import AccessScope, KnownToken, Tokens, digest_of, new_token
@@ -314,6 +316,20 @@ def without_names(dispatches: list[Dispatch], by: str) -> list[Dispatch]:
         )
         for dispatch in dispatches
     ]
+
+
+async def test_an_acknowledgement_is_taken_back_at_the_board() -> None:
+    page = given()
+    async with served(page, now=lambda: NOW) as board, browser() as session:
+        statuses = [
+            (await act(session, board, "POST", f"incidents/spike/{ask}", {"by": "mika"}))[0]
+            for ask in ("unacknowledge", "acknowledge", "unacknowledge")
+        ]
+        assert statuses == [404, 200, 200]
+        assert page.service.shown()[0].acknowledged is UNSET
+        assert (await act(session, board, "POST", "incidents/spike/acknowledge", {"by": "jun"}))[0] == 200
+    shown = page.service.shown()[0]
+    assert shown.acknowledged == WhoAnswer(by="jun", at=NOW)
 
 
 async def test_a_mark_is_taken_back_at_the_board() -> None:

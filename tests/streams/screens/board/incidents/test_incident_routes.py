@@ -7,6 +7,7 @@ import pytest
 
 from alerting.commands.command import Command, CommandKind
 from alerting.pipeline.pipeline import Pipeline
+from alerting.words.locales import JAPANESE
 from config.links import Links
 from config.settings import LinksSettings, Settings
 from streams.screens.board.board_data import incidents_of
@@ -50,6 +51,7 @@ async def test_the_list_has_open_and_ended_incidents_the_memos_of_no_incident_an
         "spike-last-week",
     ]
     assert {incident["id"]: incident["memos"] for incident in week["incidents"]}["spike-last-week"] == 1
+    assert {incident["reason"] for incident in week["incidents"]} == {"a table is affected: reported at once"}
     assert [memo["by"] for memo in week["memos"]] == ["aoi", "jun"]
     assert [change["version"] for change in week["changes"]] == ["42", "41"]
     assert [incident["id"] for incident in day["incidents"]] == ["absence", "fatal", "spike", "fatal-ended"]
@@ -138,12 +140,26 @@ async def test_a_list_is_made_once_for_all_who_ask_until_something_changes() -> 
     assert len(made) == 3
 
 
+async def test_an_incident_has_its_sentence_in_japanese_as_slack_says_it() -> None:
+    data = given()
+    async with served(data) as board, browser() as session:
+        whole = await got(session, board, "incidents/spike")
+    primary = data.service.shown()[0]
+    tracked = data.service.pipeline.named("spike")
+    assert tracked is not None
+    said = JAPANESE.incident.why(tracked.incident.primary)
+    assert whole["incident"]["sentences"] == primary.sentences == {"ja": said}
+    assert said.startswith("テーブル items の書き込み容量は")
+
+
 async def test_without_a_pipeline_the_page_shows_whom_to_ask() -> None:
     data = given()
     data.service._pipeline = lambda: None
     async with served(data) as board, browser() as session:
         for path in ("incidents", "incidents/spike"):
-            assert "the role notify" in (await got(session, board, path, 503))["error"]
+            answer = await got(session, board, path, 503)
+            assert "the role notify" in answer["error"]
+            assert answer["code"] == "elsewhere"
 
 
 def test_the_wall_names_the_page_that_ended_last_with_what_was_noted() -> None:

@@ -63,7 +63,7 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         Shown(browser, board.url) as wall,
     ):
         page = mine.page
-        acknowledge = page.get_by_role("button", name="Acknowledge")
+        acknowledge = page.get_by_role("button", name="Acknowledge", exact=True)
         acknowledge.click()
         expect(page.locator(".acts .wrong")).to_contain_text("Write your name first")
         expect(page.get_by_label("Your name")).to_be_focused()
@@ -77,6 +77,12 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         expect(wall.tile("open")).to_contain_text("acknowledged by mika")
         wall.tile("open").get_by_role("link", name="spike").click()
         expect(wall.page.locator(".ack")).to_have_text("acknowledged by mika")
+        page.get_by_role("button", name="Take the acknowledgement back").click()
+        expect(page.locator(".acts .done")).to_have_text("Taken back.")
+        for shown in (mine, theirs, wall):
+            expect(shown.page.locator(".ack")).to_have_count(0)
+        expect(theirs.page.locator(".story")).to_contain_text("acknowledgement taken back")
+        expect(acknowledge).to_be_visible()
         page.get_by_role("button", name="1 hour").click()
         for shown in (mine, theirs):
             expect(shown.page.locator(".held")).to_have_text(re.compile(r"Snoozed until .+, by mika"))
@@ -85,26 +91,46 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         call_me(theirs.page, "jun")
         theirs.page.get_by_role("button", name="End the snooze").click()
         expect(page.locator(".held")).to_have_count(0)
-        taught = re.compile("The next one like it must show more until .+, by mika")
-        silent = re.compile("Not an anomaly: silent as long as it lasts, by mika")
-        page.get_by_role("button", name="Not an anomaly").click()
-        expect(page.locator(".held")).to_have_text([taught, silent])
-        page.get_by_role("button", name="Take the mark back").click()
-        expect(page.locator(".held")).to_have_count(0)
-        page.get_by_role("button", name="As expected").click()
-        expect(page.locator(".held")).to_have_count(2)
-        page.get_by_role("button", name="Ask for no more").click()
-        expect(page.locator(".held")).to_have_text([re.compile("As expected: silent as long as it lasts")])
-        expect(theirs.page.locator(".marks")).to_contain_text("expected, says mika")
         page.get_by_role("button", name="all like it").click()
         page.get_by_label("until the morning of").fill("2020-01-01")
         page.get_by_role("button", name="Snooze all like it").click()
         expect(page.locator(".acts .wrong")).to_have_text(
             "Not done: this time has passed already; choose a later one"
         )
-        assert [command.by for command in board.data.service.given[:3]] == ["mika", "mika", "jun"]
+        assert [command.by for command in board.data.service.given[:4]] == ["mika"] * 3 + ["jun"]
         assert mine.wrong == [wrong for wrong in mine.wrong if "400" in wrong]
         assert theirs.wrong == wall.wrong == []
+
+
+def test_a_mark_says_what_it_teaches_before_it_is_made(browser: Browser) -> None:
+    with (
+        busy() as board,
+        Shown(browser, f"{board.url}/?incident=spike") as mine,
+        Shown(browser, f"{board.url}/?incident=spike") as theirs,
+    ):
+        page = mine.page
+        call_me(page, "mika")
+        taught = re.compile("The next one like it must show more until .+, by mika")
+        silent = re.compile("Not an anomaly: silent as long as it lasts, by mika")
+        page.get_by_role("button", name="Not an anomaly").click()
+        teaches = page.get_by_text("what is like it may have to show more before anybody is called")
+        expect(teaches).to_be_visible()
+        page.get_by_role("button", name="Cancel").click()
+        expect(teaches).to_have_count(0)
+        given = [command.kind for command in board.data.service.given]
+        assert CommandKind.NOT_AN_ANOMALY not in given, "it teaches, and asks first"
+        page.get_by_role("button", name="Not an anomaly").click()
+        page.get_by_role("button", name="Mark it: Not an anomaly").click()
+        expect(page.locator(".held")).to_have_text([taught, silent])
+        page.get_by_role("button", name="Take the mark back").click()
+        expect(page.locator(".held")).to_have_count(0)
+        page.get_by_role("button", name="As expected").click()
+        page.get_by_role("button", name="Mark it: As expected").click()
+        expect(page.locator(".held")).to_have_count(2)
+        page.get_by_role("button", name="Ask for no more").click()
+        expect(page.locator(".held")).to_have_text([re.compile("As expected: silent as long as it lasts")])
+        expect(theirs.page.locator(".marks")).to_contain_text("expected, says mika")
+        assert mine.wrong == theirs.wrong == []
 
 
 def test_memos_appear_with_who_and_when_and_what_was_learnt_last_time_comes_first(browser: Browser) -> None:

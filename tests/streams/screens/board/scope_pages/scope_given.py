@@ -103,7 +103,14 @@ def page_given(asked: AskedScope, wall: Wall, *more: Scope) -> ScopePage | Found
         verdict=Verdict.SPIKE if busy and shown.end >= at else None,
         limits=[
             ScopeLimit(
-                measure="wcu", used=712.0, limit=1000.0, share=0.712, days_left=9.4, threshold="warning"
+                measure="wcu",
+                used=712.0,
+                limit=1000.0,
+                share=0.712,
+                days_left=11.0,
+                days_left_early=9.0,
+                days_left_late=14.0,
+                threshold="warning",
             ),
             ScopeLimit(measure="rcu", used=320.0, limit=2000.0, share=0.16),
         ]
@@ -233,6 +240,7 @@ def _incident(one: IncidentAnswer) -> ScopeIncident:
         start=one.start,
         end=one.end,
         sentence=one.sentence,
+        sentences=one.sentences or {},
         of=one.scope,
         measures=[one.measure] if own else [],
         share=None if own else 0.91,

@@ -37,7 +37,7 @@ def test_it_answers_in_the_order_of_the_questions(browser: Browser, board: Board
         expect(page.locator("[data-state]")).to_have_attribute("data-state", "critical")
         expect(page.locator(".open-here .event").first).to_contain_text("wcu")
         expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("712 of 1,000 wcu/s")
-        expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("limit in 9 days")
+        expect(page.locator('[data-tile="limit-wcu"]')).to_contain_text("limit in 9 to 14 days")
         wcu = page.locator('[data-measure="wcu"]')
         expect(wcu.get_by_role("link", name="spike")).to_have_attribute("href", "/?incident=spike")
         expect(wcu).to_contain_text("on the week before")
@@ -60,6 +60,38 @@ def test_it_answers_in_the_order_of_the_questions(browser: Browser, board: Board
         order += ', [data-tile="events"], [data-tile="elsewhere"]'
         found = page.eval_on_selector_all(order, tops)
         assert found == sorted(found)
+        assert shown.wrong == []
+
+
+INKED = """(canvas) => {
+  const ink = document.createElement("canvas").getContext("2d");
+  ink.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--limit").trim();
+  ink.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = ink.getImageData(0, 0, 1, 1).data;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const rows = new Set();
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at] === red && data[at + 1] === green && data[at + 2] === blue)
+      rows.add(Math.floor(at / 4 / canvas.width));
+  return rows.size;
+}"""
+"""How many rows of a chart have the colour of limits."""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_a_limit_is_a_line_of_its_chart_or_named_beside_it(
+    browser: Browser, board: BoardThread, look: str
+) -> None:
+    with Shown(browser, f"{board.url}{ITEMS}&look={look}") as shown:
+        page = opened(shown)
+        wcu, rcu = (page.locator(f'[data-measure="{measure}"]') for measure in ("wcu", "rcu"))
+        expect(wcu.locator(".limit-note")).to_have_text("reaches its limit in 9 to 14 days")
+        expect(wcu.get_by_role("slider")).to_have_attribute("aria-label", "wcu, limit 1,000 wcu/s")
+        expect(rcu.locator(".limit-note")).to_have_text("limit 2,000 rcu/s, above the chart")
+        assert wcu.locator("canvas").evaluate(INKED) > 0
+        assert rcu.locator("canvas").evaluate(INKED) == 0
+        page.goto(f"{board.url}/?look={look}")
+        expect(shown.tile("table-items").locator(".spark .limit")).to_have_count(1)
         assert shown.wrong == []
 
 
@@ -93,6 +125,32 @@ def test_ranges_are_addresses_and_links_keep_them(browser: Browser, board: Board
         expect(page.locator("[data-state]")).to_have_count(0)  # that would be the state of now
         expect(page.get_by_text("There are no data before Nov 20, 10:00.")).to_be_visible()
         assert shown.wrong == []
+
+
+def test_a_language_a_look_and_a_range_go_along_with_every_link(browser: Browser, board: BoardThread) -> None:
+    with Shown(browser, f"{board.url}{ITEMS}&range=1d&lang=ja&look=dark") as shown:
+        page = opened(shown)
+        expect(page.locator(".open-here .sentence").first).to_contain_text("テーブル items の書き込み容量は")
+
+        def led() -> set[str]:
+            hrefs = "(all) => all.map((one) => one.href).filter((each) => each.startsWith(origin + '/?'))"
+            return set(page.eval_on_selector_all("a[href]", hrefs))
+
+        def without(*names: str) -> list[str]:
+            return [link for link in led() if not all(name in link for name in names)]
+
+        assert len(led()) > 10
+        assert without("lang=ja", "look=dark", "range=") == []
+        page.get_by_role("link", name="ウォール").click()
+        page.wait_for_selector(".desk")
+        assert "range=1d" in page.url
+        timed = [link for link in without("lang=ja", "look=dark", "range=1d") if "from=" not in link]
+        assert timed == [], "an incident leads to its own time"
+        page.goto(f"{board.url}/?scope=table:nobody&lang=ja")
+        expect(page.locator("main").get_by_role("alert")).to_contain_text("この名前のものは見つかりません")
+        page.get_by_role("button", name="English").click()
+        page.wait_for_url("**lang=en**")
+        expect(page.get_by_role("link", name="Wall")).to_have_attribute("href", "/?lang=en")
 
 
 def test_of_a_drop_elsewhere_a_scope_has_a_share_of_what_is_missing(browser: Browser) -> None:

@@ -221,6 +221,16 @@ async def test_what_is_too_small_to_page_is_listed_and_colours_no_measure(judged
     assert [(incident.id, incident.sent) for incident in page.incidents] == [("open", "digest")]
 
 
+async def test_growth_in_the_digest_colours_its_measure_and_says_when_the_limit_is_reached(
+    judged: Judged,
+) -> None:
+    growing = examples.incident(examples.growth(ITEMS, 0.03, 11.0, 0.7, 1.0))
+    page = await page_of(judged, past=BoardPast([PastIncident(growing, "digest")]))
+    assert (page.verdict, measured(page, "wcu").verdict) == ("growth", "growth")
+    [limit] = page.limits
+    assert (limit.days_left_early, limit.days_left, limit.days_left_late) == (8.0, 11.0, 16.0)
+
+
 async def test_a_range_that_has_passed_has_no_verdicts_and_limits_of_now(judged: Judged) -> None:
     def until(end: int) -> AskedScope:
         return AskedScope("table:items", (), AskedRange(since=str(AT - 3600), until=str(end)))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Notice
-from alerting.report.preview import fragment, page
+from alerting.preview.preview import fragment, page
 from alerting.words.locales import JAPANESE
 from config.links import Links
 from config.settings import Settings

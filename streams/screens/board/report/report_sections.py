@@ -10,7 +10,6 @@ from alerting.evaluation.comparison import Comparison, Difference, Pair, tally
 from alerting.evaluation.evaluation import UNKNOWN, Evaluation, FalsePage, Missed
 from alerting.evaluation.quality import DetectionQuality
 from alerting.incidents.incident import Incident
-from alerting.report.card import Fact
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrases import Phrases
 from detectors.model.finding import Verdict
@@ -29,6 +28,14 @@ _HEAD: Final = (
 _FIGURES: Final = tuple(range(1, len(_HEAD) + 1))
 _NOTE: Final = 200
 _NOTHING: Final = "–"
+
+
+class Fact(NamedTuple):
+    """A named figure; ``detail`` may be empty."""
+
+    name: str
+    value: str
+    detail: str = ""
 
 
 MOST: Final = 100
@@ -204,7 +211,7 @@ class _EvaluationRows(_IncidentCells):
         shown = Cell("nothing") if seen is None else self.named(seen, f", {clean(seen.reason) or seen.sent}")
         return [
             Cell(self._words.figures.clock(label.start, self._zone)),
-            Cell(_label(label), verdict=_known(label.verdict)),
+            Cell(label_text(label), verdict=_known(label.verdict)),
             Cell(cut(clean(label.note), _NOTE)),
             shown,
         ]
@@ -230,7 +237,8 @@ def _known(verdict: str) -> str:
     return verdict if verdict in set(Verdict) else ""
 
 
-def _label(label: Label) -> str:
+def label_text(label: Label) -> str:
+    """Return what a label is about."""
     parts = [label.verdict, label.scope or "any scope", label.measure]
     return clean(", ".join(part for part in parts if part))
 

@@ -1,6 +1,8 @@
 """A month of a busy backend, for the tests of the report: all verdicts, growth, what was not sent."""
 
+import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +15,6 @@ from alerting.evaluation.evaluation import evaluate
 from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice, NoticeReason, identify
 from alerting.messages.render import Renderer
-from alerting.report.report import ReportHead, write_report
 from alerting.words.locales import ENGLISH
 from alerting.words.phrases import Phrases
 from config.links import Links
@@ -28,6 +29,7 @@ from config.settings import (
 from detectors.model.finding import Cause, Finding, Trace, Verdict
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import Scope
+from streams.screens.board.report.report import ReportHead, write_report
 from tests.alerting.given import (
     GET,
     IOS,
@@ -191,6 +193,31 @@ def notice(*incidents: Incident, action: Action, at: int) -> Notice:
     return Notice(
         id=f"{action}-{at}", action=action, at=at, reason=NoticeReason.TABLE, incidents=list(incidents)
     )
+
+
+def data_of(html: str) -> dict[str, Any]:
+    """Return the data in a report."""
+    found = re.search(r'<script type="application/json" id="given">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def listed(html: str) -> list[dict[str, Any]]:
+    """Return the incidents in the list of a report."""
+    incidents: list[dict[str, Any]] = data_of(html)["answers"]["/board/incidents"]["incidents"]
+    return incidents
+
+
+def whole(html: str, incident: str) -> dict[str, Any]:
+    """Return all that a report has of an incident."""
+    answer: dict[str, Any] = data_of(html)["answers"][f"/board/incidents/{incident}"]
+    return answer
+
+
+def message_in(html: str, name: str) -> str:
+    """Return the HTML of a message of a report."""
+    return html.partition(f'<template id="message-{name}">')[2].partition("</template>")[0]
 
 
 def month_report(path: Path, *, more: int = 0, words: Phrases = ENGLISH) -> str:

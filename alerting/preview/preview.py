@@ -1,4 +1,4 @@
-"""Block Kit as HTML that resembles Slack, for the report and the pictures of the README."""
+"""Block Kit as HTML that resembles Slack."""
 
 import base64
 import functools
@@ -54,14 +54,17 @@ def page(body: str, *, title: str, theme: Theme = "auto") -> str:
 def environment() -> Environment:
     """Return the environment of the templates, with escaping always on."""
     return Environment(
-        loader=PackageLoader("alerting.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=False
+        loader=PackageLoader("alerting.preview"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=False,
     )
 
 
 @functools.cache
 def stylesheet() -> str:
     """Return the stylesheet of fragments, light and dark."""
-    return resources.files("alerting.report").joinpath("templates/look.css").read_text(encoding="utf-8")
+    return resources.files("alerting.preview").joinpath("templates/look.css").read_text(encoding="utf-8")
 
 
 def _block(block: Block, zone: ZoneInfo, words: Phrases) -> dict[str, Any]:
