@@ -186,6 +186,7 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     yield "fatal, known from now on", over(fatal())
     yield "limit, no longer near", over(near())
     yield "level, its samples stopped", over(level(), lost=True)
+    yield "shift, the new level", over(SHIFT, settled=True)
     yield (
         "fall that added up, resolved",
         about(fall(state="end", end=T0 + 540), state="resolved", end=T0 + 600),
@@ -351,6 +352,7 @@ def _threads(words: Phrases) -> dict[str, Shown]:
         "opened, errors": (about(purchases()), Milestone.OPENED),
         "opened, limit": (about(near()), Milestone.OPENED),
         "closed": (over(level(), lost=True), Milestone.RESOLVED),
+        "the new level": (over(SHIFT, settled=True), Milestone.RESOLVED),
     }
     for name, (of, what) in known.items():
         line = Line(what=what.value, at=T0)
