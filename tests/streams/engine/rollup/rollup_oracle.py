@@ -29,7 +29,7 @@ class Oracle:
         self.late = 0
         self.duplicates = 0
         self._time = time
-        self._newest = -math.inf
+        self._newest = self._arrived = -math.inf
         self._known: dict[
             tuple[str, ...], int
         ] = {}  # id and service -> watermark from which on it is forgotten
@@ -42,8 +42,10 @@ class Oracle:
     def feed(self, record: bytes, reached: float | None = None) -> None:
         """Count one event; ``reached`` is the event time then, by default the newest stamp."""
         event = json.loads(record)
-        self._newest = max(self._newest, event["ts"] if reached is None else reached)
-        bucket = math.floor(event["ts"] / self._time.bucket) * self._time.bucket
+        self._arrived = max(self._arrived, event["ts"])
+        ts = _when(event, self._arrived)
+        self._newest = max(self._newest, ts if reached is None else reached)
+        bucket = math.floor(ts / self._time.bucket) * self._time.bucket
         watermark = self.watermark()
         late = bucket + self._time.bucket <= watermark
         if event.get("id"):
@@ -190,6 +192,14 @@ def _error(event: Event) -> str | None:
     if status == 429 and event.get("throttled"):
         return "backend"
     return "backend" if status >= 500 else "user" if status >= 400 else None
+
+
+def _when(event: Event, arrived: float) -> float:
+    """Return when an event counts that arrived by then: when it began, or a long one when it ended."""
+    ms = event.get("ms") or {}
+    lasted = ms.get("total") if ms.get("total") is not None else ms.get("function")
+    ts: float = event["ts"]
+    return min(ts + lasted / 1000, arrived) if 30_000 < (lasted or 0) <= 3_600_000 else ts
 
 
 def counted(events: Iterable[bytes], time: TimeSettings) -> Oracle:
