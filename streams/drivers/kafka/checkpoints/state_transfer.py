@@ -25,6 +25,7 @@ from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
+from kafka.structs import TopicPartition as Place
 
 from config.settings import KafkaSettings, Settings
 from detectors.state.state import StateError
@@ -403,8 +404,9 @@ def _commit(kafka: KafkaSettings, read: dict[TopicPartition, int]) -> None:
     """Commit the offsets of the state: the group would fetch, and skip, the records before them."""
     options = client_options(kafka) | {"group_id": kafka.app, "enable_auto_commit": False}
     with contextlib.suppress(KafkaError), open_client(KafkaConsumer, **options) as consumer:
-        consumer.assign(list(read))
-        consumer.commit({place: OffsetAndMetadata(at, "", -1) for place, at in read.items()})
+        offsets = {Place(*place): OffsetAndMetadata(at, "", -1) for place, at in read.items()}
+        consumer.assign(list(offsets))
+        consumer.commit(offsets)
 
 
 class _Import:
