@@ -197,9 +197,9 @@ def _error(event: Event) -> str | None:
 def _when(event: Event, arrived: float) -> float:
     """Return when an event counts that arrived by then: when it began, or a long one when it ended."""
     ms = event.get("ms") or {}
-    lasted = ms.get("total") if ms.get("total") is not None else ms.get("function")
+    lasted: float = (ms.get("function") if ms.get("total") is None else ms["total"]) or 0.0
     ts: float = event["ts"]
-    return min(ts + lasted / 1000, arrived) if 30_000 < (lasted or 0) <= 3_600_000 else ts
+    return min(ts + lasted / 1000, arrived) if 30_000 < lasted <= 3_600_000 else ts
 
 
 def counted(events: Iterable[bytes], time: TimeSettings) -> Oracle:
