@@ -250,8 +250,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if of.verdict is Verdict.ABSENCE and of.state != "resolved":
             head, what = size.upper(), self._absent(of)  # the size says it all: NO REQUESTS
         state: str = "reopened" if of.state == "open" and of.reopened else of.state
-        if state == "resolved" and (primary.lost or primary.settled):
-            state = "lost" if primary.lost else "settled"
+        state = _outcome(primary) or state if state == "resolved" else state
         lasted = "" if of.end is None else self._lasted(of)
         headline = self._headline(primary, of.peak)
         return self.titles[state](head=head, what=what, lasted=lasted, headline=headline)
@@ -349,7 +348,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     def ending(self, of: Incident) -> str:
         """Return the sentence about its end."""
         ending = self._ending(of.primary, of.peak)
-        if of.ended_after is None or of.primary.lost or of.primary.settled:
+        if of.ended_after is None or _outcome(of.primary):
             return ending
         what, version, where, by = stated_texts(of.ended_after.change)
         behind = self._behind(of.ended_after.after, self.change(what, version), where, by)
@@ -358,10 +357,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     def _ending(self, finding: Finding, peak: float) -> str:
         figures, mean, failures = self.figures, finding.added_up, finding.failures
         kind, usual = finding.verdict.value, finding.expected if mean is None else mean.expected
-        if finding.lost:
-            kind = "lost"
-        elif finding.settled:
-            kind = "settled"
+        if outcome := _outcome(finding):
+            kind = outcome
         elif finding.verdict is Verdict.ABSENCE:
             is_retired = (finding.end or 0) - finding.start >= RETIRED_SECONDS
             kind = "retired" if is_retired else "gap" if finding.gap else kind
@@ -533,8 +530,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             shown, peak = severe, severe.observed if severe.peak is None else severe.peak
         about = self.figures.about(shown.about)
         line = self.milestones[kind]
-        if kind is Milestone.RESOLVED and (primary.lost or primary.settled):
-            line = self.closed if primary.lost else self.settled
+        if kind is Milestone.RESOLVED:
+            line = {"lost": self.closed, "settled": self.settled}.get(_outcome(primary), line)
         return line(
             about=about,
             name=detail or about,
@@ -627,3 +624,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
 
 def _error(finding: Finding) -> str:
     return cut(clean(finding.error_type), NAME)
+
+
+def _outcome(finding: Finding) -> str:
+    """Return the key of an end that is no return to the usual; empty of others."""
+    return "lost" if finding.lost else "settled" if finding.settled else ""
