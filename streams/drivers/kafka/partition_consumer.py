@@ -1,4 +1,4 @@
-"""Reads one partition without a group: any number of processes may do so, and nothing is committed."""
+"""Reads partitions without a group: any number of processes may do so, and nothing is committed."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,10 +10,10 @@ WAIT_MS: Final = 500  # for records
 
 
 @asynccontextmanager
-async def open_partition(
-    place: TopicPartition, options: dict[str, Any], *, committed: bool = False
+async def open_consumer(
+    options: dict[str, Any], *, committed: bool = False
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer of a partition, whose position is still to be set.
+    """Yield a consumer of no partition yet.
 
     With ``committed``, it reads only records of committed transactions.
     """
@@ -25,10 +25,19 @@ async def open_partition(
     )
     try:
         await consumer.start()
-        consumer.assign([place])
         yield consumer
     finally:
         await consumer.stop()
+
+
+@asynccontextmanager
+async def open_partition(
+    place: TopicPartition, options: dict[str, Any], *, committed: bool = False
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer of a partition, whose position is still to be set; as ``open_consumer``."""
+    async with open_consumer(options, committed=committed) as consumer:
+        consumer.assign([place])
+        yield consumer
 
 
 async def next_records(

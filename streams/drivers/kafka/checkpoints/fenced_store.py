@@ -30,6 +30,7 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import (
     OpenTransaction,
     TransactionStatus,
 )
+from streams.drivers.kafka.partition_consumer import open_consumer, open_partition
 from streams.drivers.kafka.stage import Emission
 from streams.drivers.kafka.topics import TopicError, too_large_for
 from streams.process.crash_points import CrashHook, CrashPoint, no_crash
@@ -61,27 +62,24 @@ async def used_partitions(topic: str, partitions: int, options: dict[str, Any]) 
     streams.drivers.kafka.topics.TopicError
         When no number explains where the keys are: what was saved would not be found.
     """
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
     places = [TopicPartition(topic, number) for number in range(partitions)]
+    homes: dict[str, set[int]] = {}
     try:
-        await consumer.start()
-        ends = await consumer.end_offsets(places)
-        if ends[places[-1]] or not any(ends.values()):
-            return partitions
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        homes: dict[str, set[int]] = {}
-        async with asyncio.timeout(READ_SECONDS):
-            for place in places:
-                while await consumer.position(place) < ends[place]:
-                    for found in (await consumer.getmany(timeout_ms=500)).values():
-                        for record in found:
-                            key = record.key.decode().partition("|")[0]
-                            homes.setdefault(key, set()).add(record.partition)
+        async with open_consumer(options) as consumer:
+            ends = await consumer.end_offsets(places)
+            if ends[places[-1]] or not any(ends.values()):
+                return partitions
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            async with asyncio.timeout(READ_SECONDS):
+                for place in places:
+                    while await consumer.position(place) < ends[place]:
+                        for found in (await consumer.getmany(timeout_ms=500)).values():
+                            for record in found:
+                                key = record.key.decode().partition("|")[0]
+                                homes.setdefault(key, set()).add(record.partition)
     except TimeoutError as error:
         raise StateError(f"the topic {topic} could not be read to its end in {READ_SECONDS:.0f} s") from error
-    finally:
-        await consumer.stop()
     homes.pop(ENDED, None)  # is wherever a transaction hung
     for used in range(partitions, 0, -1):
         if all(where == {partition_of(key, used)} for key, where in homes.items()):
@@ -252,35 +250,24 @@ class FencedStore:
         place = TopicPartition(self._topic, self._partition(key))
         # Not to the last stable offset: an open transaction of another key may hide our newest records. The
         # high watermark is above them and is reached as soon as that transaction ends.
-        plain = AIOKafkaConsumer(enable_auto_commit=False, **self._options)
-        consumer = AIOKafkaConsumer(
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            **self._options,
-        )
         try:
-            await plain.start()
-            end = (await plain.end_offsets([place]))[place]
-            await consumer.start()
-            consumer.assign([place])
-            await consumer.seek_to_beginning(place)
-            async with asyncio.timeout(READ_SECONDS):
-                freeing = asyncio.create_task(self._unblock(key))
-                try:
-                    return await _newest(consumer, place, end, key, whole=whole)
-                finally:
-                    freeing.cancel()
-                    await asyncio.gather(freeing, return_exceptions=True)
+            async with open_consumer(self._options) as plain:
+                end = (await plain.end_offsets([place]))[place]
+            async with open_partition(place, self._options, committed=True) as consumer:
+                await consumer.seek_to_beginning(place)
+                async with asyncio.timeout(READ_SECONDS):
+                    freeing = asyncio.create_task(self._unblock(key))
+                    try:
+                        return await _newest(consumer, place, end, key, whole=whole)
+                    finally:
+                        freeing.cancel()
+                        await asyncio.gather(freeing, return_exceptions=True)
         except TimeoutError as error:
             hiding = "; ".join(map(str, self._hiding.get(key, ())))
             raise StateError(
                 f"the records of {key} on the topic {self._topic} could not be read to their end in "
                 f"{READ_SECONDS:.0f} s: {hiding or 'no open transaction hides them'}"
             ) from error
-        finally:
-            await plain.stop()
-            await consumer.stop()
 
     # -- transactions that hide records ----------------------------------------------------------
 

@@ -34,6 +34,7 @@ from streams.drivers.kafka.checkpoints.checkpoints import checkpoint_in, checkpo
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.outbox import KEY
+from streams.drivers.kafka.partition_consumer import open_consumer
 from streams.drivers.kafka.roles import BOARD
 from streams.drivers.kafka.stage import TOPIC
 from streams.drivers.kafka.topics import BLOCK_BYTES, Topic, TopicError, Topics, verified_topics
@@ -104,27 +105,15 @@ def open_reader(kafka: KafkaSettings) -> Iterator[Reader]:
     config.secret.SecretError
         As ``aiokafka_options``.
     """
-
-    async def opened() -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            **aiokafka_options(kafka),
-        )
-        try:
-            await consumer.start()
-        except BaseException:
-            await consumer.stop()
-            raise
-        return consumer
-
+    opened = contextlib.AsyncExitStack()
     with asyncio.Runner() as runner:
-        consumer = runner.run(opened())
         try:
+            consumer = runner.run(
+                opened.enter_async_context(open_consumer(aiokafka_options(kafka), committed=True))
+            )
             yield Reader(consumer, runner.run)
         finally:
-            runner.run(consumer.stop())
+            runner.run(opened.aclose())
 
 
 class Tail:
