@@ -1,17 +1,19 @@
 """Common parts of the tests of a whole daemon's board: the week of incidents, up to one that is open.
 
-The scenario ends now, a quarter of an hour into its first incident. What a page must show is counted
-from the events.
+The scenario is shortened to a week and a day before its first incident, and ends now, a quarter of an
+hour into that. What a page must show is counted from the events.
 """
 
 import json
 import time
 import urllib.request
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.resources import files
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,9 +28,10 @@ from tests.main_job.job import pages_of, uneri, wait_until
 from tests.main_job.query_job import hold_the_queries
 from tests.streams.screens.board.shown import Shown
 
-LENGTH = 21 * 86400 + 12 * 3600 + 15 * 60  # three weeks, and a quarter of an hour of the first incident
 HOUR = 3600
 WEEK = 7 * 86400
+QUIET = WEEK + 86400 + 12 * HOUR  # seconds before the incident
+LENGTH = QUIET + 15 * 60
 
 
 def write_scenario(path: Path) -> int:
@@ -42,7 +45,7 @@ def write_scenario(path: Path) -> int:
     known["length"] = f"{LENGTH}s"
     # traffic peaks now: at every hour of the day, the newest records carry event time equally far
     known["daily"]["peak"] = f"{datetime.fromtimestamp(end, ZoneInfo(known['time_zone'])):%H:%M}"
-    known["incidents"] = known["incidents"][:1]
+    known["incidents"] = [{**known["incidents"][0], "at": f"{QUIET}s"}]
     known["growth"] = []
     with path.open("w") as file:
         yaml.dump(known, file)
@@ -53,10 +56,12 @@ class Counted:
     """The requests of some hours, counted from the events."""
 
     def __init__(self, events: Path) -> None:
-        self.records: list[dict[str, Any]] = [json.loads(line) for line in events.read_text().splitlines()]
+        records: list[dict[str, Any]] = [json.loads(line) for line in events.read_text().splitlines()]
+        self._records = sorted(records, key=itemgetter("ts"))
 
     def between(self, first: int, end: int) -> list[dict[str, Any]]:
-        return [record for record in self.records if first <= record["ts"] < end]
+        left, right = (bisect_left(self._records, at, key=itemgetter("ts")) for at in (first, end))
+        return self._records[left:right]
 
     def units(self, table: str, unit: str, first: int, end: int) -> float:
         return sum(units for units, _ in self._calls(table, unit, first, end))
