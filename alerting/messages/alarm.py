@@ -38,6 +38,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     links: dict[str, str] = {}  # URLs by label, that of the incident first
     by: str = ""  # who acknowledged it
     over: bool = False
+    settled: bool = False  # it is over as the level that is expected since
     here: bool = False  # calls everybody who is there
 
 
@@ -80,6 +81,7 @@ def alarm(dispatch: Dispatch, links: Links, words: Phrases, zone: ZoneInfo) -> A
         links={kind.replace("_", " ").capitalize(): url for kind, url in urls.items() if url},
         by="" if acknowledged is None else clean(acknowledged.who),
         over=incident.ended,
+        settled=primary.settled,
         here=_HERE in dispatch.mention.split(),
     )
 

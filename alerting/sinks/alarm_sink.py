@@ -50,7 +50,9 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 def verbs(now: Alarm, before: Confirmed | None) -> Iterator[Verb]:
     """Yield the verbs that bring a receiver up to date."""
     if now.over:
-        if before is None or not before.over:
+        if before is None and now.settled:
+            yield Verb.OPEN  # what goes on has called nobody yet; who is called closes it
+        elif before is None or not before.over:
             yield Verb.CLOSE
         return
     if before is None or before.over:

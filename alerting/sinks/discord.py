@@ -48,7 +48,7 @@ class DiscordSink(AlarmSink):
         embed = {
             "title": markdown_text(cut(of.title, _TITLE)),
             "description": fit([markdown_text(cut(of.why, _WHY)), *links], _DESCRIPTION),
-            "color": _OVER if of.over else _COLOURS[of.grade],
+            "color": _OVER if of.over and not of.settled else _COLOURS[of.grade],
             "timestamp": of.since,
             "fields": fields,
             "footer": {"text": of.id},

@@ -27,7 +27,7 @@ class TeamsSink(AlarmSink):
 
     def call(self, _: str, of: Alarm, __: str) -> HttpCall:
         """Return a post of a card."""
-        colour = "good" if of.over else "attention"
+        colour = "good" if of.over and not of.settled else "attention"
         links = [(label, url) for label, url in of.links.items() if len(url) <= _ADDRESS]
         card = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",

@@ -412,6 +412,20 @@ async def test_what_ended_before_it_could_be_sent_calls_nobody(duty: Duty) -> No
     assert duty.receiver.paged == []
 
 
+async def test_what_became_the_new_level_before_it_could_be_sent_calls_people_once(duty: Duty) -> None:
+    over = resolved(SPIKE, T0 + 4 * 3600)
+    settled = replace(over.incident.primary, settled=True)
+    duty.receiver.always = "503"
+    await duty.world.put(SPIKE, replace(over, incidents=[replace(over.incident, primary=settled)]))
+    settling = asyncio.create_task(duty.world.settle())
+    await duty.world.clock.until(T0 + 1800)
+    duty.receiver.always = None
+    await settling
+    await duty.press()
+    assert len(duty.receiver.paged) == 1
+    assert set(duty.receiver.alarms.values()) == {"triggered"}
+
+
 async def test_a_refused_secret_is_told_in_one_line_and_nothing_is_lost(duty: Duty) -> None:
     duty.receiver.secret = "another".ljust(32, "x")
     with structlog.testing.capture_logs() as logs:
