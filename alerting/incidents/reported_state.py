@@ -53,13 +53,15 @@ _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
 
 
 def excess_size(finding: Finding) -> float:
-    """Return the size of a finding: the excess of a rise, the missing fraction of a fall.
+    """Return the size of a finding: the excess of a rise, the missing fraction of a fall, the share of a limit.
 
     A fraction, so that a total outage does not count as worsening while the expected traffic rises in the
-    morning.
+    morning. What is expected says nothing of a limit.
     """
     if finding.state in ("end", "withdrawn"):
         return 0.0
+    if finding.verdict is Verdict.LIMIT and finding.limit:
+        return finding.observed / finding.limit
     if direction(finding) == DOWN:
         return (finding.expected - finding.observed) / max(abs(finding.expected), 1e-9)
     return abs(finding.observed - finding.expected)

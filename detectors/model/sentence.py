@@ -309,8 +309,10 @@ def explain_change(finding: Finding) -> str:
 
 def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
-    measure, limit = finding.measure, finding.limit or 0.0
+    measure, limit = finding.measure, finding.limit
     word = _first(measure, finding.about)
+    if not limit:
+        return f"The limit of {measure_of(measure, finding.about)} of {named(finding.about)} is gone."
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(measure, limit)}"
     if measure.level:
         used = f"{rate(measure, finding.observed)}, {used}"

@@ -27,6 +27,12 @@ DAYS: Final = 3
 DOUBT: Final = 2.0
 """Horizons within which the slow end of a forecast must reach the limit, too."""
 
+MOST_SHARE: Final = 1e9
+"""Of a limit; what is more says that the limit is wrong, and is counted as so much."""
+
+_MOST_TIMES: Final = 1e290
+"""A limit falls to a part of it, so that shares stay finite."""
+
 LEVEL: Final = 1
 NEAR: Final = 2
 
@@ -74,6 +80,7 @@ class LimitWatch(RowState):
     since: Ints = field(-1, np.int64)  # epoch seconds
     close: Ints = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
     measured: Ints = field(-1, np.int64, later=True)  # the same of the newest that was measured
+    limit: Floats = field(np.nan, later=True)  # (n,) of which all shares are, inf if there is none
 
     def __init__(self, step: int, near: float) -> None:
         self._step, self._near = step, near
@@ -100,6 +107,7 @@ class LimitWatch(RowState):
         if start // DAY != self._day:
             self._close_day(start // DAY)
         self.measured[~np.isnan(observed)] = start + self._step
+        self.limit[:] = np.inf
 
     def pass_by_steps(self, start: int, observed: Floats) -> None:
         """Add consecutive steps as ``pass_by`` does, (steps, n)."""
@@ -111,11 +119,13 @@ class LimitWatch(RowState):
         known = ~np.isnan(observed)
         newest = start + (steps - np.argmax(known[::-1], axis=0)) * self._step
         self.measured = np.where(known.any(axis=0), newest, self.measured)
+        self.limit[:] = np.inf
 
     def watch(
         self,
         start: int,
-        share: Floats,
+        used: Floats,
+        limits: Floats,
         throttled: Bools,
         calm: Bools,
         soon: Bools,
@@ -128,8 +138,11 @@ class LimitWatch(RowState):
         ----------
         start
             Epoch seconds at which it starts.
-        share
-            (n,) of the limit, NaN where nothing was measured.
+        used
+            (n,) in the step, NaN where nothing was measured.
+        limits
+            (n,) inf where there is none. Where one is another than before, what was known are shares of it
+            from now on, and what is open is updated; where it is gone, that ends.
         throttled
             (n,) whether calls were refused in the step.
         calm
@@ -145,6 +158,8 @@ class LimitWatch(RowState):
         fresh = start // DAY != self._day
         if fresh:
             self._close_day(start // DAY)
+        moved = self._take(limits)
+        share = used / np.maximum(limits, np.abs(used) / MOST_SHARE)
         unknown = np.isnan(share)
         self.measured = np.where(unknown, self.measured, end)
         self.window[start // self._step % self._steps] = np.where(unknown & ~sparse, 0.0, share)
@@ -157,8 +172,9 @@ class LimitWatch(RowState):
         opens = (near & (self.open != NEAR)) | (level & ~near)
         ends = (self.open == NEAR) & (end - self.close >= DAY)
         ends |= (self.open == LEVEL) & fresh & ~(self.peaks[-1] >= self._near - EASES)
+        ends |= (self.open != 0) & np.isinf(limits)
         found: list[LimitChange] = []
-        for row in np.flatnonzero(opens | ends | (fresh & (self.open != 0))).tolist():
+        for row in np.flatnonzero(opens | ends | ((fresh | moved) & (self.open != 0))).tolist():
             if self.open[row] and (opens[row] or ends[row]):
                 # of a level, the day before; of one that was near, since it was close
                 until = start // DAY * DAY - DAY if self.open[row] == LEVEL else self.close[row]
@@ -172,6 +188,18 @@ class LimitWatch(RowState):
             elif self.open[row]:
                 found.append(self._change(row, "update"))
         return found
+
+    def _take(self, limits: Floats) -> Bools:
+        """Take up the limits of a step; return which are others than before."""
+        moved: Bools = (limits != self.limit) & ~np.isnan(self.limit)
+        if moved.any():
+            known = moved & np.isfinite(self.limit)
+            by = np.ones(self.rows)
+            by[known] = self.limit[known] / np.maximum(limits[known], self.limit[known] / _MOST_TIMES)
+            for array in (self.window, self.peak, self.peaks):
+                np.minimum(array * by, MOST_SHARE, out=array)
+        self.limit = limits.copy()
+        return moved
 
     def _change(self, row: int, state: Literal["open", "update", "end"]) -> LimitChange:
         return LimitChange(row, state, bool(self.open[row] == NEAR), int(self.since[row]))

@@ -14,15 +14,12 @@ from detectors.model.measures import Measure, Series
 from detectors.model.scope import Scope, ScopeOrEdge
 from detectors.model.sentence import explain_limit
 from detectors.state.declared import Held, Owned, Stateful, StatePart
-from detectors.watch.limits import SUSTAINED_SECONDS, LimitChange, LimitWatch
+from detectors.watch.limits import MOST_SHARE, SUSTAINED_SECONDS, LimitChange, LimitWatch
 from streams.engine.detect.explainer import Explainer
 from streams.engine.detect.findings import identity
 
 USED_SECONDS: Final = 3600
 """Consumption is attributed over the last hour."""
-
-MOST_SHARE: Final = 1e9
-"""Of a limit; what is more says that the limit is wrong, and is counted as so much."""
 
 MOST_USED: Final = 1e300
 """Of a limit that is raised beyond all bounds after its share was that large."""
@@ -44,6 +41,7 @@ class _Open(msgspec.Struct, array_like=True):
 
     revision: int
     worst: float  # largest share of the limit over five minutes
+    limit: float = 0.0  # 0 if it is not known, as in the state of an earlier version
 
 
 class LimitFindings(Stateful):
@@ -121,10 +119,11 @@ class LimitFindings(Stateful):
         if self.idle and not soon:
             self._watch.pass_by(judgement.start, judgement.observed[rows])
             return []
-        refused, used = judgement.observed[self._throttles] > 0, judgement.observed[rows]
+        refused = judgement.observed[self._throttles] > 0
         return self._watch.watch(
             judgement.start,
-            used / np.maximum(self._limits, np.abs(used) / MOST_SHARE),
+            judgement.observed[rows],
+            self._limits,
             refused & (self._throttles >= 0),
             # no spike of a level that has a limit is reported
             self._levels | ((judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING)),
@@ -144,21 +143,23 @@ class LimitFindings(Stateful):
         share = float(np.nan_to_num(self._watch.sustained[close.row]))
         of_day = float(np.nan_to_num(self._watch.peaks[-1, close.row]))
         if close.state == "open":
-            newest = _Open(revision=0, worst=min(share if close.near else of_day, MOST_SHARE))
+            limit = series.limit or 0.0
+            newest = _Open(0, min(share if close.near else of_day, MOST_SHARE), limit)
         else:  # the peaks include the hours since the last revision
             known = self._open[name]
-            worst = max(known.worst, of_day, float(self._watch.peak[close.row]))
-            newest = _Open(known.revision + 1, min(worst, MOST_SHARE))
+            limit = series.limit or known.limit
+            worst = known.worst * (known.limit or limit) / limit if limit else known.worst
+            worst = max(worst, of_day, float(self._watch.peak[close.row]))
+            newest = _Open(known.revision + 1, min(worst, MOST_SHARE), limit)
         self._open[name] = newest
         if close.state == "end":
             del self._open[name]
         seen = judgement.start + self._step
         why = self._explainer.consumption(series, seen - USED_SECONDS, seen)
-        expected, lower, upper = (
+        used_now, expected, lower, upper = (
             float(np.nan_to_num(of[row])) / self._step
-            for of in (judgement.expected, judgement.lower, judgement.upper)
+            for of in (judgement.observed, judgement.expected, judgement.lower, judgement.upper)
         )
-        limit = series.limit or 0.0
         used, left_out = self._judge.baseline.weeks(row)
         finding = Finding(
             id=name,
@@ -171,7 +172,7 @@ class LimitFindings(Stateful):
             seen=seen,
             end=seen if close.state == "end" else None,
             lost=close.lost,
-            observed=min(newest.worst * limit, MOST_USED),
+            observed=min(newest.worst * limit, MOST_USED) if limit else used_now,
             expected=expected,
             lower=lower,
             upper=upper,
@@ -180,7 +181,7 @@ class LimitFindings(Stateful):
             weeks_used=used,
             weeks_left_out=left_out,
             compared_with=self._judge.baseline.compared_with(row),
-            limit=limit,
+            limit=limit or None,
             near=close.near,
             callers=why.callers,
             suspects=why.suspects,

@@ -138,6 +138,17 @@ def test_a_fall_is_measured_by_what_is_missing_not_by_how_much_the_morning_would
     assert lines(notices) == [Milestone.OPENED]
 
 
+def test_what_is_near_a_limit_eases_by_its_share_of_it_and_not_as_more_is_expected() -> None:
+    incidents = Incidents(Settings())
+    near = table_finding(verdict=Verdict.LIMIT, near=True, observed=96.0, expected=20.0, seen=T0)
+    notices = [*incidents.feed([near], T0), *incidents.feed([], T0 + 60)]
+    learnt = replace(near, revision=1, state="update", seen=T0 + DAY, expected=90.0)
+    notices += incidents.feed([learnt], T0 + DAY)
+    assert lines(notices) == [Milestone.OPENED]
+    raised = replace(learnt, revision=2, seen=T0 + DAY + 600, limit=1000.0)
+    assert Milestone.EASED in lines(incidents.feed([raised], T0 + DAY + 600))
+
+
 def test_a_spike_that_becomes_a_shift_and_a_new_caller_are_reported() -> None:
     incidents, first = Incidents(Settings()), table_finding()
     incidents.feed([first], T0)

@@ -10,9 +10,10 @@ STEP = 60
 
 
 class Watched:
-    """One series with a limit of 1."""
+    """One series with a limit of 1 at first."""
 
     def __init__(self) -> None:
+        self.limit = 1.0
         self.watch = LimitWatch(STEP, 0.9)
         self.watch.add(1)
         self.at = 0
@@ -31,7 +32,7 @@ class Watched:
         before = len(self.reported)
         for _ in range(minutes):
             flags = (np.array([flag]) for flag in (throttled, calm, soon))
-            self.reported += self.watch.watch(self.at, np.array([share]), *flags)
+            self.reported += self.watch.watch(self.at, np.array([share]), np.array([self.limit]), *flags)
             self.at += STEP
         return [(close.state, close.near) for close in self.reported[before:]]
 
@@ -57,10 +58,10 @@ def test_what_has_no_limit_is_passed_by_as_if_it_was_watched() -> None:
     assert passed.idle
     for at in range(0, 4 * 86400, 7 * STEP):
         observed = np.where(np.arange(3) < at // 86400, np.nan, 5.0)
-        assert watched.watch(at, observed / np.inf, nothing, ~nothing, nothing) == []
+        assert watched.watch(at, observed, np.full(3, np.inf), nothing, ~nothing, nothing) == []
         passed.pass_by(at, observed)
     assert watched.snapshot() == passed.snapshot()
-    passed.watch(4 * 86400, np.array([0.0, 0.1, 0.0]), nothing, ~nothing, nothing)
+    passed.watch(4 * 86400, np.array([0.0, 0.1, 0.0]), np.ones(3), nothing, ~nothing, nothing)
     assert not passed.idle
 
 
@@ -110,6 +111,35 @@ def test_a_level_that_comes_near_is_reported_as_near() -> None:
         series.see(0.3, 22 * 60)
         series.see(0.85, 2 * 60)
     assert series.see(0.95, 30)[-2:] == [("end", False), ("open", True)]
+
+
+def test_a_limit_that_is_lowered_is_near_at_once_and_updates_what_is_open() -> None:
+    series = Watched()
+    assert series.see(0.5, 30) == []
+    series.limit = 0.5
+    assert series.see(0.5) == [("open", True)]
+    series.limit = 0.25
+    assert series.see(0.5) == [("update", True)]
+    assert series.watch.sustained == pytest.approx([2.0])
+
+
+def test_a_limit_that_is_raised_updates_what_is_open_which_ends_a_day_after_it_was_close() -> None:
+    series = Watched()
+    series.see(0.95, 30)
+    series.limit = 10.0
+    assert series.see(0.95) == [("update", True)]
+    assert series.see(0.95, 26 * 60)[-1] == ("end", True)
+
+
+@pytest.mark.parametrize(("share", "minutes"), [(0.95, 30), (0.85, 3 * 24 * 60 + 10)])
+def test_what_is_open_ends_with_its_limit_and_begins_with_another(share: float, minutes: int) -> None:
+    series = Watched()
+    [opened] = series.see(share, minutes)
+    series.limit = np.inf
+    assert series.see(share) == [("end", opened[1])]
+    assert series.see(share, 26 * 60) == []
+    series.limit = 1.0
+    assert series.see(0.95, 5) == [("open", True)]
 
 
 @pytest.mark.parametrize("restart", [10, 24 * 60 - 1, 24 * 60 + 3])
@@ -163,7 +193,7 @@ class Sampled:
         no, yes, reported = np.array([False]), np.array([True]), []
         for _ in range(minutes):
             seen = np.array([np.nan if self.at // STEP % every else share])
-            reported += self.watch.watch(self.at, seen, no, yes, no, sparse=yes)
+            reported += self.watch.watch(self.at, seen, np.ones(1), no, yes, no, sparse=yes)
             self.at += STEP
         return reported
 

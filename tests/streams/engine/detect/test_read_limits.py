@@ -88,7 +88,24 @@ def test_who_hears_of_a_limit_while_it_runs_finds_what_a_replay_with_the_file_fi
 def test_a_raised_limit_ends_what_was_near_it() -> None:
     low = Capacity(BY_HAND, read((0, 10.0), (CHANGE * 60, 1000.0)))
     found = Run(low, minutes=CHANGE + DAY + 10).findings
-    assert [finding.state for finding in found] == ["open", "update", "end"]
+    assert [finding.state for finding in found] == ["open", "update", "update", "end"]
+    assert {round(finding.observed, 6) for finding in found} == {9.0}
+    assert [finding.limit for finding in found] == [10.0, 1000.0, 1000.0, 1000.0]
+
+
+@pytest.mark.parametrize("restarts", [(), (CHANGE - 1, CHANGE + 1), (CHANGE,)])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_limit_that_is_gone_ends_what_was_near_it(restarts: tuple[int, ...], by_hand: bool) -> None:
+    if by_hand:
+        tables = LimitsSettings(tables={"items": TableLimit(wcu=10.0)})
+        run = Run(Capacity(tables), (CHANGE, Capacity(LimitsSettings())), restarts, CHANGE + DAY + 10)
+    else:
+        gone = Capacity(BY_HAND, read((0, 10.0), (CHANGE * 60, None)))
+        run = Run(gone, restarts=restarts, minutes=CHANGE + DAY + 10)
+    [opened, ended] = [finding for finding in run.findings if finding.verdict is Verdict.LIMIT]
+    assert (opened.state, ended.state) == ("open", "end")
+    assert (round(ended.observed, 6), ended.limit) == (9.0, 10.0)
+    assert "the limit of 10/s" in ended.sentence
 
 
 def test_the_loads_of_the_digest_have_the_limit_of_their_hour() -> None:
