@@ -53,7 +53,7 @@ _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
 
 
 def excess_size(finding: Finding) -> float:
-    """Return the size of a finding: the excess of a rise, the missing fraction of a fall, the share of a limit.
+    """Return the size of a finding: the excess of a rise, the missing part of a fall, the share of a limit.
 
     A fraction, so that a total outage does not count as worsening while the expected traffic rises in the
     morning. What is expected says nothing of a limit.

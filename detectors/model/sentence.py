@@ -312,7 +312,8 @@ def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     measure, limit = finding.measure, finding.limit
     word = _first(measure, finding.about)
     if not limit:
-        return f"The limit of {measure_of(measure, finding.about)} of {named(finding.about)} is gone."
+        has = "has" if _is_one(measure) else "have"
+        return f"{word} of {named(finding.about)} {has} no known limit any longer."
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(measure, limit)}"
     if measure.level:
         used = f"{rate(measure, finding.observed)}, {used}"

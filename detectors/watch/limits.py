@@ -126,10 +126,10 @@ class LimitWatch(RowState):
         start: int,
         used: Floats,
         limits: Floats,
+        *,
         throttled: Bools,
         calm: Bools,
         soon: Bools,
-        *,
         sparse: Bools | None = None,
     ) -> list[LimitChange]:
         """Add a step; return the changes to report.

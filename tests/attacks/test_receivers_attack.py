@@ -1,4 +1,4 @@
-"""Slack, a webhook and an Alertmanager hang and answer garbage while pages and a flood of records come."""
+"""Slack and all other receivers hang and answer garbage while pages and a flood of records come."""
 
 import asyncio
 import gzip
@@ -7,12 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
 from tests.alerting.http_standin import HttpStandin
+from tests.alerting.sinks.alarm_standins import (
+    AlarmStandin,
+    DiscordStandin,
+    OpsgenieStandin,
+    PagerdutyStandin,
+    TeamsStandin,
+)
 from tests.alerting.sinks.alertmanager_standin import AlertmanagerStandin
 from tests.alerting.sinks.webhook_standin import SECRET, WebhookStandin
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
@@ -31,9 +39,11 @@ GARBAGE: Final[dict[str, tuple[int, dict[str, str], bytes]]] = {
     "a list": (502, {"Content-Type": "application/json"}, b"[]"),
     "a bomb": (500, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, BOMB),
 }
-FOR_SLACK: Final[dict[str, tuple[int, dict[str, str], bytes]]] = {
+YES: Final[dict[str, tuple[int, dict[str, str], bytes]]] = {
     "a page of a proxy": (200, {"Content-Type": "text/html"}, b"<html>sign in</html>"),
     "plain text": (200, {"Content-Type": "text/plain"}, b"ok"),
+}
+FOR_SLACK: Final[dict[str, tuple[int, dict[str, str], bytes]]] = YES | {
     "yes to nothing": (200, {"Content-Type": "application/json"}, b'{"ok": true}'),
     "other types": (
         200,
@@ -88,14 +98,33 @@ class HostileSlack(Hostile, SlackStandin):
         return await (self.misbehave(request) if self.hostile else super()._api(request))
 
 
-class HostileWebhook(Hostile, WebhookStandin):
+class HostileReceiver(Hostile, HttpStandin):
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         return await (self.misbehave(request) if self.hostile else super()._handle(request))
 
 
-class HostileAlertmanager(Hostile, AlertmanagerStandin):
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        return await (self.misbehave(request) if self.hostile else super()._handle(request))
+class HostileWebhook(HostileReceiver, WebhookStandin):
+    pass
+
+
+class HostileAlertmanager(HostileReceiver, AlertmanagerStandin):
+    pass
+
+
+class HostilePagerduty(HostileReceiver, PagerdutyStandin):
+    pass
+
+
+class HostileOpsgenie(HostileReceiver, OpsgenieStandin):
+    pass
+
+
+class HostileTeams(HostileReceiver, TeamsStandin):
+    pass
+
+
+class HostileDiscord(HostileReceiver, DiscordStandin):
+    pass
 
 
 class Elsewhere(HttpStandin):
@@ -129,16 +158,38 @@ def test_receivers_that_answer_garbage_cost_no_page_and_no_record(tmp_path: Path
         slack = stack.enter_context(in_a_thread(HostileSlack()))
         hook = stack.enter_context(in_a_thread(HostileWebhook(time.time)))
         pager = stack.enter_context(in_a_thread(HostileAlertmanager(time.time)))
+        pagerduty = stack.enter_context(in_a_thread(HostilePagerduty(time.time)))
+        opsgenie = stack.enter_context(in_a_thread(HostileOpsgenie(time.time)))
+        teams = stack.enter_context(in_a_thread(HostileTeams(time.time)))
+        discord = stack.enter_context(in_a_thread(HostileDiscord(time.time)))
+        called: dict[str, AlarmStandin] = {
+            "pagerduty": pagerduty,
+            "opsgenie": opsgenie,
+            "teams": teams,
+            "discord": discord,
+        }
         elsewhere = stack.enter_context(in_a_thread(Elsewhere()))
         everywhere = {
-            "routes": [{"to": ["#uneri", "webhook:hook", "alertmanager:pager"]}],
+            "routes": [
+                {"to": ["#uneri", "webhook:hook", "alertmanager:pager", *(f"{kind}:duty" for kind in called)]}
+            ],
+            "pagerduty": [{"name": "duty", "url": pagerduty.url}],
+            "opsgenie": [{"name": "duty", "url": opsgenie.url}],
+            "teams": [{"name": "duty"}],
+            "discord": [{"name": "duty"}],
             "webhooks": [{"name": "hook", "url": f"{hook.url}/hook", "secret_env": "HOOK_SECRET"}],
             "alertmanagers": [{"name": "pager", "url": pager.url}],
         }
         daemon = Attacked(
             tmp_path,
             slack=slack,
-            environment={"HOOK_SECRET": SECRET},
+            environment={
+                "HOOK_SECRET": SECRET,
+                "PAGERDUTY_ROUTING_KEY": pagerduty.SECRET,
+                "OPSGENIE_API_KEY": opsgenie.SECRET,
+                "TEAMS_WEBHOOK_URL": teams.address,
+                "DISCORD_WEBHOOK_URL": discord.address,
+            },
             judge={"young": 3600},
             notify=everywhere,
         )
@@ -148,8 +199,12 @@ def test_receivers_that_answer_garbage_cost_no_page_and_no_record(tmp_path: Path
             slack.begin(GARBAGE | FOR_SLACK, elsewhere.url)
             hook.begin(GARBAGE, elsewhere.url)
             pager.begin(GARBAGE, elsewhere.url)
+            pagerduty.begin(GARBAGE | YES, elsewhere.url)
+            opsgenie.begin(GARBAGE | YES, elsewhere.url)
+            teams.begin(GARBAGE, elsewhere.url)
+            discord.begin(GARBAGE | YES, elsewhere.url)
             with HonestSender(daemon) as honest:
-                hostile: tuple[Hostile, ...] = (slack, hook, pager)
+                hostile: tuple[Hostile, ...] = (slack, hook, pager, pagerduty, opsgenie, teams, discord)
                 daemon.wait(lambda: all(receiver.answered for receiver in hostile), "first message")
                 with repeated(lambda _: daemon.ask("/events", flood()), 1):
                     time.sleep(HOSTILE_SECONDS)
@@ -162,15 +217,23 @@ def test_receivers_that_answer_garbage_cost_no_page_and_no_record(tmp_path: Path
                 daemon.wait(lambda: len(pages(slack)) >= FUNCTIONS, "page")
                 daemon.wait(lambda: len(known_to(hook)) >= FUNCTIONS, "body of the webhook")
                 daemon.wait(lambda: len(pager.alerts) >= FUNCTIONS, "alert")
+                for kind, duty in called.items():
+                    daemon.wait(partial(knows_all, duty), f"alarm of {kind}")
                 honest.fills_a_minute()
             honest.is_counted()
         assert pages(slack) == [f"function put-{number}" for number in range(FUNCTIONS)]
+        for kind, duty in called.items():
+            assert len(duty.paged) == FUNCTIONS, kind
         assert not elsewhere.calls, "what was sent, with its token, followed a redirect"
         assert len(daemon.lines()) < 100, daemon.output()
 
 
 def pages(slack: SlackStandin) -> list[str]:
     return sorted(parent.text.split(" · ")[1] for parent in slack.parents if "KeyError" in parent.text)
+
+
+def knows_all(duty: AlarmStandin) -> bool:
+    return len(duty.alarms) >= FUNCTIONS
 
 
 def known_to(hook: WebhookStandin) -> set[str]:

@@ -124,10 +124,10 @@ class LimitFindings(Stateful):
             judgement.start,
             judgement.observed[rows],
             self._limits,
-            refused & (self._throttles >= 0),
+            throttled=refused & (self._throttles >= 0),
             # no spike of a level that has a limit is reported
-            self._levels | ((judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING)),
-            np.isin(rows, sorted(soon)) if soon else np.zeros(len(rows), bool),
+            calm=self._levels | ((judgement.verdict[rows] == 0) & (judgement.score[rows] < SURPRISING)),
+            soon=np.isin(rows, sorted(soon)) if soon else np.zeros(len(rows), bool),
             sparse=self._levels,
         )
 

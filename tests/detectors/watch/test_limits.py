@@ -31,8 +31,9 @@ class Watched:
         """Return the reports: state, near."""
         before = len(self.reported)
         for _ in range(minutes):
-            flags = (np.array([flag]) for flag in (throttled, calm, soon))
-            self.reported += self.watch.watch(self.at, np.array([share]), np.array([self.limit]), *flags)
+            flags = {"throttled": throttled, "calm": calm, "soon": soon}
+            given = {name: np.array([flag]) for name, flag in flags.items()}
+            self.reported += self.watch.watch(self.at, np.array([share]), np.array([self.limit]), **given)
             self.at += STEP
         return [(close.state, close.near) for close in self.reported[before:]]
 
@@ -53,15 +54,16 @@ def test_what_is_near_for_five_minutes_is_reported_once() -> None:
 def test_what_has_no_limit_is_passed_by_as_if_it_was_watched() -> None:
     watched, passed = LimitWatch(STEP, 0.9), LimitWatch(STEP, 0.9)
     nothing = np.zeros(3, bool)
+    flags = {"throttled": nothing, "calm": ~nothing, "soon": nothing}
     for watch in (watched, passed):
         watch.add(3)
     assert passed.idle
     for at in range(0, 4 * 86400, 7 * STEP):
         observed = np.where(np.arange(3) < at // 86400, np.nan, 5.0)
-        assert watched.watch(at, observed, np.full(3, np.inf), nothing, ~nothing, nothing) == []
+        assert watched.watch(at, observed, np.full(3, np.inf), **flags) == []
         passed.pass_by(at, observed)
     assert watched.snapshot() == passed.snapshot()
-    passed.watch(4 * 86400, np.array([0.0, 0.1, 0.0]), np.ones(3), nothing, ~nothing, nothing)
+    passed.watch(4 * 86400, np.array([0.0, 0.1, 0.0]), np.ones(3), **flags)
     assert not passed.idle
 
 
@@ -193,7 +195,9 @@ class Sampled:
         no, yes, reported = np.array([False]), np.array([True]), []
         for _ in range(minutes):
             seen = np.array([np.nan if self.at // STEP % every else share])
-            reported += self.watch.watch(self.at, seen, np.ones(1), no, yes, no, sparse=yes)
+            reported += self.watch.watch(
+                self.at, seen, np.ones(1), throttled=no, calm=yes, soon=no, sparse=yes
+            )
             self.at += STEP
         return reported
 
