@@ -29,6 +29,7 @@ _NAMES: Final = {
     "held_incidents": "which and why",
     "stages": "held back so far",
     "outbox": "messages to send",
+    "unread": "read by nobody",
 }
 """Names that are clearer than the keys."""
 

@@ -34,6 +34,7 @@ from streams.drivers.kafka.checkpoints.hanging_transactions import HangingTransa
 from streams.drivers.kafka.checkpoints.takeovers import Takeovers
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.delivery import Delivery
+from streams.drivers.kafka.group_watch import GroupWatch
 from streams.drivers.kafka.hosted_partition import Hosted, Send
 from streams.drivers.kafka.intake import KafkaIntake
 from streams.drivers.kafka.roles import BOARD, INTAKE, ROLES, mistake
@@ -109,6 +110,7 @@ class KafkaDaemon(Daemon):
         self._topics = Topics.of(kafka, settings.sources)
         self._roles = sorted(roles)
         self._stages = HostedStages(lambda: self.settings, self._registry)
+        self._group = GroupWatch(kafka, self._topics)
         self._takeovers: Takeovers | None = None
         self.delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
@@ -127,6 +129,7 @@ class KafkaDaemon(Daemon):
             self._keeping,
             self._board,
             self._stages,
+            self._group,
             self.delivery,
         )
 
@@ -146,13 +149,12 @@ class KafkaDaemon(Daemon):
                 present = await asyncio.to_thread(self._verified)
                 if self._has_stages:
                     await asyncio.to_thread(leave_group, self._kafka)
-                watching = start_vital(TopicWatch(self._kafka, present).run())
                 log.info("starting", roles=self._roles, status_port=port)
-                try:
-                    async with self._showing(present):
-                        await self._run(present, stopping)
-                finally:
-                    watching.cancel()
+                async with (
+                    vital_tasks(TopicWatch(self._kafka, present).run(), self._group.run(present)),
+                    self._showing(present),
+                ):
+                    await self._run(present, stopping)
                 if self._has_stages:
                     await asyncio.to_thread(leave_group, self._kafka)
         except BaseException:

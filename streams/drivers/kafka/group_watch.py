@@ -1,0 +1,130 @@
+"""Which partitions of an app nobody reads, and who reads the others, as any of its processes can see.
+
+Each process knows the lag of its own partitions only: where a role runs nowhere, or a worker is gone, every
+other one would show no lag and be ready while records wait.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import structlog
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError
+
+from config.settings import KafkaSettings
+from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.topics import Topic, Topics
+from streams.notify.pipeline_status import first_of
+from streams.process.part import Part
+
+LOOK_SECONDS: Final = 5.0
+UNREAD_SECONDS: Final = 10.0
+"""A rebalance, or the restart of a worker, may take as long."""
+
+_ASSIGNED: Final = ("Stable", "Empty", "Dead")
+"""States of a group in which its members have the partitions that it shows."""
+
+log = structlog.get_logger("uneri.kafka")
+
+
+class GroupReading(NamedTuple):
+    """What the group of an app reads at a moment, by topic/partition."""
+
+    readers: dict[str, str]  # the worker's name, else the id of the member
+    waiting: dict[str, int]  # records of those that nobody reads
+
+
+class GroupWatch(Part):
+    """Looks at the consumer group of an app every few seconds."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topics: Topics, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._kafka, self._now = kafka, now
+        self._topics = (*topics.sources, topics.rollups, topics.findings, topics.notices)
+        self._newest = GroupReading({}, {})
+        self._since: dict[str, float] = {}  # when nobody read a partition first
+
+    async def run(self, present: Mapping[str, Topic]) -> None:
+        """Look until cancelled at the topics that are ``present``."""
+        places = [
+            TopicPartition(topic, number)
+            for topic in self._topics
+            if topic in present
+            for number in range(present[topic].partitions)
+        ]
+        while True:
+            try:
+                found = await asyncio.to_thread(read_group, self._kafka, places)
+            except KafkaError as error:
+                log.debug("the group cannot be described", reason=repr(error))  # clients log what is down
+            else:
+                if found is not None:
+                    self.see(found)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def see(self, found: GroupReading) -> None:
+        """Take up what the group reads now."""
+        self._newest, now = found, self._now()
+        self._since = {place: self._since.get(place, now) for place, count in found.waiting.items() if count}
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Records that wait where nobody has read for a while, by topic/partition."""
+        until = self._now() - UNREAD_SECONDS
+        return {place: self._newest.waiting[place] for place, at in self._since.items() if at <= until}
+
+    def status(self) -> dict[str, object]:
+        """Return who reads how many partitions, and what nobody reads."""
+        workers: dict[str, int] = {}
+        for worker in self._newest.readers.values():
+            workers[worker] = workers.get(worker, 0) + 1
+        return {"workers": workers, "unread": self.unread} if workers or self.unread else {}
+
+    def not_ready(self) -> str | None:
+        """Return which partitions nobody reads."""
+        if not (unread := self.unread):
+            return None
+        places = ", ".join(first_of(sorted(unread), len(unread)))
+        count = sum(unread.values())
+        records = f"{count:,} record{'s wait' if count > 1 else ' waits'}"
+        return f"nobody reads {places} ({records}): start a worker that has its role"
+
+
+def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReading | None:
+    """Return what the group reads of these partitions; None while partitions change hands.
+
+    Raises
+    ------
+    KafkaError
+        When no broker answers, or the group may not be described.
+    """
+    with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+        group = admin.describe_groups([kafka.app])[kafka.app]
+        if group["error"] or group["group_state"] not in _ASSIGNED:
+            return None
+        readers = {
+            TopicPartition(assigned["topic"], number): member["group_instance_id"] or member["member_id"]
+            for member in group["members"]
+            for assigned in (member["member_assignment"] or {}).get("assigned_partitions", ())
+            for number in assigned["partitions"]
+        }
+        missing = [place for place in places if place not in readers]
+        waiting: dict[str, int] = {}
+        if missing:
+            read = admin.list_group_offsets({kafka.app: missing})[kafka.app]
+            begins, ends = (
+                admin.list_partition_offsets(dict.fromkeys(missing, spec))
+                for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+            )
+            for place in missing:
+                at = max(read[place].offset if place in read else 0, begins[place].offset)
+                waiting[_name(place)] = max(0, ends[place].offset - at)
+        return GroupReading({_name(place): reader for place, reader in readers.items()}, waiting)
+
+
+def _name(place: TopicPartition) -> str:
+    return f"{place.topic}/{place.partition}"

@@ -1,0 +1,50 @@
+"""Which partitions nobody reads, as each process of an app says."""
+
+import pytest
+
+from streams.drivers.kafka.group_watch import UNREAD_SECONDS, GroupReading, GroupWatch
+from streams.drivers.kafka.topics import Topics
+from tests.kafka.kafka_app import KafkaApp, MakeApp, event
+
+
+class Clock:
+    now = 0.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def watch(app: KafkaApp, clock: Clock) -> GroupWatch:
+    return GroupWatch(app.kafka, Topics.of(app.kafka), lambda: clock.now)
+
+
+def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_app: MakeApp) -> None:
+    app = make_app()
+    app.fill(app.kafka.requests, [event(number) for number in range(4000)], apart=0.05)
+    app.start("rollup")
+    app.until(lambda: "nobody reads" in app.get("/readyz")[1])
+    said = app.get("/readyz")[1]
+    assert f"nobody reads {app.names.rollups}/0, {app.names.rollups}/1" in said
+    assert "start a worker that has its role" in said
+    shown = app.shown()
+    assert set(shown["unread"]) == {f"{app.names.rollups}/0", f"{app.names.rollups}/1"}
+    assert all(shown["unread"].values())
+    assert list(shown["workers"].values()) == [2]
+    app.start("detect", "incidents", "notify", settings=app.elsewhere())
+    app.until(app.ready)
+    app.until(lambda: "unread" in app.shown() and not app.shown()["unread"])
+
+
+def test_a_moment_without_a_reader_is_none(make_app: MakeApp, clock: Clock) -> None:
+    group = watch(make_app(prepared=False), clock)
+    group.see(GroupReading({}, {"requests/0": 9, "requests/1": 0}))
+    assert group.not_ready() is None
+    clock.now += UNREAD_SECONDS
+    assert group.not_ready() == ("nobody reads requests/0 (9 records wait): start a worker that has its role")
+    group.see(GroupReading({"requests/0": "uneri-1", "requests/1": "uneri-0"}, {}))
+    assert group.not_ready() is None
+    assert group.status() == {"workers": {"uneri-1": 1, "uneri-0": 1}, "unread": {}}
+    group.see(GroupReading({}, {"requests/0": 9}))
+    assert group.not_ready() is None
