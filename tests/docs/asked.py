@@ -31,8 +31,8 @@ class Example(NamedTuple):
 
 def examples(where: str) -> list[Example]:
     """Return the examples of one column of the table."""
-    part = (ROOT / "README.md").read_text("utf-8").split("\n## What to ask where\n")[1].split("\n## ")[0]
-    head, _, *rows = [line for line in part.splitlines() if line.startswith("|")]
+    text = (ROOT / "docs/ask.md").read_text("utf-8")
+    head, _, *rows = [line for line in text.splitlines() if line.startswith("|")]
     names = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", cell).strip() for cell in head.split("|")[1:-1]]
     column = names.index(where)
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]

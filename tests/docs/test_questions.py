@@ -1,4 +1,4 @@
-"""Every example in the README's table of what to ask where is answered."""
+"""Every example in the table of what to ask where is answered."""
 
 import asyncio
 import shlex
@@ -158,5 +158,5 @@ async def test_an_assistant_answers_its_questions(replayed: Path, monkeypatch: p
 @pytest.mark.parametrize("example", examples(NOTEBOOK), ids=lambda one: one.question)
 def test_a_notebook_answers_its_questions(example: Example, folder: Path) -> None:
     names = {"pl": pl, "replay": replay, "open_history": open_history, "load_settings": load_settings}
-    found = eval(example.text, names)  # noqa: S307 - our own README
+    found = eval(example.text, names)  # noqa: S307 - our own page
     assert len(found) > 0 or example.text.startswith("replay("), folder
