@@ -87,7 +87,7 @@ class Extent(NamedTuple):
     furthest: float | None  # the largest value up to there, of a fall the smallest; None if nothing is known
 
 
-def extent(course: Course, *, rises: bool, absent: int = 0) -> Extent:
+def extent(course: Course, *, rises: bool, absent: int = 0, fails: bool = False) -> Extent:
     """Return how far a deviation reached and where it ended.
 
     A verdict ends some steps after its deviation: it waits until the mean of the last minutes is calm. A step
@@ -96,13 +96,14 @@ def extent(course: Course, *, rises: bool, absent: int = 0) -> Extent:
 
     The course runs from the start of the deviation to the watermark at which its verdict ended, or to now.
     ``absent`` is the number of consecutive steps without a request that still belong to an absence; otherwise
-    0.
+    0. ``fails``: it counts failures, of which few a step are certain only in sums, and usual ones far fewer:
+    the interval decides only how large they are.
     """
     observed = np.nan_to_num(course.observed) if absent else course.observed
     if absent:
         beyond = (observed < course.lower) | _in_gaps(observed, absent)
     else:
-        beyond = _beyond(course, rises=rises)
+        beyond = _beyond(course, rises=rises, within=fails)
     last = int(np.flatnonzero(beyond)[-1]) + 1 if beyond.any() else len(observed)
     known = observed[:last][~np.isnan(observed[:last])]
     if not known.size:
@@ -138,15 +139,16 @@ def lag(requests: Course, last: int, step: int, window: float) -> int:
     return min(int(np.searchsorted(calls, window)), max(last - 1, 0))
 
 
-def _beyond(course: Course, *, rises: bool) -> Bools:
-    """Return which steps deviate: beyond the interval, by at least a part of the usual deviation."""
+def _beyond(course: Course, *, rises: bool, within: bool) -> Bools:
+    """Return which steps deviate: beyond the interval, or ``within`` it, by a part of the usual deviation."""
     observed = course.observed
     by = observed - course.expected if rises else course.expected - observed
     beyond: Bools = (observed > course.upper if rises else observed < course.lower) & (by > 0)
     if not beyond.any():
         beyond = by > 0
     if beyond.any():
-        beyond &= by >= PART * float(np.median(by[beyond]))
+        large = by >= PART * float(np.median(by[beyond]))
+        beyond = large if within else beyond & large
     return beyond
 
 

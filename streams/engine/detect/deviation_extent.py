@@ -35,7 +35,8 @@ class DeviationExtent:
         forgotten = max((until - start) // self._step - known, 0)
         if not known:
             return Extent(max(forgotten, 1), before)
-        found = extent(course, rises=rises, absent=self._recover if absent else 0)
+        fails = self._judge.whole(row) is not None
+        found = extent(course, rises=rises, absent=self._recover if absent else 0, fails=fails)
         furthest = found.furthest
         if forgotten and before is not None and furthest is not None:
             furthest = max(before, furthest) if rises else min(before, furthest)

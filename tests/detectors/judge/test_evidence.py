@@ -32,6 +32,12 @@ def test_where_no_step_is_beyond_the_interval_those_on_its_side_count() -> None:
     assert extent(course(12, 12.5, 12, 9, 9.5), rises=True) == Extent(3, 12.5)
 
 
+def test_failures_end_with_the_last_that_are_many_also_within_the_interval() -> None:
+    failing = course(21, 8, 9, 5, 7, 8, 7, 1, 0, 1)._replace(expected=np.zeros(10), upper=np.full(10, 20.0))
+    assert extent(failing, rises=True) == Extent(1, 21.0)
+    assert extent(failing, rises=True, fails=True) == Extent(7, 21.0)
+
+
 def test_an_absence_ends_with_its_last_gap_and_an_empty_minute_of_what_is_rare_is_none() -> None:
     gone = course(np.nan, np.nan, np.nan, np.nan, np.nan, 9, 11, 0, 10, 12)
     assert extent(gone, rises=False, absent=5) == Extent(8, 0.0), "none where ten are expected is no return"
