@@ -10,7 +10,7 @@ from alerting.commands.dispatch import SLACK, Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox import pictures
 from alerting.outbox.ports import DeliveryOutcome, OutboxStorage, Result, SubjectState
-from alerting.outbox.row import DIGEST, MESSAGE, URGENCY, OutboxRow, Send, State, Thread
+from alerting.outbox.row import DIGEST, MESSAGE, URGENCY, OutboxRow, Send, State, Thread, repost
 from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, enqueue_dispatch
 from alerting.outbox.send_queues import Failover, SendQueues
 
@@ -94,11 +94,14 @@ class Outbox:
         self._at(DeliveryCrashPoint.LOADED)
         for row in sorted(rows, key=lambda row: row.sequence):
             self._store.restore(row)
+        changed: list[OutboxRow] = []
         for thread in self._store.threads():
+            changed += self._store.supersede(thread)
             for row in thread.first():
                 # perhaps called just before the restart
                 self._queues.called(self._failover.target(row), row.method, now)
-            self._store.offer(thread)
+        if changed:
+            await self._storage.write(changed, {})
         await self.prune(now)
         return parts
 
@@ -186,7 +189,7 @@ class Outbox:
             way = self._failover.target(row)
             row.place = self._store.thread(row).place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
-                _repost(row)
+                repost(row)
             pictures.put_into(row, self._store.thread(row))
             row.via = way if way != row.destination else None
             row.home = self._failover.home(way)
@@ -213,8 +216,8 @@ class Outbox:
                 changed, gone = self._sent(row, outcome, thread, now)
             else:
                 changed, gone = self._failed(row, outcome, thread, now), []
+            changed += self._store.supersede(thread)  # a newer state may have come during the call
             await self._storage.write(changed, {}, gone)
-            self._store.offer(thread)
             self._at(DeliveryCrashPoint.SETTLED)
 
     async def prune(self, now: float) -> None:
@@ -316,7 +319,7 @@ class Outbox:
                 row.plain, row.doubt = True, 0
             case Result.GONE if row.send is Send.EDIT:
                 thread.place = None
-                _repost(row)
+                repost(row)
             case Result.TOKEN if row.send not in ATTACHED:
                 self._failover.close(row.group, outcome.error, now)
             case Result.ROUTE if row.send not in ATTACHED:
@@ -337,7 +340,7 @@ class Outbox:
         if written is not None and written != home:
             thread.place = None  # only this message can no longer be edited
             if row.send is Send.EDIT:
-                _repost(row)
+                repost(row)
             return
         self._at(DeliveryCrashPoint.MOVED)
         if not self._failover.refused(row, outcome.error, now):
@@ -351,7 +354,7 @@ class Outbox:
                 if waits.id not in self._store.in_flight:
                     self._queues.drop(waits)
                     if lost and waits.send is Send.EDIT:
-                        _repost(waits)
+                        repost(waits)
             self._store.offer(other)
 
     def _attachment(self, row: OutboxRow, send: Send, now: float) -> OutboxRow:
@@ -364,11 +367,6 @@ class Outbox:
             sequence=self._store.number(),
             created=now,
         )
-
-
-def _repost(row: OutboxRow) -> None:
-    """Turn an edit into a new message: the one to edit no longer exists."""
-    row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
 
 
 FIRST_WAIT: Final = 1.0  # seconds

@@ -156,6 +156,11 @@ def group_of(destination: str) -> str:
     return sink if sink == SLACK else destination
 
 
+def repost(row: OutboxRow) -> None:
+    """Turn an edit into a new message: the one to edit does not exist."""
+    row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
+
+
 def rows_of(written: Iterable[bytes]) -> list[OutboxRow]:
     """Decode stored rows.
 

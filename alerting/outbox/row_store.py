@@ -19,6 +19,7 @@ from alerting.outbox.row import (
     SentAs,
     State,
     Thread,
+    repost,
 )
 from alerting.outbox.send_queues import Failover, SendQueues
 
@@ -95,6 +96,28 @@ class RowStore:
             known = row.id in self.in_flight or row in self.queues
             if row.state is State.DUE and not known and not self.failover.is_closed(row):
                 self.queues.push(row, self.failover.target(row))
+
+    def supersede(self, thread: Thread) -> list[OutboxRow]:
+        """Let the newest state of a message replace those that wait; return the rows that changed.
+
+        A message that is not confirmed is sent in its newest state, under the id of that state: a receiver
+        that took the former, and whose answer was lost, must not take this one for a repeat. One that is on
+        its way may be confirmed: what came meanwhile replaces it after that, or after a restart.
+        """
+        queue, changed = thread.queues[MESSAGE], []
+        for older in list(queue)[:-1]:
+            if older.id in self.in_flight:
+                continue
+            if older.id in self.resent:
+                changed.append(self.finish(older, State.SENT, thread))
+            elif older.send is not Send.POST or not older.doubt or older.state is State.PARKED:
+                queue[-1].not_before = min(queue[-1].not_before, older.not_before)
+                if older.send is Send.POST and not older.doubt:
+                    repost(queue[-1])
+                changed.append(self.finish(older, State.MERGED, thread))
+            # else it may have been sent as it is: search for it first, then edit
+        self.offer(thread)
+        return [*changed, queue[-1]] if changed else []
 
     def finish(self, row: OutboxRow, state: State, thread: Thread) -> OutboxRow:
         """Remove a row from its queue: it was sent, or another row covers it."""
@@ -242,26 +265,12 @@ def enqueue_dispatch(store: RowStore, dispatch: Dispatch, row: OutboxRow, now: f
 def _enqueue_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
     hurried = hurried or row.commands > thread.commands
     thread.commands = max(thread.commands, row.commands)
-    queue, changed = thread.queues[MESSAGE], []
-    waiting = [queued for queued in queue if queued.id not in store.in_flight]
-    posts = [older for older in waiting if older.send is Send.POST and older.id not in store.resent]
-    unread = any(not post.doubt for post in posts)
-    earliest = float("inf")
-    for older in waiting:
-        if older.id in store.resent:
-            changed.append(store.finish(older, State.SENT, thread))
-        elif older not in posts or not older.doubt or older.state is State.PARKED:
-            earliest = min(earliest, older.not_before)
-            changed.append(store.finish(older, State.MERGED, thread))
-        # else it may have been sent as it is: search for it first, then edit
-    # A message that is not confirmed is sent in its newest state, under the id of that state: a receiver that
-    # took the former, and whose answer was lost, must not take this one for a repeat.
-    if not unread and (thread.place is not None or queue or changed):
+    if thread.place is not None or thread.queues[MESSAGE]:
         row.send = Send.EDIT
-        row.not_before = 0.0 if hurried else min(thread.edited + EDITS, earliest)
+        row.not_before = 0.0 if hurried else thread.edited + EDITS
         if row.group == SLACK:  # to a program, an end is as urgent as the page about a recurrence after it
             row.urgency = URGENCY[Send.EDIT]
-    return [*changed, store.enqueue(row, thread)]
+    return [store.enqueue(row, thread), *store.supersede(thread)]
 
 
 def _calls_for_what_is_over(store: RowStore, thread: Thread) -> list[OutboxRow]:
