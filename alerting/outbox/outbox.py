@@ -105,9 +105,12 @@ class Outbox:
         await self.prune(now)
         return parts
 
-    def leave(self, groups: Container[str]) -> list[OutboxRow]:
-        """Drop the rows that wait for other sinks than these; return them, for ``put`` to drop durably."""
-        return self._store.leave(groups)
+    def leave(self, groups: Container[str], is_used: Callable[[str], bool]) -> list[OutboxRow]:
+        """Drop the rows that wait for other sinks than these, or for channels that are not used anymore.
+
+        Return them, for ``put`` to drop durably.
+        """
+        return self._store.leave(groups, is_used)
 
     async def put(
         self,
@@ -131,6 +134,11 @@ class Outbox:
                 self._at(DeliveryCrashPoint.WRITTEN)
         if now - self._pruned >= PRUNE:
             await self.prune(now)
+
+    def holds(self, destination: str, subject: str) -> bool:
+        """Return whether the message of a subject was sent to a destination, or waits to be."""
+        thread = self._store.find(destination, subject)
+        return thread is not None and (bool(thread.open()) or thread.is_out())
 
     def known(self, dispatch: Dispatch) -> SubjectState:
         """Return the state of the subject of a dispatch, and the link of the one that it follows."""
@@ -238,6 +246,11 @@ class Outbox:
     def waiting(self) -> list[OutboxRow]:
         """Return the rows that wait to be delivered, oldest first."""
         return self._store.waiting()
+
+    def unsent(self) -> int:
+        """Return how many messages are to be sent, with those that wait until somebody mends something."""
+        kept = (row for row in self.parked() if row.state is State.DUE or row.send not in ATTACHED)
+        return len(self.waiting()) + sum(1 for _ in kept)
 
     def parked(self) -> list[OutboxRow]:
         """Return the rows that were permanently rejected, or whose destination was."""

@@ -210,6 +210,10 @@ class Thread:
         """Return the rows that are neither sent nor merged."""
         return [row for queue in self.queues.values() for row in queue]
 
+    def is_out(self) -> bool:
+        """Return whether its message was sent, or may have been."""
+        return any(row.state is State.SENT for row in self.done) or any(row.doubt for row in self.open())
+
     def first(self) -> list[OutboxRow]:
         """Return the rows that may be sent: replies and attachments wait for their message."""
         names = (MESSAGE, LINES, ATTACHMENTS) if self.place is not None else (MESSAGE,)

@@ -1,6 +1,6 @@
 """The row store: rows by subject in sending order, by id, and by state; and how a dispatch is enqueued."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from msgspec import structs
@@ -178,9 +178,18 @@ class RowStore:
         self.ids.difference_update(gone)
         return gone
 
-    def leave(self, groups: Container[str]) -> list[OutboxRow]:
-        """Drop and return the rows that wait for other sinks than these. What was sent there stays known."""
-        left = [row for thread in self._busy.values() for row in thread.open() if row.group not in groups]
+    def leave(self, groups: Container[str], is_used: Callable[[str], bool]) -> list[OutboxRow]:
+        """Drop and return the rows that wait for other sinks than these. What was sent there stays known.
+
+        So for a channel that is not used anymore, but for digests and what was or may have been posted there.
+        """
+        left = [
+            row
+            for thread in self._busy.values()
+            for row in thread.open()
+            if row.group not in groups
+            or not (is_used(row.destination) or row.urgency == DIGEST or thread.is_out())
+        ]
         for row in left:
             self._remove(row, self.thread(row))
         self.ids.difference_update(row.id for row in left)

@@ -117,18 +117,18 @@ class DeliveryWorld:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
         self.others = others or {}
         self.sink = SlackSink(TOKEN, slack.base_url, render, patience)
-        instead = settings.slack.fallback_channel
+        pipeline = Pipeline(settings)
         self.outbox = Outbox(
             storage,
             random.Random(7),  # noqa: S311  spreads retries
-            fallback=lambda _: None if instead is None else f"slack:{instead}",
+            fallback=pipeline.routing.fallback,
             at=at,
         )
         self.reported: list[tuple[str, str]] = []
         self.courier = Courier(
             self.outbox,
             {"slack": self.sink, **self.others},
-            Pipeline(settings),
+            pipeline,
             clock=clock,
             delivered=lambda what, where: self.reported.append((what, where)),
         )
