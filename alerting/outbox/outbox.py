@@ -51,7 +51,8 @@ class Outbox:
     - What was certainly not posted is retried until it succeeds, after the wait that the receiver asked
       for, or with exponential backoff. A wait affects one destination and one kind of call.
     - What may have been posted is marked before it is sent. The sink searches for it before posting
-      again; where it cannot search, it posts again once.
+      again; where it may not search, it posts again once, and where the channel's id is not known yet,
+      until a post is confirmed.
     - Messages that a channel permanently rejects go to its fallback, as does everything after them;
       without a fallback they are kept, as everything is when the token is rejected, and tried now and then.
     - What is rejected for an unknown reason is tried again by itself, with and without its blocks.

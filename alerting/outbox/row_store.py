@@ -147,13 +147,7 @@ class RowStore:
         if row.place is None:
             return
         thread.place = row.place
-        target = self.failover.target(row)
-        searchable = self.failover.home(target) is not None
         self.failover.learn(row)
-        if not searchable:  # now that the channel's id is known, those in doubt can be searched for
-            for doubted in [other for other in self.refused.values() if other.doubt]:
-                if self.failover.target(doubted) == target:
-                    self.revive(doubted, self.thread(doubted))
 
     def place(self, thread: Thread, place: SentAs | None) -> OutboxRow | None:
         """Set the address of a thread's message; return the row that stores it."""
