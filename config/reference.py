@@ -47,9 +47,10 @@ with 1. A file with a mistake, or a secret that cannot be read, changes nothing.
 
 What was found goes on: open incidents, mutes by people and unsent messages stay. From here on, the new
 settings judge, as after a restart ([why](adr/0026-a-reload-is-a-restart-in-place.md)). A message that was
-posted is edited where it is; the next one goes where the file says now. Variables of the environment cannot
-change while a process runs: keep secrets that rotate in files. With Kafka, reload every process. A daemon
-in a terminal is reloaded by `uneri reload`: there SIGHUP means that the terminal has closed.
+posted is edited where it is; the next one, and one that waits, goes where the file says now. Variables of
+the environment cannot change while a process runs: keep secrets that rotate in files. With Kafka, reload
+every process. A daemon in a terminal is reloaded by `uneri reload`: there SIGHUP means that the terminal has
+closed.
 
 ## Secrets
 

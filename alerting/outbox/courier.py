@@ -88,17 +88,18 @@ class Courier:
     async def start(self) -> None:
         """Restore the state of an earlier run; call it once, before anything else.
 
-        The present routes take over from receivers that are no longer configured.
+        The present routes take over from receivers that are no longer configured, and from channels that
+        nothing names anymore before a message was posted there.
         """
         self._parts = await self._outbox.load(self._clock.now())
         self._pipeline.restore(self._parts)
-        left = self._outbox.leave(self._sinks)
+        left = self._outbox.leave(self._sinks, self._pipeline.routing.names)
         messages = {(row.destination, row.subject) for row in left if row.send in (Send.POST, Send.EDIT)}
-        sent = self._pipeline.take_over(lambda to: group_of(to) not in self._sinks, messages)
+        sent = self._pipeline.take_over(self._is_gone, messages)
         if left or sent:
             log.warning(
-                "a receiver is no longer configured: the present routes report what is open or waits for it; "
-                "its digests are left out",
+                "a receiver or channel is no longer configured: the present routes report what is open or "
+                "waits for it; digests of receivers are left out",
                 waited=dict(Counter(row.destination for row in left)),
                 reported=dict(Counter(dispatch.destination for dispatch in sent)),
                 digests=sum(row.urgency == DIGEST for row in left),
@@ -179,10 +180,10 @@ class Courier:
             self._wake()
 
     def _render(self, dispatch: Dispatch) -> OutboxRow | None:
-        sink = self._sinks.get(group_of(dispatch.destination))
-        if sink is None:  # its receiver is gone: the present routes have taken over, as the start has said
+        if self._is_gone(dispatch.destination, dispatch.subject):  # the present routes have taken over
             return None
         try:
+            sink = self._sinks[group_of(dispatch.destination)]
             return sink.render(dispatch, self._outbox.known(dispatch))
         except Exception:  # the next start would make the same message, and so would each after it
             log.exception(
@@ -192,6 +193,11 @@ class Courier:
             )
             self._delivered(Result.REFUSED.value, dispatch.destination)
             return None
+
+    def _is_gone(self, destination: str, subject: str) -> bool:
+        return group_of(destination) not in self._sinks or not (
+            self._pipeline.routing.names(destination) or self._outbox.holds(destination, subject)
+        )
 
     def _wake(self) -> None:
         for event in self._wakes.values():

@@ -10,7 +10,7 @@ from alerting.commands.dispatch import SLACK, Dispatch
 from alerting.incidents.notice import identify
 from alerting.outbox import pictures
 from alerting.outbox.ports import DeliveryOutcome, OutboxStorage, Result, SubjectState
-from alerting.outbox.row import DIGEST, MESSAGE, URGENCY, OutboxRow, Send, State, Thread
+from alerting.outbox.row import DIGEST, MESSAGE, URGENCY, OutboxRow, Send, State, Thread, repost
 from alerting.outbox.row_store import ATTACHED, EDITS, RowStore, enqueue_dispatch
 from alerting.outbox.send_queues import Failover, SendQueues
 
@@ -51,7 +51,8 @@ class Outbox:
     - What was certainly not posted is retried until it succeeds, after the wait that the receiver asked
       for, or with exponential backoff. A wait affects one destination and one kind of call.
     - What may have been posted is marked before it is sent. The sink searches for it before posting
-      again; where it cannot search, it posts again once.
+      again; where it may not search, it posts again once, and where the channel's id is not known yet,
+      until a post is confirmed.
     - Messages that a channel permanently rejects go to its fallback, as does everything after them;
       without a fallback they are kept, as everything is when the token is rejected, and tried now and then.
     - What is rejected for an unknown reason is tried again by itself, with and without its blocks.
@@ -94,17 +95,23 @@ class Outbox:
         self._at(DeliveryCrashPoint.LOADED)
         for row in sorted(rows, key=lambda row: row.sequence):
             self._store.restore(row)
+        changed: list[OutboxRow] = []
         for thread in self._store.threads():
+            changed += self._store.supersede(thread)
             for row in thread.first():
                 # perhaps called just before the restart
                 self._queues.called(self._failover.target(row), row.method, now)
-            self._store.offer(thread)
+        if changed:
+            await self._storage.write(changed, {})
         await self.prune(now)
         return parts
 
-    def leave(self, groups: Container[str]) -> list[OutboxRow]:
-        """Drop the rows that wait for other sinks than these; return them, for ``put`` to drop durably."""
-        return self._store.leave(groups)
+    def leave(self, groups: Container[str], is_used: Callable[[str], bool]) -> list[OutboxRow]:
+        """Drop the rows that wait for other sinks than these, or for channels that are not used anymore.
+
+        Return them, for ``put`` to drop durably.
+        """
+        return self._store.leave(groups, is_used)
 
     async def put(
         self,
@@ -128,6 +135,11 @@ class Outbox:
                 self._at(DeliveryCrashPoint.WRITTEN)
         if now - self._pruned >= PRUNE:
             await self.prune(now)
+
+    def holds(self, destination: str, subject: str) -> bool:
+        """Return whether the message of a subject was sent to a destination, or waits to be."""
+        thread = self._store.find(destination, subject)
+        return thread is not None and (bool(thread.open()) or thread.is_out())
 
     def known(self, dispatch: Dispatch) -> SubjectState:
         """Return the state of the subject of a dispatch, and the link of the one that it follows."""
@@ -186,7 +198,7 @@ class Outbox:
             way = self._failover.target(row)
             row.place = self._store.thread(row).place if row.send is not Send.POST else None
             if row.place is None and row.send is Send.EDIT:
-                _repost(row)
+                repost(row)
             pictures.put_into(row, self._store.thread(row))
             row.via = way if way != row.destination else None
             row.home = self._failover.home(way)
@@ -213,8 +225,8 @@ class Outbox:
                 changed, gone = self._sent(row, outcome, thread, now)
             else:
                 changed, gone = self._failed(row, outcome, thread, now), []
+            changed += self._store.supersede(thread)  # a newer state may have come during the call
             await self._storage.write(changed, {}, gone)
-            self._store.offer(thread)
             self._at(DeliveryCrashPoint.SETTLED)
 
     async def prune(self, now: float) -> None:
@@ -235,6 +247,11 @@ class Outbox:
     def waiting(self) -> list[OutboxRow]:
         """Return the rows that wait to be delivered, oldest first."""
         return self._store.waiting()
+
+    def unsent(self) -> int:
+        """Return how many messages are to be sent, with those that wait until somebody mends something."""
+        kept = (row for row in self.parked() if row.state is State.DUE or row.send not in ATTACHED)
+        return len(self.waiting()) + sum(1 for _ in kept)
 
     def parked(self) -> list[OutboxRow]:
         """Return the rows that were permanently rejected, or whose destination was."""
@@ -316,7 +333,7 @@ class Outbox:
                 row.plain, row.doubt = True, 0
             case Result.GONE if row.send is Send.EDIT:
                 thread.place = None
-                _repost(row)
+                repost(row)
             case Result.TOKEN if row.send not in ATTACHED:
                 self._failover.close(row.group, outcome.error, now)
             case Result.ROUTE if row.send not in ATTACHED:
@@ -337,7 +354,7 @@ class Outbox:
         if written is not None and written != home:
             thread.place = None  # only this message can no longer be edited
             if row.send is Send.EDIT:
-                _repost(row)
+                repost(row)
             return
         self._at(DeliveryCrashPoint.MOVED)
         if not self._failover.refused(row, outcome.error, now):
@@ -351,7 +368,7 @@ class Outbox:
                 if waits.id not in self._store.in_flight:
                     self._queues.drop(waits)
                     if lost and waits.send is Send.EDIT:
-                        _repost(waits)
+                        repost(waits)
             self._store.offer(other)
 
     def _attachment(self, row: OutboxRow, send: Send, now: float) -> OutboxRow:
@@ -364,11 +381,6 @@ class Outbox:
             sequence=self._store.number(),
             created=now,
         )
-
-
-def _repost(row: OutboxRow) -> None:
-    """Turn an edit into a new message: the one to edit no longer exists."""
-    row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
 
 
 FIRST_WAIT: Final = 1.0  # seconds

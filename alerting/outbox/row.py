@@ -156,6 +156,11 @@ def group_of(destination: str) -> str:
     return sink if sink == SLACK else destination
 
 
+def repost(row: OutboxRow) -> None:
+    """Turn an edit into a new message: the one to edit does not exist."""
+    row.send, row.urgency, row.place = Send.POST, URGENCY[Send.POST], None
+
+
 def rows_of(written: Iterable[bytes]) -> list[OutboxRow]:
     """Decode stored rows.
 
@@ -204,6 +209,10 @@ class Thread:
     def open(self) -> list[OutboxRow]:
         """Return the rows that are neither sent nor merged."""
         return [row for queue in self.queues.values() for row in queue]
+
+    def is_out(self) -> bool:
+        """Return whether its message was sent, or may have been."""
+        return any(row.state is State.SENT for row in self.done) or any(row.doubt for row in self.open())
 
     def first(self) -> list[OutboxRow]:
         """Return the rows that may be sent: replies and attachments wait for their message."""

@@ -1,6 +1,6 @@
 """The row store: rows by subject in sending order, by id, and by state; and how a dispatch is enqueued."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from msgspec import structs
@@ -19,6 +19,7 @@ from alerting.outbox.row import (
     SentAs,
     State,
     Thread,
+    repost,
 )
 from alerting.outbox.send_queues import Failover, SendQueues
 
@@ -96,6 +97,28 @@ class RowStore:
             if row.state is State.DUE and not known and not self.failover.is_closed(row):
                 self.queues.push(row, self.failover.target(row))
 
+    def supersede(self, thread: Thread) -> list[OutboxRow]:
+        """Let the newest state of a message replace those that wait; return the rows that changed.
+
+        A message that is not confirmed is sent in its newest state, under the id of that state: a receiver
+        that took the former, and whose answer was lost, must not take this one for a repeat. One that is on
+        its way may be confirmed: what came meanwhile replaces it after that, or after a restart.
+        """
+        queue, changed = thread.queues[MESSAGE], []
+        for older in list(queue)[:-1]:
+            if older.id in self.in_flight:
+                continue
+            if older.id in self.resent:
+                changed.append(self.finish(older, State.SENT, thread))
+            elif older.send is not Send.POST or not older.doubt or older.state is State.PARKED:
+                queue[-1].not_before = min(queue[-1].not_before, older.not_before)
+                if older.send is Send.POST and not older.doubt:
+                    repost(queue[-1])
+                changed.append(self.finish(older, State.MERGED, thread))
+            # else it may have been sent as it is: search for it first, then edit
+        self.offer(thread)
+        return [*changed, queue[-1]] if changed else []
+
     def finish(self, row: OutboxRow, state: State, thread: Thread) -> OutboxRow:
         """Remove a row from its queue: it was sent, or another row covers it."""
         row.state, row.message, row.body, row.incident = state, None, None, None
@@ -124,13 +147,7 @@ class RowStore:
         if row.place is None:
             return
         thread.place = row.place
-        target = self.failover.target(row)
-        searchable = self.failover.home(target) is not None
         self.failover.learn(row)
-        if not searchable:  # now that the channel's id is known, those in doubt can be searched for
-            for doubted in [other for other in self.refused.values() if other.doubt]:
-                if self.failover.target(doubted) == target:
-                    self.revive(doubted, self.thread(doubted))
 
     def place(self, thread: Thread, place: SentAs | None) -> OutboxRow | None:
         """Set the address of a thread's message; return the row that stores it."""
@@ -155,9 +172,18 @@ class RowStore:
         self.ids.difference_update(gone)
         return gone
 
-    def leave(self, groups: Container[str]) -> list[OutboxRow]:
-        """Drop and return the rows that wait for other sinks than these. What was sent there stays known."""
-        left = [row for thread in self._busy.values() for row in thread.open() if row.group not in groups]
+    def leave(self, groups: Container[str], is_used: Callable[[str], bool]) -> list[OutboxRow]:
+        """Drop and return the rows that wait for other sinks than these. What was sent there stays known.
+
+        So for a channel that is not used anymore, but for digests and what was or may have been posted there.
+        """
+        left = [
+            row
+            for thread in self._busy.values()
+            for row in thread.open()
+            if row.group not in groups
+            or not (is_used(row.destination) or row.urgency == DIGEST or thread.is_out())
+        ]
         for row in left:
             self._remove(row, self.thread(row))
         self.ids.difference_update(row.id for row in left)
@@ -242,26 +268,12 @@ def enqueue_dispatch(store: RowStore, dispatch: Dispatch, row: OutboxRow, now: f
 def _enqueue_message(store: RowStore, row: OutboxRow, thread: Thread, *, hurried: bool) -> list[OutboxRow]:
     hurried = hurried or row.commands > thread.commands
     thread.commands = max(thread.commands, row.commands)
-    queue, changed = thread.queues[MESSAGE], []
-    waiting = [queued for queued in queue if queued.id not in store.in_flight]
-    posts = [older for older in waiting if older.send is Send.POST and older.id not in store.resent]
-    unread = any(not post.doubt for post in posts)
-    earliest = float("inf")
-    for older in waiting:
-        if older.id in store.resent:
-            changed.append(store.finish(older, State.SENT, thread))
-        elif older not in posts or not older.doubt or older.state is State.PARKED:
-            earliest = min(earliest, older.not_before)
-            changed.append(store.finish(older, State.MERGED, thread))
-        # else it may have been sent as it is: search for it first, then edit
-    # A message that is not confirmed is sent in its newest state, under the id of that state: a receiver that
-    # took the former, and whose answer was lost, must not take this one for a repeat.
-    if not unread and (thread.place is not None or queue or changed):
+    if thread.place is not None or thread.queues[MESSAGE]:
         row.send = Send.EDIT
-        row.not_before = 0.0 if hurried else min(thread.edited + EDITS, earliest)
+        row.not_before = 0.0 if hurried else thread.edited + EDITS
         if row.group == SLACK:  # to a program, an end is as urgent as the page about a recurrence after it
             row.urgency = URGENCY[Send.EDIT]
-    return [*changed, store.enqueue(row, thread)]
+    return [store.enqueue(row, thread), *store.supersede(thread)]
 
 
 def _calls_for_what_is_over(store: RowStore, thread: Thread) -> list[OutboxRow]:

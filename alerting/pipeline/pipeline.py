@@ -98,18 +98,18 @@ class Pipeline(Stateful):
         self._ledger = Ledger()
         self._gate = Gate(settings.notify, zone, self._ledger, since)
         self._silences = self._gate.silences
-        self._routing = Routing(settings)
+        self.routing = Routing(settings)
         self._floods = Floods(settings.notify.flood)
         self._registry = IncidentRegistry(keep=keep)
         self._first_delivery = FirstDelivery(
-            self._routing, self._gate, self._floods, self._registry, self._ledger
+            self.routing, self._gate, self._floods, self._registry, self._ledger
         )
         self._memos = Memos()
         self._commands = CommandHandler(self._registry, self._silences, self._memos)
         self._daily = DailyDigest(
             settings.digest,
             zone,
-            routing=self._routing,
+            routing=self.routing,
             silences=self._silences,
             known=self._registry,
             held=self._ledger.ended_held,
@@ -162,7 +162,7 @@ class Pipeline(Stateful):
         return structs.replace(answer, dispatches=self._with_memos(sent))
 
     def take_over(
-        self, is_gone: Callable[[str], bool], waiting: Container[tuple[str, str]]
+        self, is_gone: Callable[[str, str], bool], waiting: Container[tuple[str, str]]
     ) -> list[Dispatch]:
         """Report by the present routes what a receiver that is no longer configured would report.
 
@@ -171,13 +171,13 @@ class Pipeline(Stateful):
         Parameters
         ----------
         is_gone
-            Whether nothing is sent to a destination anymore.
+            Whether nothing of a subject is sent to a destination anymore.
         waiting
             Destination and subject of each message that waits for such a receiver.
         """
         reported: list[tuple[TrackedIncident, bool]] = []
         for tracked in self._registry:
-            gone = [message for message in tracked.messages if is_gone(message.destination)]
+            gone = [message for message in tracked.messages if is_gone(message.destination, message.subject)]
             waits = any((message.destination, message.subject) in waiting for message in gone)
             if gone and not tracked.pending and (waits or tracked.ended_at is None):
                 reported.append((tracked, waits))
@@ -373,7 +373,7 @@ class Pipeline(Stateful):
             lines = {Milestone.ESCALATED: [], **lines}
             lines.pop(Milestone.WORSENED, None)  # it says as much
             tracked.grade, tracked.called_at = tracked.incident.severity.level, at
-        mention = self._routing.route(tracked.incident).mention
+        mention = self.routing.route(tracked.incident).mention
         yield from dispatches.milestones(tracked, lines, at, mention)
         if Milestone.ESCALATED in lines:
             yield from self._first_delivery.call(tracked, mention, at)

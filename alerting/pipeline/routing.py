@@ -44,11 +44,27 @@ class Routing:
         self._pages = str(Destination(SLACK, settings.slack.channel))
         self._of_pages = Route((self._pages,), "")
         self._digests = str(Destination(SLACK, settings.slack.digest_channel or settings.slack.channel))
+        self._fallback = settings.slack.fallback_channel
+        routed = (str(Destination.of(to)) for route in self._routes for to in route.to)
+        self._named = {self._pages, self._digests, *routed}
 
     @property
     def digests(self) -> str:
         """The destination of the digest of everything without a route."""
         return self._digests
+
+    def names(self, destination: str) -> bool:
+        """Return whether a destination is used: of channels, those of pages, of digests and of routes."""
+        return destination in self._named or Destination.of(destination).sink != SLACK
+
+    def fallback(self, destination: str) -> str | None:
+        """Return the channel that takes over from one that permanently rejects messages, if there is one.
+
+        That of pages takes over from a channel that nothing names anymore.
+        """
+        if self._fallback is not None and Destination.of(destination).sink == SLACK:
+            return str(Destination(SLACK, self._fallback))
+        return None if self.names(destination) else self._pages
 
     def route(self, incident: Incident) -> Route:
         """Return the route of a page about ``incident``."""

@@ -27,7 +27,7 @@ _BEFORE: Final = 86_400  # Slack's clock and ours may differ by this much, secon
 _PAGES: Final = 5
 _SEARCHED: Final = 200
 _ID: Final = re.compile(r"[CGD][A-Z0-9]{6,}")  # of a channel
-_BLIND: Final = 1  # a message in doubt is posted again this often without a search
+_BLIND: Final = 1  # a message in doubt is posted again this often where its channel may not be searched
 
 
 def slack_client(
@@ -101,8 +101,11 @@ class SlackSink(MessageSink, HttpClient):
     async def _post(self, row: OutboxRow) -> DeliveryOutcome:
         if row.send is Send.LINE and row.place is None:
             return DeliveryOutcome(result=Result.REFUSED, error="there is no message to reply to")
-        if row.doubt:
-            found, failed = await self._search(row)
+        channel = row.place.channel if row.place is not None else row.home
+        if channel is None and _ID.fullmatch(row.channel):
+            channel = row.channel
+        if row.doubt and channel is not None:  # an unknown one tells its id when it is posted to again
+            found, failed = await self._search(row, channel)
             if found is not None:
                 return DeliveryOutcome(result=Result.SENT, place=found)
             if isinstance(failed, DeliveryOutcome):
@@ -129,13 +132,8 @@ class SlackSink(MessageSink, HttpClient):
         place = SentAs(_text(answer, "channel"), _text(answer, "ts"))
         return DeliveryOutcome(result=Result.SENT, place=place)
 
-    async def _search(self, row: OutboxRow) -> tuple[SentAs | None, DeliveryOutcome | None]:
+    async def _search(self, row: OutboxRow, channel: str) -> tuple[SentAs | None, DeliveryOutcome | None]:
         """Search the channel or thread for the row's id; the outcome is set when the search failed."""
-        channel = row.place.channel if row.place is not None else row.home
-        if channel is None and _ID.fullmatch(row.channel):
-            channel = row.channel
-        if channel is None:
-            return None, DeliveryOutcome(result=Result.ROUTE, error="the channel's id is unknown")
         cursor: str | None = None
         try:
             for _ in range(_PAGES):

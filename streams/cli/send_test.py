@@ -180,7 +180,7 @@ async def deliver_examples(
         courier = Courier(
             outbox,
             {SLACK: sink},
-            Pipeline(settings),
+            Pipeline(settings.model_copy(update={"slack": slack.model_copy(update={"channel": channel})})),
             clock=clock,
         )
         await courier.start()

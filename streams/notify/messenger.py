@@ -4,13 +4,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerting.commands.dispatch import SLACK, Destination
+from alerting.commands.dispatch import SLACK
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import PACE, Outbox
@@ -50,12 +49,12 @@ async def messenger(
     links, words = Links(settings.links), phrases_of(settings.notify.locale, settings.account_names)
     known = secrets or slack_secrets(slack)
     renderer = Renderer(links, zone, words, pressable=bool(transports(known)))
-    token = known.token
+    token, deciding = known.token, pipeline or Pipeline(settings)
     outbox = Outbox(
         storage,
         random.Random(),  # noqa: S311 - jitter, not a secret
         pace=PACE if token else 0.0,
-        fallback=partial(_fallback, slack),
+        fallback=deciding.routing.fallback,
     )
     async with AsyncExitStack() as stack:
         sinks: dict[str, Sink] = {}
@@ -70,20 +69,14 @@ async def messenger(
             log.info("no Slack token: messages are printed here", variables=[slack.token_env])
             sinks[SLACK] = TerminalSink(renderer)
         counted = metrics or Metrics()
-        counted.outbox.set_function(lambda: len(outbox.waiting()))
+        counted.outbox.set_function(outbox.unsent)
         courier = Courier(
             outbox,
             sinks,
-            pipeline or Pipeline(settings),
+            deciding,
             delivered=lambda result, destination: counted.deliveries.labels(destination, result).inc(),
         )
         yield courier, outbox
-
-
-def _fallback(slack: SlackSettings, destination: str) -> str | None:
-    if slack.fallback_channel is None or Destination.of(destination).sink != SLACK:
-        return None
-    return str(Destination(SLACK, slack.fallback_channel))
 
 
 class SlackProbe:

@@ -87,8 +87,8 @@ class NotificationService(Part):
 
     @property
     def unsent(self) -> int:
-        """The number of messages that wait to be sent."""
-        return 0 if self._running is None else len(self._running.outbox.waiting())
+        """The number of messages that are not sent yet."""
+        return 0 if self._running is None else self._running.outbox.unsent()
 
     async def start(
         self,

@@ -138,7 +138,7 @@ class PipelineStatus:
 
 def delivery_status(outbox: Outbox) -> dict[str, object]:
     """Return the outbox's part of ``uneri status``: messages to send, and what prevents their delivery."""
-    status: dict[str, object] = {"outbox": len(outbox.waiting())}
+    status: dict[str, object] = {"outbox": outbox.unsent()}
     if refused := len(outbox.parked()):
         status["refused"] = refused
     if moved := outbox.moved():

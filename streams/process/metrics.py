@@ -120,7 +120,7 @@ class Metrics:
             "Incidents that a stage of the notification pipeline held, dropped or grouped",
             "stage",
         )
-        self.outbox = gauge("uneri_outbox_rows", "Messages waiting to be sent")
+        self.outbox = gauge("uneri_outbox_rows", "Messages not sent yet, kept ones included")
         self.deliveries = counter(
             "uneri_deliveries",
             "Attempts to deliver a message, by configured destination; moved: the fallback channel took over",

@@ -117,18 +117,18 @@ class DeliveryWorld:
         self.slack, self.clock, self.storage, self.settings = slack, clock, storage, settings
         self.others = others or {}
         self.sink = SlackSink(TOKEN, slack.base_url, render, patience)
-        instead = settings.slack.fallback_channel
+        pipeline = Pipeline(settings)
         self.outbox = Outbox(
             storage,
             random.Random(7),  # noqa: S311  spreads retries
-            fallback=lambda _: None if instead is None else f"slack:{instead}",
+            fallback=pipeline.routing.fallback,
             at=at,
         )
         self.reported: list[tuple[str, str]] = []
         self.courier = Courier(
             self.outbox,
             {"slack": self.sink, **self.others},
-            Pipeline(settings),
+            pipeline,
             clock=clock,
             delivered=lambda what, where: self.reported.append((what, where)),
         )
@@ -143,13 +143,18 @@ class DeliveryWorld:
         async with asyncio.timeout(20):
             await self.courier.wait_until_idle()
 
-    async def attempt(self, to: str) -> None:
-        """Make the next delivery to one receiver, when it is due; nothing else is delivered."""
+    async def attempt(self, to: str, *meanwhile: Notice, answered: bool = True) -> None:
+        """Make the next delivery to one receiver, when it is due; nothing else is delivered.
+
+        ``meanwhile`` comes while it is on its way, where it still is if it is not ``answered``.
+        """
         while not isinstance(row := self.outbox.next(self.clock.now(), to), OutboxRow):
             assert row is not None, f"nothing waits for {to}"
             self.clock.time += row
         assert await self.outbox.begin(row)
-        await self.outbox.settle(row, await self.others[to].deliver(row), self.clock.now())
+        await self.put(*meanwhile)
+        if answered:
+            await self.outbox.settle(row, await self.others[to].deliver(row), self.clock.now())
 
     async def kill(self) -> None:
         if self.task is not None:

@@ -13,6 +13,7 @@ from alerting.sinks.http_sink import HttpOptions
 from alerting.sinks.webhook import WebhookSink
 from config.links import Links
 from config.settings import Settings
+from streams.notify.pipeline_status import delivery_status
 from tests.alerting.delivery_world import DeliveryWorld, FakeClock, Memory
 from tests.alerting.given import ACCOUNT, T0, scope
 from tests.alerting.notices import digest, incident, later, opened, resolved
@@ -31,19 +32,23 @@ class Receivers:
         self.hooks: dict[str, WebhookStandin] = {}
         self._stack = stack
         self.world: DeliveryWorld
+        self._former: list[DeliveryWorld] = []
 
-    async def configure(self, *to: str, **notify: Any) -> None:
+    async def configure(self, *to: str, channel: str = "#uneri", **notify: Any) -> None:
         """Start with webhooks of these names, and a route to them and to these channels."""
-        hooks = [name for name in to if not name.startswith("#")]
+        hooks = [name for name in to if not name.startswith(("#", "C0"))]
         settings = Settings.model_validate(
             {
+                "slack": {"channel": channel},
                 "notify": {
                     "webhooks": [{"name": name, "url": "http://127.0.0.1:1/"} for name in hooks],
                     "routes": [{"to": [f"webhook:{name}" if name in hooks else name for name in to]}],
                     **notify,
-                }
+                },
             }
         )
+        for former in self._former:
+            await former.kill()
         others = {}
         for name in hooks:
             if name not in self.hooks:
@@ -53,6 +58,7 @@ class Receivers:
             sink = WebhookSink(f"webhook:{name}", self.hooks[name].url, None, options)
             others[f"webhook:{name}"] = await self._stack.enter_async_context(sink)
         self.world = DeliveryWorld(self.slack, self.clock, self.storage, settings, others=others)
+        self._former.append(self.world)
         self._stack.push_async_callback(self.world.kill)
         await self.world.courier.start()
 
@@ -188,6 +194,65 @@ async def test_many_incidents_of_a_receiver_that_is_gone_are_one_flood_at_the_ne
     assert set(receivers.got("duty")) == {"flood"}
     [body] = receivers.hooks["duty"].arrived.values()
     assert len(body["data"]["incidents"]) == 40
+
+
+@pytest.mark.parametrize("error", ["is_archived", "channel_not_found", "not_in_channel", "new_from_slack"])
+async def test_a_page_that_a_channel_refused_goes_to_the_one_that_is_named_instead_once(
+    receivers: Receivers, error: str
+) -> None:
+    slack = receivers.slack
+    slack.closed = {"C0UNERI": error}
+    await receivers.configure("#uneri")
+    await receivers.put(OPENED)
+    await receivers.world.settle()
+    assert error in str(receivers.world.courier.not_ready())
+    assert delivery_status(receivers.world.outbox)["outbox"] == 1
+    for _ in range(2):
+        await receivers.configure("#spare", channel="#spare", routes=[{"to": ["#spare"], "mention": "here"}])
+        await receivers.world.settle()
+        assert receivers.world.courier.not_ready() is None
+        [message] = slack.parents
+        assert "<!here>" in f"{message.text} {message.blocks}"
+    await receivers.put(ENDED)
+    await receivers.world.settle()
+    [message] = slack.parents
+    assert (message.channel, message.text[:8]) == ("C0SPARE", "RESOLVED")
+    assert delivery_status(receivers.world.outbox) == {"outbox": 0}
+
+
+async def test_what_an_archived_channel_shows_goes_on_in_the_channel_of_pages_once_it_is_named_no_more(
+    receivers: Receivers,
+) -> None:
+    slack = receivers.slack
+    await receivers.configure("#uneri")
+    await receivers.put(OPENED)
+    await receivers.world.settle()
+    slack.closed = {"C0UNERI": "is_archived"}
+    await receivers.put(ENDED)
+    await receivers.world.settle()
+    assert "is_archived" in str(receivers.world.courier.not_ready())
+    await receivers.configure("#spare", channel="#spare")
+    await receivers.world.settle()
+    assert [(message.channel, message.text[:8]) for message in slack.parents][1:] == [("C0SPARE", "RESOLVED")]
+    assert receivers.world.courier.not_ready() is None
+
+
+async def test_what_may_be_in_a_channel_that_is_named_no_more_is_searched_for_and_posted_there(
+    receivers: Receivers,
+) -> None:
+    slack = receivers.slack
+    await receivers.configure("C0UNERI", channel="C0UNERI")
+    await receivers.put(OPENED, digest(T0, incident("growing")))
+    slack.only = "chat.postMessage"
+    slack.faults.append("drop after")
+    row = receivers.world.outbox.next(T0)
+    assert isinstance(row, OutboxRow)
+    await receivers.world.outbox.begin(row)
+    await receivers.world.sink.deliver(row)  # and here the power goes
+    await receivers.configure("#spare", channel="#spare")
+    await receivers.world.settle()
+    assert [message.channel for message in slack.parents] == ["C0UNERI", "C0UNERI"]
+    assert slack.parents[1].text.startswith("DIGEST")
 
 
 async def test_a_digest_for_a_receiver_that_is_gone_is_left_out_and_that_is_said(

@@ -134,13 +134,12 @@ class Stage:
         settings = self._scenario.settings
         zone = ZoneInfo(settings.digest.timezone)
         self._sink = SlackSink(TOKEN, self._slack.base_url, Renderer(Links(settings.links), zone), timeout=5)
-        fallback = settings.slack.fallback_channel
+        self._pipeline = Watched(settings, self._seen)
         outbox = Outbox(
             self._storage,
             random.Random(7),  # noqa: S311  spreads retries
-            fallback=lambda _: None if fallback is None else f"slack:{fallback}",
+            fallback=self._pipeline.routing.fallback,
         )
-        self._pipeline = Watched(settings, self._seen)
         self._courier = Courier(outbox, {"slack": self._sink}, self._pipeline, clock=self._clock)
         self._task: asyncio.Task[None] | None = None
 

@@ -412,6 +412,23 @@ async def test_what_ended_before_it_could_be_sent_calls_nobody(duty: Duty) -> No
     assert duty.receiver.paged == []
 
 
+@pytest.mark.parametrize("answered", [True, False])
+async def test_what_ends_while_its_opening_is_on_its_way_in_vain_calls_nobody(
+    duty: Duty, *, answered: bool
+) -> None:
+    duty.receiver.always = "503"
+    await duty.world.put(SPIKE)
+    await duty.world.attempt(f"{duty.kind}:duty", resolved(SPIKE, T0 + 900), answered=answered)
+    duty.receiver.always = None
+    world = duty.world if answered else await duty.world.restarted()
+    await world.settle()
+    again = await world.restarted()
+    await again.settle()
+    await again.kill()
+    assert duty.receiver.paged == []
+    assert "triggered" not in duty.receiver.alarms.values()
+
+
 async def test_what_became_the_new_level_before_it_could_be_sent_calls_people_once(duty: Duty) -> None:
     over = resolved(SPIKE, T0 + 4 * 3600)
     settled = replace(over.incident.primary, settled=True)

@@ -212,6 +212,18 @@ async def test_an_open_incident_is_sent_again_before_an_alertmanager_forgets_it(
     assert len(pager.paged) == 2  # the second time after its restart
 
 
+async def test_what_ends_while_its_alert_is_on_its_way_ends_at_the_alertmanager(bench: Bench) -> None:
+    world, _, pager = bench
+    incidents = Incidents(SETTINGS)
+    await world.put(*incidents.feed([FIRST], T0))
+    over = [*incidents.feed([ended(FIRST, T0 + 600)], T0 + 600), *incidents.feed([], T0 + 7200)]
+    await world.attempt("alertmanager:ops", *over)
+    assert len(pager.firing()) == 1
+    world.clock.time = T0 + 7200
+    await world.settle()
+    assert pager.firing() == []
+
+
 async def test_after_a_restart_of_ours_open_incidents_are_sent_again_and_page_nobody_twice(
     bench: Bench,
 ) -> None:

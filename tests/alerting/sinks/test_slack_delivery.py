@@ -25,7 +25,15 @@ from alerting.outbox.send_queues import PROBE_SECONDS
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.slack import SlackSink
 from config.settings import Settings
-from tests.alerting.delivery_world import IMPATIENT, SETTINGS, DeliveryWorld, FakeClock, Memory, render
+from tests.alerting.delivery_world import (
+    IMPATIENT,
+    PATIENT,
+    SETTINGS,
+    DeliveryWorld,
+    FakeClock,
+    Memory,
+    render,
+)
 from tests.alerting.given import T0, ended, growth_finding, notices_of, scope, table_finding
 from tests.alerting.slack_standin import TOKEN, SlackStandin
 
@@ -254,26 +262,35 @@ async def test_what_slack_took_before_the_connection_died_is_found_and_not_poste
 
 async def test_without_the_scope_to_read_there_is_one_duplicate_at_most(world: DeliveryWorld) -> None:
     world.slack.scopes.discard("channels:history")
+    await world.put(opened("first"))  # shows us the channel's id
+    await world.settle()
     world.slack.only = "chat.postMessage"
     world.slack.faults.extend(["drop after"] * 5)
     await world.put(opened())
     await world.settle()
-    assert len(world.slack.messages) == 2
+    assert len(world.slack.messages) == 3
     assert [row.state for row in world.outbox.parked()] == [State.PARKED]
 
 
-async def test_what_may_have_been_posted_before_the_channel_was_known_is_searched_for_once_it_is(
-    world: DeliveryWorld,
+@pytest.mark.parametrize(
+    ("faults", "copies"),
+    [(["drop after", "drop before"], 2), (["drop before", "hang"], 2), (["html", "500", "drop before"], 1)],
+)
+async def test_the_first_page_of_a_channel_whose_id_nobody_knows_is_posted_again_until_slack_answers(
+    world: DeliveryWorld, faults: list[str], copies: int
 ) -> None:
+    world = await world.restarted(patience=IMPATIENT if "hang" in faults else PATIENT)
     world.slack.only = "chat.postMessage"
-    world.slack.faults.extend(["drop after", "drop before"])
-    await world.put(opened("first"))
-    await world.settle()
-    assert [row.state for row in world.outbox.parked()] == [State.PARKED]
-    await world.put(opened("second"))
+    world.slack.faults.extend(faults)
+    await world.put(opened("first"), opened("second"))
     await world.settle()
     assert world.outbox.parked() == []
-    assert len(world.slack.parents) == 2
+    assert [parent.text.split(" · ")[1] for parent in world.slack.parents] == [
+        *["table first"] * copies,
+        "table second",
+    ]
+    assert world.clock.now() < 1_000_000 + 60
+    await world.kill()
 
 
 async def test_a_connection_that_dies_before_slack_took_it_is_posted_after_a_check(
