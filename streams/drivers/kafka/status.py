@@ -66,6 +66,7 @@ class HostedStages(Part):
         shown: dict[str, object] = {
             "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
             "lag": {partition.key: partition.lag for partition in self._opened()},
+            "deleted_unread": self.host.deleted_unread,
         }
         rollups, detects = list(self.of(RollupStage)), list(self.of(DetectStage))
         if rollups:
