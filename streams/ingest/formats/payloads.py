@@ -14,6 +14,9 @@ from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import MOST_UNPACKED, RefusalError
 from streams.ingest.formats.json_payload import JSON_ERRORS, is_document, is_json, split
 
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+"""How a text in UTF-16 begins."""
+
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, as editors write it
 _TEXT: Final = bytes(range(0x20, 0x100)) + b"\t\n\r\v\f\x1b"
 _ODD, _ODD_SHARE = 2, 0.005  # control characters that a text may have, one of both
@@ -111,7 +114,8 @@ def _is_binary(head: bytes) -> bool:
 
 def _whole(file: File) -> Division:
     content = _read(file, MOST_UNPACKED + 1)
-    refusal = _too_large() if len(content) > MOST_UNPACKED else None
+    is_text = content.startswith(UTF_16)  # whose refusal says more
+    refusal = _too_large() if len(content) > MOST_UNPACKED and not is_text else None
     return Division("one binary payload", iter([Payload("the whole", content, refusal)]))
 
 

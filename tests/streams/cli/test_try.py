@@ -219,6 +219,19 @@ def test_a_frame_is_read_by_the_schema_of_the_registry(tmp_path: Path) -> None:
         assert json.loads(err)["detail"] == "the schema 99 is not in the registry"
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("arguments", [(), ("--format", "uneri"), ("--format", "alb")])
+def test_a_text_in_utf_16_is_named_with_how_to_convert_it(
+    tmp_path: Path, order: str, arguments: tuple[str, ...]
+) -> None:
+    file = tmp_path / "windows.log"
+    file.write_bytes(f"\ufeff{GOOD}\r\n{GOOD}\r\n".encode(order))
+    code, out, _ = try_(file, *arguments)
+    assert code == 1
+    assert "the text is UTF-16; send UTF-8, as `iconv -f UTF-16 -t UTF-8` writes it" in out
+    assert "1 payload: 0 records, 1 refused (unknown_format 1)" in out
+
+
 def test_an_interrupt_of_a_pipe_without_an_end_is_followed_by_the_report(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,3 +153,9 @@ def test_blank_lines_are_counted_and_cost_nothing() -> None:
 def test_blank_lines_keep_the_place_and_the_indent_of_what_follows(most: int) -> None:
     content = b"\n  \n  one\n \t\n\n" + b"\n" * 10_000 + b"   two\n\n"
     assert of(content, most=most)[1] == [("line 3", b"  one"), ("line 10006", b"   two")]
+
+
+def test_a_large_text_in_utf_16_is_not_only_called_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "MOST_UNPACKED", 20)
+    [(place, content)] = of("\ufeff".encode("utf-16-le") + "a line of text\n".encode("utf-16-le"))[1]
+    assert (place, content[:4]) == ("the whole", b"\xff\xfea\0")
