@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.commands.command import Command
+from alerting.incidents.incident import Incident
 from alerting.messages.blocks import NAME, REASON, labelled
 from alerting.messages.console_links import ConsoleLinks
 from alerting.messages.evidence import basis_fields, evidence_lists
@@ -59,8 +60,7 @@ class IncidentMarkdown:
         console = ConsoleLinks.of(incident, self.links, words, at=known.at)
         yield labels.deployed, self._listed(change_lines(incident, words))
         yield labels.memos, list(self._memos(known))
-        teaches = size_of(incident) is not None
-        done = [self._action(command, teaches=teaches) for command in known.commands]
+        done = [self._action(command, incident) for command in known.commands]
         yield labels.actions, self._listed(done)
         callers, *others = evidence_lists(incident, words)
         of = words.incident.share_of(incident.primary)
@@ -83,10 +83,11 @@ class IncidentMarkdown:
             for line in memo.text.splitlines():
                 yield f"  > {markdown_line(_with_addresses(line))}".rstrip()
 
-    def _action(self, command: Command, *, teaches: bool) -> str:
+    def _action(self, command: Command, of: Incident) -> str:
         until = "" if command.until is None else self.words.when(command.until, self._zone)
         why = escape(command.why, REASON)
-        done = self.words.incident.action(command.kind, person(command.who), until, why, teaches=teaches)
+        who, teaches = person(command.who), size_of(of) is not None
+        done = self.words.incident.action(command.kind, who, until, why, ended=of.ended, teaches=teaches)
         return f"{self.words.when(command.at, self._zone)} · {done}"
 
     def _small_print(self, known: KnownIncident) -> str:

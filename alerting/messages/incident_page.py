@@ -322,4 +322,5 @@ def _action(done: Command, incident: Incident, words: Phrases, zone: ZoneInfo) -
     shown = "" if done.until is None else words.when(done.until, zone)
     reason = memo_mrkdwn(done.why) if done.kind is CommandKind.NOTE else escape(done.why, REASON)
     teaches = size_of(incident) is not None
-    return words.incident.action(done.kind, person(done.by), shown, reason, teaches=teaches)
+    ended = incident.ended
+    return words.incident.action(done.kind, person(done.by), shown, reason, ended=ended, teaches=teaches)

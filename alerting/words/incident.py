@@ -228,6 +228,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     note_line: Phrase | None = None  # the same of a memo
     silent: str = ": silent while it lasts"
     teaches: str = ", and what is like it must show more for some weeks"
+    taught: str = ": what is like it must show more for some weeks"  # the same of what has ended
     behind: Phrase = Phrase("{lasted} after {change} of {of}[ by {by}]")
     beside: Phrase = Phrase("at about the same time as {change} of {of}[ by {by}]")  # at about the same time
     following: Phrase = Phrase("{behind!c}")
@@ -584,12 +585,16 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         begun, ended = of.primary_span
         return self.figures.duration(max(0, (ended or begun) - begun))
 
-    def action(self, kind: CommandKind, who: str, until: str, why: str, *, teaches: bool = False) -> str:
+    def action(
+        self, kind: CommandKind, who: str, until: str, why: str, *, ended: bool, teaches: bool = False
+    ) -> str:
         """Return the line about a command, its verb in bold; all but ``kind`` may be empty.
 
-        ``teaches``: a mark of its incident asks more of the next one like it.
+        ``ended``: its incident is over, and silent anyway. ``teaches``: a mark of it asks more of the next
+        one like it.
         """
-        mark = self.silent + (self.teaches if teaches else "") if kind in MARKS else ""
+        silent, taught = ("", self.taught) if ended else (self.silent, self.teaches)
+        mark = silent + (taught if teaches else "") if kind in MARKS else ""
         line = self.note_line if kind is CommandKind.NOTE and self.note_line else self.action_line
         return line(verb=self.actions[kind], who=who, until=until, mark=mark, why=why)
 

@@ -430,6 +430,7 @@ INCIDENT: Final = JapaneseIncident(
     note_line=Phrase("{verb}[ : {who}][ （{until} まで）]{mark} {why}"),
     silent="。続いている間は通知しません",
     teaches="。同種のものは数週間、より大きい場合だけ通知します",
+    taught="。同種のものは数週間、より大きい場合だけ通知します",
     behind=Phrase("{of} の{change}[（{by}）]の{lasted}後"),
     beside=Phrase("{of} の{change}[（{by}）]とほぼ同時"),
     following=Phrase("{behind}に発生"),

@@ -77,11 +77,16 @@ class Guesser:
         self._untimed = False
         self._formats: Final = Counter[str]()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it looks at no more payloads."""
+        return len(self._payloads) >= _MOST_HELD or self._bytes > _MOST_BYTES
+
     def add(self, payload: bytes, form: str | None, reading: Reading) -> None:
         """Add a payload and its reading."""
-        self._bytes += len(payload)
-        if self._payloads and (len(self._payloads) >= _MOST_HELD or self._bytes > _MOST_BYTES):
+        if self.is_full:
             return
+        self._bytes += len(payload)
         self._payloads.append(payload)
         self._formats[form or "auto"] += len(reading.records)
         events = (record for record in reading.records if isinstance(record, Event))

@@ -60,12 +60,16 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _is_long(value: Any) -> bool:
     return len(str(value)) >= _LONG
+
+
+def _is_route(value: Any) -> bool:
+    return _is_name(value) or _is_target(value)
+
+
+def _is_clock(value: Any) -> bool:
+    return _CLOCK.fullmatch(str(value)) is not None
 
 
 def _is_status(value: Any) -> bool:
@@ -76,14 +80,6 @@ def _is_target(value: Any) -> bool:
     line = request_line(value) if isinstance(value, str) else None
     is_line = line is not None and line.target.startswith("/")
     return is_line or str(value).startswith(("/", "http://", "https://"))
-
-
-def _is_route(value: Any) -> bool:
-    return _is_name(value) or _is_target(value)
-
-
-def _always(_: object) -> bool:
-    return True
 
 
 def _is_time(value: Any, unit: str) -> bool:
@@ -109,7 +105,7 @@ _ALIKE: Final[Mapping[str, tuple[Fits, tuple[str, ...]]]] = {
     "client.name": (_is_name, (r"^(client|caller|consumer)( (name|app))?$", r"\bclient name$")),
     "client.version": (text_of, (r"\bclient version$",)),
     "client.tenant": (text_of, (r"\b(tenant|customer|org|organi[sz]ation|workspace)( (id|name))?$",)),
-    "user_agent": (_is_text, (r"\b(user ?agent|ua|agent)$",)),
+    "user_agent": (lambda value: isinstance(value, str), (r"\b(user ?agent|ua|agent)$",)),
 }  # fmt: skip
 """What the values of a field are, and the patterns of its words, the likeliest first."""
 
@@ -161,7 +157,7 @@ def guessed(found: Leaves) -> dict[str, GuessedField]:
 
 
 def _best(
-    name: str, patterns: Sequence[str], among: Sequence[GuessedField], fits: Fits = _always
+    name: str, patterns: Sequence[str], among: Sequence[GuessedField], fits: Fits = lambda _: True
 ) -> GuessedField | None:
     """Return the field with the likeliest name; of several, that which lies highest or is most frequent."""
     ranked = []
@@ -175,7 +171,7 @@ def _best(
     return min(ranked, key=lambda given: given[:3])[3] if ranked else None
 
 
-def _most(leaf: Leaf, fits: Callable[[Any], object]) -> bool:
+def _most(leaf: Leaf, fits: Fits) -> bool:
     return sum(bool(fits(value)) for value in leaf.values) >= _SHARE * len(leaf.values)
 
 
@@ -184,14 +180,9 @@ def _time(leaf: Leaf, others: Leaves) -> GuessedField | None:
         if _most(leaf, lambda value, unit=unit: _is_time(value, unit)):  # type: ignore[misc]
             return GuessedField(leaf, {"unit": unit} if unit else {}, "taken as UTC" if unit == "utc" else "")
     clock = others.get((*leaf.path[:-1], "time"))
-    if clock is None or not _most(leaf, lambda day: _DAY.fullmatch(str(day))):
-        return None
-    is_clock = _most(clock, lambda time: _CLOCK.fullmatch(str(time)))
-    return (
-        GuessedField(leaf, {"time": path_text(clock.path), "unit": "utc"}, "taken as UTC")
-        if is_clock
-        else None
-    )
+    if clock and _most(leaf, lambda day: _DAY.fullmatch(str(day))) and _most(clock, _is_clock):
+        return GuessedField(leaf, {"time": path_text(clock.path), "unit": "utc"}, "taken as UTC")
+    return None
 
 
 def _duration(leaf: Leaf) -> GuessedField | None:

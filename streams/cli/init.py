@@ -114,9 +114,9 @@ def configuration(answers: FirstAnswers, sample: Path | None, name: str) -> Writ
     given = _TOPIC.fullmatch(answers.origin)
     file = sample or (None if given or answers.origin in (HTTP, OTEL) else Path(answers.origin))
     around, topic = Surroundings(service=answers.service or None), given[2] if given else ""
-    guesser, how = Guesser(str(file or topic or answers.origin), around, topic), ""
+    guesser, how, rest = Guesser(str(file or topic or answers.origin), around, topic), "", ""
     if file is not None:
-        how = _look(file, guesser)
+        how, rest = _look(file, guesser)
     guess = guesser.entry()
     if guess is None or (file is not None and not guess.records):
         why = "no record in it is read, nor could a mapping be guessed"
@@ -136,16 +136,18 @@ def configuration(answers: FirstAnswers, sample: Path | None, name: str) -> Writ
     load_settings(name, text)
     follows = how.startswith(_FOLLOWED) and answers.origin == str(file) != STDIN
     commands = _commands(answers, shlex.quote(name), guess, str(file or ""), follows=follows)
-    return Written(text, "" if file is None else f"{file}: it reads {guess.proof}", commands)
+    return Written(text, "" if file is None else f"{file}: it reads {guess.proof}{rest}", commands)
 
 
-def _look(file: Path, guesser: Guesser) -> str:
-    """Show a file to a guesser; return how it is divided."""
+def _look(file: Path, guesser: Guesser) -> tuple[str, str]:
+    """Show the beginning of a file to a guesser; return how it is divided, and what of it was not shown."""
     how = list[str]()
     source = Inputs(SourcesSettings()).of(None)
     for payload, form, reading in of_file(file, source, lambda _, divided: how.append(divided)):
+        if guesser.is_full:  # it may be a pipe without an end
+            return how[0], "; what follows them was not looked at"
         guesser.add(payload.content, form, reading)
-    return how[0]
+    return how[0], ""
 
 
 def _messages(pages: str) -> str:

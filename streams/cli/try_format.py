@@ -79,11 +79,16 @@ def facts_of(given: Sequence[str], around: Surroundings) -> Surroundings:
 def try_files(files: Sequence[Path], source: Input, *, as_json: bool, now: float) -> int:
     """Show the records of files of payloads at ``now``; return 1 when some were refused, else 0."""
     shown = _AsJson() if as_json else _AsText(now)
-    guesser = Guesser(str(files[0]), source.around)
-    for path in files:
-        for result in of_file(path, source, shown.file):
-            shown.payload(str(path), result)
-            guesser.add(result.payload.content, result.format, result.reading)
+    guesser, seen = Guesser(str(files[0]), source.around), 0
+    try:
+        for path in files:
+            for result in of_file(path, source, shown.file):
+                shown.payload(str(path), result)
+                guesser.add(result.payload.content, result.format, result.reading)
+                seen += 1
+    except KeyboardInterrupt:  # of a pipe without an end: what was read until then is reported
+        if not seen:
+            raise
     # an input or a format that is named is the user's own choice
     shown.end(guesser.mapping() if source.format is None and source.name == AUTO else None, files[0])
     sys.stdout.flush()

@@ -128,6 +128,7 @@ class PipelineStatus:
         ]
         return {
             **({"learning": self._learning.progress} if self._learning.progress else {}),
+            "open_incidents": _open_lines(tracked.incident for tracked in self._pipeline.ongoing()),
             "held_now": dict(sorted(by_stage.items())),
             "held_incidents": first_of(map(_held, held), len(held)),
             "silences": first_of(silences, len(silences)),
@@ -148,17 +149,6 @@ def delivery_status(outbox: Outbox) -> dict[str, object]:
     return status
 
 
-def open_lines(incidents: Iterable[Incident]) -> list[str]:
-    """Return a line for each open incident; a growth is one."""
-    lines = []
-    for incident in together(incidents):
-        growing = len(incident.members) if direction(incident.primary) == GROWTH else 0
-        lines.append(
-            clean(incident.primary.sentence) + (f" ({growing} more grow with it)" if growing else "")
-        )
-    return first_of(lines, len(lines))
-
-
 def first_of(lines: Iterable[str], count: int) -> list[str]:
     """Return the first of many lines, and the number of the others.
 
@@ -169,6 +159,16 @@ def first_of(lines: Iterable[str], count: int) -> list[str]:
     """
     some = list(islice(lines, SHOWN))
     return [*some, f"and {count - len(some)} more"] if count > len(some) else some
+
+
+def _open_lines(incidents: Iterable[Incident]) -> list[str]:
+    lines = []
+    for incident in together(incidents):
+        growing = len(incident.members) if direction(incident.primary) == GROWTH else 0
+        lines.append(
+            clean(incident.primary.sentence) + (f" ({growing} more grow with it)" if growing else "")
+        )
+    return first_of(lines, len(lines))
 
 
 def _held(tracked: TrackedIncident) -> str:

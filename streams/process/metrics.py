@@ -43,6 +43,9 @@ class Metrics:
         self.dropped_letters = counter(
             "uneri_dropped_dead_letters", "Bad records that are no dead letters, or no longer", "reason"
         )
+        self.deleted_unread = counter(
+            "uneri_deleted_unread_records", "Records that Kafka deleted before they were read", "stage"
+        )
         self.clock_behind = gauge(
             "uneri_clock_behind", "1 while most senders or records are ahead of the clock that dates arrivals"
         )

@@ -167,12 +167,13 @@ def test_a_limit_that_falls_while_two_workers_run_is_near_in_both_unless_one_by_
             limit.values[-1][0] for limit in known.limits if limit.name == READ[0] and limit.value == LOW
         )
         workers.judge(now, in_force + 1200)
-        incidents = str(workers.statuses("open_incidents"))
+        wait_until(
+            lambda: all(name in str(workers.statuses("open_incidents")) for name in READ), "both incidents"
+        )
     assert all(f"{len(HAND)} by hand" in age and "25 h ago" not in age for age in ages)
     assert [(name_of(finding), finding.limit) for finding in workers.near()] == [
         (name, LOW) for name in sorted(READ)
     ]
     assert all(in_force <= finding.start <= in_force + 300 for finding in workers.near())
-    assert all(name in incidents for name in READ)
     # by the first command, by one worker for both, and by the second command
     assert aws.asked.count("dynamodb:ListTables") == 3

@@ -115,7 +115,16 @@ def _name_of(hosted: Hosted, tp: TP) -> int | str:
 class HostedPartition:
     """One partition, from the moment its stage begins to be opened until it is closed."""
 
-    def __init__(self, tp: TP, hosted: Hosted, clients: Clients, topic_id: str, now: float) -> None:
+    def __init__(
+        self,
+        tp: TP,
+        hosted: Hosted,
+        clients: Clients,
+        topic_id: str,
+        now: float,
+        *,
+        count_deleted: Callable[[int], None],
+    ) -> None:
         self.tp, self.hosted, self.topic_id = tp, hosted, topic_id
         self.name, self.key = _name_of(hosted, tp), key_of(hosted, tp)  # among those of its role, and all
         self.source = f"{tp.topic}/{tp.partition}"
@@ -132,6 +141,7 @@ class HostedPartition:
         self._held_since: float | None = None  # monotonic
         self._clients = clients
         self._send: Send = clients.send
+        self.count_deleted = count_deleted  # records that Kafka deleted before they were read
 
     async def open(self, checkpoints: Checkpoints, options: RunOptions) -> StageRunner:
         """Make its stage, and restore it."""

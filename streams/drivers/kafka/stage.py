@@ -186,6 +186,9 @@ class Partition(Protocol):
     def release(self, offset: int) -> None:
         """Commit up to an offset: a durable checkpoint includes the source up to there."""
 
+    def count_deleted(self, records: int) -> None:
+        """Count records that Kafka deleted before they were read."""
+
     async def bounds(self) -> Bounds:
         """Return its current offsets."""
 
@@ -433,7 +436,7 @@ class StageRunner(Checkpointed):
                 f"{self.source} continued at offset {start} after {position}, but Kafka has the records "
                 "between; a restart reads them again from the checkpoint"
             )
-        self._log_deleted(position, start)
+        self._note_deleted(position, start)
 
     def _skip_deleted(self, first: int) -> None:
         """Continue where the partition begins now: if nothing is left, no chunk shows the gap.
@@ -441,17 +444,18 @@ class StageRunner(Checkpointed):
         Without this the stage would wait for deleted records and delay every stage that waits for it.
         """
         if self.position is not None and first > self.position:
-            self._log_deleted(self.position, first)
+            self._note_deleted(self.position, first)
             self.position = first
             self.changed = True
 
-    def _log_deleted(self, position: int, start: int) -> None:
+    def _note_deleted(self, position: int, start: int) -> None:
         log.error(
             "Kafka deleted records before they were read: raise the topic's retention",
             source=self.source,
             first=position,
             last=start - 1,
         )
+        self._partition.count_deleted(start - position)
 
     async def _tell_ends(self) -> None:
         """Tell what has arrived anywhere before what was fed here is emitted.

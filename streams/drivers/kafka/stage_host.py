@@ -10,7 +10,9 @@ import contextlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import structlog
@@ -138,11 +140,13 @@ class StageHost:
         self._at = app.at = options.at
         self._hosted = {stages.topic: stages for stages in hosted}
         self.partitions: dict[TP, HostedPartition] = {}
+        self.deleted_unread = Counter[str]()  # records that Kafka deleted, by the key of their partition
         self._ticking: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._aligned = 0.0
         self._skipped = Recurring()
         for stages in hosted:
+            self._metrics.deleted_unread.labels(stages.role)  # Prometheus sees no rise of what was not there
             name = f"uneri-{stages.role}{stages.name and f'-{stages.name}'}"
             app.agent(app.chunk_topic(stages.topic), name=name)(self._agent(stages.topic))
         app.on_partitions_assigned.connect(self._assigned)
@@ -202,6 +206,11 @@ class StageHost:
         await self._ends.close()
         await self._checkpoints.close()
 
+    def count_deleted(self, hosted: Hosted, tp: TP, records: int) -> None:
+        """Count records of a partition that Kafka deleted before they were read."""
+        self._metrics.deleted_unread.labels(hosted.role).inc(records)
+        self.deleted_unread[key_of(hosted, tp)] += records
+
     def _agent(self, topic: str) -> Callable[[Any], Coroutine[Any, Any, None]]:
         least = self._hosted[topic].turn_bytes
 
@@ -242,8 +251,9 @@ class StageHost:
         if self._stopping.is_set() or tp not in self.clients.consumer.owned:
             return None  # its new owner reads it again
         if tp not in self.partitions:
-            topic_id = self._topic_ids.get(tp.topic, "")
-            found = HostedPartition(tp, self._hosted[tp.topic], self.clients, topic_id, self.stalls.clock())
+            hosted, topic_id = self._hosted[tp.topic], self._topic_ids.get(tp.topic, "")
+            count, now = partial(self.count_deleted, hosted, tp), self.stalls.clock()
+            found = HostedPartition(tp, hosted, self.clients, topic_id, now, count_deleted=count)
             found.opening = asyncio.create_task(self._open(found))
             self.partitions[tp] = found
         return self.partitions[tp]

@@ -18,7 +18,7 @@ from streams.drivers.kafka.stage_host import StageHost
 from streams.drivers.kafka.stages import DetectStage, IncidentsStage, RollupStage
 from streams.engine.detect.baselines import baselines
 from streams.ingest.registry.registry import Registry
-from streams.notify.pipeline_status import first_of, open_lines
+from streams.notify.pipeline_status import first_of
 from streams.process.metrics import StageReading
 from streams.process.part import Part
 
@@ -66,6 +66,7 @@ class HostedStages(Part):
         shown: dict[str, object] = {
             "partitions": {runner.key: runner.position or 0 for runner in runners.values()},
             "lag": {partition.key: partition.lag for partition in self._opened()},
+            "deleted_unread": self.host.deleted_unread,
         }
         rollups, detects = list(self.of(RollupStage)), list(self.of(DetectStage))
         if rollups:
@@ -82,7 +83,6 @@ class HostedStages(Part):
             shown["watermark"] = min(stage.detect.watermark or 0 for stage in detects)
         for stage in self.of(IncidentsStage):
             shown["watermark"] = stage.watermark
-            shown["open_incidents"] = open_lines(stage.incidents.ongoing())
         for notify in self.of(NotifyStage):
             shown.setdefault("watermark", notify.watermark)
         for steps in self.of(StepsStage):

@@ -29,7 +29,6 @@ from streams.engine.stages.checkpoint import BACKFILL, Checkpoint
 from streams.engine.stages.detection_engine import Emitted
 from streams.engine.stages.engine import Engine
 from streams.engine.stages.late_watch import AHEAD
-from streams.notify.pipeline_status import open_lines
 from streams.process.crash_points import CrashPoint
 from streams.process.logs import Recurring
 from streams.process.machine import HEAP
@@ -353,7 +352,6 @@ class LogJudge(Checkpointed, Part):
             "series": self.engine.series,
             "baselines": baselines(self.engine.ages(), self._settings.judge),
             **self.takeover.status(),
-            "open_incidents": open_lines(self.engine.incidents.ongoing()),
         }
 
     def not_ready(self) -> str | None:

@@ -155,6 +155,12 @@ class ChunkConsumer(driver.Consumer):
         self._acked_index[tp].clear()
         return self._released.get(tp)
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Commit what is released, too, if somebody has set the group beyond it: only checkpoints count."""
+        if tp.topic in self.chunked.topics:
+            return offset != self._committed_offset[tp]
+        return bool(super()._should_commit(tp, offset))
+
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit the released offsets."""
         did = bool(await super().commit(topics, start_new_transaction))

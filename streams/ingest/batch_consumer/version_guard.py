@@ -57,7 +57,9 @@ SHAPES: Final[dict[Any, str]] = {
 }
 
 ATTRIBUTES: Final[dict[Any, str]] = {
-    driver.Consumer: "_acked _acked_index _buffered_partitions _thread scheduler flow_active highwater",
+    driver.Consumer: (
+        "_acked _acked_index _buffered_partitions _committed_offset _thread scheduler flow_active highwater"
+    ),
     driver.AIOKafkaConsumerThread: "_consumer consumer thread_loop",
     driver.Transport: "Consumer",
     faust.App: "consumer_generation_id",

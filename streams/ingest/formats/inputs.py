@@ -31,12 +31,14 @@ from streams.ingest.formats.format import (
 )
 from streams.ingest.formats.formats import recognised, with_mappings
 from streams.ingest.formats.otlp.otlp_proto import OtlpProto
-from streams.ingest.formats.payloads import divided
+from streams.ingest.formats.payloads import UTF_16, divided
 
 AUTO: Final = "auto"
 
 PARTS: Final = 4_000
 """Parts that are converted at once, and more only if one payload has them: packed, it may hold many."""
+
+_UTF_16: Final = "the text is UTF-16; send UTF-8, as `iconv -f UTF-16 -t UTF-8` writes it"
 
 EndsRun = Callable[[int, int], bool]
 """Called with the index of every payload and how many records it has: whether a run ends after it."""
@@ -101,6 +103,8 @@ class Input(NamedTuple):
         return found is not None and found.looks_like(payload)
 
     def _read_whole(self, payload: bytes) -> Reading:
+        if payload.startswith(UTF_16):
+            return Reading(refused=[RefusalError(RejectReason.UNKNOWN_FORMAT, _UTF_16).of(payload)])
         found = self.format_of(payload)
         if found is None:
             error = RefusalError(RejectReason.UNKNOWN_FORMAT, "the payload looks like none of the formats")

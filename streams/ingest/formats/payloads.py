@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -12,6 +13,9 @@ from streams.engine.decode.rejected import RejectReason
 from streams.ingest.formats.envelopes.gzipped import MAGIC
 from streams.ingest.formats.format import MOST_UNPACKED, RefusalError
 from streams.ingest.formats.json_payload import JSON_ERRORS, is_document, is_json, split
+
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+"""How a text in UTF-16 begins."""
 
 _MARK: Final = b"\xef\xbb\xbf"  # of UTF-8, as editors write it
 _TEXT: Final = bytes(range(0x20, 0x100)) + b"\t\n\r\v\f\x1b"
@@ -51,7 +55,12 @@ def divided(file: File, claimed: Callable[[bytes], bool], *, text: bool = False)
     claimed
         Whether a format reads these bytes as they are: gzip, or a JSON array as a whole.
     text
-        Never treats the file as binary.
+        Never treats the file as binary: it is one payload.
+
+    Raises
+    ------
+    RefusalError
+        When one payload unpacks to more than a payload may hold, here or from what is returned.
 
     Examples
     --------
@@ -77,7 +86,9 @@ def _packed(file: File, claimed: Callable[[bytes], bool], *, text: bool) -> Divi
     packed = _read(file, MOST_UNPACKED + 1)
     if len(packed) <= MOST_UNPACKED and claimed(packed):
         return Division("one payload packed by gzip", iter([Payload("the whole", packed)]))
-    content = io.BufferedReader(gzip.GzipFile(fileobj=Joined(packed, file)))
+    unpacked = gzip.GzipFile(fileobj=Joined(packed, file))
+    # what is one payload is refused beyond that, whatever is left of it without its blank lines
+    content = io.BufferedReader(Joined(b"", unpacked, MOST_UNPACKED) if text else unpacked)
     try:
         found = divided(content, claimed, text=text)
     except _GZIP_ERRORS as error:
@@ -103,14 +114,15 @@ def _is_binary(head: bytes) -> bool:
 
 def _whole(file: File) -> Division:
     content = _read(file, MOST_UNPACKED + 1)
-    refusal = _too_large() if len(content) > MOST_UNPACKED else None
+    is_text = content.startswith(UTF_16)  # whose refusal says more
+    refusal = _too_large() if len(content) > MOST_UNPACKED and not is_text else None
     return Division("one binary payload", iter([Payload("the whole", content, refusal)]))
 
 
 def _of_text(file: File, claimed: Callable[[bytes], bool]) -> Division:
-    blank = 0
+    blank = _skip_blank(file)
     while (first := file.readline(MOST_UNPACKED + 1)) and not first.strip():
-        blank += 1
+        blank += 1 + _skip_blank(file)
     if not first.lstrip().startswith((b"{", b"[")):
         return Division("lines of text", _lines(first, file, blank))
     if is_json(first):
@@ -144,7 +156,18 @@ def _lines(first: bytes, file: File, number: int) -> Iterator[Payload]:
                 line = file.readline(MOST_UNPACKED)
         elif line.strip():
             yield Payload(place, line.rstrip(b"\r\n"))
+        else:
+            number += _skip_blank(file)
         line = file.readline(MOST_UNPACKED + 1)
+
+
+def _skip_blank(file: File) -> int:
+    """Skip blank lines that are read ahead, and count them: packed, a small file has hundreds of millions."""
+    skipped = 0
+    while (end := (ahead := file.peek(1)).rfind(b"\n") + 1) and not ahead[:end].strip():
+        skipped += ahead.count(b"\n")
+        file.read(end)
+    return skipped
 
 
 def _items_of(payloads: Iterator[Payload], claimed: Callable[[bytes], bool]) -> Iterator[Payload]:
@@ -179,16 +202,20 @@ def _read(file: File, most: int) -> bytes:
 
 
 class Joined(io.RawIOBase):
-    """Bytes that were read ahead, then the file that they are from."""
+    """Bytes that were read ahead, then the file that they are from; all at most ``most`` bytes."""
 
-    def __init__(self, ahead: bytes, file: File) -> None:
+    def __init__(self, ahead: bytes, file: "File | gzip.GzipFile", most: float = math.inf) -> None:
         self._ahead: Final = io.BytesIO(ahead)
         self._file: Final = file
+        self._left = most
 
     def readable(self) -> bool:  # noqa: D102 - as io.RawIOBase
         return True
 
     def readinto(self, into: Any) -> int:  # noqa: D102
         part = self._ahead.read(len(into)) or self._file.read1(len(into))
+        self._left -= len(part)
+        if self._left < 0:
+            raise _too_large()
         into[: len(part)] = part
         return len(part)

@@ -10,8 +10,12 @@ from typer.testing import CliRunner
 
 from config.load import load_settings
 from config.settings import Settings
+from streams.cli import try_format
 from streams.cli.commands import app
 from streams.cli.init import FirstAnswers, asked, configuration
+from streams.cli.try_format import Tried
+from streams.ingest.formats.inputs import Input
+from streams.ingest.formats.payloads import Payload
 
 LINE = '{"t":1796031200250,"method":"GET","url":"/items/17","status":200,"latency_ms":41.2}\n'
 NATIVE = '{"ts":1796031200,"service":"shop","route":"GET /items","status":200,"ms":{"total":41.2}}\n'
@@ -70,6 +74,29 @@ def test_records_of_a_pipe_are_looked_at_and_nothing_is_asked() -> None:
     code, out = init("--from", "-", given=LINE)
     assert (code, "-: it reads 1 of 1 records" in out) == (0, True)
     assert load_settings("uneri.yaml").sources.mappings[0].name == "records"
+
+
+def test_only_the_beginning_of_a_long_file_or_endless_pipe_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("long.log").write_text(LINE * 1001)
+    read = list[bytes]()
+    tried = try_format.tried
+
+    def counted(payload: Payload, source: Input) -> Tried:
+        read.append(payload.content)
+        return tried(payload, source)
+
+    monkeypatch.setattr(try_format, "MOST_RECORDS", 10)  # that are read as one body
+    monkeypatch.setattr(try_format, "tried", counted)
+    code, out = init("--yes", "--from", "long.log")
+    told = "long.log: it reads 1,000 of 1,000 records; what follows them was not looked at"
+    assert (code, told in out) == (0, True)
+    Path("uneri.yaml").unlink()
+    read.clear()
+    Path("longer.log").write_text(LINE * 9000)
+    assert init("--yes", "--from", "longer.log")[0] == 0
+    assert len(read) == 1001
 
 
 def test_no_file_is_written_over_and_none_without_a_record() -> None:

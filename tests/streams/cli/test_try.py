@@ -2,13 +2,18 @@
 
 import base64
 import gzip
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from config.settings import SourcesSettings
+from streams.cli import try_format
+from streams.ingest.formats.inputs import Inputs
 from tests.streams.cli import forked
 from tests.streams.ingest.registry.standin import RegistryStandin
 from tests.streams.ingest.registry.test_registry import REQUEST, framed
@@ -212,3 +217,47 @@ def test_a_frame_is_read_by_the_schema_of_the_registry(tmp_path: Path) -> None:
         code, _, err = try_("-", "--json", "--config", config, given=framed(99))
         assert code == 1
         assert json.loads(err)["detail"] == "the schema 99 is not in the registry"
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("arguments", [(), ("--format", "uneri"), ("--format", "alb")])
+def test_a_text_in_utf_16_is_named_with_how_to_convert_it(
+    tmp_path: Path, order: str, arguments: tuple[str, ...]
+) -> None:
+    file = tmp_path / "windows.log"
+    file.write_bytes(f"\ufeff{GOOD}\r\n{GOOD}\r\n".encode(order))
+    code, out, _ = try_(file, *arguments)
+    assert code == 1
+    assert "the text is UTF-16; send UTF-8, as `iconv -f UTF-16 -t UTF-8` writes it" in out
+    assert "1 payload: 0 records, 1 refused (unknown_format 1)" in out
+
+
+def test_an_interrupt_of_a_pipe_without_an_end_is_followed_by_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(try_format, "MOST_UNPACKED", 10 * len(GOOD))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(Endless(100))))
+    source = Inputs(SourcesSettings()).of(None)
+    assert try_format.try_files([Path("-")], source, as_json=False, now=1_760_000_000) == 0
+    assert "payloads: 100 records (request 100), 0 refused" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(Endless(0))))
+    with pytest.raises(KeyboardInterrupt):
+        try_format.try_files([Path("-")], source, as_json=False, now=1_760_000_000)
+
+
+class Endless(io.RawIOBase):
+    """Gives lines until somebody presses Ctrl-C."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: memoryview) -> int:  # type: ignore[override]
+        if not self._left:
+            raise KeyboardInterrupt
+        self._left -= 1
+        line = f"{GOOD}\n".encode()
+        into[: len(line)] = line
+        return len(line)

@@ -7,8 +7,10 @@ from structlog.testing import capture_logs
 
 from alerting.incidents.notice import Action
 from alerting.pipeline.pipeline import Pipeline
+from config.links import Links
 from config.settings import Settings
 from streams.cli.daemon_call import status_lines
+from streams.notify.incidents_route import ongoing_incidents
 from streams.notify.pipeline_status import PipelineStatus
 from streams.process.metrics import Metrics
 from tests.alerting.given import T0, scope
@@ -70,11 +72,21 @@ def test_the_status_shows_which_incidents_are_held_why_and_by_which_silence() ->
 def test_the_status_of_a_daemon_that_held_nothing_is_self_explanatory() -> None:
     _, watch, _ = _watched(0)
     assert status_lines(watch.status()) == [
+        "open incidents    none",
         "held back now     nothing",
         "silences          config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known",
         "held back so far  nothing",
         "last message      none yet",
     ]
+
+
+def test_the_status_lists_the_open_incidents_that_the_list_of_incidents_has() -> None:
+    pipeline, watch, _ = _watched(2)
+    assert [incident.id for incident in ongoing_incidents(pipeline, Links(SETTINGS.links))] == ["i0", "i1"]
+    sentence = pipeline.ongoing()[0].incident.primary.sentence
+    assert watch.status()["open_incidents"] == [sentence, sentence]
+    pipeline.feed([resolved(opened("i0", scope("table", "t0")), T0 + 900)], T0 + 900)
+    assert watch.status()["open_incidents"] == [sentence]
 
 
 def test_an_incident_that_resolves_while_held_is_logged() -> None:

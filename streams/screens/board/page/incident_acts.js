@@ -111,7 +111,7 @@ export class IncidentActs extends Acting {
             </div>
             ${["expected", "not_an_anomaly"].includes(asking) &&
             html`<div class="pattern" role="group" aria-label=${says[asking]}>
-              <p class="note">${says.teaches}</p>
+              <p class="note">${open ? says.teaches : says.taught}</p>
               ${button(says.sure(says[asking]), () => this.mark(asking), "main")} ${cancel}
             </div>`}
             ${asking === "pattern" &&

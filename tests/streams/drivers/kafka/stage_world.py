@@ -25,6 +25,7 @@ class World:
         self.saved: Checkpoint | None = None
         self.saves = 0
         self.committed = 0
+        self.deleted = 0
         self.emitted: list[bytes] = []
         self.with_checkpoints: list[bytes] = []
         self.first, self.end = 0, 1000
@@ -57,6 +58,9 @@ class World:
         assert self.saved is not None
         assert offset <= self.saved.offsets["t/0"]
         self.committed = offset
+
+    def count_deleted(self, records: int) -> None:
+        self.deleted += records
 
     async def bounds(self) -> Bounds:
         if not self.answers:

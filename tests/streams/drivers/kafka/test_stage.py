@@ -204,7 +204,7 @@ async def test_a_jump_over_what_kafka_deleted_goes_on() -> None:
     await runner.open()
     await runner.feed(chunk(0, 4))
     await runner.feed(chunk(6, 8))
-    assert (stage.count, runner.position) == (6, 8)
+    assert (stage.count, runner.position, world.deleted) == (6, 8, 2)
 
 
 async def test_a_topic_that_takes_no_record_as_large_is_named_with_the_remedy() -> None:
@@ -227,7 +227,7 @@ async def test_a_partition_of_which_everything_unread_was_deleted_is_read_to_its
     world.first = world.end = 80
     runner = world.runner(Summing(), idle_after=30)
     await runner.open()
-    assert (runner.position, world.committed) == (80, 50)
+    assert (runner.position, world.committed, world.deleted) == (80, 50, 30)
     world.now = 31
     await runner.tick()
     assert world.emitted == [b"idle"]
@@ -245,7 +245,7 @@ async def test_what_is_deleted_while_a_stage_runs_is_not_waited_for() -> None:
     assert runner.position == 4  # there is more to read: its chunk will tell of the gap
     world.first, world.now = 9, 62
     await runner.tick()
-    assert (runner.position, world.emitted) == (9, [b"idle"])
+    assert (runner.position, world.emitted, world.deleted) == (9, [b"idle"], 5)
     await runner.feed(chunk(9, 11))
     assert (stage.count, runner.position) == (6, 11)
 

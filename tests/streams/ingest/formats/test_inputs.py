@@ -1,8 +1,11 @@
+import gzip
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from config.settings import InputSettings, MappingSettings, SourcesSettings
 from streams.engine.decode.rejected import Rejected, RejectReason
@@ -85,3 +88,14 @@ def test_no_payloads_are_one_run_of_nothing() -> None:
     (run,) = converted(SOURCE, [])
     assert not len(run)
     assert run.placed([]) == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_packed_payload_of_nothing_but_blank_lines_is_unpacked_to_the_bound_only(times: int) -> None:
+    payload = gzip.compress(b"\n" * 1_000_000) * 300
+    if times == 2:
+        payload = gzip.compress(payload)
+    began = time.process_time()
+    reading = Inputs(SourcesSettings()).of(None).read(payload)
+    assert (len(reading.records), len(reading.refused)) == (0, 1)
+    assert time.process_time() - began < 1

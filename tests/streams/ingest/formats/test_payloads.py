@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -137,3 +138,24 @@ def test_any_bytes_are_divided() -> None:
 
 def test_every_reason_has_a_remedy() -> None:
     assert set(REMEDIES) == set(RejectReason)
+
+
+def test_blank_lines_are_counted_and_cost_nothing() -> None:
+    blank = 30_000_000  # of one call each, they would take many seconds
+    content = b'{"a": 1}\n' + b"\n" * blank + b' {"a": 2}\n'
+    began = time.process_time()
+    assert of(content)[1] == [("line 1", b'{"a": 1}'), (f"line {blank + 2}", b' {"a": 2}')]
+    assert of(b"\r\n" * blank + b"last")[1] == [(f"line {blank + 1}", b"last")]
+    assert time.process_time() - began < 4
+
+
+@pytest.mark.parametrize("most", [1, 3, 1 << 20])
+def test_blank_lines_keep_the_place_and_the_indent_of_what_follows(most: int) -> None:
+    content = b"\n  \n  one\n \t\n\n" + b"\n" * 10_000 + b"   two\n\n"
+    assert of(content, most=most)[1] == [("line 3", b"  one"), ("line 10006", b"   two")]
+
+
+def test_a_large_text_in_utf_16_is_not_only_called_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payloads, "MOST_UNPACKED", 20)
+    [(place, content)] = of("\ufeff".encode("utf-16-le") + "a line of text\n".encode("utf-16-le"))[1]
+    assert (place, content[:4]) == ("the whole", b"\xff\xfea\0")

@@ -102,6 +102,13 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         assert theirs.wrong == wall.wrong == []
 
 
+def test_a_mark_of_what_has_ended_does_not_claim_to_silence_it(browser: Browser) -> None:
+    with busy() as board, Shown(browser, f"{board.url}/?incident=errors-ended") as shown:
+        shown.page.get_by_role("button", name="As expected").click()
+        note = shown.page.locator(".acts .pattern .note")
+        expect(note).to_have_text(re.compile("^For some weeks what is like it may have to show more"))
+
+
 def test_a_mark_says_what_it_teaches_before_it_is_made(browser: Browser) -> None:
     with (
         busy() as board,
