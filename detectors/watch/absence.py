@@ -306,7 +306,8 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
             state.back[row] + counts if absent and (some or state.back[row] > 0) and not heavy else 0
         )
         ended[row] = absent and (state.back[row] >= recover or end - state.since[row] >= RETIRED_SECONDS)
-        if heavy and given.may_open[at, row] and not absent and none:
+        # what fell silent long before it could be reported has not always had traffic
+        if heavy and near and given.may_open[at, row] and not absent and none:
             state.since[row] = last
         if some:
             state.last[row] = end

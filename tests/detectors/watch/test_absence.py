@@ -154,6 +154,12 @@ def test_an_absence_is_reported_only_once_the_series_is_old_enough() -> None:
     assert series.see(*[0] * 10, expected=20, may_open=False) == [False] * 10
 
 
+def test_what_fell_silent_days_before_it_was_old_enough_is_not_missing() -> None:
+    series = Watched()
+    series.see(*[20] * 100, *[0] * (REACH_SECONDS // STEP + 1), expected=20, may_open=False)
+    assert not any(series.see(*[0] * 100, expected=20))
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["missing", "nothing came at all"])
 def test_missing_is_not_absent(known: bool) -> None:
     series = Watched()
