@@ -403,9 +403,13 @@ def may_take_in(earlier: Finding, finding: Finding, seconds: int) -> bool:
 def _way(finding: Finding) -> str:
     """Return what findings of one cause have in common: their direction, and whether they are about levels.
 
-    Anybody may state a level of anything: it must not take in what happens to the requests of that.
+    Anybody may state a level of anything: it must not take in what happens to the requests of that. Quotas
+    that come near in the same minutes are a deed each.
     """
-    return f"{direction(finding)} of a level" if finding.measure.level else direction(finding)
+    if not finding.measure.level:
+        return direction(finding)
+    level = finding.measure if finding.verdict is Verdict.LIMIT else "a level"
+    return f"{direction(finding)} of {level}"
 
 
 def _lookups(finding: Finding) -> Iterator[tuple[_Index, _Key, bool]]:

@@ -150,7 +150,8 @@ class ReportedState(msgspec.Struct, kw_only=True):
         if at < self.opened_at + GAP:  # what joins in the first minutes began with it
             self.breadth = max(self.breadth, breadth)
         spreads = breadth >= max(times * self.breadth, self.breadth + more)
-        if spreads or (now > 0 and now >= WORSE * self.size):
+        reached = primary.verdict is Verdict.LIMIT and self.size < 1 <= now
+        if spreads or reached or (now > 0 and now >= WORSE * self.size):
             self.add_line(Milestone.WORSENED)
         elif now <= EASES * self.size:
             if self.easing_reported:

@@ -9,7 +9,7 @@ from alerting.words.phrase import then
 from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ROUTE, Scope
-from detectors.model.sentence import MOST_OF_IT, has_multiple
+from detectors.model.sentence import EASED, MOST_OF_IT, has_multiple
 from detectors.watch.absence import RETIRED_SECONDS
 
 _NAMED: Final = 3
@@ -133,10 +133,13 @@ def _limit(finding: Finding, figures: Figures) -> str:
     if not finding.near:
         return f"{subject}は直近1日のピークで{used}に達しました。前日までも同様です。"
     refused = "呼び出しのスロットリングも発生しています。" if finding.throttled else ""
-    if finding.state != "open":  # what it came to in the meantime, not what it is now
+    most = max(finding.peak or 0.0, finding.observed) / limit if limit else 0.0
+    if finding.state == "end":  # what it came to in the meantime, not what it is now
         over = f"{finding.minutes}分間の平均で" if finding.minutes else ""
         return f"{subject}は{over}{used}に達しました。{refused}"
     over = f"直近{finding.minutes}分間の平均で" if finding.minutes else ""
+    if most - share >= EASED:
+        return f"{subject}は{over}{used}です。最大で {figures.percent(most)} に達しました。{refused}"
     return f"{subject}は{over}{used}に達しています。{refused}"
 
 

@@ -224,7 +224,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     gap: bool = False  # of an absence: no record arrived at all, so the pipeline is what to check first
     settled: bool = False  # it ended because its level is the expected one from then on
     lost: bool = False  # it ended because nothing was measured any longer: its outcome is unknown
-    minutes: int = 0  # of a limit: ``observed`` is the largest mean over this many
+    minutes: int = 0  # of a limit: ``observed`` is the newest mean over this many, ``peak`` the largest
     throttled: bool = False  # of a limit: calls are already refused
     failures: Failures | None = None  # of errors and throttles: the requests among which they are
     peak: float | None = None  # the step furthest up (of a fall, down) since ``start``; None if unknown

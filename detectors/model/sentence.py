@@ -307,8 +307,12 @@ def explain_change(finding: Finding) -> str:
     return _explain_deviation(finding)
 
 
+EASED = 0.05
+"""Part of a limit by which its use has fallen where the sentence says from what."""
+
+
 def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
-    """Explain a limit; ``observed`` is the largest mean over ``minutes`` since usage came near it."""
+    """Explain a limit; ``observed`` is the newest mean over ``minutes``, ``peak`` the largest of all."""
     measure, limit = finding.measure, finding.limit
     word = _first(measure, finding.about)
     if not limit:
@@ -317,14 +321,16 @@ def explain_limit(finding: Finding, *, minutes: int, throttled: bool) -> str:
     used = f"{100 * finding.observed / limit:.0f} % of the limit of {rate(measure, limit)}"
     if measure.level:
         used = f"{rate(measure, finding.observed)}, {used}"
+    most = max(finding.peak or 0.0, finding.observed) / limit
+    eased = f", after {100 * most:.0f} %" if most - finding.observed / limit >= EASED else ""
     if not finding.near:
         return f"{word} of {named(finding.about)} peaked at {used} in the last day, as on the days before."
     refused = "; calls are throttled" if throttled else ""
     verb, last = "is" if _is_one(measure) else "are", " last"
-    if finding.state != "open":  # the largest so far, not the present value
+    if finding.state == "end":  # the largest, not the present value
         verb, last = "was" if _is_one(measure) else "were", ""
     span = f"the{last} {minutes} minutes" if last else f"{minutes} minutes"
-    return f"{word} of {named(finding.about)} {verb} at {used}, averaged over {span}{refused}."
+    return f"{word} of {named(finding.about)} {verb} at {used}, averaged over {span}{eased}{refused}."
 
 
 def with_causes(finding: Finding, causes: list[Cause]) -> Finding:

@@ -27,6 +27,9 @@ DAYS: Final = 3
 DOUBT: Final = 2.0
 """Horizons within which the slow end of a forecast must reach the limit, too."""
 
+TOLD: Final = 0.05
+"""Change of the share from which on what is near is told anew, and when it reaches all, every five minutes."""
+
 MOST_SHARE: Final = 1e9
 """Of a limit; what is more says that the limit is wrong, and is counted as so much."""
 
@@ -80,6 +83,7 @@ class LimitWatch(RowState):
     since: Ints = field(-1, np.int64)  # epoch seconds
     close: Ints = field(-1, np.int64)  # end of the newest step that was close, epoch seconds
     measured: Ints = field(-1, np.int64, later=True)  # the same of the newest that was measured
+    told: Floats = field(np.nan, later=True)  # (n,) the share of the newest change of what is near
     limit: Floats = field(np.nan, later=True)  # (n,) of which all shares are, inf if there is none
 
     def __init__(self, step: int, near: float) -> None:
@@ -142,7 +146,8 @@ class LimitWatch(RowState):
             (n,) in the step, NaN where nothing was measured.
         limits
             (n,) inf where there is none. Where one is another than before, what was known are shares of it
-            from now on, and what is open is updated; where it is gone, that ends.
+            from now on, and what is open is updated; where it is gone, that ends. What is near is updated
+            every five minutes, too, if its share is another by ``TOLD`` or all of it.
         throttled
             (n,) whether calls were refused in the step.
         calm
@@ -158,7 +163,7 @@ class LimitWatch(RowState):
         fresh = start // DAY != self._day
         if fresh:
             self._close_day(start // DAY)
-        moved = self._take(limits)
+        due = self._take(limits)
         share = used / np.maximum(limits, np.abs(used) / MOST_SHARE)
         unknown = np.isnan(share)
         self.measured = np.where(unknown, self.measured, end)
@@ -173,8 +178,13 @@ class LimitWatch(RowState):
         ends = (self.open == NEAR) & (end - self.close >= DAY)
         ends |= (self.open == LEVEL) & fresh & ~(self.peaks[-1] >= self._near - EASES)
         ends |= (self.open != 0) & np.isinf(limits)
+        if end % SUSTAINED_SECONDS < self._step:
+            reached = (self.told < 1) & (sustained >= 1)
+            due |= (self.open == NEAR) & (reached | (np.abs(sustained - self.told) >= TOLD))
         found: list[LimitChange] = []
-        for row in np.flatnonzero(opens | ends | ((fresh | moved) & (self.open != 0))).tolist():
+        telling = opens | ends | ((fresh | due) & (self.open != 0))
+        self.told = np.where(telling, sustained, self.told)
+        for row in np.flatnonzero(telling).tolist():
             if self.open[row] and (opens[row] or ends[row]):
                 # of a level, the day before; of one that was near, since it was close
                 until = start // DAY * DAY - DAY if self.open[row] == LEVEL else self.close[row]

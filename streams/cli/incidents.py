@@ -32,7 +32,8 @@ def _facts(incident: ListedIncident, at: int) -> Iterator[str]:
         clean(amount(value, incident.measure, scope.kind))
         for value in ((mean.observed, mean.expected) if mean else (incident.observed, incident.expected))
     )
-    over = f" over {duration(mean.seconds)}" if mean else " in its last minute"
+    last = " in the last minutes" if incident.verdict is Verdict.LIMIT else " in its last minute"
+    over = f" over {duration(mean.seconds)}" if mean else last
     yield f"{observed}{over}, expected {expected}"
     end = at if incident.end is None else incident.end
     yield f"since {utc(incident.start)}, for {duration(end - incident.start)}"

@@ -160,6 +160,11 @@ class LimitFindings(Stateful):
             float(np.nan_to_num(of[row])) / self._step
             for of in (judgement.observed, judgement.expected, judgement.lower, judgement.upper)
         )
+        peak = min(newest.worst * limit, MOST_USED) if limit else None
+        if close.near and close.state != "end" and limit:
+            used_now = min(share * limit, MOST_USED)
+        elif peak is not None:
+            used_now = peak
         used, left_out = self._judge.baseline.weeks(row)
         finding = Finding(
             id=name,
@@ -172,7 +177,8 @@ class LimitFindings(Stateful):
             seen=seen,
             end=seen if close.state == "end" else None,
             lost=close.lost,
-            observed=min(newest.worst * limit, MOST_USED) if limit else used_now,
+            observed=used_now,
+            peak=peak,
             expected=expected,
             lower=lower,
             upper=upper,

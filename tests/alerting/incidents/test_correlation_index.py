@@ -144,6 +144,17 @@ def test_a_level_of_a_function_takes_in_nothing_that_happens_to_its_requests() -
     assert index.related(failing, GATHER) == set()
 
 
+def test_quotas_that_come_near_together_are_incidents_of_their_own() -> None:
+    incidents, account = Incidents(Settings()), scope("account", ACCOUNT)
+    near = [
+        finding(account, name, measure=Measure(f"level:{name}"), verdict=Verdict.LIMIT, near=True, limit=50.0)
+        for name in ("quota", "other")
+    ]
+    incidents.feed(near, T0)
+    incidents.feed([], T0 + 120)
+    assert [len(incident.members) for incident in incidents.all()] == [0, 0]
+
+
 @pytest.mark.parametrize("stated", [Measure.ERRORS_USER, value_of("sales")])
 def test_what_callers_do_wrong_or_senders_say_takes_in_no_failure_that_begins_later(stated: Measure) -> None:
     index = CorrelationIndex()

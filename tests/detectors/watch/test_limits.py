@@ -112,7 +112,17 @@ def test_a_level_that_comes_near_is_reported_as_near() -> None:
     for _ in range(4):
         series.see(0.3, 22 * 60)
         series.see(0.85, 2 * 60)
-    assert series.see(0.95, 30)[-2:] == [("end", False), ("open", True)]
+    changes = [change for change in series.see(0.95, 30) if change[0] != "update"]
+    assert changes == [("end", False), ("open", True)]
+
+
+def test_what_is_near_is_told_anew_when_it_moves_and_when_the_limit_is_reached() -> None:
+    series = Watched()
+    assert series.see(0.97, 30) == [("open", True)]
+    assert series.see(0.98, 30) == []
+    assert series.see(1.0, 10) == [("update", True)]
+    assert series.see(0.05, 10)[-1] == ("update", True)
+    assert series.see(0.05, 60) == []
 
 
 def test_a_limit_that_is_lowered_is_near_at_once_and_updates_what_is_open() -> None:
