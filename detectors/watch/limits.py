@@ -28,7 +28,7 @@ DOUBT: Final = 2.0
 """Horizons within which the slow end of a forecast must reach the limit, too."""
 
 TOLD: Final = 0.05
-"""Change of the share from which on what is near is told anew, and when it reaches all, every five minutes."""
+"""Change of the share from which on what is near is told anew, every five minutes, or when it reaches all."""
 
 MOST_SHARE: Final = 1e9
 """Of a limit; what is more says that the limit is wrong, and is counted as so much."""
