@@ -14,6 +14,9 @@ from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE
 FAR_BEYOND: Final = 2.0
 """Relative excess, in times that of the account, from which on a part of it does not rise with it."""
 
+HALF: Final = 0.5
+"""Part of a rise from which on it is because of what calls use."""
+
 LEAST_REST: Final = 0.1
 """Part of the account's requests that the rest must have to be compared with."""
 
@@ -62,6 +65,9 @@ def size(finding: Finding, cause: RiseCause, sizes: PageSettings) -> Size:
     is_demand = cause is RiseCause.DEMAND and finding.measure not in LATENCIES
     least, setting = (sizes.demand, "demand") if is_demand else (sizes.defect, "defect")
     of_rise = Size(_times(observed - expected, expected * (least - 1)), setting)
+    by = finding.affected if finding.measure in LOADS and not _uses_more(finding) else None
+    if by is not None and by.seconds:
+        of_rise = min(of_rise, Size(_times(by.requests, sizes.requests), "requests"))
     of_limit = Size(_times(observed, finding.limit * sizes.limit) if finding.limit else 0.0, "limit")
     of_cost = Size(_times(finding.costs or 0.0, sizes.cost), "cost")
     return max([of_rise, *(other for other in (of_limit, of_cost) if other.times >= 1)])
@@ -96,6 +102,12 @@ def concentration(finding: Finding) -> Concentration | None:
     if _excess(mean.observed, mean.expected) >= FAR_BEYOND * _excess(*(rest or whole)):
         return Concentration(cause=RiseCause.DEFECT, share=1.0, kind=finding.about.kind)
     return None if rest is None else Concentration(cause=RiseCause.DEMAND, share=1.0, kind=ACCOUNT)
+
+
+def _uses_more(finding: Finding) -> bool:
+    """Return whether calls use more: not many are needed to be sure of that."""
+    shares = [share for share in finding.callers if share.scope.kind == finding.callers[0].scope.kind]
+    return sum(share.more_per_call for share in shares) >= HALF
 
 
 def _rest(finding: Finding, whole: AccountTraffic) -> AccountTraffic | None:

@@ -120,6 +120,13 @@ class PageSettings(Section):
         2.0, description="times the expected value from which on a rise pages that all share as usual"
     )
     fall: Share = Field(0.67, description="fraction of the expected value up to which a fall pages")
+    requests: int = Field(
+        15,
+        ge=0,
+        le=1_000_000,
+        description="requests, of a table calls, from which on more of them page by these; fewer do by a "
+        "limit or by costs",
+    )
     limit: Share = Field(0.8, description="used fraction of a known limit from which on any rise pages")
     cost: Amount = Field(
         20.0, description="US dollars an hour more than expected from which on any rise pages"

@@ -21,7 +21,7 @@ from detectors.model.finding import (
     Verdict,
 )
 from detectors.model.measures import Measure
-from tests.alerting.given import PUT, T0, TABLE, finding, scope, table_finding
+from tests.alerting.given import GET, PUT, T0, TABLE, finding, scope, share, table_finding
 
 DEFECT = Concentration(cause=RiseCause.DEFECT, share=0.97, kind="function", carriers=1)
 DEMAND = Concentration(cause=RiseCause.DEMAND, share=0.9, kind="function")
@@ -33,6 +33,10 @@ def of(*findings: Finding, settings: Settings | None = None) -> tuple[Incident, 
     return incidents.all()[0], notices
 
 
+def by(requests: float) -> Affected:
+    return Affected(requests=requests, seconds=300, routes=[])
+
+
 def rise(times: float, cause: Concentration | None = DEFECT, **changes: Any) -> Finding:
     return finding(PUT, observed=8.0 * times, expected=8.0, concentration=cause, **changes)
 
@@ -42,6 +46,8 @@ def rise(times: float, cause: Concentration | None = DEFECT, **changes: Any) -> 
     [
         (rise(1.4), rise(1.6)),
         (rise(1.9, DEMAND), rise(2.1, DEMAND)),
+        (rise(5.0, affected=by(14)), rise(5.0, affected=by(15))),
+        (rise(5.0, measure=Measure.WCU, affected=by(8)), rise(5.0, measure=Measure.WCU, affected=by(300))),
         (rise(1.1, added_up=AddedUp(observed=9.0, expected=8.0, seconds=1320)), rise(3.0, None)),
         (
             finding(PUT, verdict=Verdict.DROP, observed=7.3, expected=8.0),
@@ -64,6 +70,20 @@ def test_what_is_smaller_than_somebody_acts_upon_is_in_the_digest(small: Finding
     assert of(large)[0].sent == "page"
     incident, [notice] = of(small)
     assert (incident.sent, notice.reason, notice.is_page) == ("digest", NoticeReason.SMALL, False)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"costs": 25.0},
+        {"limit": 48.0},
+        {"measure": Measure("level:queue")},
+        {"measure": Measure.LATENCY},
+        {"measure": Measure.WCU, "callers": [share(GET, 1.0, 0.2)]},
+    ],
+)
+def test_what_few_requests_do_pages_by_costs_a_limit_or_what_each_of_them_uses(given: dict[str, Any]) -> None:
+    assert of(rise(5.0, affected=by(3), **given))[0].sent == "page"
 
 
 def test_a_small_rise_pages_when_it_becomes_large() -> None:
