@@ -175,7 +175,7 @@ class LimitFindings(Stateful):
             measure=series.measure,
             start=close.since,
             seen=seen,
-            end=seen if close.state == "end" else None,
+            end=self._ended(close, seen) if close.state == "end" else None,
             lost=close.lost,
             observed=used_now,
             peak=peak,
@@ -198,6 +198,11 @@ class LimitFindings(Stateful):
         minutes, throttled = SUSTAINED_SECONDS // 60, self._throttled(close.row, judgement)
         sentence = explain_limit(finding, minutes=minutes, throttled=throttled)
         return msgspec.structs.replace(finding, minutes=minutes, throttled=throttled, sentence=sentence)
+
+    def _ended(self, close: LimitChange, seen: int) -> int:
+        """Return when use was close to the limit the last time; a day passes before that is certain."""
+        last = int(self._watch.close[close.row])
+        return max(last, close.since + self._step) if close.near and last > 0 else seen
 
     def _throttled(self, at: int, judgement: Judgement) -> bool:
         row = int(self._throttles[at])

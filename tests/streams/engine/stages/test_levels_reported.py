@@ -134,7 +134,7 @@ def test_a_quota_near_its_limit_pages_once_and_ends_a_day_after(quota: Quota) ->
     assert incident.state == "resolved"
     ended = incident.primary
     assert not ended.lost
-    assert DAY <= (ended.end or 0) - (START + 3 * HOUR) <= DAY + HOUR
+    assert 0 <= (ended.end or 0) - (START + 3 * HOUR) <= HOUR, "the calm day is no part of it"
     assert ended.observed == pytest.approx(0.95 * quota.limit)
 
 
