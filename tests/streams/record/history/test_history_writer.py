@@ -1,5 +1,6 @@
 """The writer beside a stage that waits for it, and two writers that meet while a partition moves."""
 
+import asyncio
 import gc
 import os
 import threading
