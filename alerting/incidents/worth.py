@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from config.sections.messages import PageSettings
+from detectors.explain.concentration import CARRIED
 from detectors.model.finding import AccountTraffic, Concentration, Finding, RiseCause, Verdict
 from detectors.model.measures import LATENCIES, LOADS, RATIO_OF, Measure
 from detectors.model.scope import ACCOUNT, FUNCTION, ROUTE, SERVICE
 
 FAR_BEYOND: Final = 2.0
 """Relative excess, in times that of the account, from which on a part of it does not rise with it."""
-
-HALF: Final = 0.5
-"""Part of a rise from which on it is because of what calls use."""
 
 LEAST_REST: Final = 0.1
 """Part of the account's requests that the rest must have to be compared with."""
@@ -107,7 +105,7 @@ def concentration(finding: Finding) -> Concentration | None:
 def _uses_more(finding: Finding) -> bool:
     """Return whether calls use more: not many are needed to be sure of that."""
     shares = [share for share in finding.callers if share.scope.kind == finding.callers[0].scope.kind]
-    return sum(share.more_per_call for share in shares) >= HALF
+    return sum(share.more_per_call for share in shares) >= CARRIED
 
 
 def _rest(finding: Finding, whole: AccountTraffic) -> AccountTraffic | None:
