@@ -11,12 +11,10 @@ from typing import Final, NamedTuple
 
 import structlog
 from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.admin import OffsetSpec
 
 from config.settings import KafkaSettings
-from streams.drivers.kafka.connections.client import client_options, open_client
-from streams.drivers.kafka.topics import Topic, Topics
+from streams.drivers.kafka.topics import Topic, TopicError, Topics, open_admin
 from streams.notify.pipeline_status import first_of
 from streams.process.part import Part
 
@@ -59,8 +57,8 @@ class GroupWatch(Part):
         while True:
             try:
                 found = await asyncio.to_thread(read_group, self._kafka, places)
-            except KafkaError as error:
-                log.debug("the group cannot be described", reason=repr(error))  # clients log what is down
+            except TopicError as error:
+                log.debug("the group cannot be described", reason=str(error))  # clients log what is down
             else:
                 if found is not None:
                     self.see(found)
@@ -95,14 +93,14 @@ class GroupWatch(Part):
 
 
 def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReading | None:
-    """Return what the group reads of these partitions; None while partitions change hands.
+    """Return what the group reads of these partitions; None while they change hands, or if it is hidden.
 
     Raises
     ------
-    KafkaError
-        When no broker answers, or the group may not be described.
+    TopicError
+        As ``open_admin``.
     """
-    with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
+    with open_admin(kafka) as admin:
         group = admin.describe_groups([kafka.app])[kafka.app]
         if group["error"] or group["group_state"] not in _ASSIGNED:
             return None

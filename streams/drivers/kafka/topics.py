@@ -179,7 +179,7 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
         raise TopicError("the configuration has no kafka section: there are no topics to set up")
     kafka, others = settings.kafka, settings.sources.topics
     wanted = needed_topics(kafka) | (dict.fromkeys(others, _of_requests(kafka)) if inputs else {})
-    with _admin(kafka) as admin:
+    with open_admin(kafka) as admin:
         present = _partitions(admin)
         created = {
             name: _created(admin, name, partitions, config, kafka)
@@ -261,13 +261,20 @@ def has_commands(kafka: KafkaSettings) -> bool:
     TopicError
         When Kafka does not answer.
     """
-    with _admin(kafka) as admin:
+    with open_admin(kafka) as admin:
         described = admin.describe_topics([Topics.of(kafka).commands])
     return not any(topic.get("error_code") for topic in described)
 
 
 @contextlib.contextmanager
-def _admin(kafka: KafkaSettings) -> Iterator[Any]:
+def open_admin(kafka: KafkaSettings) -> Iterator[Any]:
+    """Give an admin client while the block runs.
+
+    Raises
+    ------
+    TopicError
+        When Kafka does not answer, or refuses what the block asks for.
+    """
     with contextlib.ExitStack() as stack:
         try:
             admin = stack.enter_context(open_client(KafkaAdminClient, **client_options(kafka)))
@@ -290,7 +297,7 @@ def existing_topics(kafka: KafkaSettings, names: Collection[str] | None = None) 
     TopicError
         When Kafka does not answer, or does not let this user see one: whether it exists is unknown then.
     """
-    with _admin(kafka) as admin:
+    with open_admin(kafka) as admin:
         return _present(admin, list(needed_topics(kafka) if names is None else names))
 
 
