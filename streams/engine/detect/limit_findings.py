@@ -161,10 +161,8 @@ class LimitFindings(Stateful):
             for of in (judgement.observed, judgement.expected, judgement.lower, judgement.upper)
         )
         peak = min(newest.worst * limit, MOST_USED) if limit else None
-        if close.near and close.state != "end" and limit:
-            used_now = min(share * limit, MOST_USED)
-        elif peak is not None:
-            used_now = peak
+        if peak is not None:
+            used_now = min(share * limit, MOST_USED) if close.near and close.state != "end" else peak
         used, left_out = self._judge.baseline.weeks(row)
         finding = Finding(
             id=name,
