@@ -161,11 +161,6 @@ class Incidents(Stateful):
         """Return all incidents that are remembered in their last state, ordered by start."""
         return sorted(self._store.all(), key=lambda incident: (incident.start, incident.id))
 
-    def ongoing(self) -> list[Incident]:
-        """Return the incidents that have not ended, ordered by start."""
-        found = [record.to_incident() for record in self._store if record.resolved_at is None]
-        return sorted(found, key=lambda incident: (incident.start, incident.id))
-
     @property
     def early_evaluations(self) -> int:
         """How many early evaluations found something, so far."""

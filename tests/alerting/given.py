@@ -38,6 +38,11 @@ def share(of: Scope, part: float, more_calls: float | None = None) -> Share:
     )
 
 
+def ongoing(incidents: Incidents) -> list[Incident]:
+    """Return the incidents that have not ended, ordered by start."""
+    return [incident for incident in incidents.all() if not incident.ended]
+
+
 def finding(about: Scope, identity: str | None = None, **changes: Any) -> Finding:
     given: dict[str, Any] = {
         "id": identity or f"{about.kind}-{about.name}",

@@ -19,6 +19,7 @@ from tests.alerting.given import (
     ended,
     finding,
     notices_of,
+    ongoing,
     scope,
     share,
     table_finding,
@@ -183,7 +184,7 @@ def test_absences_of_before_an_outage_belong_to_it_however_seldom_their_calls_ar
     for number in range(7):  # an absence begins at the last call
         gone = absence(scope("service", f"s{number}"), start=T0 - number * (GATHER - 30), seen=T0 + 120)
         incidents.feed([gone], T0 + 120)
-    assert len(incidents.ongoing()) == 1
+    assert len(ongoing(incidents)) == 1
 
 
 def test_an_account_without_anything_is_resolved_as_soon_as_everything_is_back() -> None:

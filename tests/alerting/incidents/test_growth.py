@@ -5,7 +5,18 @@ from alerting.incidents.incidents import Incidents
 from config.settings import Settings
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
-from tests.alerting.given import PUT, ROUTE, SERVICE, T0, TABLE, growth_finding, scope, share, table_finding
+from tests.alerting.given import (
+    PUT,
+    ROUTE,
+    SERVICE,
+    T0,
+    TABLE,
+    growth_finding,
+    ongoing,
+    scope,
+    share,
+    table_finding,
+)
 
 LEDGER = scope("table", "ledger")
 TOGETHER = [
@@ -26,7 +37,7 @@ def listed(*findings: Finding) -> list[tuple[Scope, set[Scope]]]:
     incidents.feed(findings, T0)
     return [
         (_of(incident.primary), {_of(member) for member in incident.members})
-        for incident in together(incidents.ongoing())
+        for incident in together(ongoing(incidents))
     ]
 
 
@@ -48,4 +59,4 @@ def test_a_growth_of_two_services_has_the_name_of_their_account() -> None:
     incidents = Incidents(Settings())
     account, other = Scope("account", "aws", TABLE.account, "", TABLE.account), scope("service", "other")
     incidents.feed([growth_finding(about) for about in (SERVICE, other, account)], T0)
-    assert leading(incidents.ongoing()).primary.scope == account
+    assert leading(ongoing(incidents)).primary.scope == account

@@ -12,7 +12,7 @@ from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
-from tests.alerting.given import PUT, T0, TABLE, ended, finding, table_finding
+from tests.alerting.given import PUT, T0, TABLE, ended, finding, ongoing, table_finding
 
 SETTINGS = Settings()
 STEP = SETTINGS.time.step
@@ -118,7 +118,7 @@ def test_a_step_that_shows_it_after_it_was_taken_back_is_reported_again() -> Non
     late = judged(at=DUE + STEP)
     notices = incidents.feed([late], DUE + STEP)
     assert Action.OPEN in actions(notices) or Action.UPDATE in actions(notices)
-    [incident] = incidents.ongoing()
+    [incident] = ongoing(incidents)
     assert incident.state not in ("withdrawn", "resolved")
 
 

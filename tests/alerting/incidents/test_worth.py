@@ -21,7 +21,7 @@ from detectors.model.finding import (
     Verdict,
 )
 from detectors.model.measures import Measure
-from tests.alerting.given import GET, PUT, T0, TABLE, finding, scope, share, table_finding
+from tests.alerting.given import GET, PUT, T0, TABLE, finding, ongoing, scope, share, table_finding
 
 DEFECT = Concentration(cause=RiseCause.DEFECT, share=0.97, kind="function", carriers=1)
 DEMAND = Concentration(cause=RiseCause.DEMAND, share=0.9, kind="function")
@@ -236,7 +236,7 @@ def test_a_small_incident_that_another_one_explains_is_over() -> None:
         notice.incident.id for notice in notices[:2]
     }
     assert [notice.reason for notice in notices if notice.action is Action.RESOLVE] == [NoticeReason.ABSORBED]
-    assert len(incidents.ongoing()) == 1
+    assert len(ongoing(incidents)) == 1
 
 
 def test_the_cause_of_a_table_is_that_of_its_callers() -> None:

@@ -10,6 +10,7 @@ from alerting.incidents.notice import Action, Notice
 from config.settings import JudgeSettings, Settings
 from detectors.model.finding import Finding
 from streams.engine.stages.engine import Engine
+from tests.alerting.given import ongoing
 from tests.laws.arrivals import prompt
 from tests.main_job.hammer import hammer
 from tests.streams.engine.stages.engine_run import HOUR, LEARNT, SOURCE, START, backend, records
@@ -82,7 +83,7 @@ def test_a_hammer_is_paged_within_half_a_minute_wherever_in_its_minute_it_begins
     assert page.incident.primary.scope.name == "items"
     assert page.incident.primary.callers[0].scope.name == "inventory-put-item"
     assert more == []
-    [incident] = engine.incidents.ongoing()
+    [incident] = ongoing(engine.incidents)
     assert incident.id == page.incident.id
     assert not incident.primary.early
 
@@ -106,9 +107,7 @@ def test_a_burst_that_is_over_is_reported_as_it_was_and_ends(live: Live) -> None
     notices, _, engine = live.run(hammering(live, MINUTE + 20, 15), 15 * STEP)
     reported = [notice for _, notice in notices]
     assert sum(notice.action is Action.OPEN for notice in reported) <= 1
-    assert all(
-        not finding.early for incident in engine.incidents.ongoing() for finding in (incident.primary,)
-    )
+    assert all(not finding.early for incident in ongoing(engine.incidents) for finding in (incident.primary,))
 
 
 def test_nothing_of_long_ago_is_evaluated_early(live: Live) -> None:

@@ -14,6 +14,7 @@ from config.settings import JudgeSettings, Settings
 from detectors.model.array_types import Floats
 from detectors.model.finding import Finding, Verdict
 from streams.engine.stages.engine import Engine
+from tests.alerting.given import ongoing
 from tests.streams.engine.stages.engine_run import (
     DAY,
     HOUR,
@@ -163,8 +164,8 @@ def test_a_gap_of_several_accounts_is_one_page_that_says_that_nothing_arrives(qu
     run.idle(40 * 60)
     assert len(run.pages) == before + 1
     assert run.pages[-1].primary.gap
-    (ongoing,) = [incident for incident in run.engine.incidents.ongoing() if incident.primary.gap]
-    assert sum(finding.gap for finding in (ongoing.primary, *ongoing.members)) == 3
+    (nothing,) = [incident for incident in ongoing(run.engine.incidents) if incident.primary.gap]
+    assert sum(finding.gap for finding in (nothing.primary, *nothing.members)) == 3
 
 
 def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_open_for_ever(
@@ -172,10 +173,10 @@ def test_an_incident_that_was_open_when_everything_fell_silent_does_not_stay_ope
 ) -> None:
     middle = np.searchsorted(sent.arrived, START + LEARNT + HOUR + 900)
     run = Run(sent.lines[:middle], sent.arrived[:middle])
-    (spike,) = run.engine.incidents.ongoing()
+    (spike,) = ongoing(run.engine.incidents)
     assert spike.verdict is Verdict.SPIKE
     run.idle(2 * 3600)
-    assert spike.id not in {incident.id for incident in run.engine.incidents.ongoing()}
+    assert spike.id not in {incident.id for incident in ongoing(run.engine.incidents)}
     ended = next(incident for incident in run.engine.incidents.all() if incident.id == spike.id)
     assert ended.end is not None
     assert ended.end <= START + LEARNT + HOUR + 960
@@ -189,9 +190,9 @@ def test_a_spike_that_goes_on_behind_a_gap_is_reported_again(sent: Sent) -> None
         for event in map(json.loads, sent.lines[begin:end])
     ]
     run = Run(sent.lines[:end], sent.arrived[:end]).idle(2 * 3600)
-    assert not [incident for incident in run.engine.incidents.ongoing() if incident.verdict is Verdict.SPIKE]
+    assert not [incident for incident in ongoing(run.engine.incidents) if incident.verdict is Verdict.SPIKE]
     run._add(run.engine.feed(SOURCE, lines, sent.arrived[begin:end] + shifted))
-    assert [incident for incident in run.engine.incidents.ongoing() if incident.verdict is Verdict.SPIKE]
+    assert [incident for incident in ongoing(run.engine.incidents) if incident.verdict is Verdict.SPIKE]
 
 
 def test_years_between_two_records_are_not_judged_minute_by_minute(sent: Sent, right: Run) -> None:

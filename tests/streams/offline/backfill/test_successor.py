@@ -9,6 +9,7 @@ from detectors.watch.maturity import NAMED, merged
 from streams.drivers.local.log_judge import SOURCE
 from streams.engine.detect.successor import BlocksError, Successor
 from streams.engine.stages.engine import Engine
+from tests.alerting.given import ongoing
 from tests.laws.arrivals import prompt
 from tests.streams.engine.stages.engine_run import DAY, HOUR, LEARNT, START
 from tests.streams.offline.backfill.hammered_history import (
@@ -126,7 +127,7 @@ def test_what_is_open_only_because_the_past_was_not_known_is_withdrawn() -> None
     live.succeed(successor)
     after = judge(live, moment, moment + 5 * MINUTE).notices
     assert [(notice.incident.id, notice.incident.state) for notice in after] == [(opened.id, "withdrawn")]
-    assert not live.incidents.ongoing()
+    assert not ongoing(live.incidents)
     young = live.ages()[0].max()
     assert young < LEARNT
 
