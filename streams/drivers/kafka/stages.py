@@ -39,11 +39,6 @@ _HELD_NUMBERS: Final = StatePart("held_numbers", dict[int, int])  # in payloads 
 _QUIET: Final = StatePart("quiet", tuple[float, float])  # the time since an input's payloads held records
 REQUESTED: Final = StatePart("asked", str)  # the backfill that is to be taken over
 
-FAR_SECONDS: Final = 600
-"""Further behind the clock, a partition emits whole steps: nobody waits for its buckets."""
-NEAR_SECONDS: Final = 120
-"""Less far behind it, a partition emits each bucket again."""
-
 
 class RollupStage(Stage):
     """A partition of a source topic: raw records become blocks for the rollups topic, or dead letters.
@@ -221,8 +216,7 @@ class RollupStage(Stage):
         if self._now is None:
             return self.rollup.whole_steps
         reached = self.rollup.reached
-        behind = self._now() - (reached if math.isfinite(reached) else arrived)
-        return behind > (NEAR_SECONDS if self.rollup.whole_steps else FAR_SECONDS)
+        return self.rollup.wants_steps(self._now() - (reached if math.isfinite(reached) else arrived))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state of decoder and rollup, the count of bad records, and the offsets held back."""

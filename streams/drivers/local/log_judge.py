@@ -441,6 +441,7 @@ class LogJudge(Checkpointed, Part):
         if not run.records:
             return 0, None
         self._fetched = time.monotonic()
+        self.engine.choose_mode(SOURCE, self._now())  # a checkpoint has the blocks with the mode
         return len(run.records), self.engine.feed(SOURCE, run.records, run.arrived)
 
     def _record(self, emitted: Emitted) -> None:

@@ -43,6 +43,12 @@ partition catches up."""
 EARLY_SECONDS: Final = 300
 """Steps up to this long are evaluated before they end: longer ones were chosen without hurry."""
 
+FAR_SECONDS: Final = 600
+"""Further behind the clock, a partition emits whole steps: nobody waits for its buckets."""
+
+NEAR_SECONDS: Final = 120
+"""Less far behind it, a partition emits each bucket again."""
+
 SETTLED: Final = 2
 """Seconds of event time behind a bucket after which most of it has come: an early block waits for that."""
 
@@ -136,6 +142,10 @@ class Rollup:
         caller makes a state that includes the mode durable before it feeds the next record.
         """
         self.whole_steps = whole_steps or self._always_whole_steps
+
+    def wants_steps(self, behind: float) -> bool:
+        """Return whether whole steps are to be emitted from now on, so many seconds behind the clock."""
+        return behind > (NEAR_SECONDS if self.whole_steps else FAR_SECONDS)
 
     def feed(self, columns: Columns) -> list[Block]:
         """Count the next events; return the blocks of every bucket they closed."""

@@ -4,6 +4,7 @@ The local driver feeds it. Replay feeds its two engines (``rollup_engine.py``, `
 possibly several of each, and the Kafka driver feeds the same stages one by one.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from config.capacity import Capacity
@@ -42,6 +43,15 @@ class Engine(DetectionEngine):
     def feed(self, source: str, records: Sequence[bytes], arrived: Floats | None = None) -> Emitted:
         """Feed consecutive records of one source partition, with the time of their arrival if known."""
         return self.judge(*self._rollup.feed(source, records, arrived))
+
+    def choose_mode(self, source: str, now: float) -> None:
+        """Emit whole steps while a source is far behind the clock, epoch seconds.
+
+        Its first run is emitted by the bucket: a history that is learnt later ends where that began.
+        """
+        rollup = self._rollup.rollups[source]
+        if math.isfinite(rollup.reached):
+            rollup.switch_mode(whole_steps=rollup.wants_steps(now - rollup.reached))
 
     def idle(self, source: str, seconds: float = 0.0) -> Emitted:
         """Mark the source as idle for ``seconds``: time goes on by the clock."""

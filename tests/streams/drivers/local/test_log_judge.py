@@ -14,7 +14,7 @@ from alerting.messages.examples import SPIKE, incident, notice
 from config.settings import Settings, TimeSettings
 from streams.drivers.checkpointing import RunOptions
 from streams.drivers.local.log_intake import LogIntake
-from streams.drivers.local.log_judge import CODE_POLL, CODE_SECONDS, LogJudge
+from streams.drivers.local.log_judge import CODE_POLL, CODE_SECONDS, SOURCE, LogJudge
 from streams.drivers.local.sqlite_store import LogRun, SqliteStore
 from streams.engine.stages.detection_engine import Emitted
 from streams.process.compilation import BackgroundCompile
@@ -249,3 +249,29 @@ async def test_what_came_while_it_was_stopped_for_long_is_unknown(
             store.append([EVENT], arrived=now)
             await judge.finish(asyncio.create_task(judge.run(nowhere)))
     assert passed_over == unknown
+
+
+async def test_what_is_long_over_is_rolled_up_by_the_step_and_what_is_new_by_the_bucket(tmp_path: Path) -> None:
+    settings, now = Settings(), NOW + 86_400
+    with SqliteStore(tmp_path / "db") as store:
+        options = RunOptions(every=float("inf"))
+        judge = LogJudge(settings, store, LogIntake(store, settings), Metrics(), options, now=lambda: now)
+
+        async def widths(first: int, last: int) -> set[int]:
+            records = [{"ts": NOW + 5 * at, "service": "shop"} for at in range(first, last)]
+            store.append([json.dumps(record).encode() for record in records], arrived=now)
+            before = len(judge._blocks)
+            assert await judge._judge_run(nowhere)
+            return {block.width for block in judge._blocks[before:] if block.records}
+
+        assert await widths(0, 400) == {10}, "a learnt history ends where the first of them began"
+        assert await widths(400, 800) == {10, 60}, "what was begun as buckets ends as buckets"
+        now = NOW + 5 * 1600
+        assert await widths(800, 1600) == {60}
+        now = judge.engine.watermark(SOURCE) + 145
+        live = []
+        for first in range(1600, 1780, 18):
+            live.append(await widths(first, first + 18))
+            now += 90
+        assert {60} in live, "what was begun as a step ends as one"
+        assert live[-1] == {10}
