@@ -194,27 +194,39 @@ class Terminal:
         return Padding(Group(*lines, axis, legend), (1, 0, 0, 0))
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Raise, where Rich ends the process."""
+        raise  # noqa: PLE0704  the error that is being handled
+
+
 class TerminalSink(MessageSink):
     """Stands in for Slack when there is no token."""
 
     def __init__(self, renderer: Renderer, console: Console | None = None) -> None:
         super().__init__(renderer)
-        self._terminal = Terminal(console or Console(), renderer.zone, renderer.words)
+        self._terminal = Terminal(console or _Console(), renderer.zone, renderer.words)
         self._titles: dict[str, str] = {}  # by subject, newest last
 
     async def deliver(self, row: OutboxRow) -> DeliveryOutcome:
         """Show a post as a whole message with its curve, an edit as an update, a reply as a line."""
         if row.message is not None:
-            match row.send:
-                case Send.POST:
-                    self._terminal.show(row.message, at=int(row.created), incident=row.incident)
-                case Send.EDIT:
-                    self._terminal.update(row.message, at=int(row.created))
-                case Send.LINE:
-                    self._terminal.line(row.message, self._titles.get(row.subject, ""))
-            if row.send in (Send.POST, Send.EDIT):
-                self._remember(row.subject, row.message)
+            try:
+                self._show(row, row.message)
+            except OSError as error:  # a full disk, or a reader that left
+                return DeliveryOutcome(result=Result.RETRY, error=f"standard output: {error.strerror}")
         return DeliveryOutcome(result=Result.SENT, place=row.place or SentAs(row.channel, row.id))
+
+    def _show(self, row: OutboxRow, message: Message) -> None:
+        match row.send:
+            case Send.POST:
+                self._terminal.show(message, at=int(row.created), incident=row.incident)
+            case Send.EDIT:
+                self._terminal.update(message, at=int(row.created))
+            case Send.LINE:
+                self._terminal.line(message, self._titles.get(row.subject, ""))
+        if row.send in (Send.POST, Send.EDIT):
+            self._remember(row.subject, message)
 
     def _remember(self, subject: str, message: Message) -> None:
         self._titles.pop(subject, None)

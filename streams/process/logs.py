@@ -33,6 +33,11 @@ NOISY = (
     "urllib3",
 )
 
+FALSE_ALARMS: Final = (
+    "kafka.admin._groups",  # it cannot read what Faust adds to its membership, and need not
+    "kafka.net.selector",  # a connection that is made in a tenth of a second
+)
+
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 
 _OF_KAFKA: Final = ("aiokafka.errors", "kafka.errors")
@@ -77,6 +82,8 @@ def configure_logs(settings: LogSettings | None = None, *, level: str | None = N
     root.setLevel(least)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in FALSE_ALARMS:
+        logging.getLogger(name).setLevel(logging.ERROR)
     sys.excepthook = _log_uncaught
 
 

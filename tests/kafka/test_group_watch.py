@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.drivers.kafka.group_watch import UNREAD_SECONDS, GroupReading, GroupWatch
+from streams.drivers.kafka.group_watch import AWAY_SECONDS, UNREAD_SECONDS, GroupReading, GroupWatch
 from streams.drivers.kafka.topics import Topics
 from tests.kafka.kafka_app import KafkaApp, MakeApp, event
 
@@ -48,3 +48,13 @@ def test_a_moment_without_a_reader_is_none(make_app: MakeApp, clock: Clock) -> N
     assert group.status() == {"workers": {"uneri-1": 1, "uneri-0": 1}, "unread": {}}
     group.see(GroupReading({}, {"requests/0": 9}))
     assert group.not_ready() is None
+
+
+def test_a_broker_that_does_not_answer_is_said_within_a_minute(make_app: MakeApp, clock: Clock) -> None:
+    group = watch(make_app(prepared=False), clock)
+    clock.now += AWAY_SECONDS - 1
+    assert group.not_ready() is None
+    clock.now += 1
+    assert group.not_ready() == "Kafka has not answered for 60 s: what it holds is judged when it is back"
+    group.see(None)
+    assert group.not_ready() is None, "it answers, though it does not say who reads what"

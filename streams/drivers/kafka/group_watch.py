@@ -22,6 +22,9 @@ LOOK_SECONDS: Final = 5.0
 UNREAD_SECONDS: Final = 10.0
 """A rebalance, or the restart of a worker, may take as long."""
 
+AWAY_SECONDS: Final = 60.0
+"""Without an answer of Kafka; a broker that restarts in order is back earlier."""
+
 _ASSIGNED: Final = ("Stable", "Empty", "Dead")
 """States of a group in which its members have the partitions that it shows."""
 
@@ -44,6 +47,7 @@ class GroupWatch(Part):
         self._kafka, self._now = kafka, now
         self._topics = (*topics.sources, topics.rollups, topics.findings, topics.notices)
         self._newest = GroupReading({}, {})
+        self._answered = now()
         self._since: dict[str, float] = {}  # when nobody read a partition first
 
     async def run(self, present: Mapping[str, Topic]) -> None:
@@ -60,13 +64,15 @@ class GroupWatch(Part):
             except TopicError as error:
                 log.debug("the group cannot be described", reason=str(error))  # clients log what is down
             else:
-                if found is not None:
-                    self.see(found)
+                self.see(found)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def see(self, found: GroupReading) -> None:
-        """Take up what the group reads now."""
-        self._newest, now = found, self._now()
+    def see(self, found: GroupReading | None) -> None:
+        """Take up an answer of Kafka: what the group reads now, as far as that is known."""
+        self._answered = now = self._now()
+        if found is None:
+            return
+        self._newest = found
         self._since = {place: self._since.get(place, now) for place, count in found.waiting.items() if count}
 
     @property
@@ -83,7 +89,9 @@ class GroupWatch(Part):
         return {"workers": workers, "unread": self.unread} if workers or self.unread else {}
 
     def not_ready(self) -> str | None:
-        """Return which partitions nobody reads."""
+        """Return that Kafka is away, or which partitions nobody reads."""
+        if (away := self._now() - self._answered) >= AWAY_SECONDS:
+            return f"Kafka has not answered for {away:,.0f} s: what it holds is judged when it is back"
         if not (unread := self.unread):
             return None
         places = ", ".join(first_of(sorted(unread), len(unread)))

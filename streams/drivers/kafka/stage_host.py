@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidTimestampError, KafkaError
 from faust.types import TP
 
 from detectors.state.state import NewerStateError
@@ -35,6 +35,10 @@ from streams.process.watchdog import StallDetector
 
 FATAL: Final = 1
 REFUSED: Final = 2  # supervisors do not start it again
+CLOCK_REFUSED: Final = (
+    "Kafka refuses records with the time of this host, which is far ahead of its own: set the clock that "
+    "is wrong, then start again. Nothing is lost"
+)
 TICK_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be twice as large
 MOST_TURNS: Final = 4  # times as large at most
@@ -71,9 +75,11 @@ def turn_size(most: int, least: int, seconds: float) -> int:
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
     """End the process at once: one line, exit code 1, or 2 if another start would not help."""
-    log.critical(str(error) or type(error).__name__, error=type(error).__name__, **context)
-    sys.stderr.flush()
-    sys.stdout.flush()
+    said = CLOCK_REFUSED if isinstance(error, InvalidTimestampError) else str(error) or type(error).__name__
+    log.critical(said, error=type(error).__name__, **context)
+    for stream in (sys.stderr, sys.stdout):
+        with contextlib.suppress(OSError):  # its disk is full
+            stream.flush()
     os._exit(REFUSED if isinstance(error, NewerStateError) else FATAL)
 
 

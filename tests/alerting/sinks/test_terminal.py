@@ -1,7 +1,9 @@
 """The message in a terminal."""
 
 import asyncio
+import errno
 import io
+import os
 import random
 import re
 from collections.abc import Mapping
@@ -18,6 +20,7 @@ from alerting.messages.incident_page import thread_line
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Courier
 from alerting.outbox.outbox import Outbox
+from alerting.outbox.ports import Result
 from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
 from alerting.sinks.terminal import Terminal, TerminalSink, curve
@@ -139,6 +142,23 @@ def test_a_name_cannot_colour_the_terminal_or_write_rich_markup() -> None:
         assert "\x1b[31mred" not in text
         assert "\x07" not in text
         assert "[bold]x[/bold]" in bare(text)
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+async def test_what_cannot_be_written_is_kept_until_it_can(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unwritable(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("sys.stdout", Unwritable())
+    row = OutboxRow(
+        id="1", destination="slack:#uneri", subject="s", send=Send.POST, urgency=0, sequence=0, created=T0
+    )
+    row.message = page(incident(table_finding()), at=T0)
+    outcome = await TerminalSink(Renderer(LINKS, ZONE)).deliver(row)
+    assert (outcome.result, outcome.error) == (Result.RETRY, f"standard output: {os.strerror(number)}")
 
 
 async def test_as_a_sink_it_shows_every_message_once() -> None:

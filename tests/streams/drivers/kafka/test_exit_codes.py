@@ -1,8 +1,12 @@
 """What the exit code tells a supervisor."""
 
+import errno
+import io
 import os
 
 import pytest
+from aiokafka.errors import InvalidTimestampError
+from structlog.testing import capture_logs
 
 from detectors.state.state import NewerStateError, StateError
 from streams.drivers.kafka.stage_host import fatal
@@ -15,10 +19,32 @@ from streams.drivers.kafka.stage_host import fatal
 def test_a_daemon_is_not_started_again_on_the_state_of_a_newer_version(
     error: Exception, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert ends(error, monkeypatch) == code
+
+
+def ends(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Return the exit code of a daemon that ends by this error."""
+
     def end(code: int) -> None:
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", end)
     with pytest.raises(SystemExit) as ended:
         fatal(error)
-    assert ended.value.code == code
+    return ended.value.code
+
+
+def test_a_clock_that_kafka_does_not_believe_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_logs() as logs:
+        assert ends(InvalidTimestampError(), monkeypatch) == 1
+    assert "set the clock that is wrong" in logs[0]["event"]
+
+
+def test_a_daemon_ends_also_where_the_disk_of_its_output_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stdout", Full())
+    with capture_logs():
+        assert ends(OSError("is away"), monkeypatch) == 1

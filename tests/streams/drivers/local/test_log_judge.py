@@ -251,7 +251,9 @@ async def test_what_came_while_it_was_stopped_for_long_is_unknown(
     assert passed_over == unknown
 
 
-async def test_what_is_long_over_is_rolled_up_by_the_step_and_what_is_new_by_the_bucket(tmp_path: Path) -> None:
+async def test_what_is_long_over_is_rolled_up_by_the_step_and_what_is_new_by_the_bucket(
+    tmp_path: Path,
+) -> None:
     settings, now = Settings(), NOW + 86_400
     with SqliteStore(tmp_path / "db") as store:
         options = RunOptions(every=float("inf"))

@@ -112,7 +112,7 @@ async def test_eight_of_the_largest_requests_at_once_stay_within_a_bound(store: 
     assert count > 200_000
     stored = answers.count((202, {"accepted": count}))
     assert stored >= 2
-    assert [status for status, _ in answers if status != 202] == [503] * (8 - stored)  # too slow for the last ones
+    assert [status for status, _ in answers if status != 202] == [503] * (8 - stored), "too slow for the last"
     assert store.end == 21 + stored * count
     assert peak < 150 * MIB
 
