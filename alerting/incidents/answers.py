@@ -21,6 +21,7 @@ from detectors.model.finding import (
     Finding,
     Growth,
     Plan,
+    RestsOn,
     Share,
     Verdict,
     shares_of_whole,
@@ -131,6 +132,7 @@ class EvidenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     added_up: AddedUp | UnsetType = UNSET
     costs: float | UnsetType = UNSET  # US dollars an hour more than expected
     concentration: Concentration | UnsetType = UNSET
+    rests_on: RestsOn | UnsetType = UNSET
     throttle_reasons: dict[str, float] | UnsetType = UNSET
     error_type: str | UnsetType = UNSET
     times: int | UnsetType = UNSET

@@ -414,10 +414,13 @@ def _with_evidence_of(former: Finding, newer: Finding) -> Finding:
     # The revision that ends a finding may have no excess left to attribute; the message keeps what it knew.
     # A suspect cleared by later calls is dropped, though.
     cleared = newer.state == "update" and bool(newer.callers)
+    suspects = newer.suspects if cleared else newer.suspects or former.suspects
+    keeps = (suspects is not newer.suspects and bool(suspects)) or not newer.callers
     return msgspec.structs.replace(
         newer,
         callers=newer.callers or former.callers,
-        suspects=newer.suspects if cleared else newer.suspects or former.suspects,
+        suspects=suspects,
+        rests_on=former.rests_on if keeps and former.rests_on else newer.rests_on,
         touches=newer.touches or former.touches,
         services=newer.services or former.services,
         calls=newer.calls or former.calls,

@@ -16,9 +16,14 @@ def evidence_lists(incident: Incident, words: Phrases) -> list[tuple[str, list[s
     """Return titled lists of mrkdwn, some empty: callers, clients, reasons, causes, grouped findings."""
     primary, labels = incident.primary, words.labels
     callers, suspects = notable(primary)
+    alike = words.incident.all_alike(primary)
+    basis = words.incident.rests_on(primary) if suspects else ""
     return [
         (labels.callers, [_share(caller, primary, words) for caller in callers]),
-        (labels.suspects, [_share(suspect, primary, words) for suspect in suspects]),
+        (
+            f"{labels.suspects}{basis}",
+            [_share(suspect, primary, words) for suspect in suspects] or [alike] * bool(alike),
+        ),
         (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
         (
             labels.causes,
@@ -70,12 +75,18 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
         f"•  {console.linked(share.scope)}   *{percent(share.share)}*{_because(share, finding, words)}"
         for share in ranked(finding)[:CALLERS]
     ]
+    basis, standing, alike = words.incident.rests_on(finding), standing_out(finding), ""
+    if not standing:
+        alike = words.incident.all_alike(finding)
     if lines:
         of = escape(words.incident.share_of(finding), 3 * NAME)
-        lines.insert(0, f"*{words.labels.callers}* · {of}")
-    for share in standing_out(finding):
+        lines.insert(0, f"*{words.labels.callers}* · {of}{'' if standing or alike else basis}")
+    for share in standing:
         kind, label = words.figures.kind(share.scope.kind), f"*{escape(share.scope.label, NAME)}*"
-        lines.append(words.incident.stands_out(kind=kind, label=label, part=percent(share.share)))
+        part = percent(share.share)
+        lines.append(words.incident.stands_out(kind=kind, label=label, part=part, basis=basis))
+    if alike:
+        lines.append(alike)
     reasons = reason_counts(finding)[:CALLERS]
     if reasons:
         lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))

@@ -64,6 +64,8 @@ class IncidentMarkdown:
         yield labels.actions, self._listed(done)
         callers, *others = evidence_lists(incident, words)
         of = words.incident.share_of(incident.primary)
+        if not others[0][1]:
+            of += words.incident.rests_on(incident.primary)
         yield f"{callers[0]} · {of}", self._listed(callers[1])
         for name, lines in others[:-1]:
             yield name, self._listed(lines)

@@ -139,7 +139,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     per_call: str = "More per call, not more calls"
     alone: Phrase = Phrase("This {kind} alone; the rest is as usual")
     carried: Phrase = Phrase("{share} from {number} {kind}{count:?|s}")
-    stands_out: Phrase = Phrase("{kind!c} {label} accounts for {part}")  # a client or tenant
+    stands_out: Phrase = Phrase("{kind!c} {label} accounts for {part}{basis}")  # a client or tenant
+    alike: Phrase = Phrase("All {kind}s alike{basis}")  # clients or tenants
+    of_requests: Phrase = Phrase(", of {requests} request{count:?|s}")  # the basis
     reason: Phrase = Phrase("{reason} ({count})")  # of throttling
     throttled_by: Phrase = Phrase("Throttled: {reasons}")
     graded: Phrase = Phrase("{grade} · {harm}")
@@ -382,6 +384,19 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if finding.verdict in (Verdict.FATAL, Verdict.LIMIT):
             return self.share_of_all(name=name)
         return self.share_of_change(name=name, whole=self._whole(finding))
+
+    def rests_on(self, finding: Finding) -> str:
+        """Return how many requests the shares of a finding rest on, to go behind them; empty if unknown."""
+        basis = finding.rests_on
+        if basis is None:
+            return ""
+        return self.of_requests(requests=numbers.count(basis.requests), count=basis.requests)
+
+    def all_alike(self, finding: Finding) -> str:
+        """Say that all clients, or tenants, share it as they share the traffic; empty if that is unknown."""
+        if finding.rests_on is None or not finding.rests_on.alike:
+            return ""
+        return self.alike(kind=self.figures.kind(finding.rests_on.alike), basis=self.rests_on(finding))
 
     def because(self, share: Share, finding: Finding) -> str:
         """Return whether a caller calls more often or uses more per call, in words; may be empty."""

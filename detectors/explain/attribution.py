@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from detectors.explain.concentration import NEARLY_ONE
 from detectors.model.array_types import Floats, Ints
 from detectors.model.finding import Share
 from detectors.model.scope import CLIENT, TENANT, Scope
@@ -150,8 +151,8 @@ def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: floa
     A large client carries a large part of everything. It is suspect only if its part of the excess is clearly
     larger than its usual part, and if its part of the whole surely differs from the usual one.
 
-    ``shares`` are all of one kind, ``usual`` the usual part of each, ``events`` the calls or errors behind
-    them: with few events, parts are chance.
+    ``shares`` are all of one kind, ``usual`` the usual part of each, ``events`` the independent calls or
+    errors behind them: with few events, parts are chance.
     """
     whole = sum(share.observed for share in shares)
     found = []
@@ -164,3 +165,18 @@ def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: floa
         if share.share - part >= STANDS_OUT and events * apart >= SURE * chance:
             found.append(share)
     return found
+
+
+def alike(shares: Sequence[Share], usual: Mapping[Scope, float], events: float) -> bool:
+    """Return whether sources share the excess as they share the traffic, and would show it if they did not.
+
+    Parameters are those of ``suspects``. Few events do not tell, nor does a source that has nearly all.
+    """
+    whole = sum(share.observed for share in shares)
+    excess = abs(sum(share.observed - share.expected for share in shares))
+    parts = [usual.get(share.scope, 0.0) for share in shares]
+    if max(parts, default=1.0) > NEARLY_ONE or whole <= 0 or events <= 0:
+        return False
+    apart = sum(abs(share.share - part) for share, part in zip(shares, parts, strict=True)) / 2
+    chance = math.sqrt(max(part * (1 - part) for part in parts) / events)
+    return apart < STANDS_OUT and SURE * chance <= STANDS_OUT * min(excess / whole, 1.0)

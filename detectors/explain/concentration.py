@@ -61,8 +61,10 @@ class ExcessSpread(NamedTuple):
     telling: bool  # whether it would show that one carries it
 
 
-def spread(mixture: Mixture) -> ExcessSpread | None:
+def spread(mixture: Mixture, per_request: float = 1.0) -> ExcessSpread | None:
     """Return how the excess is shared; None if a single source has all, or if nothing rose.
+
+    ``per_request`` is how many calls a request makes (``detectors.explain.calling_requests.Calling``).
 
     Examples
     --------
@@ -84,7 +86,7 @@ def spread(mixture: Mixture) -> ExcessSpread | None:
     carry: Bools = more > 1e-9 * whole
     rest = max(1.0 - float(then[carry].sum()) / usual, 1e-9)  # none is left only by rounding
     beyond = float(more[carry].sum())
-    size, by_chance = excess * rest, float(_deviations(mixture, as_usual).sum()) / 2
+    size, by_chance = excess * rest, float(_deviations(mixture, as_usual, per_request).sum()) / 2
     telling = by_chance <= CARRIED * excess * max(rest, HALF) and float(then.max()) <= NEARLY_ONE * usual
     order = np.argsort(-more, kind="stable")
     fewest = int(np.searchsorted(np.cumsum(np.maximum(more[order], 0.0)), MOST_OF_IT * beyond)) + 1
@@ -99,21 +101,25 @@ def _of_one_call(mixture: Mixture) -> float:
     return amount / calls / len(mixture.observed) if calls > 0 else 0.0
 
 
-def _deviations(mixture: Mixture, as_usual: Floats) -> Floats:
+def _deviations(mixture: Mixture, as_usual: Floats, per_request: float) -> Floats:
     """Return by how much the amount of each source deviates by chance."""
     calls = np.maximum(mixture.calls_observed, mixture.calls_expected)
     amounts = np.maximum(mixture.observed, mixture.expected)
     per_call = np.divide(amounts, calls, out=np.zeros(len(calls)), where=calls > 0)
-    found: Floats = np.hypot(per_call * np.sqrt(CLUMP * calls), WANDERS * as_usual)
+    found: Floats = np.hypot(per_call * np.sqrt(max(CLUMP, per_request) * calls), WANDERS * as_usual)
     return found
 
 
-def concentration(by_kind: Mapping[str, Mixture], shares: Sequence[Share]) -> Concentration | None:
+def concentration(
+    by_kind: Mapping[str, Mixture], shares: Sequence[Share], per_request: float = 1.0
+) -> Concentration | None:
     """Return whether an excess is demand or a defect; None if its sources do not tell.
 
-    ``shares`` are its parts by a kind of source, which say whether calls use more than usual.
+    ``shares`` are its parts by a kind of source, which say whether calls use more than usual; ``per_request``
+    is how many calls a request makes.
     """
-    found = {kind: made for kind, mixture in by_kind.items() if (made := spread(mixture)) is not None}
+    spreads = {kind: spread(mixture, per_request) for kind, mixture in by_kind.items()}
+    found = {kind: made for kind, made in spreads.items() if made is not None}
     per_call = min(sum(share.more_per_call for share in shares), 1.0)
     if per_call >= CARRIED:
         return Concentration(cause=RiseCause.DEFECT, share=per_call, per_call=True)

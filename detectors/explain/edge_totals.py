@@ -138,7 +138,7 @@ class EdgeTotals(RowState):
         ``yesterday``, expected is what that day alone says, NaN if it is unknown.
         """
         at = np.asarray(rows, np.intp)
-        first, last = self._span(since // self._step, -(-until // self._step))
+        first, last = self.span(since // self._step, -(-until // self._step))
         observed = self.observed(rows, since, until)
         steps = last - first
         before = first - LEVEL_SECONDS // self._step
@@ -172,7 +172,7 @@ class EdgeTotals(RowState):
 
     def observed(self, rows: Sequence[int], since: int, until: int) -> Floats:
         """Return the totals from ``since`` up to ``until``, (len(rows),), of at most the last seven hours."""
-        first, last = self._span(since // self._step, -(-until // self._step))
+        first, last = self.span(since // self._step, -(-until // self._step))
         total: Floats = np.nansum(self._measured(np.asarray(rows, np.intp), first, last), axis=0)
         return total
 
@@ -203,7 +203,8 @@ class EdgeTotals(RowState):
         mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return mean
 
-    def _span(self, first: int, last: int) -> tuple[int, int]:
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return which steps, of those from ``first`` up to ``last``, are among the last hours."""
         last = min(last, self._at + 1 + (self._now is not None))
         return max(first, last - max(KEPT_SECONDS // self._step, 24)), last
 

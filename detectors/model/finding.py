@@ -163,6 +163,15 @@ class Concentration(msgspec.Struct, frozen=True, kw_only=True):
     per_call: bool = False  # calls use more
 
 
+class RestsOn(msgspec.Struct, frozen=True, kw_only=True):
+    """The independent requests that the shares of an excess rest on, from ``since`` to ``until``."""
+
+    requests: int  # of a table, those that called it, however often; of errors, those that failed
+    since: int
+    until: int
+    alike: str = ""  # client or tenant: so many show that all of these share it as they share the traffic
+
+
 class AccountTraffic(NamedTuple):
     """Requests of an account a second."""
 
@@ -236,6 +245,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     concentration: Concentration | None = None  # of a rise of counts and amounts; None if sources do not tell
     account: AccountTraffic | None = None  # in its first quarter of an hour; None if unknown
     served: ServedRequests | None = None  # of a fall of requests; None if unknown
+    rests_on: RestsOn | None = None  # of a rise; None if unknown, and in old states
 
     @property
     def about(self) -> ScopeOrEdge:

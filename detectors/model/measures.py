@@ -153,6 +153,15 @@ SUMMED: Final = tuple(measure for measure in Measure if measure not in (*LATENCI
 
 COLUMN: Final[dict[Measure, int]] = {measure: index for index, measure in enumerate(SUMMED)}
 
+CALLING_REQUESTS: Final = Measure.COLD_STARTS
+SQUARED_CALLS: Final = Measure.ERRORS_USER
+"""What the columns of these hold of calls to a table, which have neither: the requests that made them, each
+once, and the sum of the squares of how many each made. Calls of one request are no independent evidence.
+Calls that are told apart from their request count for themselves, and for no request."""
+
+MOST_SQUARED: Final = 2.0**16
+"""Calls of one request from which on more count the same, so that sums of squares are exact."""
+
 _AMOUNTS = (Measure.RCU, Measure.WCU, Measure.BUSY, Measure.COST)
 
 NATURE: Final = _WithValues(

@@ -82,6 +82,9 @@ def _of_finding(finding: Finding) -> Iterator[Fact]:
         begun = until - failures.seconds
         yield Fact(said, "count", about, measure, begun, until, failures.failed, 0.5)
         yield Fact(said, "count", about, "requests", begun, until, failures.requests, 0.5)
+    if (basis := finding.rests_on) is not None:
+        drawn = "calling" if about[0] == "table" else measure if finding.failures else "requests"
+        yield Fact(f"basis of {said}", "count", about, drawn, basis.since, basis.until, basis.requests, 0.5)
     if finding.early:
         return
     if finding.peak is not None:
@@ -95,13 +98,14 @@ def _of_finding(finding: Finding) -> Iterator[Fact]:
 class Reading(NamedTuple):
     """How figures read in a language; the patterns have groups ``n``, ``of``, ``unit`` and ``lasts``."""
 
+    basis: re.Pattern[str]
     means: re.Pattern[str]
     failed: re.Pattern[str]
     affected: re.Pattern[str]
     durations: re.Pattern[str]
 
 
-def _reading(means: str, failed: str, affected: str, units: str) -> Reading:
+def _reading(basis: str, means: str, failed: str, affected: str, units: str) -> Reading:
     named = {
         "N": r"(?P<n>[\d,]+(?:\.\d+)?)",
         "M": r"(?P<of>[\d,]+)",
@@ -114,17 +118,19 @@ def _reading(means: str, failed: str, affected: str, units: str) -> Reading:
         )
 
     durations = re.compile(rf"(\d+) ?({units})")
-    return Reading(pattern(means), pattern(failed), pattern(affected), durations)
+    return Reading(pattern(basis), pattern(means), pattern(failed), pattern(affected), durations)
 
 
 READINGS: Final = {
     "en": _reading(
+        r", of N requests?$",
         r"N (?P<unit>[a-z ]+)/s over D",
         r"N of M (?:requests|calls) in D",
         r"^\*Affected\*\sN (?:requests?|calls?) in D",
         "d|h|min|s",
     ),
     "ja": _reading(
+        r"（リクエストN件に基づく）",
         r"D間?の平均が? N ?(?P<unit>件|回|WCU)/秒",
         r"D間?の(?:リクエスト|呼び出し) M件中 N件",
         r"D間?に(?:リクエスト|呼び出し) N件",
@@ -147,6 +153,12 @@ def facts_in(text: str, finding: Finding, locale: str) -> Iterator[Fact]:
         value, within = float(found[group].replace(",", "")), _rounding(found[group], figure)
         return Fact(found[0], figure, _about(finding), measure, until - seconds, until, value, within)
 
+    if (basis := finding.rests_on) is not None:
+        drawn = "calling" if finding.about.kind == "table" else measure if finding.failures else "requests"
+        for found in reading.basis.finditer(text):
+            value, within = float(found["n"].replace(",", "")), _rounding(found["n"], "count")
+            about = _about(finding)
+            yield Fact(found[0], "count", about, drawn, basis.since, basis.until, value, within)
     for found in reading.means.finditer(text):
         yield read(found, "rate", _UNITS.get(found["unit"], measure))
     for found in reading.failed.finditer(text):

@@ -14,7 +14,7 @@ from tests.truth.worlds import CLIENTS, FUNCTIONS, ROUTES, TABLES, World
 
 Floats = NDArray[np.float64]
 
-COUNTED: Final = ("requests", "errors_backend", "wcu", "writes")
+COUNTED: Final = ("requests", "errors_backend", "wcu", "writes", "calling")
 """Measures that are recomputed; others follow from the same events, but not by a sum."""
 
 MANY: Final = 20.0
@@ -40,6 +40,14 @@ class Oracle:
                     f"seed {self.world.seed}: {fact.figure} of {fact.measure} of {fact.scope} "
                     f"(from {fact.source}) {window}: told {fact.value:g}, true {truth:g}; {fact.said}"
                 )
+
+    def innocent(self, incident: Incident) -> Iterator[str]:
+        """Yield each client that is blamed: none is to blame, since each request has a client by chance."""
+        for finding in (incident.primary, *incident.members):
+            for suspect in finding.suspects:
+                if finding.scope != suspect.scope:
+                    blamed = f"{suspect.scope.label} {suspect.share:.0%}"
+                    yield f"seed {self.world.seed}: {blamed} of {finding.sentence}"
 
     def mistaken(self, incident: Incident) -> Iterator[str]:
         """Yield what is told wrong of when the incident was, and of how much was missing in it."""
@@ -105,13 +113,14 @@ class Oracle:
         if fact.measure not in COUNTED:
             return None
         world, of_table = self.world, fact.scope[0] == "table"
-        if fact.measure in ("wcu", "writes") and not of_table:
+        if fact.measure in ("wcu", "writes", "calling") and not of_table:
             return None
         by_request = {
             "requests": world.calls if of_table else np.ones(len(world.ts)),
             "errors_backend": world.failed,
             "wcu": world.calls * world.wcu,
             "writes": world.calls,
+            "calling": np.ones(len(world.ts)),  # requests, however often each calls a table
         }[fact.measure]
         inside = self._of(*fact.scope)
         if fact.source is not None:

@@ -36,6 +36,7 @@ def untrue(world: World) -> list[str]:
             found += oracle.untrue(facts_in(text, incident.primary, render.words.locale))
             found += oracle.misleading(claims_in(text, incident.primary))
         found += oracle.mistaken(incident)
+        found += oracle.innocent(incident)
     return list(dict.fromkeys(found))
 
 

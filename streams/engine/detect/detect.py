@@ -9,6 +9,7 @@ import numpy as np
 
 from config.capacity import Capacity
 from config.settings import Floor, Settings
+from detectors.explain.calling_requests import CallingRequests
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.explain.examples import illustrated
 from detectors.judge.calendar import Calendar
@@ -17,7 +18,7 @@ from detectors.judge.kernel.arrays import Output
 from detectors.model.array_types import Floats
 from detectors.model.finding import AccountTraffic, Finding
 from detectors.model.measures import COSTS_JUDGED, RATIO_OF, SUPPORTING, Measure, Series
-from detectors.model.scope import ACCOUNT, Edge, Scope, ScopeOrEdge
+from detectors.model.scope import ACCOUNT, TABLE, Edge, Scope, ScopeOrEdge
 from detectors.state.declared import Owned, Stateful
 from detectors.watch.limits import LimitChange, tomorrow
 from streams.engine.decode.paths import OTHER
@@ -73,6 +74,7 @@ class Detect(Stateful):
     STATE = (
         Owned("_judge", "judge/"),
         Owned("_edges", "edges/"),
+        Owned("_calling", "calling/"),
         Owned("_maturity"),
         Owned("_findings"),
         Owned("_absences"),
@@ -114,7 +116,8 @@ class Detect(Stateful):
         self._judge = Judge(settings.judge, step, calendar)
         self._edges = EdgeTotals(step, settings.judge.weeks)
         self._absences = Absences(settings.judge, step)
-        self._explainer = Explainer(self._edges, step)
+        self._calling = CallingRequests(step)
+        self._explainer = Explainer(self._edges, self._calling, step)
         self._findings = Findings(self._judge, self._explainer, self._absences, settings.judge, step)
         self._limits = LimitFindings(settings.judge, step, self._judge, self._explainer)
         self._failure_kinds = FailureKinds(settings.judge.young, step)
@@ -136,6 +139,7 @@ class Detect(Stateful):
             absences=self._absences,
             explainer=self._explainer,
             edges=self._edges,
+            calling=self._calling,
             step=step,
             bucket=settings.time.bucket,
         )
@@ -260,6 +264,7 @@ class Detect(Stateful):
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)
+        self._calling.append(step.start, step.called[None])
         soon = [growing.row for growing in judgement.growth if tomorrow(growing.growth)]
         near = self._limits.watch(judgement, soon)
         return self._find(step, judgement, near, corrections)
@@ -405,6 +410,7 @@ class Detect(Stateful):
         ends_quiet = self._absences.none and not near and not last.opened.any()
         quiet = done if ends_quiet else done - 1
         self._edges.append_steps(start, of_edges[:quiet])
+        self._calling.append(start, stretch.called[here][:done])
         if quiet:
             self._findings.pass_by(start + quiet * width)
         judged = []
@@ -433,6 +439,7 @@ class Detect(Stateful):
         for late in step.late:
             self._judge.correct(late.start, late.values)
             self._edges.correct(late.start, late.of_edges)
+            self._calling.correct(late.start, late.called)
             self._absences.correct(late.start + self._settings.time.step, step.start, late.values)
         return self._findings.correct({late.start: late.values for late in step.late}, seen)
 
@@ -511,6 +518,7 @@ class Detect(Stateful):
         self._judge.add(of_scopes)
         self._findings.add(of_scopes)
         scopes = scopes_of(fresh)
+        self._calling.add([scope for scope in scopes.values() if scope.kind == TABLE])
         self._fatal.add(scopes, start)
         self._failure_kinds.add(scopes)
         self._loads.add(scopes, start)

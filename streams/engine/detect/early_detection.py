@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from detectors.explain.calling_requests import CallingRequests
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
 from detectors.judge.kernel.evaluate_early import EarlyEvaluation
@@ -47,7 +48,7 @@ class PartialStep:
         self._early: Blocks = {}  # early blocks
         self._closed: Blocks = {}  # the others
         self._levels: dict[str, int] = {}  # by source: where its newest early block ends
-        self._whole: dict[int, tuple[Floats, Floats]] = {}  # by bucket: (n,) of scopes and (m,) of edges
+        self._whole: dict[int, tuple[Floats, Floats, Floats]] = {}  # by bucket, as in ``Measuring.counted``
         self._unknown = 0  # until when blocks of whole steps hide their buckets
 
     def feed(self, block: Block) -> None:
@@ -85,14 +86,15 @@ class PartialStep:
                 return None
         return end
 
-    def buckets(self, end: int) -> tuple[Floats, Floats]:
+    def buckets(self, end: int) -> tuple[Floats, Floats, Floats]:
         """Return the counts of the step before ``end``, (buckets, n) of scopes and (buckets, m) of edges.
 
-        Scopes that appeared since are missing from older buckets, and count as zero.
+        And those of tables, (buckets, tables, len(CALLED)). Scopes that appeared since are missing from older
+        buckets, and count as zero.
         """
         found = [self._at(start) for start in range(end - self._step, end, self._bucket)]
-        of_scopes, of_edges = (_stacked(rows) for rows in zip(*found, strict=True))
-        return of_scopes, of_edges
+        of_scopes, of_edges, called = (_stacked(rows) for rows in zip(*found, strict=True))
+        return of_scopes, of_edges, called
 
     def since(self, start: int, end: int) -> list[Block]:
         """Return the blocks of the buckets from ``start`` up to ``end``, as far as they have come."""
@@ -114,7 +116,7 @@ class PartialStep:
             for bucket in [at for at in kept if at < oldest]:
                 del kept[bucket]
 
-    def _at(self, bucket: int) -> tuple[Floats, Floats]:
+    def _at(self, bucket: int) -> tuple[Floats, Floats, Floats]:
         known = self._whole.get(bucket)
         if known is None:
             known = self._whole[bucket] = self._counted(self._blocks(bucket))
@@ -124,7 +126,7 @@ class PartialStep:
         by_source = {**self._early.get(bucket, {}), **self._closed.get(bucket, {})}
         return [block for several in by_source.values() for block in several]
 
-    def _counted(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
+    def _counted(self, blocks: Sequence[Block]) -> tuple[Floats, Floats, Floats]:
         steps = self._measuring.steps
         sums = steps.nothing()
         for block in blocks:
@@ -133,7 +135,7 @@ class PartialStep:
 
 
 def _stacked(rows: Sequence[Floats]) -> Floats:
-    stacked = np.zeros((len(rows), max(map(len, rows))))
+    stacked = np.zeros((len(rows), max(map(len, rows)), *rows[0].shape[1:]))
     for at, row in enumerate(rows):
         stacked[at, : len(row)] = row
     return stacked
@@ -188,12 +190,13 @@ class EarlyDetection:
         absences: Absences,
         explainer: Explainer,
         edges: EdgeTotals,
+        calling: CallingRequests,
         step: int,
         bucket: int,
     ) -> None:
         self._shard, self._step, self._bucket = shard, step, bucket
         self._measuring, self._judge, self._absences = measuring, judge, absences
-        self._explainer, self._edges = explainer, edges
+        self._explainer, self._edges, self._calling = explainer, edges, calling
         self._partial = PartialStep(measuring, step, bucket)
         self._came = np.zeros((2, 0))  # of each row: requests that came early, and all; decaying
         self._compared = 0
@@ -245,7 +248,7 @@ class EarlyDetection:
         return JudgedStep(self._shard, end - self._step, end, self._evaluate(end), early=True)
 
     def _evaluate(self, end: int) -> list[Finding]:
-        of_scopes, of_edges = self._partial.buckets(end)
+        of_scopes, of_edges, called = self._partial.buckets(end)
         times, mixed = self._times(end)
         values = of_scopes.sum(axis=0)
         n = min(len(values), len(times))
@@ -262,7 +265,10 @@ class EarlyDetection:
         if not any(deviation.size >= STRONG or not deviation.rises for deviation in strong):
             return []
         self._found |= {(deviation.row, deviation.rises): end for deviation in strong}
-        with self._edges.with_early_step(of_edges.sum(axis=0)) as start:
+        with (
+            self._edges.with_early_step(of_edges.sum(axis=0)) as start,
+            self._calling.with_early_step(start, called.sum(axis=0)),
+        ):
             return [self._finding(deviation, start, end, of_scopes) for deviation in strong]
 
     def _times(self, end: int) -> tuple[Floats, Floats]:
@@ -321,6 +327,7 @@ class EarlyDetection:
         minute = of.began - of.began % self._step if rises else -(-of.began // self._step) * self._step
         ratio = of.observed / of.expected if of.expected > 0 else float("inf") if rises else 1.0
         why = self._explainer.explain(series, start, start + self._step, ratio)
+        rests_on = why.rests_on and msgspec.structs.replace(why.rests_on, since=end - self._step, until=end)
         used, left_out = self._judge.baseline.weeks(of.row)
         about, missed = series.about, of.expected * (end - of.began)
         whole = self._judge.whole(of.row)
@@ -351,6 +358,7 @@ class EarlyDetection:
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
+            rests_on=rests_on,
             failures=failures,
             peak=of.observed,
             touches=why.touches,

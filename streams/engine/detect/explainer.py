@@ -1,19 +1,20 @@
 """Attributes a finding to the functions, routes, clients and tenants that call its scope."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from detectors.explain.attribution import attribute, level_for, nearest, suspects
+from detectors.explain.attribution import alike, attribute, level_for, nearest, suspects
+from detectors.explain.calling_requests import Calling, CallingRequests
 from detectors.explain.concentration import Mixture, concentration
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
 from detectors.model.array_types import Bools, Floats
-from detectors.model.finding import Affected, CallRate, Concentration, Finding, Share
+from detectors.model.finding import Affected, CallRate, Concentration, Finding, RestsOn, Share
 from detectors.model.measures import COUNTED_BY, KEPT_ON_EDGES, RATIO_OF, SOURCES_INTO, Measure, Series
-from detectors.model.scope import CLIENT, ROUTE, TENANT, Edge, Scope
+from detectors.model.scope import CLIENT, ROUTE, TABLE, TENANT, Edge, Scope
 from detectors.state.past_values import DAY
 
 MEMBER_SHARE: Final = 0.05  # a source with at least this share of the excess belongs to the incident
@@ -32,6 +33,7 @@ class Explanation(NamedTuple):
     traffic: list[CallRate]  # of a latency
     calls: list[float]  # of a latency: per second, by kind of caller
     concentration: Concentration | None = None  # of a rise
+    rests_on: RestsOn | None = None  # of shares of a rise
 
     @property
     def most_calls(self) -> float:
@@ -51,8 +53,9 @@ class _Excess(NamedTuple):
 class Explainer:
     """Attributes the series of one shard to the callers of their scopes."""
 
-    def __init__(self, edges: EdgeTotals, step: int) -> None:
+    def __init__(self, edges: EdgeTotals, calling: CallingRequests, step: int) -> None:
         self._edges = edges  # series in the order of ``add``
+        self._calling = calling
         self._step = step  # seconds
         self._first_row: dict[Edge, int] = {}  # of the series of an edge; the others follow it
         self._cost_row: dict[Edge, int] = {}  # of its cost, which begins when it costs something
@@ -101,6 +104,10 @@ class Explainer:
         found = Explanation([], [], [], [], [])
         if isinstance(series.about, Edge) or series.measure.level:  # a level has no callers
             return found
+        steps = self._edges.span(since // self._step, -(-until // self._step))
+        calling = self._calling.of(series.about, *steps)
+        per_request = calling.per_request if calling else 1.0
+        events, all_alike = [0.0], dict[str, bool]()
         mixtures: dict[str, Mixture] = {}
         parts: list[Share] = []
         for kind in SOURCES_INTO.get(series.about.kind, ()):
@@ -109,13 +116,7 @@ class Explainer:
             counting = self._rows_of(edges, COUNTED_BY.get(series.measure, Measure.REQUESTS))
             sources = [edge.source for edge in edges]
             if not _is_kept(edges, series.measure):  # a latency is not a sum: its callers get no shares
-                calls = self._edges.window(counting, since, until)[0]
-                busy = calls >= max(MEMBER_SHARE * calls.sum(), 1e-9)
-                found.calls.append(float(calls.sum()) / seconds)
-                for source, count, is_busy in zip(sources, calls.tolist(), busy, strict=True):
-                    if is_busy:
-                        found.touches.append(source)
-                        found.traffic.append(CallRate(scope=source, calls=count / seconds))
+                _add_traffic(found, sources, self._edges.window(counting, since, until)[0], seconds)
                 continue
             measured = self._rows_of(edges, series.measure)
             if growth:
@@ -127,14 +128,38 @@ class Explainer:
             shares = attribute(*excess.amount, *excess.calls, sources, seconds=seconds)
             _add_callers(found, shares)
             mixtures[kind], parts = Mixture(*excess.amount, *excess.calls), parts or shares
+            events.append(excess.events)
             if kind == TENANT or (kind == CLIENT and not growth):  # over weeks, builds come and go
                 usual = dict(zip(sources, excess.usual.tolist(), strict=True))
-                found.suspects.extend(suspects(shares, usual, excess.events))
+                rest_on = shares, usual, excess.events / per_request
+                found.suspects.extend(suspects(*rest_on))
+                if len(shares) > 1:
+                    all_alike[kind] = alike(*rest_on)
         if series.about.kind == CLIENT and not growth:
             found.suspects.append(_itself(series.about))
-        if growth or ratio <= 1 or series.measure in RATIO_OF:
+        if growth or ratio <= 1:  # what falls rests on requests that did not come
             return found
-        return found._replace(concentration=concentration(mixtures, parts))
+        rests_on = self._rests_on(series, calling, max(events), steps, all_alike) if parts else None
+        if series.measure in RATIO_OF:
+            return found._replace(rests_on=rests_on)
+        return found._replace(rests_on=rests_on, concentration=concentration(mixtures, parts, per_request))
+
+    def _rests_on(
+        self,
+        series: Series,
+        calling: Calling | None,
+        events: float,
+        steps: tuple[int, int],
+        all_alike: Mapping[str, bool],
+    ) -> RestsOn | None:
+        """Return the requests behind the shares of a series; None if it is not known how many they are."""
+        if series.about.kind == TABLE:  # of refused calls, it is not known how many requests made them
+            events = calling.requests if calling and series.measure not in RATIO_OF else 0.0
+        if not round(events):
+            return None
+        since, until = (step * self._step for step in steps)
+        kind = next(iter(all_alike), "") if all(all_alike.values()) else ""
+        return RestsOn(requests=round(events), since=since, until=until, alike=kind)
 
     def routes_into(self, scope: Scope, since: int, until: int) -> list[Scope]:
         """Return the routes whose requests reached a scope, those with the most first."""
@@ -220,6 +245,15 @@ class Explainer:
 
 def _is_kept(edges: Sequence[Edge], measure: Measure) -> bool:
     return measure is Measure.COST or all(measure in KEPT_ON_EDGES[edge.target.kind] for edge in edges)
+
+
+def _add_traffic(found: Explanation, sources: Sequence[Scope], calls: Floats, seconds: int) -> None:
+    found.calls.append(float(calls.sum()) / seconds)
+    busy = calls >= max(MEMBER_SHARE * calls.sum(), 1e-9)
+    for source, count, is_busy in zip(sources, calls.tolist(), busy, strict=True):
+        if is_busy:
+            found.touches.append(source)
+            found.traffic.append(CallRate(scope=source, calls=count / seconds))
 
 
 def _add_callers(found: Explanation, shares: list[Share]) -> None:

@@ -166,6 +166,7 @@ class FatalFindings:
             failures=_failures(known),
             callers=why.callers,
             suspects=self._suspects(scope, known, why.suspects) if known.count >= FEWEST else [],
+            rests_on=why.rests_on,
             touches=why.touches,
             sentence="",
         )

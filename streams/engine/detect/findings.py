@@ -373,6 +373,7 @@ class Findings(Stateful):
             settled=known.verdict is Verdict.SHIFT and self._judge.has_settled(row),
             callers=why.callers,
             suspects=why.suspects,
+            rests_on=why.rests_on,
             touches=why.touches,
             calls=why.most_calls,
             traffic=why.traffic,
@@ -438,6 +439,7 @@ class Findings(Stateful):
             limit=series.limit,
             callers=why.callers,
             suspects=why.suspects,
+            rests_on=why.rests_on,
             throttle_reasons=dict(moment.reasons.get(about, {}))
             if rises and not series.measure.level
             else {},

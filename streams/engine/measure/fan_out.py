@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Floats, Ints
 from detectors.model.measures import (
+    CALLING_REQUESTS,
     COLUMN,
     JUDGED,
     KEPT_ON_EDGES,
     LATENCIES,
     SOURCES_INTO,
+    SQUARED_CALLS,
     SUMMED,
     SUPPORTING,
     Measure,
@@ -67,7 +69,7 @@ _KEPT_ON_SCOPES: Final = {
     ROUTE: _ON_REQUESTS,
     FUNCTION: (*_ON_REQUESTS, Measure.BUSY),
     CLIENT: _ON_REQUESTS,
-    TABLE: KEPT_ON_EDGES[TABLE],
+    TABLE: (*KEPT_ON_EDGES[TABLE], CALLING_REQUESTS, SQUARED_CALLS),
 }
 _KINDS: Final = len(PATH_SCOPES) + len(PATH_EDGES)
 _CALLED: Final = 1 + len(SOURCES_INTO[TABLE])  # places of a call: its table, and the edges into it

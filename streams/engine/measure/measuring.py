@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from config.settings import Settings
+from detectors.explain.calling_requests import CALLED
 from detectors.explain.examples import at_most
 from detectors.latency.histogram import N_BINS
 from detectors.model.array_types import Bools, Floats
@@ -30,6 +31,7 @@ from streams.engine.measure.step import (
     Step,
     StepRun,
     Stretch,
+    scopes_of,
     series_of,
 )
 from streams.engine.measure.steps import Steps
@@ -101,6 +103,7 @@ class Measuring:
         self._added_before: list[int] = []  # by level, how many of ``_added`` there were
         self._of_scopes = SeriesRows()
         self._of_edges = SeriesRows()
+        self._tables: list[int] = []  # their rows
         self._layers = LayerHistograms()
 
     @property
@@ -123,15 +126,21 @@ class Measuring:
         for run in self.steps.runs(blocks):
             yield from self._measured(run)
 
-    def counted(self, sums: Floats) -> tuple[Floats, Floats]:
-        """Return the counts of series of scopes, and of edges, in (scopes, columns) sums; the rest is NaN."""
+    def counted(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the counts of series of scopes, of edges, and of tables as in ``MeasuredStep.called``.
+
+        They are those in (scopes, columns) sums; what is no count is NaN.
+        """
         scopes = len(sums)
         unknown = [np.full(n, np.nan) for n in (len(self.steps.values), scopes, len(self._levels))]
         no_times = np.full((len(LATENCIES), scopes), np.nan)
         of_scopes, of_edges = (
             rows.values(sums, no_times, *unknown) for rows in (self._of_scopes, self._of_edges)
         )
-        return of_scopes, of_edges
+        return of_scopes, of_edges, self._called(sums)
+
+    def _called(self, sums: Floats) -> Floats:
+        return sums[..., self._tables, :][..., CALLED]
 
     def times(self, blocks: Iterable[Block]) -> tuple[Floats, Floats]:
         """Return the p95 of each series if these blocks were the next step, and that of its mix, (n,) each.
@@ -175,6 +184,7 @@ class Measuring:
             numbers = run.sums[here], p95[here], amounts[here], run.costs[here], of_levels
             values = self._of_scopes.values(run.sums[here], certain[here], *numbers[2:])
             of_edges = self._of_edges.values(*numbers)
+            called = self._called(run.sums[here])
             of_mix = self._of_scopes.at_latencies(mixed[here])
             beside = self._beside(quantiles, p95, here) if self._quantiles else None
             measured = [
@@ -185,6 +195,7 @@ class Measuring:
                     fresh=() if at else fresh,
                     values=values[at],
                     of_edges=of_edges[at],
+                    called=called[at],
                     requests=step.sums[:, COLUMN[Measure.REQUESTS]],
                     scopes=self.steps.scopes,
                     tags=step.tags,
@@ -205,7 +216,7 @@ class Measuring:
                 )
                 for at, step in enumerate(run.steps[here])
             ]
-            yield Stretch(measured, values, of_edges)
+            yield Stretch(measured, values, of_edges, called)
             first = end
 
     def _next_new(self, run: StepRun, amounts: Floats, first: int) -> int:
@@ -255,7 +266,7 @@ class Measuring:
         unknown = np.full(len(self._levels), np.nan)
         of_scopes = self._of_scopes.values(step.sums, nothing, step.values, step.costs, unknown)
         of_edges = self._of_edges.values(step.sums, nothing, step.values, step.costs, unknown)
-        return LateStep(step.start, of_scopes, of_edges)
+        return LateStep(step.start, of_scopes, of_edges, self._called(step.sums))
 
     def _completeness(self, step: Step) -> float:
         """Return the share of a step's sources that are complete, or 0 when all of them had a gap.
@@ -331,6 +342,7 @@ class Measuring:
                 self._added.append(_COST_OF + item.place)
             else:
                 self._added.append(item.place if item.value is None else ~item.place)
+        self._tables += [place for place, scope in scopes_of(fresh).items() if scope.kind == TABLE]
         self._known = np.zeros(len(self.steps.scopes), bool)
         self._known[[row for row in self._added if 0 <= row < _COST_OF]] = True
         self._known_costs = np.zeros(len(self.steps.scopes), bool)

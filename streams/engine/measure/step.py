@@ -91,6 +91,7 @@ class LateStep(NamedTuple):
     start: int
     values: Floats  # as in ``MeasuredStep``, NaN or zero where nothing arrived
     of_edges: Floats
+    called: Floats  # (tables, len(CALLED))
 
 
 @dataclass(slots=True)
@@ -103,6 +104,7 @@ class MeasuredStep:
     fresh: Sequence[Fresh]  # to be added before this step is judged
     values: Floats  # (n,) of the series of scopes; NaN for a p95 that may be due to chance
     of_edges: Floats  # (m,)
+    called: Floats  # (tables, len(CALLED)) in the order in which they were fresh
     requests: Floats  # (scopes,)
     scopes: Sequence[ScopeOrEdge]  # by row
     tags: Mapping[tuple[int, str, str], float]  # row, key, text -> how often
@@ -128,6 +130,7 @@ class Stretch(NamedTuple):
     steps: Sequence[MeasuredStep]
     values: Floats  # (steps, n): those of the steps
     of_edges: Floats  # (steps, m)
+    called: Floats  # (steps, tables, len(CALLED))
 
 
 def series_of(fresh: Iterable[Fresh]) -> tuple[list[Named], list[Named]]:

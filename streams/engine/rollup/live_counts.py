@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from detectors.latency.histogram import N_BINS
 from detectors.model.array_types import Bools, Floats, Int32s, Ints
-from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.measures import (
+    CALLING_REQUESTS,
+    COLUMN,
+    MOST_SQUARED,
+    SQUARED_CALLS,
+    SUMMED,
+    Measure,
+)
 from detectors.state.compiled import part, unlocked
 from streams.engine.decode.cells import LAYERS, PER_ID
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
@@ -39,6 +46,7 @@ _REQUESTS, _COLD, _USER, _BACKEND, _FATAL, _THROTTLES, _READS, _WRITES, _RCU, _W
         Measure.BUSY,
     )
 )  # fmt: skip
+_CALLING, _SQUARES = COLUMN[CALLING_REQUESTS], COLUMN[SQUARED_CALLS]
 
 
 class _Events(NamedTuple):
@@ -51,6 +59,8 @@ class _Events(NamedTuple):
 
 
 class _Calls(NamedTuple):
+    requests: Floats  # by event: those that it is
+    event: Ints
     call: Ints
     weight: Floats
     kind: Codes
@@ -63,20 +73,24 @@ class _Table(NamedTuple):
     row_of: Int32s  # by id
     ids: Ints  # by row
     sums: Floats  # (rows, measures)
+    newest: Ints  # by row: the last event that called
+    made: Floats  # by row: the calls of that event
 
 
 class LiveSums:
     """Sums of the measures by id."""
 
-    __slots__ = ("_table", "_used")
+    __slots__ = ("_events", "_table", "_used")
 
     def __init__(self) -> None:
-        self._table = _Table(_NO_ROWS.copy(), np.zeros(_ROOM, np.int64), np.zeros((_ROOM, _WIDTH)))
+        self._table = _Table(_NO_ROWS.copy(), *_rows(_ROOM))
         self._used = 0  # rows
+        self._events = 0  # that have called: each has a number of its own, from 1 on
 
     def _make_room(self, most: int, more: int) -> None:
         """Make room for ids below ``most``, up to ``more`` of them new."""
-        row_of, ids, sums = self._table
+        row_of, *rows = self._table
+        ids, sums = rows[:2]
         used = self._used
         needed = used + min(more, most - used)
         if most <= len(row_of) and needed <= len(ids):
@@ -86,9 +100,9 @@ class LiveSums:
             row_of[: len(self._table.row_of)] = self._table.row_of
         if needed > len(ids):
             room = needed + needed // 2
-            ids, sums = np.zeros(room, np.int64), np.zeros((room, _WIDTH))
-            ids[:used], sums[:used] = self._table.ids[:used], self._table.sums[:used]
-        self._table = _Table(row_of, ids, sums)
+            rows = _rows(room)
+            rows[0][:used], rows[1][:used] = ids[:used], sums[:used]
+        self._table = _Table(row_of, *rows)
 
     def add(self, ids: Ints, values: Floats) -> None:
         """Add (k, columns) sums of k ids."""
@@ -107,16 +121,22 @@ class LiveSums:
         """Add the table calls at ``rows``; their ids are below ``calls``."""
         self._make_room(calls, len(rows))
         of = _Calls(
-            columns.call, columns.call_weight, columns.call_kind, columns.call_throttled,
-            columns.call_rcu, columns.call_wcu,
+            columns.weight, columns.call_event, columns.call, columns.call_weight, columns.call_kind,
+            columns.call_throttled, columns.call_rcu, columns.call_wcu,
         )  # fmt: skip
-        self._used = _add_calls(rows, of, self._table, self._used)
+        self._used = _add_calls(rows, of, self._table, self._used, self._events)
+        self._events += len(columns)
 
     def merged(self) -> tuple[Ints, Floats]:
         """Return the distinct ids, ascending, and their sums."""
         ids, sums = np.empty(self._used, np.int64), np.empty((self._used, _WIDTH))
         _in_order(self._table.row_of, self._table.sums, ids, sums)
         return ids, sums
+
+
+def _rows(room: int) -> tuple[Ints, Floats, Ints, Floats]:
+    """Return room for so many rows of a table."""
+    return np.zeros(room, np.int64), np.zeros((room, _WIDTH)), np.zeros(room, np.int64), np.zeros(room)
 
 
 class LiveHistograms:
@@ -257,10 +277,15 @@ def _add_events(rows: Ints, events: _Events, table: _Table, used: int) -> int:
     return used
 
 
+@part
+def _squared(calls: float) -> float:
+    return np.ceil(min(calls, MOST_SQUARED) ** 2)
+
+
 @unlocked
-def _add_calls(rows: Ints, calls: _Calls, table: _Table, used: int) -> int:
-    call, weight, kind, throttled, rcu, wcu = calls
-    sums = table.sums
+def _add_calls(rows: Ints, calls: _Calls, table: _Table, used: int, events: int) -> int:
+    requests, event, call, weight, kind, throttled, rcu, wcu = calls
+    sums, newest, made = table.sums, table.newest, table.made
     for at in rows:
         row = _row(table, call[at], used)
         used = max(used, row + 1)
@@ -273,6 +298,12 @@ def _add_calls(rows: Ints, calls: _Calls, table: _Table, used: int) -> int:
         sums[row, _THROTTLES] += throttled[at] * amount
         sums[row, _RCU] += rcu[at]
         sums[row, _WCU] += wcu[at]
+        number = events + event[at] + 1
+        before = made[row] if newest[row] == number else 0.0
+        newest[row], made[row] = number, before + amount
+        if before == 0.0 and amount > 0.0 and requests[event[at]] > 0.0:
+            sums[row, _CALLING] += 1.0
+        sums[row, _SQUARES] += _squared(before + amount) - _squared(before)
     return used
 
 

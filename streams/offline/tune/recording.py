@@ -35,7 +35,7 @@ MOST_STEPS: Final = 256
 _HEAD: Final = "recording-head"
 _FRAME: Final = "recording-frame"
 _TAIL: Final = "recording-tail"
-_VERSION: Final = 2
+_VERSION: Final = 3
 _LENGTH: Final = 8
 _LEVEL: Final = 3
 
@@ -128,12 +128,14 @@ class RecordingWriter:
             "completeness": np.array([step.completeness for step in steps]),
             "values": np.stack([step.values for step in steps]),
             "of_edges": np.stack([step.of_edges for step in steps]),
+            "called": np.stack([step.called for step in steps]),
             "requests": np.stack([step.requests for step in steps]),
         }
         for at, step in enumerate(steps):
             for number, late in enumerate(step.late):
                 arrays[f"late/{at}/{number}"] = late.values
                 arrays[f"late/{at}/{number}/edges"] = late.of_edges
+                arrays[f"late/{at}/{number}/called"] = late.called
             if step.mixed is not None and len(rows_mixed := np.flatnonzero(~np.isnan(step.mixed))):
                 arrays[f"mixed/{at}"] = np.stack((rows_mixed, step.mixed[rows_mixed]))
         self._write(pack(_FRAME, _VERSION, meta, arrays))
@@ -213,13 +215,14 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
         arrays["completeness"].tolist(),
         arrays["values"],
         arrays["of_edges"],
+        arrays["called"],
         arrays["requests"],
         strict=True,
     )
-    for at, (start, records, completeness, values, of_edges, requests) in enumerate(columns):
+    for at, (start, records, completeness, values, of_edges, called, requests) in enumerate(columns):
         tags = meta.tags.get(at)
         late = [
-            LateStep(of, arrays[f"late/{at}/{number}"], arrays[f"late/{at}/{number}/edges"])
+            LateStep(of, *(arrays[f"late/{at}/{number}{part}"] for part in ("", "/edges", "/called")))
             for number, of in enumerate(meta.late.get(at, ()))
         ]
         yield MeasuredStep(
@@ -229,6 +232,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
             fresh=fresh if at == 0 else (),
             values=values,
             of_edges=of_edges,
+            called=called,
             requests=requests,
             scopes=scopes,
             tags=nothing if tags is None else {(row, key, text): count for row, key, text, count in tags},

@@ -271,6 +271,9 @@ def _cause_lines(incident: IncidentAnswer) -> Iterator[str]:
             split = _split(share, fall=fall) if splits else ""
             who = f"{shown(share.kind, 40)} {quoted(f'{name} {version}'.strip())}"
             yield f"{title}: {who}, {part} of it{split}"
+    if (basis := incident.rests_on) is not UNSET:
+        alike = f"All {shown(basis.alike, 40)}s alike. " if basis.alike else ""
+        yield f"{alike}These shares rest on {basis.requests:,} requests."
     yield from (f"Throttled because of {quoted(reason)}" for reason in _throttle_reasons(incident))
     yield from (f"Failed with {quoted(kind)}" for kind in _error_kinds(incident))
     yield from (f"Deepest cause: {quoted(cause, 160)}" for cause in _causes(incident))

@@ -38,11 +38,12 @@ from detectors.model.finding import (
     Finding,
     Growth,
     Plan,
+    RestsOn,
     RiseCause,
     Verdict,
 )
 from detectors.model.measures import Measure, value_of
-from detectors.model.scope import Scope
+from detectors.model.scope import CLIENT, TENANT, Scope
 from detectors.model.stated import StatedChange
 from detectors.watch.absence import RETIRED_SECONDS
 from detectors.watch.maturity import Maturity
@@ -215,6 +216,10 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     yield "after a deploy, withdrawn", with_changes(state="withdrawn", end=T0)
 
 
+def _resting(requests: int, alike: str = "") -> RestsOn:
+    return RestsOn(requests=requests, since=T0 - 600, until=T0, alike=alike)
+
+
 def _findings() -> dict[str, Finding]:
     functions = [share(scope("function", f"f{n}"), 0.1 * n) for n in range(1, 5)]
     routes = [BUY, *(scope("route", f"GET /{name}") for name in ("a", "b", "c"))]
@@ -227,6 +232,10 @@ def _findings() -> dict[str, Finding]:
         "four functions and a route": table_finding(callers=[*functions, share(ROUTE, 0.95)]),
         "only a route": finding(GET, callers=[share(ROUTE, 0.95)]),
         "a client that does not stand out": table_finding(suspects=[share(IOS, 0.3)]),
+        "a client by 41 requests": table_finding(rests_on=_resting(41)),
+        "clients alike": table_finding(suspects=[], rests_on=_resting(4_120, CLIENT)),
+        "tenants alike, no caller": table_finding(callers=[], suspects=[], rests_on=_resting(412, TENANT)),
+        "functions by three requests": table_finding(suspects=[], rests_on=_resting(3)),
         "nothing known": finding(Scope("service", "", "", "", "web"), measure=Measure.LATENCY, weeks_used=[]),
         "a value": SALES,
         "an account": finding(WHOLE),

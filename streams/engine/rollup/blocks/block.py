@@ -32,7 +32,8 @@ class Block:
     Sums are per path and per call; the receiver fans them out to the scopes and edges of its shard
     (docs/adr/0008). A block holds the paths and calls that touch its shard, and the paths of these calls.
     Rows are those of ``paths``, then those of ``calls``. At a path, the columns of calls have the units that
-    its requests are billed for at tables (``streams.engine.rollup.blocks.block_maker``).
+    its requests are billed for at tables (``streams.engine.rollup.blocks.block_maker``); at a call, two
+    columns of requests have those that made the calls (``detectors.model.measures.CALLING_REQUESTS``).
     """
 
     source: str  # "topic/partition"; "local/0"

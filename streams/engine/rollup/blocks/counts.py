@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.array_types import Bools, Floats, Ints
-from detectors.model.measures import COLUMN, SUMMED, Measure
+from detectors.model.measures import (
+    CALLING_REQUESTS,
+    COLUMN,
+    MOST_SQUARED,
+    SQUARED_CALLS,
+    SUMMED,
+    Measure,
+)
 from streams.engine.decode.cells import cells_of
 from streams.engine.decode.columns import BACKEND, FATAL, USER, Columns
 from streams.engine.decode.operations import READS, WRITES
@@ -116,12 +123,16 @@ class Sums:
 
     def add_calls(self, columns: Columns, rows: Ints, calls: int) -> None:
         """Add the table calls at ``rows``; their ids are below ``calls``."""
-        weight = columns.call_weight[rows]
+        weight, ids = columns.call_weight[rows], columns.call[rows]
+        event = columns.call_event[rows]
+        calling, squares = _by_record(event * calls + ids, weight)
         self._add_counted(
-            columns.call[rows],
+            ids,
             calls,
             {
                 Measure.REQUESTS: weight,
+                CALLING_REQUESTS: calling * (columns.weight[event] > 0),
+                SQUARED_CALLS: squares,
                 Measure.READS: did_read(columns)[rows] * weight,
                 Measure.WRITES: did_write(columns)[rows] * weight,
                 Measure.THROTTLES: columns.call_throttled[rows] * weight,
@@ -153,6 +164,23 @@ class Sums:
         if len(self._ids) <= 1 or sum(map(len, self._ids)) > ROOM:
             return self.merged()
         return np.concatenate(self._ids), np.concatenate(self._values)
+
+
+def _by_record(keys: Ints, weight: Floats) -> tuple[Floats, Floats]:
+    """Return what (m,) calls add to the records that have them, and to the squares of how many each has.
+
+    Calls of one record to one table have the same key; the first stands for all.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in _by_record(np.array([4, 7, 4]), np.ones(3))]
+    [[1.0, 1.0, 0.0], [4.0, 1.0, 0.0]]
+    """
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    made = np.bincount(place, weight, len(first))
+    calling, squares = np.zeros((2, len(keys)))
+    calling[first], squares[first] = made > 0, np.ceil(np.minimum(made, MOST_SQUARED) ** 2)
+    return calling, squares
 
 
 def no_values() -> Sums:

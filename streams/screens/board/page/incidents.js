@@ -149,11 +149,16 @@ const Carriers = ({ title, of, by, split, go, figures, words }) =>
 // Who causes it, with `split` by more calls or more a call. Functions and routes each carry the whole of an excess: they
 // are not to be added up.
 export const Causes = ({ of, ...common }) => {
-  const { words } = common;
+  const { words, figures } = common;
+  const { requests, alike } = of.rests_on ?? {};
+  const rested = (title) => (requests ? words.restsOn(title, figures.number(requests)) : title);
+  const blamed = of.suspects?.length > 0 || alike; // how many requests say so stands there, and once
   const kinds = new Map();
   for (const one of of.callers ?? []) kinds.set(one.kind, [...(kinds.get(one.kind) ?? []), one]);
-  return html`${[...kinds].map(([each, callers]) => html`<${Carriers} title=${words.callers(words.scope.kinds[each] ?? each)} of=${of} by=${callers} key=${each} ...${common} />`)}
-    <${Carriers} title=${words.clients} of=${of} by=${of.suspects} ...${common} />`;
+  const titled = (each, place) => (blamed || place ? (title) => title : rested)(words.callers(words.scope.kinds[each] ?? each));
+  return html`${[...kinds].map(([each, callers], place) => html`<${Carriers} title=${titled(each, place)} of=${of} by=${callers} key=${each} ...${common} />`)}
+    <${Carriers} title=${rested(words.clients)} of=${of} by=${of.suspects} ...${common} />
+    ${alike && html`<${Part} title=${words.clients}><li><span class="what">${rested(words.alike[alike] ?? alike)}</span></li></${Part}>`}`;
 };
 
 export const Members = ({ of, figures, words, go }) =>

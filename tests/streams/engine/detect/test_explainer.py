@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from detectors.explain.calling_requests import CallingRequests
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.model.finding import RiseCause
 from detectors.model.measures import KEPT_ON_EDGES, Measure, Series
@@ -16,7 +17,7 @@ SHOP = Scope("service", "aws", "1", "eu-west-1", "shop")
 
 def test_an_edge_that_costs_something_before_a_request_goes_along_it_is_attributed_by_both() -> None:
     history = EdgeTotals(STEP, 4)
-    explainer = Explainer(history, STEP)
+    explainer = Explainer(history, CallingRequests(STEP), STEP)
     edge = Edge(SHOP, OWNER)
     later = [Series(edge, measure) for measure in KEPT_ON_EDGES[ACCOUNT]]
     history.grow(1)
@@ -46,7 +47,7 @@ def test_a_rise_of_a_table_is_demand_or_a_defect_by_how_its_functions_share_it(
     kept = KEPT_ON_EDGES[TABLE]
     edges = [Series(Edge(function, table), measure) for function in functions for measure in kept]
     history = EdgeTotals(STEP, 4)
-    explainer = Explainer(history, STEP)
+    explainer = Explainer(history, CallingRequests(STEP), STEP)
     history.grow(len(edges))
     explainer.add(edges)
     calls = np.array([40.0 if series.measure is Measure.REQUESTS else 0.0 for series in edges])
@@ -88,7 +89,7 @@ def test_the_client_that_exceeds_its_own_expectation_is_named_and_no_other(guilt
     kept = KEPT_ON_EDGES[SHOP.kind]
     edges = [Series(Edge(client, SHOP), measure) for client in clients for measure in kept]
     history = EdgeTotals(STEP, 4)
-    explainer = Explainer(history, STEP)
+    explainer = Explainer(history, CallingRequests(STEP), STEP)
     history.grow(len(edges))
     explainer.add(edges)
     counted = np.array([series.measure is Measure.REQUESTS for series in edges])

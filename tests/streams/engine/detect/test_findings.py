@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings
+from detectors.explain.calling_requests import CallingRequests
 from detectors.explain.edge_totals import EdgeTotals
 from detectors.judge.judge import Judge
 from detectors.model.finding import Finding, Verdict
@@ -71,7 +72,7 @@ def test_the_open_findings_of_an_older_state_are_readable() -> None:
     settings = Settings().judge
     judge = Judge(settings, 60)
     absences = Absences(settings, 60)
-    findings = Findings(judge, Explainer(EdgeTotals(60, 4), 60), absences, settings, 60)
+    findings = Findings(judge, Explainer(EdgeTotals(60, 4), CallingRequests(60), 60), absences, settings, 60)
     findings.restore({"findings": part})
     assert findings.snapshot()["findings"] != part, "written with what is new"
     findings.restore(findings.snapshot())
@@ -79,7 +80,7 @@ def test_the_open_findings_of_an_older_state_are_readable() -> None:
 
 def test_the_open_exceptions_of_an_older_state_are_readable() -> None:
     old = {"id": "a", "start": 60, "reported": 120, "last": 120, "count": 3.0, "revision": 0}
-    fatal = FatalFindings(3600, 60, 300, Explainer(EdgeTotals(60, 4), 60))
+    fatal = FatalFindings(3600, 60, 300, Explainer(EdgeTotals(60, 4), CallingRequests(60), 60))
     parts = fatal.snapshot() | {"fatal": pack("fatal", 2, [(0, "KeyError", old)], {})}
     fatal.restore(parts)
     assert fatal.snapshot()["fatal"] != parts["fatal"], "written with what is new"

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from config.settings import TimeSettings
-from detectors.model.measures import KEPT_ON_EDGES, SOURCES_INTO, SUMMED, Measure
+from detectors.model.measures import (
+    CALLING_REQUESTS,
+    KEPT_ON_EDGES,
+    MOST_SQUARED,
+    SOURCES_INTO,
+    SQUARED_CALLS,
+    SUMMED,
+    Measure,
+)
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 from streams.engine.rollup.blocks.block import Block
 from tests.streams.engine.measure.fanned_out import fan_out_block
@@ -122,7 +130,7 @@ class Oracle:
     def _count_calls(
         self, event: Event, bucket: int, scopes: dict[str, Scope], kinds: set[str], froms: set[str]
     ) -> None:
-        weight = event.get("weight") or 1.0
+        weight, made = event.get("weight") or 1.0, dict[Scope, float]()
         for call in event.get("tables") or ():
             table = Scope(
                 "table",
@@ -142,11 +150,16 @@ class Oracle:
             counted = {measure: value * weight for measure, value in counted.items()}
             if "table" in kinds:
                 self._add(bucket, table, counted)
+                made[table] = made.get(table, 0.0) + weight
             for source in SOURCES_INTO["table"]:
                 if source in scopes and source in froms:
                     self._add(bucket, Edge(scopes[source], table), counted)
             if call.get("throttled") and "table" in kinds:
                 self.tags[bucket, table, "throttle", call["throttled"]] += weight
+        for table, calls in made.items():
+            calling = float(event.get("kind") != "call")
+            squares = float(math.ceil(min(calls, MOST_SQUARED) ** 2))
+            self._add(bucket, table, {CALLING_REQUESTS: calling, SQUARED_CALLS: squares})
 
     def _add(self, bucket: int, about: ScopeOrEdge, values: dict[Measure, float]) -> None:
         for measure, value in values.items():

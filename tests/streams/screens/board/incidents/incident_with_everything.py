@@ -16,12 +16,13 @@ from detectors.model.finding import (
     Finding,
     Growth,
     Plan,
+    RestsOn,
     RiseCause,
     Verdict,
 )
 from detectors.model.measures import Measure, value_of
 from detectors.model.request_example import ExampleCall, ExampleClient, ExampleLayers, RequestExample
-from detectors.model.scope import Edge
+from detectors.model.scope import CLIENT, Edge
 from detectors.model.stated import StatedChange
 from tests.alerting.given import IOS, PUT, ROUTE, TABLE, finding, share
 from tests.streams.screens.board.incidents.incidents_given import GivenIncidents, notice_of
@@ -57,6 +58,7 @@ def finding_with_everything(at: int) -> Finding:
         suspects=[share(IOS, 0.6)],
         affected=Affected(requests=10.0, seconds=600, routes=[ROUTE]),
         concentration=Concentration(cause=RiseCause.DEFECT, share=0.9, kind="function", carriers=1),
+        rests_on=RestsOn(requests=41, since=at - 600, until=at, alike=CLIENT),
         causes=[Cause(scope=IOS, measure=Measure.LATENCY, score=0.5)],
     )
 

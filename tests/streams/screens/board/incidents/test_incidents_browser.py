@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, expect
 
 from alerting.commands.command import Command, CommandKind
+from detectors.model.finding import RestsOn
 from detectors.model.scope import Scope
 from streams.screens.board.wall.wall import WallAccount
+from tests.alerting.given import IOS, share
 from tests.streams.screens.board.board_client import OPERATE, READ, TOKENS
 from tests.streams.screens.board.board_server import BoardThread
 from tests.streams.screens.board.incidents.incidents_given import (
@@ -100,6 +102,30 @@ def test_an_action_is_seen_at_once_on_every_open_board_with_who_did_it(browser: 
         assert [command.by for command in board.data.service.given[:4]] == ["mika"] * 3 + ["jun"]
         assert mine.wrong == [wrong for wrong in mine.wrong if "400" in wrong]
         assert theirs.wrong == wall.wrong == []
+
+
+def resting(now: int, alike: str = "", requests: int = 41) -> GivenIncidents:
+    """Return a spike with how many requests its shares rest on; without a suspect if all are alike."""
+    notice = notice_of("spike", now - now % 60, "resting")
+    primary = notice.incident.primary
+    basis = RestsOn(requests=requests, since=now - 600, until=now, alike=alike)
+    primary = replace(primary, rests_on=basis, suspects=[] if alike else [share(IOS, 0.66)])
+    return GivenIncidents([replace(notice, incidents=[replace(notice.incident, primary=primary)])], now)
+
+
+def test_an_incident_says_on_how_many_requests_it_blames_a_client_or_none(browser: Browser) -> None:
+    now = int(time.time())
+    for service, said in (
+        (resting(now), "clients, of 41 requests"),
+        (resting(now, "client", 4120), "all clients alike, of 4,120 requests"),
+    ):
+        with (
+            BoardThread(wall_given("busy", now), service=service) as board,
+            Shown(browser, f"{board.url}/?incident=resting") as shown,
+        ):
+            expect(shown.page.get_by_text(said, exact=True)).to_have_count(1)
+            expect(shown.page.get_by_text(re.compile("of [0-9,]+ requests"))).to_have_count(1)
+            assert shown.wrong == []
 
 
 def test_a_mark_of_what_has_ended_does_not_claim_to_silence_it(browser: Browser) -> None:
