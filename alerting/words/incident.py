@@ -27,7 +27,6 @@ from detectors.model.finding import (
 )
 from detectors.model.measures import Measure
 from detectors.model.scope import FUNCTION, TABLE
-from detectors.watch.absence import RETIRED_SECONDS
 
 _MINUTE: Final = 60  # the beginning of a deviation is known to the minute
 _MOSTLY: Final = 2 / 3  # of a share: a part this large is all that is shown of it
@@ -363,8 +362,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if outcome := _outcome(finding):
             kind = outcome
         elif finding.verdict is Verdict.ABSENCE:
-            is_retired = (finding.end or 0) - finding.start >= RETIRED_SECONDS
-            kind = "retired" if is_retired else "gap" if finding.gap else kind
+            kind = "retired" if finding.retired else "gap" if finding.gap else kind
         elif kind not in self.endings:
             kind = "failures" if failures else "mean" if mean else "rise" if finding.rises else "fall"
         return self.endings[kind](

@@ -10,7 +10,6 @@ from detectors.model.finding import Failures, Finding, Verdict
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import ROUTE, Scope
 from detectors.model.sentence import EASED, MOST_OF_IT, has_multiple
-from detectors.watch.absence import RETIRED_SECONDS
 
 _NAMED: Final = 3
 
@@ -31,11 +30,6 @@ def explanation(finding: Finding, figures: Figures) -> str:
         case never:
             assert_never(never)
     return text + _cause(finding, figures)
-
-
-def _retired(finding: Finding) -> bool:
-    """Return whether an absence lasted so long that its scope is considered retired."""
-    return (finding.end or 0) - finding.start >= RETIRED_SECONDS
 
 
 def _deviation(finding: Finding, figures: Figures) -> str:
@@ -145,7 +139,7 @@ def _limit(finding: Finding, figures: Figures) -> str:
 
 def _absence(finding: Finding, figures: Figures) -> str:
     about, what = figures.about(finding.about), figures.what(finding.about)
-    if finding.state == "end" and _retired(finding):
+    if finding.state == "end" and finding.retired:
         return f"{about} は1週間にわたり{what}がないため、廃止されたものとして扱います。"
     lasts = max(0, finding.until - finding.start)
     waited, over = figures.duration(lasts), finding.state == "end"

@@ -10,6 +10,9 @@ import msgspec
 from detectors.model.measures import LATENCIES, RATIO_OF, Measure
 from detectors.model.scope import Edge, Scope, ScopeOrEdge
 
+RETIRED_SECONDS: Final = 7 * 86400
+"""After an absence this long a scope is considered retired, while others have traffic."""
+
 NOTABLE: Final = 0.05
 """A caller or suspect with a smaller part is noise."""
 
@@ -299,6 +302,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
             return True
         same = zip(self.figures, (self.observed, self.expected), strict=True)  # single precision is kept
         return added.until == self.seen and all(isclose(mean, value, rel_tol=1e-4) for mean, value in same)
+
+    @property
+    def retired(self) -> bool:
+        """Whether this is an absence that ended without a request: its scope is considered retired."""
+        long = self.end is not None and self.end - self.start >= RETIRED_SECONDS
+        return self.verdict is Verdict.ABSENCE and self.end == self.seen and long
 
     @property
     def young(self) -> bool:

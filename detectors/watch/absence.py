@@ -15,6 +15,7 @@ import numpy as np
 
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT
 from detectors.model.array_types import Bools, Floats, Ints
+from detectors.model.finding import RETIRED_SECONDS
 from detectors.state.compiled import inlined, part, without_arrays
 from detectors.state.declared import RowState, field
 
@@ -35,9 +36,6 @@ REACH_SECONDS: Final = 6 * 3600
 
 FULL: Final = 0.5
 """Part of the expected requests from which on they are all back, as far as an absence goes."""
-
-RETIRED_SECONDS: Final = 7 * 86400
-"""After an absence this long a scope is considered retired."""
 
 HIGHEST: Final = 60.0
 """On the scale of counts: more than can be counted."""
@@ -305,7 +303,9 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         state.back[row] = (
             state.back[row] + counts if absent and (some or state.back[row] > 0) and not heavy else 0
         )
-        ended[row] = absent and (state.back[row] >= recover or end - state.since[row] >= RETIRED_SECONDS)
+        # nothing at all is no scope that was retired: somebody must look, and it teaches nothing
+        retired = not some and not given.evident[at, row] and end - state.since[row] >= RETIRED_SECONDS
+        ended[row] = absent and (state.back[row] >= recover or retired)
         # what fell silent long before it could be reported has not always had traffic
         if heavy and near and given.may_open[at, row] and not absent and none:
             state.since[row] = last

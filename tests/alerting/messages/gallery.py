@@ -31,6 +31,7 @@ from config.settings import Settings
 from detectors.explain.examples import Why
 from detectors.model.finding import (
     OTHER_KINDS,
+    RETIRED_SECONDS,
     Affected,
     Concentration,
     FailureKind,
@@ -45,7 +46,6 @@ from detectors.model.finding import (
 from detectors.model.measures import Measure, value_of
 from detectors.model.scope import CLIENT, TENANT, Scope
 from detectors.model.stated import StatedChange
-from detectors.watch.absence import RETIRED_SECONDS
 from detectors.watch.maturity import Maturity
 from detectors.watch.rankings import Hot, Standings, Use
 from tests.alerting.given import (
@@ -176,14 +176,9 @@ def _incidents() -> Iterator[tuple[str, Incident]]:
     yield "nothing arrives from two accounts", replace(about(gap), members=[gap])
     yield "records arrive again", over(gap)
     yield "absence of a table, withdrawn", about(absence(TABLE), state="withdrawn", end=T0 + 600)
-    yield (
-        "absence, after a week",
-        about(
-            absence(PUT, state="end", end=T0 - 120 + RETIRED_SECONDS),
-            state="resolved",
-            end=T0 + RETIRED_SECONDS,
-        ),
-    )
+    week = T0 - 120 + RETIRED_SECONDS
+    retired = absence(PUT, state="end", seen=week, end=week)
+    yield "absence, after a week", about(retired, state="resolved", end=T0 + RETIRED_SECONDS)
     yield "fatal, known from now on", over(fatal())
     yield "limit, no longer near", over(near())
     yield "level, its samples stopped", over(level(), lost=True)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, from_scale, to_scale
-from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, RETIRED_SECONDS, AbsenceWatch
+from detectors.model.finding import RETIRED_SECONDS
+from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, AbsenceWatch
 
 STEP = 60
 PERSIST, RECOVER = 2, 5
@@ -224,6 +225,22 @@ def test_after_a_week_an_absent_scope_is_retired_and_starts_again() -> None:
     assert len(series.ended) == 1
     assert not any(reported[RETIRED_SECONDS // STEP :])
     assert series.see(20, 0, 0, expected=20) == [False, False, True]
+
+
+def test_as_long_as_nothing_of_anybody_comes_nothing_is_retired() -> None:
+    series = Watched()
+    series.see(20, expected=20, wide=True)
+    silence = [0] * (RETIRED_SECONDS // STEP + 500)
+    assert all(series.see(*silence, expected=20, known=False, evident=True, wide=True)[PERSIST:])
+    assert not series.ended
+    assert series.see(20, 20, 20, 20, 20, expected=20, wide=True)[-1] is False
+
+
+def test_what_comes_back_after_a_week_of_unknown_minutes_ends_as_any_other() -> None:
+    series = Watched()
+    series.see(20, 0, 0, 0, expected=20)
+    series.at += RETIRED_SECONDS  # nobody listened
+    assert series.see(*[20] * 6, expected=20) == [True] * (PERSIST - 1) + [False] * 5
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 7.0, float("nan")]), max_size=60), st.integers(0, 60))
