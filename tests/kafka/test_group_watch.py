@@ -1,9 +1,13 @@
 """Which partitions nobody reads, as each process of an app says."""
 
-import pytest
+import asyncio
 
+import pytest
+from kafka.errors import GroupAuthorizationFailedError, KafkaTimeoutError
+
+from streams.drivers.kafka import group_watch
 from streams.drivers.kafka.group_watch import AWAY_SECONDS, UNREAD_SECONDS, GroupReading, GroupWatch
-from streams.drivers.kafka.topics import Topics
+from streams.drivers.kafka.topics import TopicError, Topics
 from tests.kafka.kafka_app import KafkaApp, MakeApp, event
 
 
@@ -58,3 +62,25 @@ def test_a_broker_that_does_not_answer_is_said_within_a_minute(make_app: MakeApp
     assert group.not_ready() == "Kafka has not answered for 60 s: what it holds is judged when it is back"
     group.see(None)
     assert group.not_ready() is None, "it answers, though it does not say who reads what"
+
+
+@pytest.mark.parametrize(
+    ("error", "answers"), [(GroupAuthorizationFailedError(), True), (KafkaTimeoutError(), False)]
+)
+async def test_a_broker_that_shows_no_group_answers(
+    error: Exception, answers: bool, make_app: MakeApp, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    def refused(*_: object) -> None:
+        asked.set()
+        raise TopicError("refused") from error
+
+    monkeypatch.setattr(group_watch, "read_group", refused)
+    group = watch(make_app(prepared=False), clock)
+    clock.now += AWAY_SECONDS
+    looking = asyncio.create_task(group.run({}))
+    await asked.wait()
+    await asyncio.sleep(0.1)
+    looking.cancel()
+    assert (group.not_ready() is None) == answers

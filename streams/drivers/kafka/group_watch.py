@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import structlog
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
+from kafka.errors import BrokerResponseError
 
 from config.settings import KafkaSettings
 from streams.drivers.kafka.topics import Topic, TopicError, Topics, open_admin
@@ -63,6 +64,8 @@ class GroupWatch(Part):
                 found = await asyncio.to_thread(read_group, self._kafka, places)
             except TopicError as error:
                 log.debug("the group cannot be described", reason=str(error))  # clients log what is down
+                if isinstance(error.__cause__, BrokerResponseError):
+                    self.see(None)
             else:
                 self.see(found)
             await asyncio.sleep(LOOK_SECONDS)
