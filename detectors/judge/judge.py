@@ -216,7 +216,8 @@ class Judge(Stateful):
     def by_days(self, basis: NDArray[np.int8], index: int | Ints) -> Bools:
         """Return which expectations are those of earlier weeks, in the first week of yesterday.
 
-        Later, yesterday tells nothing of a day of which nothing is known in any week: it is closed.
+        Later, yesterday tells nothing of a day of which nothing is known in any week: it is closed. Nor do
+        weeks that are doubted.
         ``basis`` is (n,), or (steps, n) with (steps, 1).
         """
         first_week: Bools = index - self._memory.first < WEEK / self.step

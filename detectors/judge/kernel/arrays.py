@@ -38,7 +38,7 @@ OF_CALLS: Final = 2
 
 UP, DOWN = range(2)  # sides of a sum of evidence
 
-NOTHING, MINUTES, YESTERDAY, WEEKS = range(4)  # bases of an expectation
+NOTHING, MINUTES, YESTERDAY, WEEKS, DOUBTED = range(5)  # bases of an expectation, the last in ``Output``
 
 
 class Rows(NamedTuple):
@@ -130,7 +130,7 @@ class Output(NamedTuple):
     score: Floats  # of the size, below 1: 0.5 and more is reported
     level: Floats  # the level that the expectation contains: that of the memory before the step
     hours: Floats  # the same of the level over hours
-    basis: NDArray[np.int8]  # of the expectation: NOTHING, MINUTES, YESTERDAY or WEEKS
+    basis: NDArray[np.int8]  # of the expectation: NOTHING, MINUTES, YESTERDAY, WEEKS, or DOUBTED weeks
 
 
 class Scratch(NamedTuple):
@@ -147,6 +147,7 @@ class Scratch(NamedTuple):
     lags: Floats  # (lags, n) positions of the same times
     basis: NDArray[np.int8]  # (n,) of the expectation
     known: Ints  # (n,) weeks that it is based on
+    doubted: Bools  # (n,) whether these are few and one of them, or yesterday, had nothing like it
     events: Floats  # (n,) of the step, NaN where they do not add up
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
     summed: Floats  # (n,) the deviation of sums over minutes, where they are reported; else NaN
@@ -167,7 +168,20 @@ def empty_scratch(beside: int, kept: int, lags: int, n: int) -> Scratch:
     around, weeks = np.empty(max(2 * beside + 1, kept)), np.empty((4, lags))
     place, off = np.empty(n), np.empty(n)
     deviation, same = np.empty((VIEWS, n)), np.empty((lags, n))
-    basis, known, others = np.empty(n, np.int8), np.zeros(n, np.int64), np.full((5, n), np.nan)
+    basis, known, doubted = np.empty(n, np.int8), np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    others = np.full((5, n), np.nan)
     return Scratch(
-        around, weeks[0], weeks[1], weeks[2], weeks[3], place, off, deviation, same, basis, known, *others
+        around,
+        weeks[0],
+        weeks[1],
+        weeks[2],
+        weeks[3],
+        place,
+        off,
+        deviation,
+        same,
+        basis,
+        known,
+        doubted,
+        *others,
     )

@@ -31,6 +31,7 @@ class Expected(NamedTuple):
     low: float
     lately: float  # median of the last minutes
     least: float  # the smallest around the same time in all weeks, NaN where fewer than two days are known
+    certain: float  # what each of few weeks had around the same time; infinite for more
 
 
 @inlined
@@ -134,6 +135,20 @@ def _least_of(lows: Floats, used: int, yesterday: float) -> float:
 
 
 @inlined
+def _certain(highs: Floats, used: int, day_before: float) -> float:
+    """Return the value that each week reached around the same time, a single one and yesterday.
+
+    With more than a few weeks it is infinite: one does not move their median.
+    """
+    if used == 0 or used > SEVERAL:
+        return np.inf
+    least = day_before if used < SEVERAL else np.inf
+    for week in range(used):
+        least = min(least, highs[week])
+    return float(least)
+
+
+@inlined
 def _forget_evening(index: int, row: int, unknown: bool, memory: Memory, pace: Pace) -> None:
     if unknown and index - memory.heard[row] > LATELY and not pace.wide:
         for at in range(memory.recent.shape[0]):
@@ -157,7 +172,7 @@ def expect(
     """Return the expectation, NaN where nothing was ever measured; set ``scratch.lags`` and ``basis``."""
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
     means = scratch.means
-    used, least, yesterday = 0, np.nan, np.nan
+    used, least, yesterday, day_before = 0, np.nan, np.nan, np.inf
     for lag in range(past.shape[1]):
         scratch.lags[lag, row] = np.nan
         count = _values_around(past, at, lag, row, pace.beside, counted, around)
@@ -172,7 +187,7 @@ def expect(
         highs[to] = to_scale(around[count - 1], offset, counted) + moved
         lows[to] = to_scale(around[0], offset, counted) + moved
         if lag == 0:
-            yesterday = lows[0]
+            yesterday, day_before = lows[0], highs[0]
         else:
             means[used] = _mean_of(around, count, moved, offset, counted)
             used = to + 1
@@ -199,4 +214,5 @@ def expect(
         freed = _median_of(memory.residual, row, around)
         if not np.isnan(freed):
             lately = shape + freed
-    return Expected(shape, high, low, lately, np.nan if may_come else least)
+    certain = _certain(highs, used, day_before)
+    return Expected(shape, high, low, lately, np.nan if may_come else least, certain)

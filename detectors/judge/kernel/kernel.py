@@ -31,6 +31,7 @@ import numpy as np
 
 from detectors.judge.decide import decide, miss, restart_after_gap
 from detectors.judge.kernel.arrays import (
+    DOUBTED,
     DOWN,
     NOTHING,
     OF_CALLS,
@@ -71,6 +72,9 @@ MOST: Final = 1e4
 LASTING: Final = 0.25
 """Part of the smallest difference that matters from which on one matters that lasts."""
 
+DOUBT: Final = 0.5
+"""Part of the expected below which everything around the same time was on one of few days that are known."""
+
 BAND: Final = 3.0
 """Half-width of the expected interval in units."""
 
@@ -108,6 +112,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     expected = expect(index, past, often, at, row, y, offset, counted, memory, pace, scratch)
     place = expected.shape + memory.level[row]
     usual = from_scale(place, offset, counted)
+    scratch.doubted[row] = from_scale(expected.certain + memory.level[row], offset, counted) < DOUBT * usual
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
     unit = max(memory.unit[1, row], POISSON[1] * poisson)
     _interval(step, row, place, unit, offset, counted, factor, out)
@@ -129,7 +134,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
         memory.near[0, row] = y
         memory.near[1, row] = y
     if scratch.basis[row] == NOTHING:
-        expected = Expected(y, y, y, y, np.nan)
+        expected = Expected(y, y, y, y, np.nan, np.inf)
     habit = deviate(index, slot, row, y, poisson, expected, memory, pace, scratch)
     part, whole = np.inf, rows.whole[row]
     if whole >= 0:
@@ -297,7 +302,7 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
                 scratch,
                 out,
             )
-            out.basis[step, row] = scratch.basis[row]
+            out.basis[step, row] = DOUBTED if scratch.doubted[row] else scratch.basis[row]
         # learn once all are judged, where no verdict is open at the place
         for row in range(n):
             if np.isnan(scratch.place[row]):
