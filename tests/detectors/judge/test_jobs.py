@@ -124,3 +124,31 @@ def test_of_a_series_that_is_but_a_job_twice_as_much_is_reported_and_what_nights
     assert not found[:-1].any()
     assert (found[-1] > 0).all() == (more > 1)
     assert beside == 0
+
+
+def certain(values: np.ndarray, *, least: float = 0.0) -> np.ndarray:
+    """Return (steps, ROWS) where requests that do not come would be missed, if ``least`` are expected."""
+    judge, found = a_judge(ROWS), []
+    for first in range(0, len(values), 720):
+        out, _ = judge.judge_steps(BEGIN + 60 * first, values[first : first + 720])
+        index = BEGIN // 60 + first + np.arange(len(out.basis))[:, None]
+        found.append(judge.by_days(out.basis, index) & (out.expected >= least))
+    return np.concatenate(found)
+
+
+def test_what_came_in_one_week_only_is_not_missed_in_the_next_ones() -> None:
+    values, at = np.zeros((3 * WEEK + DAY, ROWS)), 2 * DAY + 180
+    values[at : at + 120] = np.random.default_rng(1).poisson(3.5, (120, ROWS))
+    assert not certain(values, least=1)[WEEK:].any()
+
+
+def test_what_comes_every_night_is_missed_from_the_second_week_on() -> None:
+    values, _ = with_jobs(0.02, 175, 120, DAY, 180)
+    nights = certain(values[: 3 * WEEK], least=1)[WEEK:].reshape(14, DAY, ROWS)
+    assert nights[:, 190:290].mean() > 0.9
+
+
+@pytest.mark.parametrize("level", [0.7, 3, 60])
+def test_steady_traffic_is_missed_from_the_second_week_on(level: float) -> None:
+    values = np.random.default_rng(1).poisson(level, (3 * WEEK, ROWS)).astype(float)
+    assert certain(values)[WEEK:].mean() > 0.95
