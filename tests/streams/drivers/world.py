@@ -17,6 +17,7 @@ from config.settings import Settings
 from streams.drivers.local.daemon import LocalDaemon
 from streams.drivers.local.sqlite_store import SqliteStore
 from streams.engine.stages.checkpoint import Checkpoint
+from streams.engine.stages.engine import Engine
 from streams.notify import messenger
 from tests.alerting.slack_app import APP_TOKEN, SECRET
 from tests.alerting.slack_standin import TOKEN
@@ -117,6 +118,11 @@ async def running(daemon: LocalDaemon) -> AsyncIterator[World]:
     finally:
         daemon.stop()
         await task
+
+
+def never_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a daemon roll up by the bucket also while it is behind, which depends on its runs."""
+    monkeypatch.setattr(Engine, "choose_mode", lambda *_: None)
 
 
 def kept(state: Path) -> Checkpoint | None:

@@ -21,7 +21,7 @@ from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.process.files.state_archive import members_of
 from tests.streams.cli import forked
-from tests.streams.drivers.world import kept, local_settings, pipeline_of, running
+from tests.streams.drivers.world import kept, local_settings, never_hurry, pipeline_of, running
 
 NOW = 1_800_000_000.0
 
@@ -65,7 +65,9 @@ def backup(tmp_path_factory: pytest.TempPathFactory, hours: list[bytes]) -> Path
                     assert await exported(daemon, folder / "uneri-state.tar.zst") == 0
             await daemon.delivery.execute(silence("later"))
 
-    asyncio.run(make())
+    with pytest.MonkeyPatch.context() as patched:
+        never_hurry(patched)
+        asyncio.run(make())
     return folder / "uneri-state.tar.zst"
 
 
@@ -77,8 +79,14 @@ def silence(name: str) -> Command:
 
 
 def test_a_backup_goes_on_at_another_path_as_if_it_had_never_been_interrupted(
-    tmp_path: Path, backup: Path, hours: list[bytes], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    backup: Path,
+    hours: list[bytes],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    never_hurry(monkeypatch)
+
     async def run(state: Path) -> None:
         async with daemon_at(state) as daemon:
             taken = daemon._store.end
