@@ -25,6 +25,7 @@ from streams.process.crash_points import CrashPoint
 from streams.process.files.state_folder import BACKFILL_FILE, LOG_FILE
 from streams.process.metrics import Metrics
 from tests.laws.arrivals import prompt
+from tests.streams.drivers.world import never_hurry
 from tests.streams.offline.backfill.hammered_history import BEGIN, HAMMERED, SETTINGS, at, learn, records
 
 MOMENT = HAMMERED + 300
@@ -138,7 +139,10 @@ async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[
     return under("detect/0|", parts), daemon
 
 
-async def test_the_judge_goes_on_as_if_the_history_had_come_first(folder: Path) -> None:
+async def test_the_judge_goes_on_as_if_the_history_had_come_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_hurry(monkeypatch)
     with capture_logs() as logs:
         parts, daemon = await taken_up(folder)
     there = Engine(SETTINGS, [SOURCE])
