@@ -30,6 +30,7 @@ class Fact(NamedTuple):
     value: float
     within: float = 1e-6  # what rounding allows
     source: tuple[str, str] | None = None  # the caller whose part it is
+    known: tuple[str, str] | None = None  # since whose first request there is something to tell; its own
 
 
 class Claim(NamedTuple):

@@ -1,6 +1,7 @@
 """Recomputes what was told from the raw events, in plain numpy; no code of the product counts here."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -10,12 +11,18 @@ from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
 from tests.truth.facts import MINUTE, Claim, Fact
-from tests.truth.worlds import CLIENTS, FUNCTIONS, ROUTES, TABLES, World
+from tests.truth.worlds import CLIENTS, FUNCTIONS, ROUTES, START, TABLES, World
 
 Floats = NDArray[np.float64]
+Named = tuple[str, str]
 
-COUNTED: Final = ("requests", "errors_backend", "wcu", "writes", "calling")
+COUNTED: Final = ("requests", "errors_backend", "errors_user", "wcu", "writes", "calling")
 """Measures that are recomputed; others follow from the same events, but not by a sum."""
+
+QUANTILES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+ENOUGH: Final = 200
+"""Newest calls that a p95 is of."""
 
 MANY: Final = 20.0
 """Requests a minute from which on the minutes of a change are known: among fewer, they are drawn."""
@@ -29,6 +36,9 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._known = self._by_minute(np.ones(len(world.ts))) > 0  # without any record: unknown, not zero
+        self._minutes = cache(self._minutes_of)
+        self._begun = cache(self._begin_of)
 
     def untrue(self, facts: Iterable[Fact]) -> Iterator[str]:
         """Yield each fact that is not so: what was told, what is true, and the seed."""
@@ -40,6 +50,10 @@ class Oracle:
                     f"seed {self.world.seed}: {fact.figure} of {fact.measure} of {fact.scope} "
                     f"(from {fact.source}) {window}: told {fact.value:g}, true {truth:g}; {fact.said}"
                 )
+
+    def knows(self, fact: Fact) -> bool:
+        """Return whether it can recompute a figure."""
+        return self._truth(fact) is not None
 
     def innocent(self, incident: Incident) -> Iterator[str]:
         """Yield each client that is blamed: none is to blame, since each request has a client by chance."""
@@ -53,7 +67,7 @@ class Oracle:
         """Yield what is told wrong of when the incident was, and of how much was missing in it."""
         world, primary = self.world, incident.primary
         begun, ended = incident.primary_span
-        if begun < world.begins - SURE or begun >= world.ends:  # what came back is another story
+        if begun < world.begins - SURE or begun >= world.ends - MINUTE:  # what came back is another story
             return
         if self._size(primary) < MANY:
             return
@@ -91,40 +105,90 @@ class Oracle:
         return f"{(at - self.world.begins) / 60:+.1f} min"
 
     def _truth(self, fact: Fact) -> float | None:
-        amounts = self._amounts(fact)
-        if amounts is None:
-            return None
-        ts = self.world.ts
-        if fact.figure == "count" or fact.source is not None or (fact.until - fact.since) % MINUTE:
-            inside = (ts >= fact.since) & (ts < fact.until)
-            amount = float(amounts[inside].sum())
-            return amount if fact.figure == "count" else amount / (fact.until - fact.since)
-        edges = np.arange(fact.since, fact.until + 1, MINUTE)
-        known = np.histogram(ts, edges)[0] > 0  # a minute without any record is unknown, not zero
-        minutes = np.histogram(ts, edges, weights=amounts)[0][known] / MINUTE
-        if not minutes.size:
-            return None
-        if fact.figure == "rate":
-            return float(minutes.mean())
-        return float(minutes.max() if fact.figure == "highest" else minutes.min())
-
-    def _amounts(self, fact: Fact) -> Floats | None:
-        """Return what each request adds to a figure, None of a measure that is no sum."""
+        if fact.figure.split()[-1] in QUANTILES:
+            return self._quantile(fact)
         if fact.measure not in COUNTED:
             return None
-        world, of_table = self.world, fact.scope[0] == "table"
-        if fact.measure in ("wcu", "writes", "calling") and not of_table:
+        if (fact.since - START) % MINUTE or (fact.until - START) % MINUTE:
+            return self._of_seconds(fact)
+        minutes = self._inside(fact, fact.scope, fact.measure, fact.source)
+        if minutes is None or not minutes.size:
+            return None
+        if fact.figure in ("part", "share"):
+            whole = self._inside(
+                fact, fact.scope, "requests" if fact.figure == "share" else fact.measure, None
+            )
+            return None if whole is None or not whole.sum() else float(minutes.sum() / whole.sum())
+        figures = {
+            "count": minutes.sum() * MINUTE,
+            "rate": minutes.mean(),
+            "highest": minutes.max(),
+            "lowest": minutes.min(),
+        }
+        return float(figures[fact.figure] / MINUTE)
+
+    def _of_seconds(self, fact: Fact) -> float | None:
+        """Return a count or a rate of a time that is no whole minutes."""
+        amounts, ts = self._amounts(fact.scope, fact.measure, fact.source), self.world.ts
+        if amounts is None:
+            return None
+        amount = float(amounts[(ts >= fact.since) & (ts < fact.until)].sum())
+        return amount if fact.figure == "count" else amount / (fact.until - fact.since)
+
+    def _inside(self, fact: Fact, scope: Named, measure: str, source: Named | None) -> Floats | None:
+        """Return the amounts of the minutes of a window that are known."""
+        minutes = self._minutes(scope, measure, source)
+        first, end = ((at - START) // MINUTE for at in (fact.since, fact.until))
+        first = max(first, self._begun(fact.known or scope))
+        return None if minutes is None else minutes[first:end][self._known[first:end]]
+
+    def _minutes_of(self, scope: Named, measure: str, source: Named | None) -> Floats | None:
+        amounts = self._amounts(scope, measure, source)
+        return None if amounts is None else self._by_minute(amounts)
+
+    def _begin_of(self, scope: Named) -> int:
+        return int((self.world.ts[self._of(*scope)][0] - START) // MINUTE)
+
+    def _by_minute(self, amounts: Floats) -> Floats:
+        return np.bincount(((self.world.ts - START) // MINUTE).astype(int), amounts).astype(float)
+
+    def _quantile(self, fact: Fact) -> float | None:
+        """Return the order statistic that is nearest to what was told, among the two around the quantile."""
+        world, ts = self.world, self.world.ts
+        times = {"ms_api": world.total_ms, "ms_function": world.function_ms}.get(fact.measure)
+        if times is None:
+            return None
+        of = self._of(*fact.scope)
+        since = self._since_newest(of, fact.until) if fact.figure.startswith("newest") else fact.since
+        inside = np.sort(times[of & (ts >= since) & (ts < fact.until)])
+        if not inside.size:
+            return None
+        place = QUANTILES[fact.figure.split()[-1]] * (inside.size - 1)
+        return float(np.clip(fact.value, inside[int(place)], inside[int(np.ceil(place))]))
+
+    def _since_newest(self, of: NDArray[np.bool_], until: int) -> int:
+        """Return since when there were enough calls: whole minutes, at most sixty."""
+        for since in range(until - MINUTE, until - 60 * MINUTE, -MINUTE):
+            if (of & (self.world.ts >= since) & (self.world.ts < until)).sum() >= ENOUGH:
+                return since
+        return until - 60 * MINUTE
+
+    def _amounts(self, scope: Named, measure: str, source: Named | None) -> Floats | None:
+        """Return what each request adds to a figure, None of a measure that the scope does not have."""
+        world, of_table = self.world, scope[0] == "table"
+        if measure in ("wcu", "writes", "calling") and not of_table:
             return None
         by_request = {
             "requests": world.calls if of_table else np.ones(len(world.ts)),
             "errors_backend": world.failed,
+            "errors_user": world.refused,
             "wcu": world.calls * world.wcu,
             "writes": world.calls,
             "calling": np.ones(len(world.ts)),  # requests, however often each calls a table
-        }[fact.measure]
-        inside = self._of(*fact.scope)
-        if fact.source is not None:
-            inside &= self._of(*fact.source)
+        }[measure]
+        inside = self._of(*scope)
+        if source is not None:
+            inside &= self._of(*source)
         return np.where(inside, by_request, 0).astype(float)
 
     def _of(self, kind: str, name: str) -> NDArray[np.bool_]:

@@ -27,6 +27,7 @@ TABLES: Final = ("items", "orders", "items")
 CLIENTS: Final = ("ios", "android", "web")
 PARTS: Final = (0.5, 0.3, 0.2)
 CALLS: Final = (1, 2, 3)  # of its table, by a request of a route
+REFUSED: Final = 0.02
 WCU: Final = (1.0, 2.5, 0.5)  # of a call
 
 
@@ -44,8 +45,11 @@ class World(NamedTuple):
     routes: NDArray[np.int64]
     clients: NDArray[np.int64]
     failed: NDArray[np.bool_]
+    refused: NDArray[np.bool_]  # by the caller's own mistake
     calls: NDArray[np.int64]
     wcu: Floats  # of each call
+    total_ms: Floats
+    function_ms: Floats
 
     def usual(self, since: float, until: float) -> float:
         """Return how many requests of all routes are usual between two times."""
@@ -69,8 +73,8 @@ class World(NamedTuple):
             "route": ROUTES[route],
             "function": FUNCTIONS[route],
             "client": {"name": CLIENTS[int(self.clients[at])]},
-            "status": 502 if self.failed[at] else 200,
-            "ms": {"total": 40.0},
+            "status": 502 if self.failed[at] else 404 if self.refused[at] else 200,
+            "ms": {"total": float(self.total_ms[at]), "function": float(self.function_ms[at])},
             "tables": [call] * int(self.calls[at]),
         }
 
@@ -104,8 +108,24 @@ def drawn(seed: int) -> World:
     if kind == "heavy":
         wcu = np.where(inside, wcu * size, wcu)
     clients = draw.choice(len(CLIENTS), count, p=(0.5, 0.3, 0.2))
+    times = (40 * np.exp(draw.normal(0, 0.25, count))).round(3)
     return World(
-        seed, kind, rate, route, size, begins, ends, ts, routes, clients, failed, calls, wcu.astype(float)
+        seed=seed,
+        kind=kind,
+        rate=rate,
+        route=route,
+        size=size,
+        begins=begins,
+        ends=ends,
+        ts=ts,
+        routes=routes,
+        clients=clients,
+        failed=failed,
+        refused=~failed & (draw.random(count) < REFUSED),
+        calls=calls,
+        wcu=wcu.astype(float),
+        total_ms=times,
+        function_ms=(0.8 * times).round(3),
     )
 
 

@@ -87,7 +87,7 @@ export const Measure = ({ of, page, figures, words, look, go, place }) => {
     <p class="note">
       <b class="now">${amount(of.value)}<span class="unit">${unit}</span></b>
       ${usually && html`<span>${usually}</span>`}
-      ${of.p50 !== null && html`<span>p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)}</span>`}
+      ${of.p50 !== null && html`<span>p50 ${figures.number(of.p50)} · p99 ${figures.number(of.p99)} ${words.scope.ofCalls}</span>`}
       <span>${words.scope.mean(amount(of.mean))}${onWeek && ` (${words.scope.onWeek(onWeek)})`}</span>
       ${of.most > 0 && html`<span>${words.scope.most(amount(of.most), figures.moment(of.most_at, page.at))}</span>`}
     </p>

@@ -49,11 +49,12 @@ class ScopeCurve(msgspec.Struct, frozen=True, kw_only=True):
 class ScopeMeasure(msgspec.Struct, frozen=True, kw_only=True):
     """One measure.
 
-    ``value``, ``expected``, ``lower`` and ``upper`` are of the newest step within the range, ``week_before``
-    of the step a week before it. ``mean`` and ``mean_before`` are over the range and over the same one a week
-    before, of ranges up to a week. ``most`` is the highest step within the range, at ``most_at``. ``p50`` and
-    ``p99`` are those of a latency beside it, which is a p95. ``incident`` is the open one that names this
-    measure.
+    ``value``, ``expected``, ``lower`` and ``upper`` are of the newest step within the range,
+    ``week_before`` of the step a week before it; a latency is of the newest 200 calls, as in
+    ``docs/detection.md``. ``mean`` and ``mean_before`` are over the range and over the same one a week
+    before, of ranges up to a week. ``most`` is the highest step within the range, at ``most_at``. ``p50``
+    and ``p99`` are those of a latency beside it, which is a p95. ``incident`` is the open one that names
+    this measure.
     """
 
     measure: str

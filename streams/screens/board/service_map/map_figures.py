@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from config.settings import BoardSettings, Settings, ThresholdSettings
 from detectors.model.array_types import Floats, Ints
@@ -160,7 +161,7 @@ def _amounts(kind: str, sums: Floats) -> MapAmounts:
     table = kind == TABLE
     return MapAmounts(
         requests=_amount(sums, Measure.REQUESTS) or 0.0,
-        failed=None if table else (backend or 0.0) + (fatal or 0.0),
+        failed=None if table or kind == CLIENT else (backend or 0.0) + (fatal or 0.0),
         user_errors=None if table else _amount(sums, Measure.ERRORS_USER) or 0.0,
         throttles=_amount(sums, Measure.THROTTLES),
         rcu=_amount(sums, Measure.RCU) if table else None,
@@ -259,8 +260,15 @@ class _Making:
         places = {scope: place for place, scope in enumerate(order)}
         services = self._services(drawn)
         of_service = {scope: places[service] for scope, service in services.items()}
-        nodes = [self._node(scope, of_service.get(scope), shares.get(scope)) for scope in order]
-        return MapFigures(nodes, [self._edge(edge, places) for edge in drawn])
+        edges = [self._edge(edge, places) for edge in drawn]
+        failed: dict[int, float] = defaultdict(float)
+        for calls in edges:
+            failed[calls.source] += calls.failed or 0.0
+        nodes = [
+            self._node(scope, of_service.get(scope), shares.get(scope), failed.get(place))
+            for place, scope in enumerate(order)
+        ]
+        return MapFigures(nodes, edges)
 
     def _drawn(self) -> list[Edge]:
         """Return the edges from the nearest kind of callers of each target."""
@@ -295,7 +303,8 @@ class _Making:
                 found[scope] = service
         return found
 
-    def _node(self, scope: Scope, service: int | None, share: float | None) -> MapNode:
+    def _node(self, scope: Scope, service: int | None, share: float | None, failed: float | None) -> MapNode:
+        """Return a node; a client has no series of failures: ``failed`` is what did of its calls."""
         row = self._scopes[scope]
         if row == _UNMEASURED:
             sums, latency = np.full(len(MEASURES), np.nan), None
@@ -303,6 +312,8 @@ class _Making:
             sums = self._sums[row]
             latency = None if np.isnan(self._latency[row]) else float(self._latency[row])
         amounts = _amounts(scope.kind, sums)
+        if scope.kind == CLIENT:
+            amounts = replace(amounts, failed=failed)
         return MapNode(
             **_fields(amounts),  # type: ignore[arg-type]
             kind=_KINDS[scope.kind],

@@ -300,6 +300,16 @@ def test_a_page_counts_the_values_of_a_measure_in_one_unit(scripts: PageScripts)
     assert said.startswith("fatal errors 0 /min usually 0.6 mean 0.5 highest 1, ")
 
 
+def test_a_time_says_of_how_many_calls_it_is(scripts: PageScripts) -> None:
+    curve = ScopeCurve(observed=[40.0, 60.0])
+    times = ScopeMeasure(
+        measure="latency", value=60.0, p50=30.0, p99=90.0, mean=50.0, most=60.0, most_at=60, curve=curve
+    )
+    page = {"start": 0, "step": 60, "points": 2, "incidents": [], "changes": [], "memos": [], "end": 120}
+    said = scripts.text("scope.js", "Measure", of=times, page=page | {"at": 120})
+    assert "p50 30 · p99 90 of the newest 200 calls or more" in said
+
+
 def test_the_highest_mark_of_an_axis_has_the_unit(scripts: PageScripts) -> None:
     assert scripts.value('figures.ticks([0, 20, 40, null], " wcu/s")') == ["0", "20", "40 wcu/s", None]
 

@@ -146,6 +146,8 @@ def test_edges_have_what_was_counted_from_the_nearest_caller(shown: ServiceMap) 
     assert set(found) == set(calls)
     assert {pair: round(edge.requests * 300) for pair, edge in found.items()} == calls
     assert {pair: round(edge.failed * 300) for pair, edge in found.items() if edge.failed} == +failed
+    of_client = sum(count for (source, _), count in failed.items() if source == "ios 3.2.1")
+    assert round(300 * (node(shown, "client", "ios 3.2.1").failed or 0)) == of_client > 0
     units = sum(table["wcu"] for event in events if event["function"] == "put-0" for table in event["tables"])
     assert edge(shown, "put-0", "items").wcu == pytest.approx(units / 300, rel=1e-6)
     assert edge(shown, "put-0", "items").cost == pytest.approx(units / 300 * 6.25e-7, rel=1e-4)
