@@ -1,8 +1,9 @@
 """The format ``clf``: the common and the combined log format of nginx and Apache.
 
 ``host ident user [time] "request" status bytes``, then perhaps ``"referer" "user agent"``, then whatever the
-server is configured to add. Of that, one thing is understood: a single last number with three decimals is
-nginx's ``$request_time``, in seconds. Its line carries the time of the response, so the request began that
+server is configured to add. Of that, one thing is understood: nginx's ``$request_time``, in seconds with
+three decimals, which is named (``rt=``, ``request_time=``) or among the last numbers; the times of upstreams
+lie within it, so the longest is it. Its line carries the time of the response, so the request began that
 much earlier. Apache writes when the request came; without a duration, the time is used as it stands. Apache's
 variant that begins with ``name:port`` of the virtual host names the service.
 
@@ -40,6 +41,7 @@ _LINE: Final = re.compile(
 _FIELD: Final = re.compile(_QUOTED + r"|(\S+)")
 _MOST_FIELDS: Final = 64
 _SECONDS: Final = re.compile(r"\d{1,9}\.\d{3}", re.ASCII)
+_NAMED: Final = re.compile(r'(?:rt|request_time)="?(\d{1,9}\.\d{3})"?', re.ASCII)
 _HOST: Final = re.compile(r"([A-Za-z0-9_.-]{1,253}):\d{1,5}", re.ASCII)
 _UPSTREAM: Final = re.compile(r"\[[A-Za-z0-9._-]{0,253}\]")
 _INGRESS: Final = 8  # fields after the size that ingress-nginx writes at least
@@ -124,11 +126,14 @@ def _ingress(line: ClfLine) -> _Ingress | None:
 def _milliseconds(line: ClfLine, ingress: _Ingress | None) -> float | None:
     if ingress is not None:
         return milliseconds(ingress.seconds, "request_time", per=1000)
-    numbers = [field.text for field in line.fields if not field.quoted and _SECONDS.fullmatch(field.text)]
-    last = line.fields[-1] if line.fields else None
-    if last is None or last.quoted or numbers != [last.text]:
-        return None
-    return milliseconds(last.text, "request_time", per=1000)
+    own = [field.text for field in line.fields if not field.quoted]  # visitors choose what is quoted
+    named = next((found[1] for found in map(_NAMED.fullmatch, own) if found), None)
+    if named is None:
+        numbers = [text for text in own if _SECONDS.fullmatch(text)]
+        if not numbers or line.fields[-1].quoted or own[-1] not in (numbers[-1], "-"):
+            return None
+        named = max(numbers, key=float)
+    return milliseconds(named, "request_time", per=1000)
 
 
 def _client(line: ClfLine) -> EventClient | None:
