@@ -121,8 +121,8 @@ class StepsReader:
     async def _begin(self, consumer: AIOKafkaConsumer, written: int) -> int:
         """Return an offset from which on the topic has all steps that no file has, and an hour before them.
 
-        Steps of one shard are in order, and every shard leaves one at a time: so the search goes backwards,
-        twice as far each time.
+        Steps of one shard are in order, but a shard that caught up by itself left its own long before the
+        others: so the search goes backwards, twice as far each time, until each shard begins there.
         """
         first: int = (await consumer.beginning_offsets([self._place]))[self._place]
         end: int = (await consumer.end_offsets([self._place]))[self._place]
@@ -130,10 +130,11 @@ class StepsReader:
         while (at := max(first, end - back)) > first:
             consumer.seek(self._place, at)
             begins: dict[int, int] = {}
-            for record in await next_records(consumer, self._place, AT_ONCE):
-                head = head_of(record.value)
-                begins.setdefault(head.shard, head.start)
-            if begins and max(begins.values()) <= written - HOUR:
+            while len(begins) < self._shards and await consumer.position(self._place) < end:
+                for record in await next_records(consumer, self._place, AT_ONCE):
+                    head = head_of(record.value)
+                    begins.setdefault(head.shard, head.start)
+            if len(begins) >= self._shards and max(begins.values()) <= written - HOUR:
                 return at
             back *= 2
         return first
