@@ -209,7 +209,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             Milestone.WORSENED: Phrase("Worsening: {stands}"),
             Milestone.EASED: Phrase("Easing: {stands}"),
             Milestone.SHIFTED: Phrase("New sustained level: {stands}"),
-            Milestone.DEEPER: Phrase("Traced to {about}, which explains the rest"),
+            Milestone.DEEPER: Phrase("Traced to {about}"),
             Milestone.CALLER: Phrase("New among the top callers: {name}"),
             Milestone.JOINED: Phrase("Also affected: {name}"),
             Milestone.REOPENED: Phrase("Reopened: {stands}"),
