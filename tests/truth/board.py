@@ -24,20 +24,23 @@ from streams.screens.board.service_map.service_map import MapAmounts, ServiceMap
 from streams.screens.board.wall.wall import Wall
 from tests.laws.arrivals import prompt
 from tests.streams.record.query.judged_hours import asked_at
-from tests.truth.facts import MINUTE, Fact
-from tests.truth.worlds import ACCOUNT, CLIENTS, FUNCTIONS, ROUTES, TABLES, World
-
-Named = tuple[str, str]
+from tests.truth.facts import MINUTE, Fact, Place
+from tests.truth.worlds import ACCOUNTS, CLIENTS, FUNCTIONS, ROUTES, TABLES, World
 
 SOURCE: Final = "truth/0"
-WHOLE: Final[Named] = ("account", ACCOUNT)
-SCOPES: Final[tuple[Named, ...]] = (
-    WHOLE,
-    ("service", "shop"),
-    *(("route", name) for name in ROUTES),
-    *(("function", name) for name in FUNCTIONS),
-    *(("table", name) for name in sorted(set(TABLES))),
-    *(("client", name) for name in CLIENTS),
+WHOLE: Final = Place("account", "")
+SCOPES: Final = tuple(
+    Place(kind, name, account)
+    for account in ACCOUNTS
+    for kind, names in (
+        ("account", (account,)),
+        ("service", ("shop",)),
+        ("route", ROUTES),
+        ("function", FUNCTIONS),
+        ("table", sorted(set(TABLES))),
+        ("client", CLIENTS),
+    )
+    for name in names
 )
 LIMITS: Final = {"items": 40.0, "orders": 30.0}  # WCU a second
 DIGITS: Final = 5.1e-4  # a chart has four digits
@@ -51,15 +54,15 @@ class Window(NamedTuple):
     since: int
     until: int
 
-    def rate(self, about: Named, measure: str, value: float | None, figure: str = "rate") -> Iterator[Fact]:
+    def rate(self, about: Place, measure: str, value: float | None, figure: str = "rate") -> Iterator[Fact]:
         """Yield a figure with the digits of a chart; nothing where it is not known."""
         if value is not None:
             yield Fact(self.said, figure, about, measure, self.since, self.until, value, DIGITS * value)
 
-    def amounts(self, of: MapAmounts, about: Named, source: Named | None = None) -> Iterator[Fact]:
+    def amounts(self, of: MapAmounts, about: Place, source: Place | None = None) -> Iterator[Fact]:
         """Yield the amounts of a node, or of an edge."""
         figures = {"requests": of.requests, "errors_backend": of.failed, "errors_user": of.user_errors}
-        if about[0] == "table":
+        if about.kind == "table":
             figures["wcu"] = of.wcu
         for measure, value in figures.items():
             for fact in self.rate(about, measure, value):
@@ -96,7 +99,7 @@ class Moment(NamedTuple):
         yield from self._trend("wall: calls", WHOLE, "requests", self.wall.calls.observed)
 
     def _trend(
-        self, said: str, about: Named, measure: str, values: Sequence[float | None], figure: str = "rate"
+        self, said: str, about: Place, measure: str, values: Sequence[float | None], figure: str = "rate"
     ) -> Iterator[Fact]:
         for steps, value in enumerate(reversed(values)):
             until = self.at - steps * self.wall.step
@@ -119,7 +122,7 @@ class Moment(NamedTuple):
             about = _name(table.scope)
             yield from newest.rate(about, table.measure, table.used)
             if table.share is not None:
-                yield from newest.rate(about, table.measure, table.share * LIMITS[about[1]])
+                yield from newest.rate(about, table.measure, table.share * LIMITS[about.name])
             yield from self._trend(newest.said, about, table.measure, table.trend)
 
     def _of_rankings(self) -> Iterator[Fact]:
@@ -144,11 +147,11 @@ class Moment(NamedTuple):
 
 def _of_page(page: ScopePage) -> Iterator[Fact]:
     about = _name(page.scope)
-    newest = Window(f"limit of {about[1]}", page.at - MINUTE, page.at)
+    newest = Window(f"limit of {about.name}", page.at - MINUTE, page.at)
     for limit in page.limits:
         yield from newest.rate(about, limit.measure, limit.used)
         if limit.share is not None:
-            yield from newest.rate(about, limit.measure, limit.share * LIMITS[about[1]])
+            yield from newest.rate(about, limit.measure, limit.share * LIMITS[about.name])
     for measure in page.measures:
         yield from (_of_times if measure.measure == "latency" else _of_measure)(page, about, measure)
     for into, found in ((True, page.callers), (False, page.callees)):
@@ -156,18 +159,18 @@ def _of_page(page: ScopePage) -> Iterator[Fact]:
             yield from _of_neighbours(page, about, neighbours, into=into)
 
 
-def _of_times(page: ScopePage, about: Named, shown: ScopeMeasure) -> Iterator[Fact]:
-    of = {"function": "ms_function", "table": ""}.get(about[0], "ms_api")
+def _of_times(page: ScopePage, about: Place, shown: ScopeMeasure) -> Iterator[Fact]:
+    of = {"function": "ms_function", "table": ""}.get(about.kind, "ms_api")
     for quantile, value in (("p50", shown.p50), ("p95", shown.value), ("p99", shown.p99)):
         if value is not None and of:
-            said = f"page of {about[1]} ({page.range})"
+            said = f"page of {about.name} ({page.range})"
             yield Fact(
                 said, f"newest {quantile}", about, of, page.end - MINUTE, page.end, value, BINS * value
             )
 
 
-def _of_measure(page: ScopePage, about: Named, shown: ScopeMeasure) -> Iterator[Fact]:
-    said, of = f"page of {about[1]} ({page.range})", shown.measure
+def _of_measure(page: ScopePage, about: Place, shown: ScopeMeasure) -> Iterator[Fact]:
+    said, of = f"page of {about.name} ({page.range})", shown.measure
     yield from Window(f"newest, {said}", page.end - MINUTE, page.end).rate(about, of, shown.value)
     yield from Window(f"mean, {said}", page.first, page.end).rate(about, of, shown.mean)
     yield from Window(f"highest, {said}", page.first, page.end).rate(about, of, shown.most, "highest")
@@ -180,7 +183,7 @@ def _of_measure(page: ScopePage, about: Named, shown: ScopeMeasure) -> Iterator[
         yield from window.rate(about, of, value)
 
 
-def _of_neighbours(page: ScopePage, about: Named, shown: ScopeNeighbours, *, into: bool) -> Iterator[Fact]:
+def _of_neighbours(page: ScopePage, about: Place, shown: ScopeNeighbours, *, into: bool) -> Iterator[Fact]:
     until = page.end
     if page.step >= TEN_MINUTES:  # as docs/board.md says
         until -= (until - page.start) % TEN_MINUTES
@@ -188,7 +191,7 @@ def _of_neighbours(page: ScopePage, about: Named, shown: ScopeNeighbours, *, int
         other = _name(neighbour.scope)
         scope, source = (about, other) if into else (other, about)
         for measure, amount in neighbour.amounts.items():
-            said = f"{measure} of {other[1]} beside {about[1]} ({page.range})"
+            said = f"{measure} of {other.name} beside {about.name} ({page.range})"
             told = Fact(
                 said, "rate", scope, measure, page.first, until, amount.value, source=source, known=about
             )
@@ -198,13 +201,15 @@ def _of_neighbours(page: ScopePage, about: Named, shown: ScopeNeighbours, *, int
 
 
 def _of_sample(labels: dict[str, str], value: float, at: int) -> Iterator[Fact]:
-    source = (labels["source_kind"], labels["source_name"]) if "source_kind" in labels else None
-    about = labels["kind"], labels["name"] or labels["account"]
+    def place(of: str = "") -> Place:
+        return Place(labels[f"{of}kind"], labels.get(f"{of}name", ""), labels[f"{of}account"])
+
+    about, source = place(), place("source_") if "source_kind" in labels else None
     yield Fact("query", "rate", about, labels["measure"], at - MINUTE, at, value, 1e-6 * value, source=source)
 
 
-def _name(scope: ScopeAnswer) -> Named:
-    return scope.kind, scope.name or scope.account
+def _name(scope: ScopeAnswer) -> Place:
+    return Place(scope.kind, scope.name or "", scope.account)
 
 
 class Told(NamedTuple):
@@ -252,9 +257,9 @@ async def _asked(place: Path, held: Segments, open_: Sequence[Incident], setting
     query = QueryService(str(place), held.recent, lambda: settings.time.step)
     ranges: tuple[AskedRange, ...] = (AskedRange("4h"), AskedRange("", str(at - 1800)), AskedRange("1w"))
     pages = []
-    for kind, name in SCOPES:
+    for kind, name, account in SCOPES:
         for asked in ranges:
-            page: Any = await board.scope(AskedScope(f"{kind}:{name}", (), asked))
+            page: Any = await board.scope(AskedScope(f"{kind}:{name}", (("account", account),), asked))
             assert isinstance(page, ScopePage), f"no page of {kind} {name}"
             pages.append(page)
     measured = 'measure=~"requests|errors_user|errors_backend|wcu|writes"'

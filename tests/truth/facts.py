@@ -18,19 +18,27 @@ from detectors.model.scope import Scope
 MINUTE: Final = 60
 
 
+class Place(NamedTuple):
+    """What a figure is of; without an account, of all of them together."""
+
+    kind: str
+    name: str
+    account: str = ""
+
+
 class Fact(NamedTuple):
     """One figure that was told."""
 
     said: str  # where it stood, for people
     figure: str  # rate, peak, failed, requests, missing, of a caller: what is to be recomputed
-    scope: tuple[str, str]  # kind and name
+    scope: Place
     measure: str
     since: int
     until: int
     value: float
     within: float = 1e-6  # what rounding allows
-    source: tuple[str, str] | None = None  # the caller whose part it is
-    known: tuple[str, str] | None = None  # since whose first request there is something to tell; its own
+    source: Place | None = None  # the caller whose part it is
+    known: Place | None = None  # since whose first request there is something to tell; its own
 
 
 class Claim(NamedTuple):
@@ -84,7 +92,7 @@ def _of_finding(finding: Finding) -> Iterator[Fact]:
         yield Fact(said, "count", about, measure, begun, until, failures.failed, 0.5)
         yield Fact(said, "count", about, "requests", begun, until, failures.requests, 0.5)
     if (basis := finding.rests_on) is not None:
-        drawn = "calling" if about[0] == "table" else measure if finding.failures else "requests"
+        drawn = "calling" if about.kind == "table" else measure if finding.failures else "requests"
         yield Fact(f"basis of {said}", "count", about, drawn, basis.since, basis.until, basis.requests, 0.5)
     if finding.early:
         return
@@ -92,7 +100,7 @@ def _of_finding(finding: Finding) -> Iterator[Fact]:
         figure = "highest" if finding.rises else "lowest"
         yield Fact(f"peak of {said}", figure, about, measure, since, until, finding.peak)
     for share in finding.callers:
-        source = (share.scope.kind, share.scope.name)
+        source = Place(share.scope.kind, share.scope.name, share.scope.account)
         yield Fact(f"caller of {said}", "rate", about, measure, since, until, share.observed, source=source)
 
 
@@ -193,7 +201,7 @@ def _rounding(number: str, figure: str) -> float:
     return 0.051 if figure == "rate" and value < 10 else 0.51
 
 
-def _about(finding: Finding) -> tuple[str, str]:
+def _about(finding: Finding) -> Place:
     about = finding.about
     assert isinstance(about, Scope)
-    return about.kind, about.name
+    return Place(about.kind, about.name, about.account)

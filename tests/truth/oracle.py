@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
 from detectors.model.scope import Scope
-from tests.truth.facts import MINUTE, Claim, Fact
-from tests.truth.worlds import CLIENTS, FUNCTIONS, ROUTES, START, TABLES, World
+from tests.truth.facts import MINUTE, Claim, Fact, Place
+from tests.truth.worlds import ACCOUNTS, CLIENTS, FUNCTIONS, ROUTES, START, TABLES, World
 
 Floats = NDArray[np.float64]
-Named = tuple[str, str]
 
 COUNTED: Final = ("requests", "errors_backend", "errors_user", "wcu", "writes", "calling")
 """Measures that are recomputed; others follow from the same events, but not by a sum."""
@@ -91,8 +90,9 @@ class Oracle:
         about = finding.about
         assert isinstance(about, Scope)
         count = self.world.calls if about.kind == "table" else np.ones(len(self.world.ts))
-        early = self.world.ts < self.world.begins
-        return float(count[early & self._of(about.kind, about.name)].sum() / early.sum())
+        early = (self.world.ts < self.world.begins) & (self.world.accounts == 0)
+        of = self._of(Place(about.kind, about.name, about.account))
+        return float(count[early & of].sum() / early.sum())
 
     def misleading(self, claims: Iterable[Claim]) -> Iterator[str]:
         """Yield what says that it fell of a rise, or the other way round."""
@@ -135,19 +135,19 @@ class Oracle:
         amount = float(amounts[(ts >= fact.since) & (ts < fact.until)].sum())
         return amount if fact.figure == "count" else amount / (fact.until - fact.since)
 
-    def _inside(self, fact: Fact, scope: Named, measure: str, source: Named | None) -> Floats | None:
+    def _inside(self, fact: Fact, scope: Place, measure: str, source: Place | None) -> Floats | None:
         """Return the amounts of the minutes of a window that are known."""
         minutes = self._minutes(scope, measure, source)
         first, end = ((at - START) // MINUTE for at in (fact.since, fact.until))
         first = max(first, self._begun(fact.known or scope))
         return None if minutes is None else minutes[first:end][self._known[first:end]]
 
-    def _minutes_of(self, scope: Named, measure: str, source: Named | None) -> Floats | None:
+    def _minutes_of(self, scope: Place, measure: str, source: Place | None) -> Floats | None:
         amounts = self._amounts(scope, measure, source)
         return None if amounts is None else self._by_minute(amounts)
 
-    def _begin_of(self, scope: Named) -> int:
-        return int((self.world.ts[self._of(*scope)][0] - START) // MINUTE)
+    def _begin_of(self, scope: Place) -> int:
+        return int((self.world.ts[self._of(scope)][0] - START) // MINUTE)
 
     def _by_minute(self, amounts: Floats) -> Floats:
         return np.bincount(((self.world.ts - START) // MINUTE).astype(int), amounts).astype(float)
@@ -158,7 +158,7 @@ class Oracle:
         times = {"ms_api": world.total_ms, "ms_function": world.function_ms}.get(fact.measure)
         if times is None:
             return None
-        of = self._of(*fact.scope)
+        of = self._of(fact.scope)
         since = self._since_newest(of, fact.until) if fact.figure.startswith("newest") else fact.since
         inside = np.sort(times[of & (ts >= since) & (ts < fact.until)])
         if not inside.size:
@@ -173,9 +173,9 @@ class Oracle:
                 return since
         return until - 60 * MINUTE
 
-    def _amounts(self, scope: Named, measure: str, source: Named | None) -> Floats | None:
+    def _amounts(self, scope: Place, measure: str, source: Place | None) -> Floats | None:
         """Return what each request adds to a figure, None of a measure that the scope does not have."""
-        world, of_table = self.world, scope[0] == "table"
+        world, of_table = self.world, scope.kind == "table"
         if measure in ("wcu", "writes", "calling") and not of_table:
             return None
         by_request = {
@@ -186,17 +186,18 @@ class Oracle:
             "writes": world.calls,
             "calling": np.ones(len(world.ts)),  # requests, however often each calls a table
         }[measure]
-        inside = self._of(*scope)
+        inside = self._of(scope)
         if source is not None:
-            inside &= self._of(*source)
+            inside &= self._of(source)
         return np.where(inside, by_request, 0).astype(float)
 
-    def _of(self, kind: str, name: str) -> NDArray[np.bool_]:
+    def _of(self, place: Place) -> NDArray[np.bool_]:
         """Return which requests are of a scope."""
         world = self.world
-        names = {"route": ROUTES, "function": FUNCTIONS, "table": TABLES}.get(kind)
+        inside = np.array([place.account in ("", of) for of in ACCOUNTS])[world.accounts]
+        names = {"route": ROUTES, "function": FUNCTIONS, "table": TABLES}.get(place.kind)
         if names is not None:
-            return np.array([of == name for of in names])[world.routes]
-        if kind == "client":
-            return np.array([of == name for of in CLIENTS])[world.clients]
-        return np.ones(len(world.ts), bool)
+            inside &= np.array([of == place.name for of in names])[world.routes]
+        if place.kind == "client":
+            inside &= np.array([of == place.name for of in CLIENTS])[world.clients]
+        return inside

@@ -1,5 +1,7 @@
 """Small backends with one incident whose truth is known, because it was drawn.
 
+A second account has the same names and less traffic, and nothing happens in it.
+
 Requests are a Poisson stream with a daily shape, in parts by route. A route has a function, which calls a
 table; a client is drawn for each request. Nothing here knows how Uneri counts or judges.
 """
@@ -14,7 +16,7 @@ Floats = NDArray[np.float64]
 Kind = Literal["more", "fewer", "none", "errors", "loop", "heavy"]
 KINDS: Final[tuple[Kind, ...]] = ("more", "fewer", "none", "errors", "loop", "heavy")
 
-ACCOUNT: Final = "123456789012"
+ACCOUNTS: Final = ("123456789012", "210987654321")
 START: Final = 1_756_684_800
 LEARNT: Final = 3 * 3600  # seconds before the incident
 A_DAY: Final = 25 * 3600  # that an absence is compared with
@@ -25,6 +27,7 @@ ROUTES: Final = ("GET /items", "POST /orders", "GET /search")
 FUNCTIONS: Final = ("get-items", "post-orders", "search")
 TABLES: Final = ("items", "orders", "items")
 CLIENTS: Final = ("ios", "android", "web")
+BESIDE: Final = 0.2  # of the first account's rate, in the second
 PARTS: Final = (0.5, 0.3, 0.2)
 CALLS: Final = (1, 2, 3)  # of its table, by a request of a route
 REFUSED: Final = 0.02
@@ -42,6 +45,7 @@ class World(NamedTuple):
     begins: float  # epoch seconds
     ends: float
     ts: Floats
+    accounts: NDArray[np.int64]
     routes: NDArray[np.int64]
     clients: NDArray[np.int64]
     failed: NDArray[np.bool_]
@@ -67,7 +71,7 @@ class World(NamedTuple):
             "ts": round(float(self.ts[at]), 3),
             "id": f"{self.seed}-{at}",
             "cloud": "aws",
-            "account": ACCOUNT,
+            "account": ACCOUNTS[int(self.accounts[at])],
             "region": "eu-west-1",
             "service": "shop",
             "route": ROUTES[route],
@@ -96,7 +100,11 @@ def drawn(seed: int) -> World:
     begins = START + (A_DAY if kind == "none" else LEARNT) + float(draw.uniform(0, 600))
     ends = begins + float(draw.uniform(12, 35)) * 60
     ts, routes = _requests(draw, rate, _Change(kind, route, size, begins, ends))
-    inside = (ts >= begins) & (ts < ends) & ((route < 0) | (routes == route))
+    ts_beside, routes_beside = _requests(draw, BESIDE * rate, _Change("errors", -1, 0.0, begins, ends))
+    order = np.argsort(np.concatenate((ts, ts_beside)), kind="stable")
+    accounts = np.repeat((0, 1), (len(ts), len(ts_beside)))[order]
+    ts, routes = np.concatenate((ts, ts_beside))[order], np.concatenate((routes, routes_beside))[order]
+    inside = (ts >= begins) & (ts < ends) & ((route < 0) | (routes == route)) & (accounts == 0)
     count = len(ts)
     calls = np.array(CALLS)[routes]
     wcu = np.array(WCU)[routes]
@@ -118,6 +126,7 @@ def drawn(seed: int) -> World:
         begins=begins,
         ends=ends,
         ts=ts,
+        accounts=accounts,
         routes=routes,
         clients=clients,
         failed=failed,
