@@ -712,7 +712,7 @@ def setup(
 def status(config: Config = None, url: Url = None, as_json: AsJson = False) -> None:
     """Show the state of a running daemon.
 
-    Its state includes its roles, lag, watermark, open incidents and last message.
+    Its state includes its roles, lag, watermark, open incidents and last page.
     """
     from streams.cli.daemon_call import STATUS
 

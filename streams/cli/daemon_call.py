@@ -24,7 +24,7 @@ _WIDTH: Final = 18
 
 _NAMES: Final = {
     "watermark": "data until",
-    "last_alert": "last message",
+    "last_alert": "last page",
     "held_now": "held back now",
     "held_incidents": "which and why",
     "stages": "held back so far",

@@ -76,7 +76,7 @@ def test_the_status_of_a_daemon_that_held_nothing_is_self_explanatory() -> None:
         "held back now     nothing",
         "silences          config/1  table:*  until 2025-10-09 12:00 UTC  by the configuration: known",
         "held back so far  nothing",
-        "last message      none yet",
+        "last page         none yet",
     ]
 
 
