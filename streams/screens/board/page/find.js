@@ -2,18 +2,31 @@
 import { scopeAddress } from "./address.js";
 import { ask } from "./answers.js";
 import { Inner } from "./inner.js";
-import { Component, html } from "./view.js";
+import { Component, createRef, html } from "./view.js";
 import { errorIn } from "./words.js";
 
 const PAUSE = 200; // ms after the last key
+const shortcut = () => (matchMedia("(hover: none)").matches ? "" : /Mac/.test(navigator.userAgent) ? " (⌘K)" : " (Ctrl K)");
 
 export class Find extends Component {
   constructor(props) {
     super(props);
     this.state = { typed: "", found: null, more: 0, error: null };
+    this.field = createRef();
+    this.hint = shortcut();
+    this.summoned = (event) => {
+      if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      this.field.current.focus();
+    };
+  }
+
+  componentDidMount() {
+    document.addEventListener("keydown", this.summoned);
   }
 
   componentWillUnmount() {
+    document.removeEventListener("keydown", this.summoned);
     clearTimeout(this.waiting);
     this.asking?.abort();
   }
@@ -62,7 +75,7 @@ export class Find extends Component {
   render({ words }, { typed, found, more, error }) {
     const said = error ?? (found === null ? "" : found.length === 0 ? words.find_.none : more > 0 ? words.find_.more(more) : "");
     return html`<form class="find" role="search" onSubmit=${(event) => this.enter(event)} onKeyDown=${(event) => this.press(event)}>
-      <input type="search" aria-label=${words.find_.label} placeholder=${words.find_.label} value=${typed} onInput=${(event) => this.type(event.target.value)} autocomplete="off" spellcheck="false" />
+      <input type="search" ref=${this.field} aria-keyshortcuts="Control+K Meta+K" aria-label=${words.find_.label} placeholder=${words.find_.label + this.hint} value=${typed} onInput=${(event) => this.type(event.target.value)} autocomplete="off" spellcheck="false" />
       ${found !== null &&
       html`<div class="found">
         <ul>

@@ -221,7 +221,9 @@ def test_a_scope_is_found_by_a_part_of_its_name(browser: Browser, board: BoardTh
         page = shown.page
         page.wait_for_selector(".desk")
         search = page.get_by_role("searchbox")
-        search.fill("put")
+        assert search.get_attribute("placeholder") == "Go to a table, function, client … (Ctrl K)"
+        page.keyboard.press("Control+k")
+        page.keyboard.insert_text("put")
         found = page.locator(".found a")
         expect(found).to_have_count(1)
         search.press("ArrowDown")
