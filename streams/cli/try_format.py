@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from alerting.words.mrkdwn import clean
 from alerting.words.unseen import escape_unseen_json
@@ -149,7 +150,7 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
 
 @dataclass
 class _AsJson:
-    """Records as NDJSON on standard output, refusals as JSON lines on standard error."""
+    """Records as NDJSON on standard output, times in seconds; refusals as JSON lines on standard error."""
 
     refused: int = 0
 
@@ -158,7 +159,9 @@ class _AsJson:
 
     def payload(self, path: str, result: Tried) -> None:
         for record in result.reading.records:
-            sys.stdout.write(escape_unseen_json(to_json_line(record).decode()) + "\n")
+            stamp = stamp_of(record.ts)
+            plain = structs.replace(record, ts=stamp) if isinstance(stamp, float) else record
+            sys.stdout.write(escape_unseen_json(to_json_line(plain).decode()) + "\n")
         for refused in result.reading.refused:
             self.refused += 1
             refusal = {

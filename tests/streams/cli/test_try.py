@@ -95,6 +95,14 @@ def test_as_json_the_records_can_be_sent_on_and_refusals_are_apart() -> None:
     assert (again, sent_on) == (0, out)
 
 
+def test_as_json_every_time_is_epoch_seconds() -> None:
+    texts = ("1760000000", "1760000000123", '"2025-10-09T08:53:20Z"')
+    _, out, _ = try_(
+        "-", "--json", given="\n".join(f'{{"ts":{text},"service":"a"}}' for text in texts).encode()
+    )
+    assert [json.loads(line)["ts"] for line in out.splitlines()] == [1760000000, 1760000000.123, 1760000000]
+
+
 def test_as_json_it_prints_nothing_that_a_terminal_obeys_and_the_same_record(tmp_path: Path) -> None:
     record = '{"ts":1760000000,"service":"put\u009b2J\u202e\u200b","route":"GET /\u65e5\u672c"}'
     file = tmp_path / "a\u202eb.ndjson"

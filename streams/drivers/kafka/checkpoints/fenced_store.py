@@ -224,8 +224,8 @@ class FencedStore:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(
                 f"{key}: nothing was written, because another process has taken over, or the broker stood "
-                "still for longer than a transaction may; the next start goes on from the last checkpoint. If it "
-                "happens again and again, two processes have one name: give each its own (kafka.worker_env)"
+                "still for longer than a transaction may; the next start goes on from the last checkpoint. "
+                "If that goes on, two processes have one name: give each its own (kafka.worker_env)"
             ) from error
 
     async def give_up(self, key: str) -> None:
