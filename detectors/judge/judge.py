@@ -289,6 +289,10 @@ class Judge(Stateful):
         self.baseline.stay(batch.index + steps - 1)
         self._remember(batch)
 
+    def trust_weeks(self, rows: Places) -> None:
+        """Forget how far the present level of series is from the weeks: it followed what is absent."""
+        self._memory.trust_weeks(rows)
+
     def _begin(self, start: int, values: Floats) -> BatchEvaluation:
         """Prepare steps to be judged."""
         index, steps = start // self.step, len(values)

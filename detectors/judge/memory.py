@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detectors.judge.calendar import SameTimes
 from detectors.judge.kernel.arrays import FAR_BACK, HALF_HOUR_SLOTS, KEPT_DAYS, VIEWS, Memory, Output
-from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints
+from detectors.model.array_types import Bools, Float32s, Floats, Int32s, Ints, Places
 from detectors.state.compress import compress, decompress
 from detectors.state.declared import Field, RowState, other_settings
 from detectors.state.state import Arrays, Older, pack, unpack
@@ -32,6 +32,7 @@ class MemoryState(RowState):
     KIND = "memory"
     VERSION = 4
     NUMBERS = ("slot",)
+    lag_level: Floats
     level: Floats
     fast: Floats
     base: Floats
@@ -42,6 +43,7 @@ class MemoryState(RowState):
     first: Int32s
     since: Int32s
     open_at: Int32s
+    hours: Floats
     cusum: Floats
     code: NDArray[np.int8]
 
@@ -93,12 +95,18 @@ class MemoryState(RowState):
         self.habits.add(count)
         return super().add(count)
 
-    def restart_sums(self, rows: Bools) -> None:
+    def restart_sums(self, rows: Bools | Places) -> None:
         """Restart the sums over minutes of ``rows``: late data made them wrong."""
         self.fast[0, rows], self.fast[1, rows] = self.level[rows], self.lasting[0, rows]
         self.near[0, rows], self.near[1, rows] = self.base[rows], self.lasting[1, rows]
         self.beyond[:, rows] = 0.0
         self.cusum[:, rows] = 0.0
+
+    def trust_weeks(self, rows: Places) -> None:
+        """Set the level of ``rows`` to that of the weeks, or of yesterday."""
+        self.level[rows] = self.lasting[0, rows] = self.lag_level[0, rows] = 0.0
+        self.hours[:, rows] = 0.0
+        self.restart_sums(rows)
 
     def slots_at(self, slot: int) -> Ints:
         """Return the result of ``move`` to one step in this slot, without moving; hold its habits."""

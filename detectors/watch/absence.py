@@ -32,7 +32,15 @@ PRIOR_REQUESTS: Final = 50.0
 """Requests, as many as expected, that every series starts with."""
 
 REACH_SECONDS: Final = 6 * 3600
-"""A scope whose last request is longer ago does not always have traffic, and is not missing any."""
+"""A scope whose last request is longer ago was closed: of its gap, what it misses once it opens counts."""
+
+LATE_SECONDS: Final = 3600
+"""By how much a scope may open late. It is missed so long after it should have been busy."""
+
+BUSY_GAPS: Final = 5.0
+"""Usual gaps missed since it opened by which it should have been. What opens as late as it may has missed as
+many when it is first reported: that nobody has come by then has a chance of e^-5, and that on few mornings.
+"""
 
 FULL: Final = 0.5
 """Part of the expected requests from which on they are all back, as far as an absence goes."""
@@ -59,6 +67,8 @@ class Gaps(NamedTuple):
     foreseen: Floats  # the same of those expected
     since: Ints  # start of the open absence, epoch seconds; -1 for none
     back: Ints  # steps since requests returned; a step of full traffic counts for several
+    opened: Floats  # requests missed since it opened, after a closed time
+    busy: Ints  # end of the step by which it should have been busy since, epoch seconds; -1 before
 
 
 class GapSteps(NamedTuple):
@@ -101,6 +111,8 @@ class AbsenceWatch(RowState):
     foreseen: Floats = field()
     since: Ints = field(-1, np.int64)
     back: Ints = field(0, np.int64)
+    opened: Floats = field(later=True)
+    busy: Ints = field(-1, np.int64, later=True)
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover
@@ -200,14 +212,14 @@ class AbsenceWatch(RowState):
         """Forget the present gaps that are no absence: a series misses nothing before its next request."""
         present = ~self.absent
         self.last[present] = -1
-        self.nats[present] = self.unseen[present] = 0.0
+        self.nats[present] = self.unseen[present] = self.opened[present] = 0.0
         self.gap[present] = self.unseen_steps[present] = 0
 
     def pass_over(self, end: int) -> None:
         """Let the present gaps that are no absence begin at ``end``, before which nobody listened."""
         waits = ~self.absent & (self.last >= 0)
         self.last[waits] = end
-        self.nats[waits] = self.unseen[waits] = 0.0
+        self.nats[waits] = self.unseen[waits] = self.opened[waits] = 0.0
         self.gap[waits] = self.unseen_steps[waits] = 0
 
     def correct(self, end: int, now: int, observed: Floats) -> None:
@@ -220,6 +232,7 @@ class AbsenceWatch(RowState):
         part = (now - end) / np.maximum(now - self.last, 1)
         self.nats = np.where(some, self.nats * part, self.nats)
         self.gap = np.where(some, np.minimum(self.gap, (now - end) // self._step), self.gap)
+        self.opened = np.where(some, 0.0, self.opened)
         self.last = np.where(some, end, self.last)
         enough = self.weight >= LEAST_GAPS
         changed = some & self.absent
@@ -272,6 +285,9 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         missed = expected_at(state.held[row] - given.level[at, row], given.expected[at, row])
         near = start - last < REACH_SECONDS
         expects = near and not isnan(missed)
+        if not near and not given.may_open[at, row] and not absent:
+            state.last[row] = last = -1  # what fell silent long before it could be reported: not steady
+            none = False
         if some and not absent:  # typical, since it was not reported; heavier ones came before any could be
             weight = state.nats[row] + (state.unseen[row] if given.wide[row] else 0.0)
             typical = min(weight, LEAST_GAPS * usual_gap(state.gaps[row], state.squares[row]))
@@ -298,6 +314,15 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
             state.unseen_steps[row] += 1
         usual = usual_gap(state.gaps[row], state.squares[row])
         heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
+        closed = missed * more * REACH_SECONDS < usual * step
+        if some or (none and closed):  # what was missed before it closed is not missed in the morning
+            state.opened[row], state.busy[row] = 0.0, -1
+        elif none and not (near or absent or isnan(missed)):
+            state.opened[row] += missed * more
+            if state.busy[row] < 0 and state.opened[row] >= BUSY_GAPS * usual:
+                state.busy[row] = end
+        late = state.opened[row] >= LEAST_GAPS * usual and end - state.busy[row] >= LATE_SECONDS
+        late = late and not isnan(missed)
         # full traffic is certain as soon as its absence was
         counts = -(-recover // persist) if some and observed >= FULL * missed * more else 1
         state.back[row] = (
@@ -306,9 +331,9 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
         # nothing at all is no scope that was retired: somebody must look, and it teaches nothing
         retired = not some and not given.evident[at, row] and end - state.since[row] >= RETIRED_SECONDS
         ended[row] = absent and (state.back[row] >= recover or retired)
-        # what fell silent long before it could be reported has not always had traffic
-        if heavy and near and given.may_open[at, row] and not absent and none:
-            state.since[row] = last
+        if ((heavy and near) or late) and given.may_open[at, row] and not absent and none:
+            state.since[row] = state.busy[row] if late else last
+            state.nats[row] = max(state.nats[row], state.opened[row])
         if some:
             state.last[row] = end
         if ended[row]:

@@ -33,6 +33,8 @@ class Absences(Stateful):
         self._accounts = np.zeros(0, bool)  # which of them are accounts
         self._judged = np.zeros(0, bool)  # which of them can be absent
         self._place: dict[int, int] = {}  # place in the watch, by row
+        self._within: dict[int, tuple[str, str]] = {}  # cloud and account, by row
+        self._whole: dict[tuple[str, str], int] = {}  # row of an account
         self._scopes: dict[object, int] = {}
         self._scope_of = np.zeros(0, np.intp)  # number of the scope, by row
         self._arrived = 0  # end of the newest step with a record of any scope, epoch seconds
@@ -45,6 +47,9 @@ class Absences(Stateful):
             for at, item in enumerate(series)
             if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
         ]
+        within = {row: series[row - first].place for row in rows}
+        self._within |= {row: (about.cloud, about.account) for row, about in within.items()}
+        self._whole |= {self._within[row]: row for row, about in within.items() if about.kind == ACCOUNT}
         self._place |= {row: len(self.rows) + at for at, row in enumerate(rows)}
         errors = {
             item.about: row for row, item in enumerate(series, first) if item.measure is Measure.ERRORS_USER
@@ -178,6 +183,16 @@ class Absences(Stateful):
         """Whether nothing is absent."""
         return not self._watch.absent.any()
 
+    def unopened(self, *, nothing: bool) -> Places:
+        """Return the rows of the scopes that are absent since they should have opened.
+
+        ``nothing`` as for ``mask``: when no record arrived, an account stands for all.
+        """
+        places = self._watch.absent & (self._watch.opened > 0)
+        if nothing and (places & self._accounts).any():
+            return np.arange(len(self._scope_of))
+        return np.flatnonzero(np.isin(self._scope_of, self._scope_of[self.rows[places]]))
+
     def pass_over(self, start: int) -> None:
         """Add a step of which nothing is known, because nobody listened: no gap holds it."""
         self._arrived = start + self._step
@@ -202,8 +217,14 @@ class Absences(Stateful):
         return place is not None and bool(self._watch.absent[place])
 
     def since(self, row: int) -> int:
-        """Return when an absence began: the end of the step with the last request."""
-        return int(self._watch.since[self._place[row]])
+        """Return when an absence began: the end of the step with the last request.
+
+        Of what has not opened, when it should have been busy, or its account before it.
+        """
+        whole = self._whole.get(self._within[row], row)
+        places = [self._place[row], self._place[whole]]
+        at = places[int((self._watch.absent & (self._watch.opened > 0))[places].all())]
+        return int(self._watch.since[at])
 
     def is_gap(self, row: int, seen: int) -> bool:
         """Return whether an account is absent because nothing arrives at all, as of watermark ``seen``."""

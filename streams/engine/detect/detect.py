@@ -261,6 +261,8 @@ class Detect(Stateful):
             self._absences.pass_over(step.start)
         else:
             self._absences.feed(judgement, measured, known=known, nothing=nothing)
+        if not self._absences.none:
+            self._judge.trust_weeks(self._absences.unopened(nothing=nothing))
         # an incident teaches no baseline
         spoilt = self._explainer.leading_to(self._findings.struck(judgement))
         self._edges.append(step.start, of_edges, spoilt)
@@ -405,6 +407,8 @@ class Detect(Stateful):
                 near = self._limits.watch(self._judge.judgement(attempt, done))
             done += added
         self._judge.accept_batch(attempt, done)
+        if not self._absences.none:
+            self._judge.trust_weeks(self._absences.unopened(nothing=steps[done - 1].records == 0))
         self._early.learn_all(steps[:done])
         last = self._judge.judgement(attempt, done - 1)
         ends_quiet = self._absences.none and not near and not last.opened.any()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, from_scale, to_scale
 from detectors.model.finding import RETIRED_SECONDS
-from detectors.watch.absence import LEAST_GAPS, REACH_SECONDS, AbsenceWatch
+from detectors.watch.absence import BUSY_GAPS, LATE_SECONDS, LEAST_GAPS, REACH_SECONDS, AbsenceWatch
 
 STEP = 60
 PERSIST, RECOVER = 2, 5
@@ -187,11 +187,47 @@ def test_a_gap_in_the_input_that_ends_was_no_absence() -> None:
     assert series.watch.nats[0] == pytest.approx(20, rel=0.01)
 
 
-def test_a_scope_without_steady_traffic_is_never_absent() -> None:
+LATE = LATE_SECONDS // STEP
+
+
+def closed_for_the_night() -> Watched:
     series = Watched()
-    series.see(20, expected=0)
-    series.see(*[0] * (REACH_SECONDS // STEP), expected=0)  # closed for the night
-    assert not any(series.see(*[0] * 100, expected=20))  # and does not open in the morning: at most a drop
+    series.see(20, expected=20)
+    series.see(*[0] * (REACH_SECONDS // STEP), expected=0)
+    return series
+
+
+@pytest.mark.parametrize("expected", [0.5, 2.0, 20.0])
+def test_what_does_not_open_in_the_morning_is_absent_an_hour_after_it_should_have_been_busy(
+    expected: float,
+) -> None:
+    series = closed_for_the_night()
+    busy = -(-BUSY_GAPS // expected)
+    reported = series.see(*[0] * 200, expected=expected)
+    assert reported.index(True) == busy + LATE - 1
+    assert series.watch.since[0] == REACH_SECONDS + (busy + 1) * STEP
+    assert not any(series.see(*[expected] * RECOVER, expected=expected)[RECOVER - 1 :])
+
+
+def test_what_opens_an_hour_late_was_not_absent_and_makes_no_later_gap_usual() -> None:
+    series = closed_for_the_night()
+    assert not any(series.see(*[0] * LATE, *[20] * 30, expected=20))
+    assert series.watch.usual[0] == 1
+    assert series.see(0, 0, expected=20) == [False, True]
+
+
+def test_a_job_that_does_not_come_is_not_absent_for_the_rest_of_the_night() -> None:
+    series = closed_for_the_night()
+    series.see(*[0] * (LATE // 2), expected=20)
+    assert not any(series.see(*[0] * 100, expected=0))
+    assert not any(series.see(*[0] * LATE, expected=20))  # nor an hour late the next day
+
+
+def test_a_morning_of_which_no_week_is_known_counts_nothing_and_forgets_nothing() -> None:
+    series = closed_for_the_night()
+    series.see(*[0] * (LATE // 2), expected=2)
+    assert not any(series.see(*[0] * LATE, expected=float("nan")))
+    assert series.see(0, expected=2) == [True]
 
 
 def test_an_absence_ends_after_two_steps_of_full_traffic() -> None:
@@ -241,6 +277,16 @@ def test_what_comes_back_after_a_week_of_unknown_minutes_ends_as_any_other() -> 
     series.see(20, 0, 0, 0, expected=20)
     series.at += RETIRED_SECONDS  # nobody listened
     assert series.see(*[20] * 6, expected=20) == [True] * (PERSIST - 1) + [False] * 5
+
+
+@pytest.mark.parametrize("restart", [1, 10, 60, 64])
+def test_a_restart_in_a_morning_that_does_not_come_changes_nothing(restart: int) -> None:
+    whole, cut = closed_for_the_night(), closed_for_the_night()
+    reported = whole.see(*[0] * 100, expected=2)
+    before = cut.see(*[0] * restart, expected=2)
+    cut.restart()
+    assert before + cut.see(*[0] * (100 - restart), expected=2) == reported
+    assert any(reported)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 7.0, float("nan")]), max_size=60), st.integers(0, 60))
