@@ -1,5 +1,6 @@
 """The baseline of a step: the values that were learnt around the same time on earlier days."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -36,23 +37,30 @@ class Baseline:
 
     def forget(self) -> None:
         """Start again, as after a restore."""
-        # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt
+        # (2 beside + steps, lags, n), a ring; NaN where missing or spoilt; see ``_columns``
         self.past = np.zeros((0, 0, 0), np.float32)
         self.often = np.zeros((0, 0), bool)  # (2 beside + steps, n) where reported deviations are usual
         self.head = 0  # first entry of the ring
         self._index, self._lags = -1, self._plain
+        self._read_from: tuple[int, ...] = ()
 
     def same_times(self, start: int) -> SameTimes:
         """Return the days that the step starting at ``start`` is compared with."""
-        return self._calendar.at(start) if self._calendar else SameTimes("", self._plain, ())
+        return self._calendar.at(start) if self._calendar else SameTimes("", self._plain, (), self._plain)
+
+    def steps_known(self, same: SameTimes, most: int) -> int:
+        """Return how many steps have their whole past before the first of them, ``most`` at most."""
+        apart = self._apart(same)
+        return min(most, apart - self._beside) if apart else most
 
     def move(self, index: int, steps: int, same: SameTimes) -> None:
         """Move to ``steps`` steps from ``index`` on; the step after the last adds only what is new."""
-        lags = self._in_steps(same)
+        columns = self._columns(same)
         around = 2 * self._beside + steps
-        shape = (around, self.lags, self._values.rows)
-        is_next = (self._index, self._lags) == (index - 1, lags) and self.past.shape == shape and steps == 1
-        self._index, self._lags = index + steps - 1, lags
+        shape = (around, len(columns), self._values.rows)
+        is_next = (self._index, self._read_from) == (index - 1, columns)
+        is_next &= self.past.shape == shape and steps == 1
+        self._index, self._lags, self._read_from = index + steps - 1, self._in_steps(same.lags, same), columns
         if is_next:
             newest, often = self.past[self.head][None], self.often[self.head][None]
             self.head = (self.head + 1) % around
@@ -66,61 +74,94 @@ class Baseline:
         """Let ``index`` be the last step of the newest move: those behind it were not judged."""
         self._index = index
 
+    def correct(self) -> None:
+        """Read what came an hour ago again: late data may have changed it."""
+        if len(self._read_from) > self.lags:
+            self._read_from = ()
+
     def past_of(self, index: int, rows: Places, same: SameTimes) -> tuple[Float32s, Bools]:
         """Return ``past`` and ``often`` of some rows at a step, without moving to it.
 
         Their shapes are (2 beside + 1, lags, len(rows)) and (2 beside + 1, len(rows)).
         """
-        around = 2 * self._beside + 1
-        past = np.full((around, self.lags, len(rows)), np.nan, np.float32)
-        spoilt = np.zeros((self.lags, around, len(rows)), bool)
-        for at, lag in enumerate(self._in_steps(same)):
+        columns, around = self._columns(same), 2 * self._beside + 1
+        past = np.full((around, len(columns), len(rows)), np.nan, np.float32)
+        often = np.zeros((around, len(rows)), bool)
+        spoilt: list[Bools | None] = [None] * len(columns)
+        for at, lag in enumerate(columns):
             if lag > 0:
                 first = index - lag - self._beside
                 past[:, at] = self._values.measured(rows, first, first + around)
-                spoilt[at] = self._values.spoilt(rows, first, first + around)
-        measured = past.copy()
-        past[spoilt.swapaxes(0, 1)] = np.nan
-        often: Bools = spoilt[1:].sum(axis=0) >= OFTEN
-        if self._step >= WIDE:
-            often &= np.isnan(past[:, 1:]).all(axis=1)
-        for at in range(1, self.lags):
-            past[:, at] = np.where(often & spoilt[at], measured[:, at], past[:, at])
+                spoilt[at] = flags = self._values.spoilt(rows, first, first + around)
+                if at < 2 * self.lags:
+                    past[:, at][flags] = np.nan
+        self._read_back(index - self._beside, rows, list(zip(columns, spoilt, strict=True)), past, often)
         return past, often
 
-    def _in_steps(self, same: SameTimes) -> tuple[int, ...]:
+    def _in_steps(self, of: Sequence[int], same: SameTimes) -> tuple[int, ...]:
         """Return how many steps ago each day was, -1 for one that is left out."""
         lags = tuple(
             -1 if same.spoilt and same.spoilt[at] else max(1, round(lag / self._step))
-            for at, lag in enumerate(same.lags)
+            for at, lag in enumerate(of)
         )
         return lags + (-1,) * (self.lags - len(lags))
 
+    def _apart(self, same: SameTimes) -> int:
+        """Return how many steps apart the two times are that may be the same, 0 where they are one."""
+        return max(abs(lag - other) for lag, other in zip(same.lags, same.others, strict=True)) // self._step
+
+    def _columns(self, same: SameTimes) -> tuple[int, ...]:
+        """Return how many steps ago the columns of ``past`` were: the days, yesterday first.
+
+        Where clocks changed in between: those by the clock that comes there later, those by the other one,
+        and what came on this day when the other one showed the time of the first.
+        """
+        lags, apart = self._in_steps(same.lags, same), self._apart(same)
+        if not apart:
+            return lags
+        later, earlier = sorted((lags, self._in_steps(same.others, same)), key=sum, reverse=True)
+        return (*later, *earlier, apart)
+
     def _read(self, first: int, past: Float32s, often: Bools) -> None:
         """Write the values learnt a lag before the steps from ``first`` on into ``past`` (steps, lags, n)."""
-        steps, lags = len(past), self._lags
-        spoilt: list[Bools | None] = []
-        for at, lag in enumerate(lags):
-            if lag > 0:
-                spoilt.append(self._values.learnt_steps(first - lag, past[:, at]))
+        columns, rows = self._read_from, np.arange(self._values.rows)
+        spoilt: list[Bools | None] = [None] * len(columns)
+        for at, lag in enumerate(columns):
+            if at == 2 * self.lags:  # what came, even if it was reported
+                past[:, at] = self._values.measured(rows, first - lag, first - lag + len(past))
+            elif lag > 0:
+                spoilt[at] = self._values.learnt_steps(first - lag, past[:, at])
             else:
-                spoilt.append(None)
                 past[:, at] = np.nan
-        del spoilt[0]  # yesterday
         often.fill(False)
-        known = [flags for flags in spoilt if flags is not None]
-        if len(known) < OFTEN:
-            return
-        often |= np.sum(known, axis=0) >= OFTEN
-        if self._step >= WIDE:  # a shift lasts for weeks: only if no week is known without it
-            often &= np.isnan(past[:, 1:]).all(axis=1)
-        rows = np.flatnonzero(often.any(axis=0))
-        if rows.size:
-            for at, (lag, flags) in enumerate(zip(lags[1:], spoilt, strict=True), 1):
+        self._read_back(first, rows, list(zip(columns, spoilt, strict=True)), past, often)
+
+    def _read_back(
+        self,
+        first: int,
+        rows: Places,
+        spoilt: Sequence[tuple[int, Bools | None]],
+        past: Float32s,
+        often: Bools,
+    ) -> None:
+        """Write ``often``, and into ``past`` what was excluded there: ``spoilt`` are columns and flags."""
+        for begin in range(0, len(spoilt) - 1, self.lags):
+            weeks = range(begin + 1, begin + self.lags)
+            known = [flags for at in weeks if (flags := spoilt[at][1]) is not None]
+            if len(known) < OFTEN:
+                continue
+            usual: Bools = np.sum(known, axis=0) >= OFTEN
+            if self._step >= WIDE:  # a shift lasts for weeks: only if no week is known without it
+                usual &= np.isnan(past[:, weeks.start : weeks.stop]).all(axis=1)
+            often |= usual
+            here = np.flatnonzero(usual.any(axis=0))
+            for at in weeks if here.size else ():
+                lag, flags = spoilt[at]
                 if flags is not None:
-                    raw = self._values.measured(rows, first - lag, first - lag + steps)
-                    use = often[:, rows] & flags[:, rows]
-                    past[:, at, rows] = np.where(use, raw, past[:, at, rows])
+                    begins = first - lag
+                    raw = self._values.measured(rows[here], begins, begins + len(past))
+                    use = usual[:, here] & flags[:, here]
+                    past[:, at, here] = np.where(use, raw, past[:, at, here])
 
     def weeks(self, row: int) -> tuple[list[int], list[int]]:
         """Return the weeks (1 = last) behind the last expectation, and those left out as spoilt."""

@@ -1,7 +1,8 @@
 """Which days a step is compared with, and which events are planned for it.
 
-The same time is the same local time: where clocks changed in between, a week is an hour longer or shorter. A
-holiday is compared with the last holidays and rest days, and is not a baseline for other days.
+The same time is the same local time: where clocks changed in between, a week is an hour longer or shorter.
+What is scheduled in UTC goes by the other time, so that both are told. A holiday is compared with the last
+holidays and rest days, and is not a baseline for other days.
 """
 
 import math
@@ -38,6 +39,7 @@ class SameTimes(NamedTuple):
     holiday: str  # name of today's holiday, empty on an ordinary day
     lags: tuple[int, ...]  # seconds back from the step, (1 + weeks,)
     spoilt: tuple[str, ...]  # why a day must be left out, such as its holiday; empty if it is usable
+    others: tuple[int, ...]  # lags by which it may also be the same time, where clocks changed in between
 
 
 class PlannedEvent(NamedTuple):
@@ -83,7 +85,8 @@ class Calendar:
         self._weeks = weeks
         self._years, self._offsets = (0, -1), Offsets((0,), (0,))
         self._quarter = -1
-        self._at = SameTimes("", (DAY, *(WEEK * k for k in range(1, weeks + 1))), ("",) * (weeks + 1))
+        lags = (DAY, *(WEEK * k for k in range(1, weeks + 1)))
+        self._at = SameTimes("", lags, ("",) * (weeks + 1), lags)
         self._plain = settings.timezone == "UTC" and not settings.holidays
         self._events = tuple(
             PlannedEvent(event.name, *span(event, settings.timezone), event.factor, frozenset(event.scopes))
@@ -103,10 +106,12 @@ class Calendar:
         today = self.day(start)
         holiday = self.holiday(today)
         back = [1, *(self._like(today) if holiday else [7 * k for k in range(1, self._weeks + 1)])]
+        lags, again = tuple(self.lag(start, days) for days in back), self._comes_again(start)
         self._at = SameTimes(
             holiday,
-            tuple(self.lag(start, days) for days in back),
+            lags,
             tuple(self._spoils(today - days, holiday) for days in back),
+            tuple(lag + again for lag in lags) if again else tuple(days * DAY for days in back),
         )
         return self._at
 
@@ -176,6 +181,12 @@ class Calendar:
             return wall - before
         then = wall - after
         return then if self._offset(then) == after else wall - before
+
+    def _comes_again(self, start: int) -> int:
+        """Return after how many seconds the local clock shows the time of ``start`` again, 0 if never."""
+        apart = self._offset(start) - self._offset(start + DAY)
+        repeats = apart > 0 and self._offset(start + apart) == self._offset(start + DAY)
+        return apart if repeats else 0
 
     def _like(self, today: int) -> list[int]:
         """Return how many days ago the last holidays and rest days were, one for each week."""

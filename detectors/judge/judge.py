@@ -248,6 +248,7 @@ class Judge(Stateful):
         if most <= 1 or self._open_places.any() or self._growth.waits.any() or not self._goes_on(start):
             return 1
         same = self.baseline.same_times(start)
+        most = self.baseline.steps_known(same, most)
         slot = self._slot(start) if len(self.series) >= MANY else -1
         for at in range(1, most):
             then = start + at * self.step
@@ -415,6 +416,7 @@ class Judge(Stateful):
         and noise stay: they follow the present within minutes anyway.
         """
         self._values.correct(start // self.step, more)
+        self.baseline.correct()
         self._memory.restart_sums(np.nan_to_num(more) != 0)
 
     def derive(self) -> None:

@@ -82,7 +82,7 @@ def dry_run(
         Of ``copy_rows``: they are written to.
     """
     out = empty_output((1, len(values)))
-    scratch = empty_scratch(pace.beside, pace.short, past.shape[1], len(values))
+    scratch = empty_scratch(pace.beside, pace.short, memory.lag_level.shape[0], len(values))
     with np.errstate(all="ignore"):
         advance(
             index,

@@ -8,7 +8,7 @@ from detectors.judge.kernel.arrays import MINUTES, NOTHING, WEEKS, YESTERDAY, Me
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import from_scale, median, to_scale
 from detectors.model.array_types import Bools, Float32s, Floats
-from detectors.state.compiled import inlined
+from detectors.state.compiled import inlined, part
 
 SLIGHT: Final = 0.1
 """A level that moved by less, about a tenth, is the same: the level of the last hours follows it."""
@@ -18,6 +18,9 @@ LIKE: Final = 0.33
 
 LATELY: Final = 240
 """Steps after which the last values are no longer the last minutes, but those before a night."""
+
+CAME: Final = 0.5
+"""Part of what is expected by one clock from which on it has come by the other."""
 
 SEVERAL: Final = 2
 """Weeks that must be like the present if it comes every week."""
@@ -36,20 +39,20 @@ class Expected(NamedTuple):
 
 @inlined
 def _values_around(
-    past: Float32s, at: int, lag: int, row: int, beside: int, counted: bool, around: Floats
+    past: Float32s, at: int, column: int, row: int, beside: int, counted: bool, around: Floats
 ) -> int:
     """Collect the values around the same time in ``around``; return how many, 0 if too few are known."""
     ring = past.shape[0]
     count = 0
     for near in range(2 * beside + 1):
-        was = float(past[(at + near) % ring, lag, row])
+        was = float(past[(at + near) % ring, column, row])
         if not np.isnan(was):
             around[count] = was
             count += 1
     if count > beside:
         return count
     # a series that is rarely measured, such as a latency, has few neighbours
-    return 0 if counted or np.isnan(past[(at + beside) % ring, lag, row]) else count
+    return 0 if counted or np.isnan(past[(at + beside) % ring, column, row]) else count
 
 
 @inlined
@@ -155,6 +158,72 @@ def _forget_evening(index: int, row: int, unknown: bool, memory: Memory, pace: P
             memory.recent[at, row] = np.nan
 
 
+@part
+def _place_of(
+    past: Float32s,
+    at: int,
+    first: int,
+    row: int,
+    offset: float,
+    counted: bool,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> float:
+    """Return the position that the days from column ``first`` on expect, NaN where none is known."""
+    used, yesterday = 0, np.nan
+    for lag in range(memory.lag_level.shape[0]):
+        count = _values_around(past, at, first + lag, row, pace.beside, counted, scratch.around)
+        if count == 0:
+            continue
+        place = _middle_of(scratch.around, count, offset, counted)
+        if pace.aligned:
+            place += memory.lag_level[lag, row]
+        if lag == 0:
+            yesterday = place
+        else:
+            scratch.weeks[used] = place
+            used += 1
+    return median(scratch.weeks, used) + memory.level[row] if used else yesterday
+
+
+@part
+def follow(
+    past: Float32s,
+    at: int,
+    row: int,
+    y: float,
+    offset: float,
+    counted: bool,
+    memory: Memory,
+    pace: Pace,
+    scratch: Scratch,
+) -> int:
+    """Return the column of yesterday by the clock that the value follows.
+
+    Where clocks changed since the days that are known, a job may go by either: what fits one is usual. What
+    comes later by the first clock than by the second may have come then, and is missing only if it has not.
+    """
+    lags = memory.lag_level.shape[0]
+    if past.shape[1] == lags:
+        return 0
+    later = _place_of(past, at, 0, row, offset, counted, memory, pace, scratch)
+    earlier = _place_of(past, at, lags, row, offset, counted, memory, pace, scratch)
+    if counted:  # where nothing arrived at all, nothing is known
+        later = 0.0 if np.isnan(later) else later
+        earlier = 0.0 if np.isnan(earlier) else earlier
+    if np.isnan(later) or np.isnan(earlier):
+        return 0 if np.isnan(earlier) else lags
+    if counted and later > earlier:
+        count = _values_around(past, at, 2 * lags, row, pace.beside, counted, scratch.around)
+        came = _mean_of(scratch.around, count, 0.0, offset, counted) if count else 0.0
+        if came < CAME * from_scale(later, offset, counted):
+            return 0
+    if np.isnan(y):
+        return 0 if later <= earlier else lags
+    return 0 if abs(y - later) <= abs(y - earlier) else lags
+
+
 @inlined
 def expect(
     index: int,
@@ -173,9 +242,10 @@ def expect(
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
     means = scratch.means
     used, least, yesterday, day_before = 0, np.nan, np.nan, np.inf
-    for lag in range(past.shape[1]):
+    first = follow(past, at, row, y, offset, counted, memory, pace, scratch)
+    for lag in range(memory.lag_level.shape[0]):
         scratch.lags[lag, row] = np.nan
-        count = _values_around(past, at, lag, row, pace.beside, counted, around)
+        count = _values_around(past, at, first + lag, row, pace.beside, counted, around)
         if count == 0:
             continue
         middle = _middle_of(around, count, offset, counted)

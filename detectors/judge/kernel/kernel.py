@@ -265,7 +265,7 @@ def advance(  # noqa: C901  # judge, learn, write results: step by step
         Planned load in times the usual.
     past : (steps + 2 beside, lags, n) float32
         Learnt values around the same times, a ring that starts at ``head``; lag 0 is yesterday. NaN where
-        missing or spoilt.
+        missing or spoilt. Where clocks changed in between, it has the columns of ``follow``, too.
     often : (steps + 2 beside, n) bool
         Where something was reported around this time in several weeks; the same ring.
     slots : (steps, 2) int64

@@ -33,8 +33,9 @@ def local(at: int, zone: str) -> str:
 
 def test_without_settings_a_week_is_a_week() -> None:
     plain = calendar()
+    weeks = (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)
     for start in (0, epoch("2026-03-30T09:00"), epoch("2099-12-31T23:59")):
-        assert plain.at(start) == ("", (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK), ("",) * 5)
+        assert plain.at(start) == ("", weeks, ("",) * 5, weeks)
         assert plain.planned(start) == ()
         assert plain.factor(start, ITEMS) == 1
 
@@ -67,6 +68,17 @@ def test_both_occurrences_of_a_repeated_hour_are_compared_with_the_same_hour_a_w
     assert {local(at - berlin.at(at).lags[1], "Europe/Berlin") for at in (first, first + HOUR)} == {
         "Sun 2026-10-18 02:30"
     }
+
+
+def test_where_clocks_changed_in_between_it_is_the_same_time_in_utc_too() -> None:
+    berlin = calendar(weeks=1, timezone="Europe/Berlin")
+    change = epoch("2026-10-25T01:00")
+    hours = [
+        (berlin.at(at).lags[1] / HOUR, berlin.at(at).others[1] / HOUR)
+        for at in (change - 2 * HOUR, change - HOUR, change, change + HOUR, change + WEEK)
+    ]
+    assert hours == [(168, 168), (168, 169), (169, 168), (169, 168), (169, 168)]
+    assert berlin.at(change + WEEK + HOUR).others == berlin.at(change + WEEK + HOUR).lags
 
 
 def test_a_skipped_hour_is_the_time_as_long_after_the_change() -> None:
@@ -110,7 +122,8 @@ GERMAN: dict[str, Any] = {"timezone": "Europe/Berlin", "holidays": "DE"}
 )
 def test_a_holiday_is_not_a_baseline_for_an_ordinary_day(today: str, spoilt: tuple[str, ...]) -> None:
     times = calendar(**GERMAN).at(epoch(today, "Europe/Berlin"))
-    assert times == ("", (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK), spoilt)
+    weeks = (DAY, WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)
+    assert times == ("", weeks, spoilt, weeks)
 
 
 def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
