@@ -158,6 +158,12 @@ def _forget_evening(index: int, row: int, unknown: bool, memory: Memory, pace: P
             memory.recent[at, row] = np.nan
 
 
+@inlined
+def _forget_level(index: int, row: int, counted: bool, memory: Memory, pace: Pace) -> None:
+    if counted and index - memory.heard[row] > LATELY and not pace.wide:
+        memory.lag_level[0, row] = 0.0  # by how much an evening exceeded the one before
+
+
 @part
 def _place_of(
     past: Float32s,
@@ -242,6 +248,7 @@ def expect(
     around, weeks, highs, lows = scratch.around, scratch.weeks, scratch.highs, scratch.lows
     means = scratch.means
     used, least, yesterday, day_before = 0, np.nan, np.nan, np.inf
+    _forget_level(index, row, counted, memory, pace)
     first = follow(past, at, row, y, offset, counted, memory, pace, scratch)
     for lag in range(memory.lag_level.shape[0]):
         scratch.lags[lag, row] = np.nan

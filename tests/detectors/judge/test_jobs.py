@@ -5,7 +5,7 @@ import pytest
 
 from detectors.judge.kernel.arrays import CODES
 from detectors.model.finding import Verdict
-from tests.detectors.judge.judged_counts import BEGIN, DAY, WEEK, a_judge, openings
+from tests.detectors.judge.judged_counts import BEGIN, DAY, MINUTE, WEEK, a_judge, openings
 
 WEEKS, ROWS = 6, 4
 FIRST = WEEK + 2 * DAY + 180  # a Wednesday, 03:00
@@ -134,6 +134,20 @@ def certain(values: np.ndarray, *, least: float = 0.0) -> np.ndarray:
         index = BEGIN // 60 + first + np.arange(len(out.basis))[:, None]
         found.append(judge.by_days(out.basis, index) & (out.expected >= least))
     return np.concatenate(found)
+
+
+def test_a_night_expects_what_yesterday_had_though_the_last_evening_was_busier() -> None:
+    values = np.full((8, DAY, ROWS), np.nan)  # at night, nothing is known
+    values[:5, 7 * 60 : 20 * 60] = 10.0
+    values[5:7] = values[7, : 2 * 60] = 0.0  # a weekend, and the night behind it
+    values[7, 7 * 60 : 20 * 60] = 10.0
+    night = np.zeros((2 * 60, ROWS))
+    night[:80] = np.nan
+    judge, whole = a_judge(ROWS), np.concatenate((values.reshape(-1, ROWS), night))
+    for first in range(0, len(whole), 720):
+        out, _ = judge.judge_steps(BEGIN + MINUTE * first, whole[first : first + 720])
+    assert not np.nan_to_num(out.expected[-40:]).any()
+    assert not out.opened.any()
 
 
 def test_what_came_in_one_week_only_is_not_missed_in_the_next_ones() -> None:
