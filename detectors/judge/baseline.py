@@ -113,14 +113,13 @@ class Baseline:
     def _columns(self, same: SameTimes) -> tuple[int, ...]:
         """Return how many steps ago the columns of ``past`` were: the days, yesterday first.
 
-        Where clocks changed in between: those by the clock that comes there later, those by the other one,
-        and what came on this day when the other one showed the time of the first.
+        Where clocks changed in between: those by the local clock, those by the other one, and what came on
+        this day when the sooner one showed the time of the other.
         """
         lags, apart = self._in_steps(same.lags, same), self._apart(same)
         if not apart:
             return lags
-        later, earlier = sorted((lags, self._in_steps(same.others, same)), key=sum, reverse=True)
-        return (*later, *earlier, apart)
+        return (*lags, *self._in_steps(same.others, same), apart)
 
     def _read(self, first: int, past: Float32s, often: Bools) -> None:
         """Write the values learnt a lag before the steps from ``first`` on into ``past`` (steps, lags, n)."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import config.settings
 from detectors.judge.baseline import Baseline
-from detectors.judge.calendar import Calendar
+from detectors.judge.calendar import Calendar, SameTimes
 from detectors.judge.evidence import Evidence
 from detectors.judge.growth import Growing, GrowthWatch
 from detectors.judge.kernel.arrays import (
@@ -37,7 +37,7 @@ from detectors.judge.kernel.evaluate_early import (
 )
 from detectors.judge.kernel.kernel import advance
 from detectors.judge.kernel.learn import close_slots
-from detectors.judge.kernel.pace import pace_of
+from detectors.judge.kernel.pace import Pace, pace_of
 from detectors.judge.memory import CELLS, FEWEST, MANY, BatchEvaluation, Before, MemoryState
 from detectors.model.array_types import Bools, Floats, Ints, Places
 from detectors.model.finding import Plan
@@ -320,12 +320,16 @@ class Judge(Stateful):
                 begun.slots,
                 self._rows,
                 self._memory.arrays(),
-                self._pace._replace(aligned=not begun.same.holiday, partial=partial),
+                self._pace_of(begun.same)._replace(partial=partial),
                 self._open_places,
                 empty_scratch(beside, short, self.baseline.lags, len(self.series)),
                 begun.out,
                 stops,
             )
+
+    def _pace_of(self, same: SameTimes) -> Pace:
+        later = same.lags[-1] > same.others[-1]
+        return self._pace._replace(aligned=not same.holiday, local_later=later)
 
     def _remember(self, judged: BatchEvaluation) -> list[Growing]:
         """Remember judged steps; return the growth over the days before, where a day starts."""
@@ -384,7 +388,7 @@ class Judge(Stateful):
             often,
             slots,
             *copy_rows(at, self._rows, memory),
-            self._pace._replace(aligned=not same.holiday),
+            self._pace_of(same),
             self._open_places,
         )
         wanted = np.flatnonzero(np.isin(at, rises) | np.isin(at, falls))

@@ -1,12 +1,13 @@
 """The expectation at a step: from the same time in earlier weeks, yesterday, or the last minutes."""
 
+from math import sqrt
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.judge.kernel.arrays import MINUTES, NOTHING, WEEKS, YESTERDAY, Memory, Scratch
 from detectors.judge.kernel.pace import Pace
-from detectors.judge.kernel.scale import from_scale, median, to_scale
+from detectors.judge.kernel.scale import COUNTS_OF_ROOT, NORMAL_TAIL, from_scale, median, to_scale
 from detectors.model.array_types import Bools, Float32s, Floats
 from detectors.state.compiled import inlined, part
 
@@ -205,29 +206,35 @@ def follow(
     pace: Pace,
     scratch: Scratch,
 ) -> int:
-    """Return the column of yesterday by the clock that the value follows.
+    """Return the column of yesterday by the clock that the value follows: the local one, or the other one.
 
     Where clocks changed since the days that are known, a job may go by either: what fits one is usual. What
-    comes later by the first clock than by the second may have come then, and is missing only if it has not.
+    comes later by one clock than by the other may have come then, and is missing only if it has not.
     """
     lags = memory.lag_level.shape[0]
     if past.shape[1] == lags:
         return 0
-    later = _place_of(past, at, 0, row, offset, counted, memory, pace, scratch)
-    earlier = _place_of(past, at, lags, row, offset, counted, memory, pace, scratch)
+    local = _place_of(past, at, 0, row, offset, counted, memory, pace, scratch)
+    other = _place_of(past, at, lags, row, offset, counted, memory, pace, scratch)
     if counted:  # where nothing arrived at all, nothing is known
-        later = 0.0 if np.isnan(later) else later
-        earlier = 0.0 if np.isnan(earlier) else earlier
-    if np.isnan(later) or np.isnan(earlier):
-        return 0 if np.isnan(earlier) else lags
+        local = 0.0 if np.isnan(local) else local
+        other = 0.0 if np.isnan(other) else other
+    if np.isnan(local) or np.isnan(other):
+        return 0 if np.isnan(other) else lags
+    usual, noise = from_scale(local, offset, counted), memory.unit[1, row]
+    if counted:
+        noise = max(noise, sqrt(offset / COUNTS_OF_ROOT / (usual + 4 * offset)))
+    if abs(other - local) <= NORMAL_TAIL * noise:
+        return 0
+    later, earlier, column = (local, other, 0) if pace.local_later else (other, local, lags)
     if counted and later > earlier:
         count = _values_around(past, at, 2 * lags, row, pace.beside, counted, scratch.around)
         came = _mean_of(scratch.around, count, 0.0, offset, counted) if count else 0.0
         if came < CAME * from_scale(later, offset, counted):
-            return 0
+            return column
     if np.isnan(y):
-        return 0 if later <= earlier else lags
-    return 0 if abs(y - later) <= abs(y - earlier) else lags
+        return 0 if local <= other else lags
+    return 0 if abs(y - local) <= max(abs(y - other), NORMAL_TAIL * noise) else lags
 
 
 @inlined

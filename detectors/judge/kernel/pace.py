@@ -88,6 +88,7 @@ class Pace(NamedTuple):
     certain: float  # units that evidence over hours must show
     level_of_hours: float  # gain of the level that it is measured against
     aligned: bool  # lags are weeks: their levels are learnt
+    local_later: bool  # days by the local clock are longer ago than those by the other one
     wide: bool  # the last steps are compared without the shape of the weeks
     partial: bool  # of the step, only the end has come: what is low says nothing
 
@@ -123,6 +124,7 @@ def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
         certain=CERTAIN / settings.sensitivity,
         level_of_hours=gain(HOURS_LEVEL_SECONDS, 1),
         aligned=True,
+        local_later=False,
         wide=step >= WIDE,
         partial=False,
     )

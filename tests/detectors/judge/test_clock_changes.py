@@ -35,18 +35,23 @@ def told(change: str, jobs: list[int]) -> list[tuple[str, Verdict | None]]:
     for begin in jobs:
         mean[begin // MINUTE - first :][:MINUTES] += CALLS
     values = np.random.default_rng(1).poisson(mean).astype(float)
+    return openings(first, values)
+
+
+def openings(first: int, values: np.ndarray) -> list[tuple[str, Verdict | None]]:
+    """Judge (steps, n) counts from minute ``first`` on; return what was told, and when."""
     calendar = Calendar(CalendarSettings(timezone=ZONE), weeks=4)
     judge = Judge(JudgeSettings(), MINUTE, calendar)
-    judge.add(series(1))
+    judge.add(series(values.shape[1]))
     found, at = list[tuple[str, Verdict | None]](), 0
     while at < len(values):
         start = (first + at) * MINUTE
         steps = judge.steps_in_batch(start, min(judge.largest_batch, len(values) - at))
         batch = judge.evaluate_batch(start, values[at : at + steps])
         judge.accept_batch(batch, batch.done)
-        for step in np.flatnonzero(batch.out.opened[: batch.done, 0]):
-            when = datetime.fromtimestamp(start + int(step) * MINUTE, BERLIN)
-            found.append((f"{when:%d.%m. %H:%M %Z}", CODES[batch.out.code[step, 0]]))
+        for step, row in np.argwhere(batch.out.opened[: batch.done]).tolist():
+            when = datetime.fromtimestamp(start + step * MINUTE, BERLIN)
+            found.append((f"{when:%d.%m. %H:%M %Z}", CODES[batch.out.code[step, row]]))
         at += batch.done
     return found
 
@@ -65,6 +70,18 @@ def test_a_job_that_comes_at_the_second_of_two_equal_times_is_usual() -> None:
 @pytest.mark.parametrize("at", ["00:00", "00:50", "01:00", "02:30", "12:00"])
 def test_a_job_by_utc_is_usual_when_clocks_change(change: str, at: str) -> None:
     assert not told(change, begins(change, UTC, at))
+
+
+@pytest.mark.parametrize("change", [AUTUMN, SPRING])
+def test_thin_traffic_by_the_local_clock_is_no_more_told_than_at_other_times(change: str) -> None:
+    day = datetime.fromisoformat(change).replace(tzinfo=BERLIN)
+    first, end = (int((day + timedelta(days=days)).timestamp()) // MINUTE for days in (-BEFORE, AFTER))
+    local = [datetime.fromtimestamp(at * MINUTE, BERLIN) for at in range(first, end)]
+    hour = np.array([at.hour + at.minute / 60 for at in local])
+    mean = np.where((hour >= 7) & (hour < 20), 20 * np.sin(np.pi * (hour - 6.5) / 14).clip(0) ** 0.7, 0.6)
+    mean = np.repeat(np.where((hour >= 6) & (hour < 22), mean, np.nan)[:, None], 30, axis=1)
+    values = np.random.default_rng(2).poisson(np.nan_to_num(mean)) + 0.0 * mean
+    assert len(openings(first, values)) <= 1
 
 
 @pytest.mark.parametrize("change", [AUTUMN, SPRING])
