@@ -4,6 +4,7 @@ Epoch seconds and days since 1970-01-01: ``detectors.judge.calendar`` decides wi
 """
 
 import functools
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -108,9 +109,16 @@ def holidays_of(region: str, year: int) -> dict[int, str]:
 
 def rest_day_of(region: str) -> int:
     """Return the weekday (Monday is 0) most like a holiday: Sunday, or else the last of the weekend."""
-    country, _, part = region.partition("/")
-    weekend = _country(country, part or None, 2026).weekend
+    weekend = weekend_of(region)
     return SUNDAY if SUNDAY in weekend or not weekend else max(weekend)
+
+
+def weekend_of(region: str | None) -> Collection[int]:
+    """Return the weekdays (Monday is 0) of a region's weekend: Saturday and Sunday where none is known."""
+    if region is None:
+        return {SUNDAY - 1, SUNDAY}
+    country, _, part = region.partition("/")
+    return _country(country, part or None, 2026).weekend
 
 
 def span(planned: Planned, timezone: str) -> tuple[int, int]:

@@ -46,7 +46,11 @@ class Baseline:
 
     def same_times(self, start: int) -> SameTimes:
         """Return the days that the step starting at ``start`` is compared with."""
-        return self._calendar.at(start) if self._calendar else SameTimes("", self._plain, (), self._plain)
+        return (
+            self._calendar.at(start)
+            if self._calendar
+            else SameTimes("", self._plain, (), alike=True, others=self._plain)
+        )
 
     def steps_known(self, same: SameTimes, most: int) -> int:
         """Return how many steps have their whole past before the first of them, ``most`` at most."""

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 import config.settings
-from config.sections.calendar import Offsets, holidays_of, offsets, rest_day_of, span
+from config.sections.calendar import Offsets, holidays_of, offsets, rest_day_of, span, weekend_of
 from detectors.model.finding import Plan
 from detectors.model.scope import Edge, ScopeOrEdge
 from detectors.state.past_values import DAY, WEEK
@@ -39,6 +39,7 @@ class SameTimes(NamedTuple):
     holiday: str  # name of today's holiday, empty on an ordinary day
     lags: tuple[int, ...]  # seconds back from the step, (1 + weeks,)
     spoilt: tuple[str, ...]  # why a day must be left out, such as its holiday; empty if it is usable
+    alike: bool  # whether yesterday was a working day as today, or neither
     others: tuple[int, ...]  # lags by which it may also be the same time, where clocks changed in between
 
 
@@ -81,12 +82,13 @@ class Calendar:
 
     def __init__(self, settings: config.settings.CalendarSettings, weeks: int) -> None:
         self._timezone, self._region = settings.timezone, settings.holidays
+        self._weekend = weekend_of(settings.holidays)
         self._rest = rest_day_of(settings.holidays) if settings.holidays else 0
         self._weeks = weeks
         self._years, self._offsets = (0, -1), Offsets((0,), (0,))
         self._quarter = -1
         lags = (DAY, *(WEEK * k for k in range(1, weeks + 1)))
-        self._at = SameTimes("", lags, ("",) * (weeks + 1), lags)
+        self._at = SameTimes("", lags, ("",) * (weeks + 1), alike=True, others=lags)
         self._plain = settings.timezone == "UTC" and not settings.holidays
         self._events = tuple(
             PlannedEvent(event.name, *span(event, settings.timezone), event.factor, frozenset(event.scopes))
@@ -111,6 +113,7 @@ class Calendar:
             holiday,
             lags,
             tuple(self._spoils(today - days, holiday) for days in back),
+            self._is_off(today) == self._is_off(today - 1),
             tuple(lag + again for lag in lags) if again else tuple(days * DAY for days in back),
         )
         return self._at
@@ -195,6 +198,9 @@ class Calendar:
 
     def _is_rest(self, day: int) -> bool:
         return (day - MONDAY) % 7 == self._rest or bool(self.holiday(day))
+
+    def _is_off(self, day: int) -> bool:
+        return (day - MONDAY) % 7 in self._weekend or bool(self.holiday(day))
 
     def _spoils(self, day: int, holiday: str) -> str:
         """Return why a day is not comparable with today: only one of them is a holiday."""

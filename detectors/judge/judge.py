@@ -216,12 +216,13 @@ class Judge(Stateful):
     def by_days(self, basis: NDArray[np.int8], index: int | Ints) -> Bools:
         """Return which expectations are those of earlier weeks, in the first week of yesterday.
 
-        Later, yesterday tells nothing of a day of which nothing is known in any week: it is closed. Nor do
-        weeks that are doubted.
+        Later, yesterday tells nothing of a day of which nothing is known in any week: it is closed. Nor does
+        what is doubted.
         ``basis`` is (n,), or (steps, n) with (steps, 1).
         """
         first_week: Bools = index - self._memory.first < WEEK / self.step
-        return np.where(first_week, basis >= YESTERDAY, basis == WEEKS)
+        certain: Bools = (basis == WEEKS) | (first_week & (basis == YESTERDAY))
+        return certain
 
     def judge_steps(self, start: int, values: Floats) -> tuple[Output, list[Growing]]:
         """Judge consecutive steps at once, (steps, n), with the same results as one by one.
@@ -329,7 +330,7 @@ class Judge(Stateful):
 
     def _pace_of(self, same: SameTimes) -> Pace:
         later = same.lags[-1] > same.others[-1]
-        return self._pace._replace(aligned=not same.holiday, local_later=later)
+        return self._pace._replace(aligned=not same.holiday, local_later=later, alike=same.alike)
 
     def _remember(self, judged: BatchEvaluation) -> list[Growing]:
         """Remember judged steps; return the growth over the days before, where a day starts."""

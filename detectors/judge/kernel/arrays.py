@@ -147,7 +147,8 @@ class Scratch(NamedTuple):
     lags: Floats  # (lags, n) positions of the same times
     basis: NDArray[np.int8]  # (n,) of the expectation
     known: Ints  # (n,) weeks that it is based on
-    doubted: Bools  # (n,) whether these are few and one of them, or yesterday, had nothing like it
+    doubted: Bools  # (n,) whether these are few and one of them, or yesterday, had nothing like it;
+    # or yesterday alone is known, and was another kind of day
     events: Floats  # (n,) of the step, NaN where they do not add up
     by_weeks: Floats  # (n,) the same in the last weeks, around the same time
     summed: Floats  # (n,) the deviation of sums over minutes, where they are reported; else NaN

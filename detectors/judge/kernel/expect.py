@@ -288,6 +288,7 @@ def expect(
         level = memory.level[row]
         shape, high, low = weeks[0] - level, highs[0] - level, lows[0] - level
         scratch.basis[row] = YESTERDAY
+        low = low if pace.alike else -np.inf  # a closed Saturday lacks nothing that Friday had
     unknown = used == 0 and np.isnan(scratch.lags[0, row])
     _forget_evening(index, row, unknown, memory, pace)
     lately = to_scale(_median_of(memory.recent, row, around), offset, counted)

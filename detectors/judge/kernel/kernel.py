@@ -113,6 +113,7 @@ def _judge_value(  # noqa: C901, PLR0912, PLR0915  # from the value to its verdi
     place = expected.shape + memory.level[row]
     usual = from_scale(place, offset, counted)
     scratch.doubted[row] = from_scale(expected.certain + memory.level[row], offset, counted) < DOUBT * usual
+    scratch.doubted[row] |= scratch.basis[row] == YESTERDAY and not pace.alike
     poisson = sqrt(grain / (max(usual, 0.0) + 4 * offset)) if counted else 0.0
     unit = max(memory.unit[1, row], POISSON[1] * poisson)
     _interval(step, row, place, unit, offset, counted, factor, out)

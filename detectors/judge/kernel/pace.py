@@ -89,6 +89,7 @@ class Pace(NamedTuple):
     level_of_hours: float  # gain of the level that it is measured against
     aligned: bool  # lags are weeks: their levels are learnt
     local_later: bool  # days by the local clock are longer ago than those by the other one
+    alike: bool  # yesterday was a day of the same kind: what it had alone may be missing
     wide: bool  # the last steps are compared without the shape of the weeks
     partial: bool  # of the step, only the end has come: what is low says nothing
 
@@ -125,6 +126,7 @@ def pace_of(settings: config.settings.JudgeSettings, step: int) -> Pace:
         level_of_hours=gain(HOURS_LEVEL_SECONDS, 1),
         aligned=True,
         local_later=False,
+        alike=True,
         wide=step >= WIDE,
         partial=False,
     )

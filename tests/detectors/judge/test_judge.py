@@ -404,6 +404,24 @@ def test_a_holiday_is_compared_with_the_last_holidays_and_sundays() -> None:
     assert not any(judgement.opened[0] for judgement in reported[35 * 24 :])
 
 
+@pytest.mark.parametrize(("today", "missed"), [("2026-10-10", False), ("2026-05-08", True)])
+def test_a_week_after_a_holiday_a_closed_day_lacks_what_yesterday_had_only_if_both_are_working_days(
+    today: str, missed: bool
+) -> None:
+    calendar = Calendar(CalendarSettings(timezone="Europe/Berlin", holidays="DE"), weeks=4)
+    judge = Judge(JudgeSettings(), STEP, calendar)
+    judge.add([Series(TABLE, Measure.REQUESTS, floor_absolute=0.01, floor_relative=0.3)])
+    half, opened = HALF_DAY // STEP, False
+    values = np.full((20, half, 1), 300.0)
+    values[[4, 5, 18, 19]] = 0.0  # the holiday, and today
+    values[0::2, : half * 2 // 3] = np.nan  # nothing is known of the nights
+    begin = int(datetime.fromisoformat(today).replace(tzinfo=UTC).timestamp()) - 9 * DAY
+    for number, counted in enumerate(values):
+        out, _ = judge.judge_steps(begin + number * HALF_DAY, counted)
+        opened |= bool(out.opened.any())
+    assert opened == missed
+
+
 @pytest.mark.parametrize("hours", [1, 5])
 def test_a_planned_rise_is_not_a_spike_and_one_that_does_not_come_is_a_drop(hours: int) -> None:
     begin = BEGIN + 2 * WEEK + 9 * HOUR
