@@ -130,8 +130,10 @@ class StepsReader:
         while (at := max(first, end - back)) > first:
             consumer.seek(self._place, at)
             begins: dict[int, int] = {}
-            while len(begins) < self._shards and await consumer.position(self._place) < end:
-                for record in await next_records(consumer, self._place, AT_ONCE):
+            while len(begins) < self._shards and (
+                found := await next_records(consumer, self._place, AT_ONCE)
+            ):
+                for record in found:
                     head = head_of(record.value)
                     begins.setdefault(head.shard, head.start)
             if len(begins) >= self._shards and max(begins.values()) <= written - HOUR:
