@@ -16,8 +16,8 @@ from streams.engine.stages.engine import Engine
 from tests.laws.hammered import DISTURBED
 
 HOUR: Final = 3600
-BEGIN: Final = 1_760_054_400
-"""00:00 UTC."""
+BEGIN: Final = 1_759_968_000
+"""00:00 UTC of a Thursday, which Friday is compared with."""
 
 SOURCE: Final = "requests/0"
 SETTINGS: Final = Settings(

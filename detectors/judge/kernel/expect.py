@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.judge.kernel.arrays import FAR_BACK, MINUTES, NOTHING, WEEKS, YESTERDAY, Memory, Scratch
+from detectors.judge.kernel.arrays import MINUTES, NOTHING, WEEKS, YESTERDAY, Memory, Scratch
 from detectors.judge.kernel.pace import Pace
 from detectors.judge.kernel.scale import COUNTS_OF_ROOT, NORMAL_TAIL, from_scale, median, to_scale
 from detectors.model.array_types import Bools, Float32s, Floats
@@ -161,8 +161,7 @@ def _forget_evening(index: int, row: int, unknown: bool, memory: Memory, pace: P
 
 @inlined
 def _forget_level(index: int, row: int, counted: bool, memory: Memory, pace: Pace) -> None:
-    heard = memory.heard[row]  # not in old states
-    if counted and heard != FAR_BACK and index - heard > LATELY and not pace.wide:
+    if counted and 0 <= memory.heard[row] < index - LATELY and not pace.wide:  # of old states, unknown
         memory.lag_level[0, row] = 0.0  # by how much an evening exceeded the one before
 
 
