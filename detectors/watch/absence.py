@@ -125,6 +125,12 @@ class AbsenceWatch(RowState):
         return self.since >= 0
 
     @property
+    def unopened(self) -> Bools:
+        """Whether each series is absent since it should have opened, (n,)."""
+        unopened: Bools = self.absent & (self.opened > 0)
+        return unopened
+
+    @property
     def usual(self) -> Floats:
         """The usual weight of a gap of each series, (n,): half of the mean gap in which a request is missed.
 
@@ -321,8 +327,8 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
             state.opened[row] += missed * more
             if state.busy[row] < 0 and state.opened[row] >= BUSY_GAPS * usual:
                 state.busy[row] = end
-        late = state.opened[row] >= LEAST_GAPS * usual and end - state.busy[row] >= LATE_SECONDS
-        late = late and not isnan(missed)
+        many = state.opened[row] >= LEAST_GAPS * usual and not isnan(missed)
+        late = many and end - state.busy[row] >= LATE_SECONDS
         # full traffic is certain as soon as its absence was
         counts = -(-recover // persist) if some and observed >= FULL * missed * more else 1
         state.back[row] = (

@@ -48,8 +48,8 @@ class Absences(Stateful):
             if item.measure is Measure.REQUESTS and item.about.kind in WATCHED
         ]
         within = {row: series[row - first].place for row in rows}
-        self._within |= {row: (about.cloud, about.account) for row, about in within.items()}
-        self._whole |= {self._within[row]: row for row, about in within.items() if about.kind == ACCOUNT}
+        self._within |= {row: place.cloud_account for row, place in within.items()}
+        self._whole |= {self._within[row]: row for row, place in within.items() if place.kind == ACCOUNT}
         self._place |= {row: len(self.rows) + at for at, row in enumerate(rows)}
         errors = {
             item.about: row for row, item in enumerate(series, first) if item.measure is Measure.ERRORS_USER
@@ -188,7 +188,7 @@ class Absences(Stateful):
 
         ``nothing`` as for ``mask``: when no record arrived, an account stands for all.
         """
-        places = self._watch.absent & (self._watch.opened > 0)
+        places = self._watch.unopened
         if nothing and (places & self._accounts).any():
             return np.arange(len(self._scope_of))
         return np.flatnonzero(np.isin(self._scope_of, self._scope_of[self.rows[places]]))
@@ -223,7 +223,7 @@ class Absences(Stateful):
         """
         whole = self._whole.get(self._within[row], row)
         places = [self._place[row], self._place[whole]]
-        at = places[int((self._watch.absent & (self._watch.opened > 0))[places].all())]
+        at = places[int(self._watch.unopened[places].all())]
         return int(self._watch.since[at])
 
     def is_gap(self, row: int, seen: int) -> bool:

@@ -161,7 +161,7 @@ def _amounts(kind: str, sums: Floats) -> MapAmounts:
     table = kind == TABLE
     return MapAmounts(
         requests=_amount(sums, Measure.REQUESTS) or 0.0,
-        failed=None if table or kind == CLIENT else (backend or 0.0) + (fatal or 0.0),
+        failed=None if table else (backend or 0.0) + (fatal or 0.0),
         user_errors=None if table else _amount(sums, Measure.ERRORS_USER) or 0.0,
         throttles=_amount(sums, Measure.THROTTLES),
         rcu=_amount(sums, Measure.RCU) if table else None,
