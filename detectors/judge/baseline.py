@@ -102,6 +102,22 @@ class Baseline:
         self._read_back(index - self._beside, rows, list(zip(columns, spoilt, strict=True)), past, often)
         return past, often
 
+    def usual(self, row: int, since: int, until: int) -> float:
+        """Return the sum of a row at the same time of an earlier week, their median; else of yesterday.
+
+        ``since`` and ``until`` are epoch seconds. 0 where no day is known.
+        """
+        same, first = self.same_times(since), since // self._step
+        sums: list[float] = []
+        for lag in self._in_steps(same.lags, same):
+            span = first - lag, until // self._step - lag
+            measured, spoilt = self._values.measured([row], *span), self._values.spoilt([row], *span)
+            values = np.where(spoilt, np.nan, measured)
+            known = lag > 0 and np.isfinite(values).mean() > 0.5  # noqa: PLR2004  most of it
+            sums.append(float(np.nansum(values)) if known else np.nan)
+        weeks = [total for total in sums[1:] if np.isfinite(total)]
+        return float(np.median(weeks)) if weeks else float(np.nan_to_num(sums[0]))
+
     def _in_steps(self, of: Sequence[int], same: SameTimes) -> tuple[int, ...]:
         """Return how many steps ago each day was, -1 for one that is left out."""
         lags = tuple(

@@ -216,6 +216,13 @@ class Absences(Stateful):
         place = self._place.get(row)
         return place is not None and bool(self._watch.absent[place])
 
+    def is_silent(self, row: int) -> bool:
+        """Return whether a row is absent, and its newest step is known to have no request."""
+        place = self._place.get(row)
+        if place is None or not self._watch.absent[place]:
+            return False
+        return bool(self._watch.gap[place] and not self._watch.unseen_steps[place])
+
     def since(self, row: int) -> int:
         """Return when an absence began: the end of the step with the last request.
 
@@ -225,6 +232,10 @@ class Absences(Stateful):
         places = [self._place[row], self._place[whole]]
         at = places[int(self._watch.unopened[places].all())]
         return int(self._watch.since[at])
+
+    def is_unopened(self, row: int) -> bool:
+        """Return whether a row is absent since it should have opened."""
+        return bool(self._watch.unopened[self._place[row]])
 
     def is_gap(self, row: int, seen: int) -> bool:
         """Return whether an account is absent because nothing arrives at all, as of watermark ``seen``."""

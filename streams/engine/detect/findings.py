@@ -55,6 +55,9 @@ class _Open(msgspec.Struct):
     rises: bool | None = None  # None of a growth, and in old states
     opened: int | None = None  # start of the step at which it was first reported; None in old states
     told: float | None = None  # deviation in the newest revision, 0 once it is over; None in old states
+    unseen: float = (
+        0.0  # of an absence: requests missed before it was reported that the course does not expect
+    )
 
 
 _FOUND: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
@@ -209,8 +212,8 @@ class Findings(Stateful):
             state, known = "open", self._begin(row, verdict, moment)
         elif known.end is not None:  # it was lost
             state, known.end = "open", None
-        elif np.isnan(judgement.observed[row]):  # nothing was measured, so nothing changed
-            return [*found, *self._lose(row, known, moment)]
+        elif np.isnan(judgement.observed[row]) and not self._absences.is_silent(row):
+            return [*found, *self._lose(row, known, moment)]  # nothing was measured, so nothing changed
         known.measured = moment.seen
         due = moment.seen - known.reported >= UPDATE_EVERY * self._step
         renamed = verdict is not known.verdict
@@ -218,7 +221,7 @@ class Findings(Stateful):
         if state != "open" and (absent or verdict is Verdict.DROP):  # a rise after a fall is not part of it
             higher &= bool(judgement.observed[row] < judgement.expected[row])
         higher |= renamed and absent  # the fall to nothing is the worst of a fall
-        deviation = abs(float(judgement.observed[row] - judgement.expected[row]))
+        deviation = abs(_number(judgement.observed[row]) - float(judgement.expected[row]))
         over = self._is_over(row, known, deviation, judgement)
         turned = over or (higher and known.told is not None and deviation >= WORSE * known.told > 0)
         is_reported = state == "open" or due or renamed or turned
@@ -253,6 +256,9 @@ class Findings(Stateful):
             # what came shortly before is another deviation, if there was one
             if not any(at == row and start - (item.end or 0) < REACH_SECONDS for at, item in self._ended):
                 known.began = self._deviations.onset(row, start, moment.seen, rises=known.rises)
+        elif self._absences.is_unopened(row):  # the level had followed the silence
+            usual = self._judge.baseline.usual(row, start, moment.seen)
+            known.unseen = max(usual - self._span(row, known, moment.seen, rises=False).missed, 0.0)
         return known
 
     def _lose(self, row: int, known: _Open, moment: _Moment) -> list[Finding]:
@@ -391,6 +397,9 @@ class Findings(Stateful):
         known.peak, end = extent.furthest, min(began + extent.last * self._step, until)
         reported = known.start if known.opened is None else known.opened
         means = self._deviations.added_up(row, began, end, reported=reported, rises=rises, absent=absent)
+        if known.unseen and means is not None and means.until - means.seconds <= began:
+            expected = means.expected + known.unseen / means.seconds
+            means = msgspec.structs.replace(means, expected=expected)
         failures = self._deviations.failures(row, began, end)
         served = None if rises else self._deviations.served(row, began, end)
         return _Span(end, extent.furthest, means, failures, served)

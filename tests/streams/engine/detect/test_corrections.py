@@ -127,6 +127,7 @@ def test_an_absence_that_late_records_fill_is_withdrawn() -> None:
     ]
     assert [(finding.verdict, finding.state) for finding in findings] == [
         (Verdict.ABSENCE, "open"),
+        *[(Verdict.ABSENCE, "update")] * 3,
         (Verdict.ABSENCE, "withdrawn"),
     ]
 

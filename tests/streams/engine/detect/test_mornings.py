@@ -1,6 +1,7 @@
 """Mornings after nights without a request: what does not open is absent, and its end is no rise."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,6 +50,22 @@ def test_all_that_stopped_at_night_is_absent_from_the_morning_until_it_is_back(
     assert len(opened) == len(ended) > 0
     assert all(OPENS + 60 < item.seen / 60 - STOPS < OPENS + 120 for item in opened)
     assert all(back < item.seen / 60 <= back + 5 for item in ended)
+
+
+def test_every_revision_says_how_many_requests_are_missing_so_far(outage: tuple[int, list[Finding]]) -> None:
+    minutes = np.arange(DAY)
+    usual = np.where(
+        (minutes > OPENS) & (minutes < CLOSES),
+        60 * np.sin(np.pi * (minutes - OPENS) / (CLOSES - OPENS)) ** 2,
+        0,
+    )
+    absences = [item for item in outage[1] if item.verdict is Verdict.ABSENCE and item.state != "end"]
+    assert {later.seen - item.seen for item, later in pairwise(absences)} <= {300, 60, 120, 180, 240}
+    for item in absences:
+        assert item.added_up is not None
+        known = item.added_up.until - item.added_up.seconds, item.added_up.until
+        since, until = (at // 60 - STOPS for at in known)
+        assert item.missed == pytest.approx(usual[since:until].sum(), rel=0.1), item.sentence
 
 
 def test_the_end_of_an_absence_is_no_rise(outage: tuple[int, list[Finding]]) -> None:
