@@ -43,6 +43,7 @@ SCOPES: Final = tuple(
     for name in names
 )
 LIMITS: Final = {"items": 40.0, "orders": 30.0}  # WCU a second
+UPDATED: Final = 6 * MINUTE  # that open incidents are at most behind
 DIGITS: Final = 5.1e-4  # a chart has four digits
 BINS: Final = 0.0205  # of a quantile: two in a hundred of the truth
 
@@ -77,6 +78,14 @@ class Moment(NamedTuple):
     map: ServiceMap
     pages: list[ScopePage]
     queried: dict[frozenset[tuple[str, str]], float]
+    open_: Sequence[Incident]
+
+    def stale(self) -> Iterator[str]:
+        """Yield what open incidents say of an earlier time, as if it were all."""
+        for incident in self.open_:
+            late = self.at - incident.primary.seen
+            if incident.state == "open" and late > UPDATED:
+                yield f"{late} s ago: {incident.primary.sentence}"
 
     def facts(self) -> Iterator[Fact]:
         """Yield what is told of amounts and times."""
@@ -264,4 +273,4 @@ async def _asked(place: Path, held: Segments, open_: Sequence[Incident], setting
             pages.append(page)
     measured = 'measure=~"requests|errors_user|errors_backend|wcu|writes"'
     queried = await asked_at(query, f"uneri_observed{{{measured}}}", at - 1)
-    return Moment(at, await board.wall(), await board.map(), pages, queried)
+    return Moment(at, await board.wall(), await board.map(), pages, queried, open_)

@@ -49,6 +49,7 @@ def untrue(world: World, place: Path) -> list[str]:
         facts = [fact for fact in moment.facts() if oracle.knows(fact)]
         assert len(facts) > FIGURES, "the board must show something"
         found += oracle.untrue(facts)
+        found += moment.stale()
     return list(dict.fromkeys(found))
 
 
