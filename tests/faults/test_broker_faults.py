@@ -9,6 +9,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
 from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.topics import setup_topics
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Input, KafkaRun, Report
 from tests.faults.traffic import PARTITIONS, traffic
@@ -114,6 +115,29 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     assert again.wait(30) == 1
     assert "belongs to a different topic from the one the checkpoint" in again.output()
     assert "Traceback" not in again.output()
+
+
+def test_checkpoints_that_are_deleted_and_created_anew_are_missed(
+    supervisor: Supervisor, kafka: str, tmp_path: Path
+) -> None:
+    given = Input(kafka, traffic(3))
+    given.fill(0, 0.5)
+    run = KafkaRun(given, supervisor, tmp_path)
+    names = run.names
+    daemon = run.start()
+    assert wait_until(lambda: any(committed(kafka, run.kafka.app, names.rollups, run.kafka.shards)), 240)
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
+        client.delete_topics([names.checkpoints])
+    assert daemon.wait(30) == 1
+    assert f"the topic {names.checkpoints} was deleted" in daemon.output()
+    assert wait_until(lambda: f"{names.checkpoints}: created" in " ".join(setup_topics(run.settings)), 20)
+    again = run.start()
+    assert again.wait(30) == 1
+    assert f"the topic {names.checkpoints} was deleted and created anew" in again.output()
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as client:
+        client.delete_topics([names.rollups, names.findings, names.notices])
+    assert wait_until(lambda: f"{names.rollups}: created" in " ".join(setup_topics(run.settings)), 20)
+    assert run.start().logged("stage opened")
 
 
 def test_partitions_that_are_added_are_read_after_a_restart(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import structlog
-from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, KafkaAdminClient, NewTopic, OffsetSpec
 from kafka.errors import (
     AuthorizationError,
     KafkaError,
@@ -222,7 +223,8 @@ def verified_topics(
     Raises
     ------
     TopicError
-        When one is missing or has the wrong number of partitions, or Kafka does not answer.
+        When one is missing or has the wrong number of partitions, when that of the checkpoints was created
+        anew, or Kafka does not answer.
     """
     used = _used(kafka, history=history)
     present = existing_topics(kafka, [*used, *inputs])
@@ -236,7 +238,31 @@ def verified_topics(
         )
     for name in used:
         _verified(name, kafka, present[name].partitions)
+    _verify_checkpoints(kafka, present)
     return present
+
+
+def _verify_checkpoints(kafka: KafkaSettings, present: Mapping[str, Topic]) -> None:
+    """Check that there are checkpoints if the app has read its own topics.
+
+    Without, it would begin anew in the middle of them, and take its new blocks for repetitions.
+    """
+
+    def places(*topics: str) -> list[TopicPartition]:
+        return [TopicPartition(name, number) for name in topics for number in range(present[name].partitions)]
+
+    names = Topics.of(kafka)
+    with open_admin(kafka) as admin:
+        ends = admin.list_partition_offsets(dict.fromkeys(places(names.checkpoints), OffsetSpec.LATEST))
+        if any(end.offset for end in ends.values()):
+            return
+        own = places(names.rollups, names.findings, names.notices)
+        read = admin.list_group_offsets({kafka.app: own})[kafka.app]
+    if any(found.offset > 0 for found in read.values()):
+        raise TopicError(
+            f"the topic {names.checkpoints} was deleted and created anew, and all that was learnt with it. "
+            f"Choose another kafka.app, or delete {names.rollups}, {names.findings} and {names.notices}, too"
+        )
 
 
 def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
@@ -449,7 +475,8 @@ class TopicWatch:
         if self._gone >= GONE:
             raise TopicError(
                 f"the topic {', '.join(missing)} was deleted while it was read; unread records are lost. "
-                "Run `uneri setup` to create it again, then start with another kafka.app"
+                "Run `uneri setup` to create it again, then start with another kafka.app: "
+                "docs/operate.md says how to keep what was learnt"
             )
         for name, before in self._before.items():
             found = now.get(name, before)
