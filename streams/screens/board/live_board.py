@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from alerting.incidents.digest_reporter import zone_of
 from alerting.messages.incident_answer import IncidentAnswer
 from config.settings import Settings
 from detectors.model.finding import Verdict
-from detectors.model.scope import ACCOUNT, ScopeAnswer
+from detectors.model.scope import ACCOUNT, CLIENT, FUNCTION, ROUTE, TABLE, ScopeAnswer
 from detectors.state.state import StateError
 from streams.record.history.history_files import HistoryFolder, place_trouble
 from streams.record.history.history_queries import HistoryQueries, HistoryQueryError
@@ -183,7 +184,7 @@ class LiveBoard:
                 incidents=incidents.shown,
                 incidents_until=incidents.until,
                 last=incidents.last,
-                learning=WallLearning(0, _days(settings)),
+                learning=_learning(view, settings),
             )
         names = {key: account.name for key, account in settings.accounts.items() if account.name}
         verdicts, board = OpenVerdicts(incidents.open), settings.board
@@ -230,16 +231,19 @@ class LiveBoard:
         return self._months[1]
 
 
-def _days(settings: Settings) -> int:
-    return max(1, round(settings.judge.young / DAY))
-
-
 def _learning(view: HistoryView, settings: Settings) -> WallLearning | None:
     """Return the progress of a daemon that cannot judge anything yet; None for any other."""
-    past = view.past
+    past = 0.0 if view.end is None else view.past
     if past is None or past >= settings.judge.young:
         return None
-    return WallLearning(round(past / DAY, 1), _days(settings))
+    seen = Counter(scope.kind for scope in {key.scope for _, key in view.names})
+    return WallLearning(
+        round(past / DAY, 1),
+        max(1, round(settings.judge.young / DAY)),
+        {kind: seen[kind] for kind in (ROUTE, FUNCTION, TABLE, CLIENT)},
+        post=None if settings.kafka else "/events",
+        topic=settings.kafka.requests or None if settings.kafka else None,
+    )
 
 
 def _with_state(wall: Wall, now: float, learning: WallLearning | None) -> Wall:

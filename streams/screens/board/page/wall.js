@@ -14,6 +14,7 @@ import {
   TableTile,
   ValueTile,
 } from "./tiles.js";
+import { hasSession } from "./session.js";
 import { html } from "./view.js";
 
 export const TV_PAGES = ["overview", "calls", "month", "rankings", "map"];
@@ -26,11 +27,32 @@ const mostOf = (things) => {
   return things.filter((thing) => chosen.has(thing));
 };
 
+const FIELDS = { route: "route", function: "function", table: "tables", client: "client.name" };
+
+const soFar = (seen, { soFar: says, map }) => {
+  const kinds = Object.keys(FIELDS).filter((kind) => kind in seen);
+  const [there, missing] = [true, false].map((is) => kinds.filter((kind) => seen[kind] > 0 === is));
+  return there.length > 0 ? says(there.map((kind) => map.count(kind, seen[kind])), missing.map((kind) => FIELDS[kind])) : "";
+};
+
 const Learning = ({ wall, figures, words }) =>
   wall.learning &&
   html`<section class="tile learning" data-tile="learning">
-    <p><b>${words.state.learning}.</b> ${words.learning(Math.min(Math.floor(wall.learning.days) + 1, wall.learning.of), wall.learning.of)} ${words.learningMore}</p>
+    <p><b>${words.state.learning}.</b> ${words.learning(Math.min(Math.floor(wall.learning.days) + 1, wall.learning.of), wall.learning.of)} ${words.learningMore} ${soFar(wall.learning.seen, words)}</p>
   </section>`;
+
+const TOKEN = ' \\\n -H "Authorization: Bearer $UNERI_INTAKE_TOKEN"';
+
+const curlTo = (path) => `curl ${new URL(path, location.href)}${hasSession() ? TOKEN : ""} -d '{"ts": '"$(date +%s)"',
+ "service": "shop", "route": "GET /items/{id}", "function": "get-item", "status": 200,
+ "client": {"name": "ios", "version": "3.2.1"}, "ms": {"total": 41.2, "function": 33.0},
+ "tables": [{"name": "items", "op": "GetItem", "rcu": 0.5, "ms": 7.5}]}'`;
+
+const First = ({ learning, words }) =>
+  html`<div class="first">
+    ${learning.post && html`<p>${words.post}</p><pre tabindex="0">${curlTo(learning.post)}</pre>`}
+    ${learning.topic && html`<p>${words.topic(learning.topic)}</p>`}
+  </div>`;
 
 const Open = ({ wall, most, figures, words, now, go }) => {
   const open = wall.incidents.filter(calls);
@@ -41,7 +63,7 @@ const Open = ({ wall, most, figures, words, now, go }) => {
 
 // Incidents outlive a restart, and the values of what was learnt follow the first step.
 const Empty = ({ wall, ...common }) =>
-  html`${wall.incidents.some(calls) && html`<${Open} wall=${wall} most=${5} ...${common} />`}<p class="tile empty">${common.words.nothing}</p>`;
+  html`${wall.incidents.some(calls) && html`<${Open} wall=${wall} most=${5} ...${common} />`}<section class="tile empty"><p>${common.words.nothing}</p>${wall.learning && html`<${First} learning=${wall.learning} ...${common} />`}</section>`;
 
 export const DeskWall = ({ wall, figures, words, look, now, actions }) => {
   const busiest = wall.numbers.find((of) => of.id === "requests")?.scope ?? null;

@@ -46,6 +46,9 @@ const en = {
   learning: (days, of) => `Day ${days} of ${of}: a baseline needs ${of} days. Until then values are shown, and not judged.`,
   learningMore: "Absence and new fatal errors are seen from the first day on.",
   nothing: "There are no values yet: the first ones appear a minute after the first event.",
+  post: "Send one:",
+  topic: (name) => `Events are read from the Kafka topic ${name}.`,
+  soFar: (there, missing) => `So far: ${there.join(", ")}.${missing.length > 0 ? ` No event has ${missing.join(", ")} yet.` : ""}`,
   number: {
     requests: "requests",
     errors_user: "user errors",
@@ -299,6 +302,9 @@ const ja = {
   learning: (days, of) => `${of}日のうち${days}日目です。基準の作成には${of}日かかり、それまで値は表示のみで判定しません。`,
   learningMore: "リクエスト途絶と新規例外は初日から検知します。",
   nothing: "まだ値がありません。最初のイベントから1分後に表示されます。",
+  post: "送信例:",
+  topic: (name) => `イベントは Kafka トピック ${name} から読み込みます。`,
+  soFar: (there, missing) => `これまでに ${there.join("、")}。${missing.length > 0 ? `${missing.join("、")} のあるイベントはまだありません。` : ""}`,
   number: {
     requests: "リクエスト",
     errors_user: "ユーザーエラー",

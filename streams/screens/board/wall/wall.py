@@ -211,10 +211,17 @@ class WallValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WallLearning(msgspec.Struct, frozen=True):
-    """Nothing is judged yet: ``days`` of the ``of`` days that a baseline needs are there."""
+    """Nothing is judged yet: ``days`` of the ``of`` days that a baseline needs are there.
+
+    ``seen`` counts the scopes so far: routes, functions, tables and clients. Events are posted to ``post``, a
+    path of this board's address, or written to the Kafka topic ``topic``.
+    """
 
     days: float
     of: int
+    seen: dict[str, int] = {}
+    post: str | None = None
+    topic: str | None = None
 
 
 class Wall(msgspec.Struct, frozen=True, kw_only=True):

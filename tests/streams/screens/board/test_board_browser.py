@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, expect
 
 from alerting.messages.incident_answer import WhoAnswer
-from streams.screens.board.wall.wall import Wall
+from streams.screens.board.wall.wall import Wall, WallLearning
 from tests.streams.screens.board.board_server import BoardThread
 from tests.streams.screens.board.shown import OVER, WIDTHS, Shown
 from tests.streams.screens.board.wall_given import HOSTILE, hostile_wall, incidents, wall_given
@@ -156,12 +156,17 @@ def test_what_is_not_known_is_a_dash_and_never_a_zero(browser: Browser, board: B
 
 
 def test_an_empty_board_says_what_is_missing_and_when_there_will_be_more(browser: Browser) -> None:
-    empty = Wall(now=int(time.time()), zone="UTC", language="en", state="learning")
+    nobody = WallLearning(0, 7, {}, post="/events")
+    empty = Wall(now=int(time.time()), zone="UTC", language="en", state="learning", learning=nobody)
     with BoardThread(empty) as board, Shown(browser, board.url) as shown:
         expect(shown.page.locator(".empty")).to_contain_text("a minute after the first event")
+        expect(shown.page.locator(".empty pre")).to_contain_text(f"curl {board.url}/events -d")
         expect(shown.page.locator(".fresh")).to_have_text("no data yet")
-        board.show(replace(given("learning"), zone="UTC"))
+        board.show(
+            replace(given("learning"), zone="UTC", learning=WallLearning(2.4, 7, {"route": 3, "table": 0}))
+        )
         expect(shown.tile("learning")).to_contain_text("Day 3 of 7")
+        expect(shown.tile("learning")).to_contain_text("So far: 3 routes. No event has tables yet.")
         assert shown.wrong == []
 
 

@@ -28,7 +28,7 @@ from streams.record.history.segments import Segments
 from streams.record.history.series_names import NOBODY, SeriesKey, SeriesNames
 from streams.screens.board.board_data import BoardDataError, BoardIncidents, incidents_of
 from streams.screens.board.open_verdicts import OpenVerdicts
-from streams.screens.board.wall.wall import Wall
+from streams.screens.board.wall.wall import Wall, WallLearning
 from streams.screens.board.wall.wall_months import WallMonths
 from streams.screens.board.wall.wall_numbers import WallNumbers
 from tests.streams.record.history.backend import START, Backend, requests
@@ -207,11 +207,14 @@ async def test_a_board_without_a_past_says_that_it_learns(tmp_path: Path) -> Non
     held = Segments(1)
     wall = await board_of(tmp_path, held).wall()
     assert (wall.state, wall.at) == ("learning", None)
+    nobody = {"route": 0, "function": 0, "table": 0, "client": 0}
+    assert wall.learning == WallLearning(0, 1, nobody, post="/events")
     backend = Backend()
     held.feed(backend.feed(requests(10)))
     wall = await board_of(tmp_path, held, now=START + 600).wall()
     assert wall.state == "learning"
     assert wall.learning is not None
+    assert wall.learning.seen["function"] > 0
     assert wall.numbers[0].value == PER_MINUTE / 60
 
 
