@@ -72,6 +72,7 @@ class AlarmSink(HttpSink):
     """
 
     VERBS: ClassVar[Mapping[Verb, str]]  # the receiver's words; it does not hear of others
+    CHANGE_REOPENS: ClassVar[bool] = False  # what somebody closed: it ends once somebody deals with it
     ANSWER: ClassVar[str] = ""  # a field of all its answers that accept a call: what lacks it is not from it
 
     def __init__(
@@ -96,6 +97,8 @@ class AlarmSink(HttpSink):
         new, before = msgspec.json.decode(body, type=Alarm), Confirmed.of(row.place)
         found: list[HttpCall] = []
         for verb in verbs(new, before):
+            if verb is Verb.CHANGE and new.by and self.CHANGE_REOPENS:
+                continue
             if verb in self.VERBS:
                 call = self.call(self.VERBS[verb], new, "" if before is None else before.message)
                 found += [] if call in found else [call]

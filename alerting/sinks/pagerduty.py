@@ -35,6 +35,7 @@ class PagerdutySink(AlarmSink):
         Verb.ACKNOWLEDGE: "acknowledge",
         Verb.CLOSE: "resolve",
     }
+    CHANGE_REOPENS = True
     ANSWER = "dedup_key"
 
     def call(self, verb: str, of: Alarm, _: str) -> HttpCall:

@@ -37,7 +37,7 @@ _AHEAD: Final = 86_400  # seconds; a memo further ahead would be the newest one 
 _BACK: Final = 400 * 86_400  # seconds: 13 months, as far as a board shows
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-_Show = Callable[[Answer], "SilencedAnswer | NotedAnswer"]
+_Show = Callable[[Answer], object]
 
 
 class NoAnswerError(Exception):

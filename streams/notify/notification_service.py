@@ -27,6 +27,7 @@ from streams.notify.command_routes import ELSEWHERE, MemoRoutes, NoAnswerError, 
 from streams.notify.incidents_route import incident_route, incidents_route, labels_route
 from streams.notify.interactions import Interactions
 from streams.notify.messenger import SlackProbe, messenger
+from streams.notify.on_call_route import OnCallRoute
 from streams.notify.pipeline_status import PipelineStatus, delivery_status
 from streams.process.metrics import Metrics
 from streams.process.part import Part
@@ -122,6 +123,7 @@ class NotificationService(Part):
             labels_route(lambda: None if self.pipeline is None else self.pipeline.labels),
             *SilenceRoutes(lambda: self.pipeline, self.execute).routes(),
             *MemoRoutes(lambda: self.pipeline, self.execute).routes(),
+            *OnCallRoute(lambda: self.pipeline, self.execute).routes(),
         ]
 
     def work(self) -> list[Coroutine[Any, Any, None]]:

@@ -13,6 +13,7 @@ from streams.ingest.receivers.events_receiver import ReceiptAnswer
 from streams.ingest.receivers.ingest_handler import NotStoredAnswer
 from streams.notify.command_routes import MemoBody, MemosAnswer, NotedAnswer, SilenceBody, SilencedAnswer
 from streams.notify.incidents_route import IncidentsAnswer
+from streams.notify.on_call_route import OnCallAnswer, OnCallBody
 from streams.process.reloading import ReloadAnswer
 from streams.process.web.answer_forms import (
     FirehoseAnswer,
@@ -293,6 +294,15 @@ NOTIFY: Final = OperationGroup(
             "operate",
             _NOTED,
             (_named("the id of a memo, or its first characters"), _BY),
+        ),
+        Operation(
+            "post",
+            "/on-call",
+            "Acknowledge what somebody acknowledged or closed in PagerDuty or Opsgenie, which post this.",
+            "operate",
+            {200: OnCallAnswer} | _NOT_VALID,
+            (),
+            OnCallBody,
         ),
     ),
 )

@@ -162,6 +162,18 @@ async def test_pagerduty_gets_an_event_with_the_figures_for_each_step_of_an_inci
 
 
 @only("pagerduty")
+async def test_a_change_calls_nobody_again_who_may_have_closed_it_there(duty: Duty) -> None:
+    await duty.put(SPIKE)
+    await duty.press()
+    renamed = replace(SPIKE.incident.primary, scope=scope("table", "orders"))
+    changed = later(SPIKE, T0 + 60, primary=renamed)
+    await duty.put(changed)
+    assert duty.receiver.done == ["trigger", "acknowledge"]
+    await duty.put(later(changed, T0 + 120, primary=FAILING))
+    assert duty.receiver.done == ["trigger", "acknowledge", "trigger"]
+
+
+@only("pagerduty")
 @pytest.mark.parametrize("level", [("critical", 40, 98), ("error", 40, 2000), ("warning", 40, 9000)])
 async def test_pagerduty_s_severity_follows_that_of_the_incident(
     duty: Duty, level: tuple[str, int, int]

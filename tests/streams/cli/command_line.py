@@ -16,6 +16,7 @@ from config.settings import LinksSettings, Settings, TokensSettings
 from streams.cli.commands import app
 from streams.notify.command_routes import MemoRoutes, SilenceRoutes
 from streams.notify.incidents_route import incidents_route
+from streams.notify.on_call_route import OnCallRoute
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
 from streams.process.web.tokens import load_tokens
@@ -50,6 +51,7 @@ class GivenDaemon:
         return [
             *SilenceRoutes(lambda: self.pipeline, self.execute, now=lambda: self.now).routes(),
             *MemoRoutes(lambda: self.pipeline, self.execute, now=lambda: self.now).routes(),
+            *OnCallRoute(lambda: self.pipeline, self.execute, now=lambda: self.now).routes(),
             incidents_route(lambda: self.pipeline, lambda: Links(LinksSettings())),
         ]
 

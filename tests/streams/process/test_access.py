@@ -47,6 +47,7 @@ async def serving(access: Access | None, certificates: Certificates | None = Non
         web.post("/memos", ok),
         web.delete("/memos/{id}", ok),
         web.post("/silences", ok),
+        web.post("/on-call", ok),
         web.delete("/silences/{id}", ok),
         web.post("/slack/actions", ok),
     ]
@@ -88,6 +89,7 @@ ROUTES = [
     ("POST", "/memos", {OPERATE}),
     ("DELETE", "/memos/1", {OPERATE}),
     ("POST", "/silences", {OPERATE}),
+    ("POST", "/on-call", {OPERATE}),
     ("DELETE", "/silences/1", {OPERATE}),
 ]
 

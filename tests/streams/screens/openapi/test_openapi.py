@@ -28,6 +28,7 @@ from streams.drivers.kafka.roles import KNOWN_ROLES
 from streams.drivers.local.daemon import LocalDaemon
 from streams.notify.command_routes import MemoRoutes, SilenceRoutes
 from streams.notify.incidents_route import incident_route, incidents_route, labels_route
+from streams.notify.on_call_route import OnCallRoute
 from streams.process.watchdog import Watchdog
 from streams.process.web.access import Access
 from streams.process.web.http_server import HttpServer
@@ -93,6 +94,7 @@ BOARD: Final = [
     Call("GET", "/silences"),
     Call("GET", "/memos"),
     Call("POST", "/memos", "", {"text": "a load test", "at": int(time.time())}),
+    Call("POST", "/on-call", "", {"action": "Acknowledge", "alert": {"alias": "?", "username": "ai"}}),
     Call("POST", "/silences", "", {"matching": {"scopes": ["table:items"]}, "seconds": 3600}),
     Call("DELETE", "/silences/{id}", "/silences/none"),
     Call("DELETE", "/memos/{id}", "/memos/memo-0"),
@@ -253,6 +255,7 @@ def notify_routes(service: GivenIncidents) -> list[web.RouteDef]:
         labels_route(lambda: service.pipeline.labels),
         *SilenceRoutes(lambda: service.pipeline, service.execute).routes(),
         *MemoRoutes(lambda: service.pipeline, service.execute).routes(),
+        *OnCallRoute(lambda: service.pipeline, service.execute).routes(),
     ]
 
 
