@@ -12,6 +12,9 @@ from streams.cli.check.settings_checks import (
     check_history,
     check_http_address,
     check_prices,
+    remark,
+    right,
+    wrong,
 )
 from streams.cli.check.sinks import check_sinks
 from streams.cli.check.slack import check_buttons, check_slack
@@ -21,7 +24,7 @@ from streams.drivers.kafka.roles import INTAKE
 
 def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResult]:
     """Check everything that a daemon with these roles needs; ``settings`` have been validated already."""
-    yield CheckResult(True, "configuration: valid")
+    yield right("configuration: valid")
     yield from check_expired(settings, time.time())
     yield from check_http_address(settings, intake=INTAKE in roles if settings.kafka else None)
     if settings.kafka:
@@ -30,14 +33,13 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
         )
     else:
         scheme = "http" if settings.local.tls is None else "https"
-        yield CheckResult(
-            None, f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
+        yield remark(
+            f"kafka: not configured; events are accepted at {scheme}://{settings.local.listen}/events"
         )
         if settings.sources.topics:
-            yield CheckResult(
-                False,
+            yield wrong(
                 f"sources: nothing reads the topic {', '.join(settings.sources.topics)} of sources.inputs; "
-                "add a kafka section, or remove it",
+                "add a kafka section, or remove it"
             )
     yield from check_mappings(settings)
     yield from asyncio.run(_all(check_sources(settings.sources)))

@@ -14,7 +14,7 @@ from kafka.errors import (
 
 from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
-from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.settings_checks import CheckResult, remark, right, wrong
 from streams.cli.check.stamps import check_stamps
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.probe import ConnectionFault, reach, why_unusable
@@ -42,20 +42,20 @@ def check_kafka(
     stages, intake = not roles or set(roles) != {INTAKE}, INTAKE in roles
     topics = Topics.of(kafka, sources)
     if (no := mistake(roles, kafka, history)) is not None:
-        yield CheckResult(False, f"kafka: {no}")
+        yield wrong(f"kafka: {no}")
         return
     try:
-        reached, wrong = asyncio.run(_reached(kafka))
+        reached, failed = asyncio.run(_reached(kafka))
     except SecretError as error:
-        yield CheckResult(False, f"kafka: {error}")
+        yield wrong(f"kafka: {error}")
         return
     if reached:
         verb = "answers" if len(reached) == 1 else "answer"
-        yield CheckResult(True, f"kafka: {', '.join(reached)} {verb}{_with(kafka)}")
+        yield right(f"kafka: {', '.join(reached)} {verb}{_with(kafka)}")
     if kafka.security == "sasl_plaintext" and kafka.sasl_mechanism in OPEN:
         note = "kafka: the credentials cross the network unencrypted; set kafka.security to sasl_ssl"
-        yield CheckResult(None, note)
-    yield from dict.fromkeys(wrong)  # a bad token is bad for all brokers
+        yield remark(note)
+    yield from dict.fromkeys(failed)  # a bad token is bad for all brokers
     if not any(broker in reached for broker in kafka.brokers):
         return
     try:
@@ -64,9 +64,9 @@ def check_kafka(
             described = {topic["name"]: topic for topic in admin.describe_topics(list(needed))}
             yield from _check_rights(kafka, needed, described, admin, stages=stages)
             for name in sorted(_present(described) & {*topics.sources}) if stages else ():
-                yield from (CheckResult(None, f"kafka: topic {line}") for line in about_stamps(admin, name))
+                yield from (remark(f"kafka: topic {line}") for line in about_stamps(admin, name))
     except KafkaError as error:
-        yield CheckResult(False, f"kafka: {why_unusable(kafka, error)}")
+        yield wrong(f"kafka: {why_unusable(kafka, error)}")
         return
     missing = missing_topics(kafka, _present(described), history=history.shared) if stages else []
     yield from _check_topics(kafka, sources if stages else SourcesSettings(), described, missing)
@@ -75,7 +75,7 @@ def check_kafka(
     commands = Topics.of(kafka).commands
     if commands in _visible(described) - _present(described) and not missing:
         lacks = f"kafka: no topic {commands}: boards show everything and change nothing"
-        yield CheckResult(None, f"{lacks}; create it with `uneri setup`")
+        yield remark(f"{lacks}; create it with `uneri setup`")
 
 
 def _visible(described: Mapping[str, Any]) -> set[str]:
@@ -91,15 +91,14 @@ def _check_topics(
 ) -> Iterator[CheckResult]:
     visible, present = _visible(described), _present(described)
     if kafka.requests in present:
-        yield CheckResult(True, f"kafka: topic {kafka.requests} exists")
+        yield right(f"kafka: topic {kafka.requests} exists")
     elif kafka.requests and kafka.requests in visible:
-        yield CheckResult(
-            False,
-            f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`",
+        yield wrong(
+            f"kafka: no topic {kafka.requests}; correct kafka.requests, or create it with `uneri setup`"
         )
     yield from _check_inputs(sources, described, present)
     if absent := [name for name in missing if name in visible]:
-        yield CheckResult(False, f"kafka: {', '.join(absent)} missing; create them with `uneri setup`")
+        yield wrong(f"kafka: {', '.join(absent)} missing; create them with `uneri setup`")
 
 
 def _check_inputs(
@@ -111,19 +110,18 @@ def _check_inputs(
         if entry.topic in present:
             count = len(described[entry.topic]["partitions"])
             of = f"topic {entry.topic} of {entry.name} ({entry.format})"
-            yield CheckResult(True, f"kafka: {of} exists, {count} partition{'s' if count > 1 else ''}")
+            yield right(f"kafka: {of} exists, {count} partition{'s' if count > 1 else ''}")
         else:
-            yield CheckResult(
-                False,
+            yield wrong(
                 f"kafka: no topic {entry.topic}; correct it in sources.inputs, have its sender create it, or "
-                "run `uneri setup --inputs`",
+                "run `uneri setup --inputs`"
             )
 
 
 async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
     """Return the brokers that can be used, and lines about the others: those configured, and advertised."""
     reached: list[str] = []
-    wrong: list[CheckResult] = []
+    failed: list[CheckResult] = []
     waiting, known = list(kafka.brokers), set[str]()
     configured = set(waiting)
     while waiting:
@@ -133,13 +131,13 @@ async def _reached(kafka: KafkaSettings) -> tuple[list[str], list[CheckResult]]:
         for broker, result in zip(waiting, found, strict=True):
             if isinstance(result, ConnectionFault):
                 note = "" if broker in configured else f" (the cluster advertises {broker})"
-                wrong.append(CheckResult(False, f"kafka: {result}{note}"))
+                failed.append(wrong(f"kafka: {result}{note}"))
             elif isinstance(result, BaseException):
                 raise result
             else:
                 reached.append(broker)
         waiting = [broker for broker in advertised if broker not in known]
-    return reached, wrong
+    return reached, failed
 
 
 def _with(kafka: KafkaSettings) -> str:
@@ -188,7 +186,7 @@ def _check_rights(
         lacking.setdefault(WRITE, []).append(f"transactional ids {kafka.app}-*")
     if lacking:
         listed = "; ".join(f"{rights} on {', '.join(names)}" for rights, names in lacking.items())
-        yield CheckResult(False, f"kafka: authorisation: this user lacks {listed}; {GRANT}")
+        yield wrong(f"kafka: authorisation: this user lacks {listed}; {GRANT}")
 
 
 def _allowed(request: Any) -> bool:

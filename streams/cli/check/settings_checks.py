@@ -27,24 +27,37 @@ class CheckResult(NamedTuple):
     text: str
 
 
+def right(text: str) -> CheckResult:
+    """Return the line of a check that passed."""
+    return CheckResult(True, text)
+
+
+def wrong(text: str) -> CheckResult:
+    """Return the line of a check that failed."""
+    return CheckResult(False, text)
+
+
+def remark(text: str) -> CheckResult:
+    """Return a note."""
+    return CheckResult(None, text)
+
+
 def check_http_address(settings: Settings, *, intake: bool | None) -> Iterator[CheckResult]:
     """Check the tokens and the certificate, and note their scopes; ``intake`` as in ``listen_address_of``."""
     try:
         address = listen_address_of(settings, os.environ, intake=intake)
     except AddressError as error:
-        yield CheckResult(False, str(error))
+        yield wrong(str(error))
         return
     if note := address.warning():
-        yield CheckResult(None, note)
+        yield remark(note)
     if address.tokens.count:
         scopes = ", ".join(address.tokens.scopes)
-        yield CheckResult(
-            True, f"{address.section}.listen {address.listen}: requests need a token; some allow {scopes}"
-        )
+        yield right(f"{address.section}.listen {address.listen}: requests need a token; some allow {scopes}")
     for scope in address.unused():
-        yield CheckResult(None, f"tokens: none allows {scope}, so nobody can; make one with `uneri token`")
+        yield remark(f"tokens: none allows {scope}, so nobody can; make one with `uneri token`")
     if address.certificates is not None:
-        yield CheckResult(True, f"{address.section}.tls: the certificate and its key belong together")
+        yield right(f"{address.section}.tls: the certificate and its key belong together")
 
 
 def check_history(settings: Settings) -> Iterator[CheckResult]:
@@ -55,9 +68,9 @@ def check_history(settings: Settings) -> Iterator[CheckResult]:
     try:
         HistoryFolder(history.place).probe()
     except (OSError, pa.ArrowException) as error:
-        yield CheckResult(False, f"history: {history.place} cannot be written: {place_trouble(error)}")
+        yield wrong(f"history: {history.place} cannot be written: {place_trouble(error)}")
         return
-    yield CheckResult(True, f"history: {history.place} can be written")
+    yield right(f"history: {history.place} can be written")
 
 
 def check_prices(settings: Settings, now: float) -> Iterator[CheckResult]:
@@ -66,10 +79,9 @@ def check_prices(settings: Settings, now: float) -> Iterator[CheckResult]:
     for number, own in enumerate(settings.money.prices):
         listed = shipped.price(own.item, at=int(now))
         if own.price and not listed / FAR < own.price < listed * FAR:
-            yield CheckResult(
-                None,
+            yield remark(
                 f"money: prices.{number} is {_plain(own.price)} USD for one unit of {own.item}, "
-                f"the list price is {_plain(listed)}; a price is of one unit, not of a million",
+                f"the list price is {_plain(listed)}; a price is of one unit, not of a million"
             )
 
 
@@ -102,9 +114,7 @@ def check_expired(settings: Settings, now: float) -> Iterator[CheckResult]:
     ]
     for where, end, name, of in ends:
         if end <= now:
-            yield CheckResult(
-                None, f"{where} ({clean(name)}) ended on {shown(end, of)} and has no effect; remove it"
-            )
+            yield remark(f"{where} ({clean(name)}) ended on {shown(end, of)} and has no effect; remove it")
 
 
 def _end(text: str, zone: ZoneInfo) -> int:

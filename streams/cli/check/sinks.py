@@ -12,7 +12,7 @@ from alerting.sinks.http_sink import host_of, no_answer
 from config.secret import SecretError
 from config.sections.values import RECEIVERS
 from config.settings import AlertmanagerSettings, NotifySettings, ReceiverSettings, WebhookSettings
-from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.settings_checks import CheckResult, right, wrong
 from streams.notify.http_sinks import ALARMS, access_of, key_of
 
 TIMEOUT: Final = 10.0
@@ -38,9 +38,9 @@ async def _check_alarms(kind: str, receiver: ReceiverSettings, environment: Mapp
     try:
         url = access_of(receiver, environment).url
     except SecretError as error:
-        return CheckResult(False, f"{name}: {error}")
+        return wrong(f"{name}: {error}")
     failed = await _unreachable(name, url)
-    return failed or CheckResult(True, f"{name}: {host_of(url)} answers; nothing was posted; {hint}")
+    return failed or right(f"{name}: {host_of(url)} answers; nothing was posted; {hint}")
 
 
 async def _unreachable(name: str, url: str) -> CheckResult | None:
@@ -50,9 +50,7 @@ async def _unreachable(name: str, url: str) -> CheckResult | None:
         async with asyncio.timeout(TIMEOUT):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or _PORTS[parts.scheme])
     except (OSError, TimeoutError) as error:
-        return CheckResult(
-            False, f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its address"
-        )
+        return wrong(f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its address")
     writer.close()
     return None
 
@@ -62,11 +60,11 @@ async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str
     try:
         key = key_of(webhook, environment)
     except SecretError as error:
-        return CheckResult(False, f"{name}: {error}")
+        return wrong(f"{name}: {error}")
     if (failed := await _unreachable(name, webhook.url)) is not None:
         return failed
     signed = "signed" if key is not None else "not signed: set secret_env or secret_file"
-    return CheckResult(True, f"{name}: {where} answers; nothing was posted; bodies are {signed}")
+    return right(f"{name}: {where} answers; nothing was posted; bodies are {signed}")
 
 
 async def _check_alertmanager(settings: AlertmanagerSettings) -> CheckResult:
@@ -78,14 +76,10 @@ async def _check_alertmanager(settings: AlertmanagerSettings) -> CheckResult:
             session.get(f"{settings.url.rstrip('/')}/api/v2/status", allow_redirects=False) as answer,
         ):
             if answer.status != _OK:
-                return CheckResult(
-                    False, f"{name}: {where}/api/v2/status answers HTTP {answer.status}; check its url"
-                )
+                return wrong(f"{name}: {where}/api/v2/status answers HTTP {answer.status}; check its url")
             version = (await answer.json())["versionInfo"]["version"]
     except (aiohttp.ClientConnectionError, TimeoutError, OSError) as error:
-        return CheckResult(False, f"{name}: {where} does not answer ({no_answer(error)}); check its url")
+        return wrong(f"{name}: {where} does not answer ({no_answer(error)}); check its url")
     except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError):
-        return CheckResult(
-            False, f"{name}: the server at {where} is not an Alertmanager with API v2; check its url"
-        )
-    return CheckResult(True, f"{name}: {where} answers, version {version}")
+        return wrong(f"{name}: the server at {where} is not an Alertmanager with API v2; check its url")
+    return right(f"{name}: {where} answers, version {version}")

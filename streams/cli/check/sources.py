@@ -12,7 +12,7 @@ from config.load import ConfigError
 from config.secret import SecretError, passphrase_in
 from config.sections.sources import MappingSettings
 from config.settings import GithubSettings, PubsubSettings, RegistrySettings, Settings, SourcesSettings
-from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.settings_checks import CheckResult, remark, right, wrong
 from streams.ingest.formats.format import Format, Reading, Record, RefusalError, Surroundings
 from streams.ingest.formats.mapped import mapped
 from streams.ingest.formats.payloads import divided
@@ -51,10 +51,9 @@ def _note_counts(sources: SourcesSettings) -> CheckResult | None:
         return None
     names = " and ".join(entry.name for entry in counting[:_MOST_NAMED])
     names += f" and {len(counting) - _MOST_NAMED} more" if len(counting) > _MOST_NAMED else ""
-    return CheckResult(
-        None,
+    return remark(
         f"sources: inputs {names} count all that they name; if they tell of the same requests, say with "
-        "counts what each counts (docs/sources.md#several-sources)",
+        "counts what each counts (docs/sources.md#several-sources)"
     )
 
 
@@ -63,13 +62,13 @@ async def _check_registry(registry: RegistrySettings) -> CheckResult:
         need("fastavro", "sources.registry")
         where = await RegistryClient(registry).check()
     except (SecretError, RegistryError, MissingExtraError) as error:
-        return CheckResult(False, str(error))
+        return wrong(str(error))
     if any(registry.username) or any(registry.token):
         if where.startswith("http:"):
             note = "and its credentials cross the network unencrypted; use https in sources.registry.urls"
-            return CheckResult(None, f"the schema registry {where} answers, {note}")
+            return remark(f"the schema registry {where} answers, {note}")
         where += ", which accepts the credentials,"
-    return CheckResult(True, f"the schema registry {where} answers")
+    return right(f"the schema registry {where} answers")
 
 
 def _check_github(github: GithubSettings) -> CheckResult | None:
@@ -77,10 +76,10 @@ def _check_github(github: GithubSettings) -> CheckResult | None:
     try:
         secret = passphrase_in(github.secret)
     except SecretError as error:
-        return CheckResult(False, f"sources.github: {error}")
+        return wrong(f"sources.github: {error}")
     if not secret:
         return None
-    return CheckResult(True, f"sources.github: webhooks are verified by the secret in {github.secret.name()}")
+    return right(f"sources.github: webhooks are verified by the secret in {github.secret.name()}")
 
 
 async def _check_pubsub(pubsub: PubsubSettings) -> CheckResult:
@@ -88,22 +87,18 @@ async def _check_pubsub(pubsub: PubsubSettings) -> CheckResult:
         need("joserfc", "sources.pubsub")
         await fetch_keys(pubsub.keys)
     except MissingExtraError as error:
-        return CheckResult(False, str(error))
+        return wrong(str(error))
     except SigningKeysError as error:
         problem = f"the keys that verify tokens cannot be fetched from {pubsub.keys} ({error})"
-        return CheckResult(
-            False, f"sources.pubsub: {problem}; check the network, or correct sources.pubsub.keys"
-        )
-    return CheckResult(True, f"sources.pubsub: {pubsub.keys} has the keys that verify tokens")
+        return wrong(f"sources.pubsub: {problem}; check the network, or correct sources.pubsub.keys")
+    return right(f"sources.pubsub: {pubsub.keys} has the keys that verify tokens")
 
 
 def check_mappings(settings: Settings) -> Iterator[CheckResult]:
     """Read the sample of each mapping, and report what does not fit."""
     for mapping in settings.sources.mappings:
         if mapping.sample is None:
-            yield CheckResult(
-                None, f"mapping {mapping.name}: has no sample; name a file of payloads, and it is checked"
-            )
+            yield remark(f"mapping {mapping.name}: has no sample; name a file of payloads, and it is checked")
         else:
             yield from _check_mapping(mapping, Path(mapping.sample))
 
@@ -111,29 +106,27 @@ def check_mappings(settings: Settings) -> Iterator[CheckResult]:
 def _check_mapping(mapping: MappingSettings, sample: Path) -> Iterator[CheckResult]:
     where = f"mapping {mapping.name}: {sample}"
     if why := unreadable(sample):  # a pipe would be waited for
-        yield CheckResult(False, f"mapping {mapping.name}: {why}; correct sample")
+        yield wrong(f"mapping {mapping.name}: {why}; correct sample")
         return
     try:
         if not sample.stat().st_size:
-            yield CheckResult(False, f"{where}: there is nothing in it")
+            yield wrong(f"{where}: there is nothing in it")
             return
         reading = _read_sample(mapped(mapping), sample)
     except OSError as error:
-        yield CheckResult(False, f"{where}: cannot be read: {error.strerror or error}")
+        yield wrong(f"{where}: cannot be read: {error.strerror or error}")
         return
     for refused in reading.refused[:_MOST_SHOWN]:
-        yield CheckResult(False, f"{where}: {refused.reason.value}: {clean(refused.detail)}")
+        yield wrong(f"{where}: {refused.reason.value}: {clean(refused.detail)}")
     if len(reading.refused) > _MOST_SHOWN:
-        yield CheckResult(False, f"{where}: {len(reading.refused) - _MOST_SHOWN:,} more are refused")
+        yield wrong(f"{where}: {len(reading.refused) - _MOST_SHOWN:,} more are refused")
     if reading.records:
-        yield from (
-            CheckResult(None, f"{where}: {line}") for line in _missing_fields(mapping, reading.records)
-        )
+        yield from (remark(f"{where}: {line}") for line in _missing_fields(mapping, reading.records))
     skipped = "".join(f", {count:,} skipped ({why})" for why, count in reading.skipped.items())
     if reading.records:
-        yield CheckResult(True, f"{where}: records: {len(reading.records):,}{clean(skipped)}")
+        yield right(f"{where}: records: {len(reading.records):,}{clean(skipped)}")
     elif not reading.refused:
-        yield CheckResult(False, f"{where}: holds no record{clean(skipped)}")
+        yield wrong(f"{where}: holds no record{clean(skipped)}")
 
 
 def _read_sample(form: Format, sample: Path) -> Reading:
@@ -182,14 +175,14 @@ def check_limits(settings: Settings, now: float) -> Iterator[CheckResult]:
     try:
         read = read_limits_of(settings)
     except ConfigError as error:
-        yield CheckResult(False, f"limits: {error}")
+        yield wrong(f"limits: {error}")
         return
     if limits.file is not None:
         problems = trouble(read, now)
         known = [line for line in summary(limits, read, now) if line not in problems]
-        yield CheckResult(None, f"limits: {', '.join(known)}")
+        yield remark(f"limits: {', '.join(known)}")
         for line in problems:
-            yield CheckResult(False, f"limits: {line}")
+            yield wrong(f"limits: {line}")
     if limits.aws is None:
         return
     try:
@@ -198,12 +191,10 @@ def check_limits(settings: Settings, now: float) -> Iterator[CheckResult]:
 
         accounts, regions = accounts_of(limits.aws)
     except (AwsError, MissingExtraError) as error:
-        yield CheckResult(False, f"limits: {error}")
+        yield wrong(f"limits: {error}")
         return
     for account in accounts:
         if account.error:
-            yield CheckResult(False, f"limits: {account.error}")
+            yield wrong(f"limits: {account.error}")
         else:
-            yield CheckResult(
-                True, f"limits: AWS account {account.account} can be read ({', '.join(regions)})"
-            )
+            yield right(f"limits: AWS account {account.account} can be read ({', '.join(regions)})")

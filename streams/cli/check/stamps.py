@@ -8,7 +8,7 @@ from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings, SourcesSettings
 from detectors.model.array_types import Floats
-from streams.cli.check.settings_checks import CheckResult
+from streams.cli.check.settings_checks import CheckResult, remark, wrong
 from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.engine.decode.parse import parse, stamp_of
@@ -39,10 +39,10 @@ def check_stamps(
         except ReadingError as error:
             if error.__cause__ is None:
                 text = f"kafka: the time stamps of topic {topic} are not checked: {error}"
-                yield CheckResult(None, f"{text}; check again")
+                yield remark(f"{text}; check again")
             continue
         if why is not None:
-            yield CheckResult(False, f"kafka: {why}")
+            yield wrong(f"kafka: {why}")
 
 
 def why_ahead(topic: str, chunks: Iterable[Chunk], source: Input | None, future: float) -> str | None:
