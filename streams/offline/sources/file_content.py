@@ -47,7 +47,7 @@ def _without_zstd(file: Path, raw: BinaryIO) -> BinaryIO | zstd.ZstdFile:
 class PayloadRun(NamedTuple):
     """Consecutive payloads of a file, one at least."""
 
-    payloads: list[bytes]
+    payloads: Sequence[bytes]
     after: Sequence[int]  # by payload: how much of the file was read with it, in payloads or rows
     part: float  # fraction of the file read
 

@@ -4,7 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from detectors.state import zstd
 from streams.engine.decode.records import Records
@@ -13,9 +13,6 @@ from streams.offline.sources.file_content import PayloadRun, decompress, read_pa
 from streams.offline.sources.file_lanes import MOST_LANES, PARQUET, arrange_files, time_of
 from streams.offline.sources.replay_error import ReplayError
 from streams.offline.sources.source import Piece
-
-if TYPE_CHECKING:
-    from streams.offline.sources.parquet import ParquetRows
 
 SUFFIXES: Final = (".ndjson", ".jsonl", ".json", ".log")
 PACKED: Final = ("", ".gz", ".zst")
@@ -30,14 +27,6 @@ class _Place(NamedTuple):
 
     file: int
     at: int
-
-
-class _Read(NamedTuple):
-    """Records of a file, and the place after them."""
-
-    records: Sequence[bytes]
-    next: int  # byte (uncompressed) or row after them
-    part: float  # fraction of the file read
 
 
 class FileSource:
@@ -145,59 +134,31 @@ class FileSource:
 
     def _file_pieces(self, name: str, number: int, raw: BinaryIO, skip: int) -> Iterator[Piece]:
         """Yield the pieces of a file; their ``done`` is the part of this file."""
-        file = self._files[number]
-        if self._input is not None:
-            yield from self._payload_pieces(name, number, raw, skip, self._input)
-            return
-        read = self._rows if file.suffix == PARQUET else self._lines
-        for records, at, part in read(file, raw, skip):
-            yield Piece(name, self._wanted(records), part, [number, at])
+        for payloads, after, part in self._runs(number, raw, skip):
+            if self._input is None:
+                yield Piece(name, self._wanted(payloads), part, [number, after[-1]])
+                continue
+            for run in converted(self._input, payloads, wanted=self._is_wanted):
+                yield Piece(name, run.records, part, [number, after[run.payloads - 1]], converted=run)
 
-    def _payload_pieces(
-        self, name: str, number: int, raw: BinaryIO, skip: int, input_: Input
-    ) -> Iterator[Piece]:
+    def _runs(self, number: int, raw: BinaryIO, skip: int) -> Iterator[PayloadRun]:
         file = self._files[number]
-        batches: Iterator[PayloadRun] = read_payloads(file, raw, input_, self._sizes[number], skip)
         if file.suffix == PARQUET:
-            batches = (
-                PayloadRun(list(rows.records), rows.after, rows.after[-1] / rows.of)
-                for rows in _parquet_rows(raw, skip)
-            )
-        for batch in batches:
-            for run in converted(input_, batch.payloads, wanted=self._is_wanted):
-                at = [number, batch.after[run.payloads - 1]]
-                yield Piece(name, run.records, batch.part, at, converted=run)
+            from streams.offline.sources.parquet import parquet_rows
+
+            rows = parquet_rows(raw, skip)
+            return (PayloadRun(some.records, some.after, some.after[-1] / some.of) for some in rows)
+        if self._input is not None:
+            return read_payloads(file, raw, self._input, self._sizes[number], skip)
+        return _lines(file, raw, skip)
 
     @property
     def _share(self) -> float:
         """The part that is read, in [0, 1]."""
         return min(sum(self._done.values()) / self._bytes, 1.0)
 
-    @staticmethod
-    def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
-        rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
-        for data in decompress(file, raw, skip):
-            held, done = rest + data, 0
-            while done < len(held):
-                records, length = _next_lines(held, done)
-                if not length:
-                    break
-                done += length
-                at += length
-                yield _Read(records, at, raw.tell() / size)
-            rest = held[done:]
-        if rest:
-            yield _Read(Records.of_lines(rest), at + len(rest), 1.0)
-
-    @staticmethod
-    def _rows(_: Path, raw: BinaryIO, skip: int) -> Iterator[_Read]:
-        for rows in _parquet_rows(raw, skip):
-            yield _Read(rows.records, rows.after[-1], rows.after[-1] / rows.of)
-
     def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
-        if self._all:
-            return records
-        return list(filter(self._is_wanted, records))
+        return records if self._all else list(filter(self._is_wanted, records))
 
     def _is_wanted(self, record: bytes) -> bool:
         if self._all:
@@ -206,10 +167,21 @@ class FileSource:
         return at is None or self._start <= at < self._end
 
 
-def _parquet_rows(raw: BinaryIO, skip: int) -> Iterator["ParquetRows"]:
-    from streams.offline.sources.parquet import parquet_rows
-
-    return parquet_rows(raw, skip)
+def _lines(file: Path, raw: BinaryIO, skip: int) -> Iterator[PayloadRun]:
+    """Yield the lines of a file, from (uncompressed) byte ``skip`` on; only the end of a run has a place."""
+    rest, at, size = b"", skip, max(os.fstat(raw.fileno()).st_size, 1)
+    for data in decompress(file, raw, skip):
+        held, done = rest + data, 0
+        while done < len(held):
+            records, length = _next_lines(held, done)
+            if not length:
+                break
+            done += length
+            at += length
+            yield PayloadRun(records, (at,), raw.tell() / size)
+        rest = held[done:]
+    if rest:
+        yield PayloadRun(Records.of_lines(rest), (at + len(rest),), 1.0)
 
 
 def _next_lines(held: bytes, begin: int) -> tuple[Sequence[bytes], int]:

@@ -81,16 +81,19 @@ class ReadHere:
         stopping
             Called after every piece; returns whether to stop.
         """
-        pace, stops = _SavePace(save), False
+        stops, saved, took = False, time.perf_counter(), 0.0
         with closing(self.pieces()) as pieces:  # whatever fails, no fork stays behind
             for read in pieces:
                 judge(read)
                 stops = stops or stopping()
-                if stops or pace.due():
-                    if self.current:
-                        pace.save()
-                    else:
-                        self.catch_up()
+                now = time.perf_counter()
+                is_due = save is not None and now - saved >= max(SAVED_EVERY, 20 * took)
+                if (stops or is_due) and not self.current:
+                    self.catch_up()
+                elif (stops or is_due) and save is not None:
+                    save()
+                    saved = time.perf_counter()
+                    took = saved - now
                 on_judged(read)
                 if stops and self.current:
                     return False
@@ -223,22 +226,3 @@ def roll_up(rollup: RollupEngine, piece: Piece) -> RollupOutput:
         return rollup.finish(piece.partition)
     rolled = rollup.feed(piece.partition, piece.records, piece.arrived)
     return rolled._replace(rejected=piece.placed(rolled.rejected))
-
-
-class _SavePace:
-    """Saves now and then, so that a crash costs little and saving costs less."""
-
-    def __init__(self, save: Callable[[], None] | None) -> None:
-        self._save = save
-        self._saved, self._took = time.perf_counter(), 0.0
-
-    def due(self) -> bool:
-        since = time.perf_counter() - self._saved
-        return self._save is not None and since >= max(SAVED_EVERY, 20 * self._took)
-
-    def save(self) -> None:
-        if self._save:
-            now = time.perf_counter()
-            self._save()
-            self._saved = time.perf_counter()
-            self._took = self._saved - now
