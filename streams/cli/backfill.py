@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 import typer
@@ -96,17 +96,6 @@ def _filling(settings: Settings, shards: int, name: str) -> HistoryFilling | Non
     return HistoryFilling(history_place(settings), HistoryBounds.of(kept), shards, learnt=name)
 
 
-def undo_backfill(settings: Settings, url: str) -> int:
-    """Have daemons go on as if no backfill had been; return the exit code.
-
-    Raises
-    ------
-    ReplayError
-        When no daemon can be reached.
-    """
-    return target_of(settings, url).forget()
-
-
 def _whole(begins: int, step: int) -> int:
     """Return the first step that a daemon knows from its start."""
     return -(-begins // step) * step
@@ -129,82 +118,48 @@ def _summary(learnt: Learnt) -> str:
     return f"learnt from {learnt.records:,} records{bad}, up to {_time(learnt.until)}"
 
 
-class BackfillTarget(Protocol):
-    """A state that no daemon has yet, a daemon that runs, or an app in Kafka.
+class _NewState(NamedTuple):
+    """A state that no daemon has yet."""
 
-    Every method raises ``ReplayError``, with the remedy.
-    """
-
-    begins: int | None  # the first bucket of its own that it can judge anew, epoch seconds
-    shards: int
-
-    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
-        """Run a lesson; return None if asked to stop before the end, to go on later."""
-
-    def finish(self, summary: str) -> int:
-        """Hand the result over, print how, and return the exit code."""
-
-    def forget(self) -> int:
-        """Undo earlier backfills, print how, and return the exit code."""
-
-
-def target_of(settings: Settings, url: str) -> BackfillTarget:
-    """Return the target of the settings; ``url`` is that of an embedded daemon."""
-    if settings.kafka is not None:
-        return _KafkaTarget(settings.kafka, settings)
-    folder, state = Path(settings.local.state), _takeover_state(url)
-    return _NewState(folder, url) if state is None else _RunningDaemon(folder, url, state)
-
-
-class _NewState:
-    begins: int | None = None
-    shards = 1
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self._folder = folder
-        self._url = url
+    folder: Path
+    url: str
+    begins: None = None
+    shards: int = 1
 
     def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
-        return into_local(self._folder, lesson, watch, restart=restart)
+        return into_local(self.folder, lesson, watch, restart=restart)
 
     def finish(self, summary: str) -> int:
-        typer.echo(f"{self._folder}: {summary}; start the daemon with `uneri run`")
+        typer.echo(f"{self.folder}: {summary}; start the daemon with `uneri run`")
         return 0
 
     def forget(self) -> int:
         raise ReplayError(
-            f"no daemon answers at {self._url}: start it, or check --url; before its first start, delete "
-            f"{self._folder} to take a backfill back"
+            f"no daemon answers at {self.url}: start it, or check --url; before its first start, delete "
+            f"{self.folder} to take a backfill back"
         )
 
 
-class _RunningDaemon:
-    shards = 1
-
-    def __init__(self, folder: Path, url: str, state: TakeoverAnswer) -> None:
-        if state.waits:  # and will delete the file that holds it
-            raise ReplayError(
-                f"the daemon at {url} is taking up another history: try again when that is done "
-                "(`uneri status` shows it)"
-            )
-        self.begins: int | None = state.begins
-        self._folder = folder
-        self._url = url
+class _RunningDaemon(NamedTuple):
+    folder: Path
+    url: str
+    begins: int | None
+    shards: int = 1
 
     def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
-        return beside_local(self._folder, lesson, watch, restart=restart)
+        return beside_local(self.folder, lesson, watch, restart=restart)
 
     def finish(self, summary: str) -> int:
         return self._hand_over(f"{summary}; the daemon judges by it from now on")
 
     def forget(self) -> int:
-        forget_local(self._folder)
+        forget_local(self.folder)
         return self._hand_over("what backfills taught is forgotten")
 
     def _hand_over(self, done: str) -> int:
         """Have the daemon take the result over, wait for it, and print ``done``."""
         try:
-            ask_daemon("POST", f"{self._url}/backfill", b"{}")
+            ask_daemon("POST", f"{self.url}/backfill", b"{}")
             state = self._wait()
         except RefusedError as error:
             raise ReplayError(str(error)) from error
@@ -223,7 +178,7 @@ class _RunningDaemon:
 
     def _wait(self) -> TakeoverAnswer | None:
         with recording_stop() as stop, Progress("taking it up", sys.stderr, unit="steps") as progress:
-            while (state := _takeover_state(self._url)) is not None and state.waits and not stop:
+            while (state := _takeover_state(self.url)) is not None and state.waits and not stop:
                 progress.show(state.progress, 0, 0)
                 time.sleep(ASK_SECONDS)
         return state
@@ -255,6 +210,26 @@ class _KafkaTarget:
         return (
             f"{several} this up by itself, or when its daemon is started; `uneri status` shows how far it is"
         )
+
+
+def target_of(settings: Settings, url: str) -> _NewState | _RunningDaemon | _KafkaTarget:
+    """Return the target of the settings; ``url`` is that of an embedded daemon.
+
+    ``begins`` is the first bucket of its own that it can judge anew, epoch seconds. ``learn`` returns None if
+    asked to stop before the end, to go on later; ``finish`` hands the result over, ``forget`` undoes earlier
+    backfills; both print how, and return the exit code. All raise ``ReplayError``, with the remedy.
+    """
+    if settings.kafka is not None:
+        return _KafkaTarget(settings.kafka, settings)
+    folder, state = Path(settings.local.state), _takeover_state(url)
+    if state is None:
+        return _NewState(folder, url)
+    if state.waits:  # and will delete the file that holds it
+        raise ReplayError(
+            f"the daemon at {url} is taking up another history: try again when that is done "
+            "(`uneri status` shows it)"
+        )
+    return _RunningDaemon(folder, url, state.begins)
 
 
 def _takeover_state(url: str) -> TakeoverAnswer | None:

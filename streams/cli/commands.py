@@ -367,10 +367,10 @@ def backfill(
         raise UsageError("name the sources of the history" if not undo else "--undo takes no source")
 
     with exiting_on_stop():
-        from streams.cli.backfill import run_backfill, undo_backfill
+        from streams.cli.backfill import run_backfill, target_of
     settings, at = settings_of(config), _daemon(config, url)
     if undo:
-        return undo_backfill(settings, at)
+        return target_of(settings, at).forget()
     between = _time(from_), _time(to)
     return run_backfill(source or [], settings, between, at, restart=restart, source=source_name, form=form)
 

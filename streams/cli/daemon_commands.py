@@ -3,6 +3,7 @@
 import getpass
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -141,10 +142,6 @@ def _memo_lines(answer: MemosAnswer, *, ids: bool = False) -> list[str]:
     return lines or ["none"]
 
 
-def _memo_lines_with_ids(answer: MemosAnswer) -> list[str]:
-    return _memo_lines(answer, ids=True)
-
-
 def _about(memo: MemoAnswer) -> str:
     return f"incident {memo.incident}" if memo.incident else clean(memo.scope or "")
 
@@ -190,7 +187,7 @@ UNSILENCE: Final = DaemonCommand(
     "name the silence or its incident; `uneri silences` lists them",
 )
 MEMOS: Final = DaemonCommand("GET", "/memos", MemosAnswer, _memo_lines, _OF_INCIDENTS)
-MEMOS_WITH_IDS: Final = MEMOS._replace(lines=_memo_lines_with_ids)
+MEMOS_WITH_IDS: Final = MEMOS._replace(lines=partial(_memo_lines, ids=True))
 NOTE: Final = DaemonCommand("POST", "/memos", NotedAnswer, _noted, _OF_INCIDENTS)
 FORGET: Final = DaemonCommand(
     "DELETE",

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -77,7 +78,7 @@ def exporter(settings: Settings, to: str) -> Exporter:
         return _to_github(settings, name)
     if kind == WEBHOOK and name.lower().startswith(("http://", "https://")):
         try:
-            return _to_webhook(f"{WEBHOOK}:{host_of(web_address(name))}", name, None)
+            return partial(export_to_webhook, f"{WEBHOOK}:{host_of(web_address(name))}", name, None)
         except ValueError as error:
             raise UsageError(f"--to {to}: {error}") from None
     if kind == WEBHOOK:
@@ -85,15 +86,8 @@ def exporter(settings: Settings, to: str) -> Exporter:
         if name not in known:
             has = f"notify.webhooks has {', '.join(known) or 'none'}; add it there, or write its address"
             raise UsageError(f"--to {to}: no such webhook; {meant(name, known, has)}")
-        return _to_webhook(to, known[name].url, key_of(known[name], os.environ))
+        return partial(export_to_webhook, to, known[name].url, key_of(known[name], os.environ))
     raise UsageError(f"--to {to}: not a destination; {_FORMS}")
-
-
-def _to_webhook(destination: str, url: str, key: bytes | None) -> Exporter:
-    async def send(answer: dict[str, Any]) -> str:
-        return await export_to_webhook(destination, url, key, answer)
-
-    return send
 
 
 def _to_github(settings: Settings, repository: str) -> Exporter:
