@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changes = {"length": DAY + 4 * HOUR, "incidents": [incident], "growth": []}
     simulation = Simulation(Scenario.model_validate(given | changes))
     (folder / "history").mkdir()
-    lines = gathered(line for _, some in simulation.lines() for line in some)
+    lines = gathered(line for _, _, some in simulation.lines() for line in some)
     (folder / "history" / "events.ndjson").write_bytes(b"\n".join(lines))
     (folder / "uneri.yaml").write_text("judge: {young: 43200}\n")
     (folder / "known.yaml").write_text(labels_to_yaml(read_labels(KNOWN, "known.yaml")))

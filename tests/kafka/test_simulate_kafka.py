@@ -16,7 +16,7 @@ def test_kafka_has_every_line_stamped_with_its_arrival_and_dealt_in_turn(kafka: 
     count = simulate(
         scenario, f"kafka://{kafka}/simulated?partitions=3", SimulateOptions(between=(None, until))
     )
-    (delivery,) = Simulation(scenario).deliveries(end=until)
+    (delivery,) = Simulation(scenario).lines(end=until)
     parts = [TopicPartition("simulated", part) for part in range(3)]
     found: dict[int, list[tuple[int, bytes]]] = {0: [], 1: [], 2: []}
     with open_client(KafkaConsumer, bootstrap_servers=kafka, auto_offset_reset="earliest") as consumer:

@@ -31,7 +31,7 @@ class Newcomer:
     def __init__(self) -> None:
         self.begun = time.time()
         self._scenario = _backend(int(self.begun) // 60 * 60 - HISTORY)
-        found = Simulation(self._scenario).deliveries(self.begun)
+        found = Simulation(self._scenario).lines(self.begun)
         live = [row for lines in found for row in zip(lines.arrivals.tolist(), lines.lines, strict=True)]
         self._live = [(at / 1000, line) for at, line in live]
         self._sent = self.begun  # what happened until then was sent

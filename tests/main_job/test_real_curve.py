@@ -18,7 +18,7 @@ def test_a_table_hammered_on_a_real_curve_is_paged_with_the_function_and_the_cli
     hammer = next(label for label in simulation.labels() if label["kind"] == "hammer")
     engine = Engine(Settings(), ["curve/0"])
     paged: list[Incident] = []
-    for _, lines in simulation.lines():
+    for _, _, lines in simulation.lines():
         output = engine.feed("curve/0", lines)
         paged += [notice.incident for notice in output.notices if notice.is_page]
     start, end = int(str(hammer["start"])), int(str(hammer["end"]))

@@ -11,7 +11,7 @@ import numpy as np
 
 from alerting.evaluation.labels_file import labels_to_csv, labels_to_yaml, read_labels
 from config.settings import KafkaSettings
-from streams.offline.simulate.event_writer import WriteError, open_writer
+from streams.offline.simulate.event_writer import open_writer, writing
 from streams.offline.simulate.scenario import Scenario
 from streams.offline.simulate.scenario_incidents import CELL
 from streams.offline.simulate.scenario_load import load_scenario
@@ -96,16 +96,12 @@ def simulate(
     chosen = asked.shape or (Path(scenario.shape) if scenario.shape else None)
     simulation = Simulation(scenario, shape=read_shape(chosen) if chosen else None, now=moment)
     if labels is not None:
-        try:
+        with writing(labels):
             labels.parent.mkdir(parents=True, exist_ok=True)
             labels.write_text(truth(simulation, labels), "utf-8")
-        except OSError as error:
-            raise WriteError(
-                f"{labels}: cannot be written: {error.strerror or error}; choose another file"
-            ) from None
     begin = max(simulation.start, from_ if from_ is not None else simulation.start)
     finish = min(simulation.end, until if until is not None else simulation.end)
-    deliveries = simulation.deliveries(from_, until)
+    deliveries = simulation.lines(from_, until)
     if asked.speed > 0:
         deliveries = paced(deliveries, begin, asked.speed)
     written = 0

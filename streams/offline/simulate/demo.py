@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
 from alerting.pipeline.pipeline import Pipeline
@@ -53,11 +52,10 @@ class Demo:
         self._board = board
         self._pause = pause  # seconds of wall time per hour of the last day
         self.zone = ZoneInfo(ZONE)
-        self._settings = SETTINGS
         self._simulation = Simulation(load_scenario("demo"))
-        self._engine = Engine(self._settings, [SOURCE], remember_all=True, records=board is not None)
-        self._pipeline = Pipeline(self._settings, keep=True)
-        self.renderer = Renderer(Links(self._settings.links), self.zone)
+        self._engine = Engine(SETTINGS, [SOURCE], remember_all=True, records=board is not None)
+        self._pipeline = Pipeline(SETTINGS, keep=True)
+        self.renderer = Renderer(Links(SETTINGS.links), self.zone)
         self._terminal = Terminal(console, self.zone)
         self._found = Replayed()
 
@@ -93,7 +91,7 @@ class Demo:
         with bar:
             task = bar.add_task("weeks", total=until - begin, day="", detail="")
             clock = time.perf_counter()
-            for start, lines in self._simulation.lines(begin, until):
+            for start, _, lines in self._simulation.lines(begin, until):
                 self._feed(lines)
                 rate = self._found.records / (time.perf_counter() - clock)
                 bar.update(
@@ -108,7 +106,7 @@ class Demo:
 
     def _hour(self, start: int) -> None:
         before, notices = self._found.records, len(self._found.notices)
-        for _, lines in self._simulation.lines(start, start + HOUR):
+        for _, _, lines in self._simulation.lines(start, start + HOUR):
             self._feed(lines)
         quiet = "" if len(self._found.notices) > notices else "  nothing to report"
         clock = f"{datetime.fromtimestamp(start + HOUR, self.zone):%H:%M}"
@@ -168,26 +166,20 @@ class Demo:
                 records=self._found.records,
                 seconds=self._found.seconds,
             ),
-            settings=self._settings,
+            settings=SETTINGS,
         )
-        for incident in _charted(self._found.notices):
+        charted = {  # each paged incident as it was when its message was last edited
+            notice.incident.id: notice.incident
+            for notice in self._found.notices
+            if notice.action is not Action.DIGEST
+            and notice.incident.sent == "page"
+            and notice.incident.primary.trace
+        }
+        for incident in charted.values():
             chart = out / f"{incident.verdict}-{getattr(incident.primary.about, 'name', 'edge')}.png"
             chart.write_bytes(draw(incident, self.zone))
             files.insert(0, chart)
         return files
-
-
-def _charted(notices: list[Notice]) -> list[Incident]:
-    """Return each paged incident as it was when its message was last edited."""
-    shown: dict[str, Incident] = {}
-    for notice in notices:
-        if (
-            notice.action is not Action.DIGEST
-            and notice.incident.sent == "page"
-            and notice.incident.primary.trace
-        ):
-            shown[notice.incident.id] = notice.incident
-    return list(shown.values())
 
 
 def _pieces(lines: list[bytes], size: int = 20_000) -> Iterator[list[bytes]]:

@@ -5,8 +5,8 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, Self
@@ -25,6 +25,18 @@ HTTP_TIMEOUT: Final = 30.0  # seconds
 
 class WriteError(CommandError):
     """Events that cannot be delivered; one line, with the remedy."""
+
+
+@contextmanager
+def writing(file: object) -> Iterator[None]:
+    """Name a file that cannot be written, with the remedy."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = error.strerror or error
+        raise WriteError(f"{file}: cannot be written: {why}; choose another file") from None
 
 
 class EventWriter(AbstractContextManager["EventWriter"], Protocol):
@@ -46,13 +58,9 @@ class FileWriter:
         if self._path == "-":
             self._file = sys.stdout.buffer
             return self
-        try:
+        with writing(self._path):
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
             self._file = self._open.enter_context(self._opened())
-        except OSError as error:
-            raise WriteError(
-                f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
-            ) from None
         return self
 
     def _opened(self) -> Any:
@@ -67,16 +75,10 @@ class FileWriter:
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts
         """Append the lines."""
         if lines:
-            try:
+            with writing(self._path):
                 self._file.write(b"\n".join(lines) + b"\n")
                 if self._path == "-":
                     self._file.flush()
-            except BrokenPipeError:
-                raise
-            except OSError as error:
-                raise WriteError(
-                    f"{self._path}: cannot be written: {error.strerror or error}; choose another file"
-                ) from None
 
     def __exit__(self, *_: object) -> None:
         self._open.close()

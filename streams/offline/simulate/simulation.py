@@ -65,18 +65,8 @@ class Simulation:
             total += float(self._traffic.rates(since, cells).sum()) * CELL
         return round(total)
 
-    def lines(
-        self, start: float | None = None, end: float | None = None
-    ) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield the start of each block (epoch seconds) and the NDJSON lines that arrive in it, in order.
-
-        Only lines that arrive at ``start`` or later and before ``end`` (epoch seconds).
-        """
-        for delivery in self.deliveries(start, end):
-            yield delivery.start, delivery.lines
-
-    def deliveries(self, start: float | None = None, end: float | None = None) -> Iterator[ArrivingLines]:
-        """Yield the same as ``lines``, with the time of each arrival."""
+    def lines(self, start: float | None = None, end: float | None = None) -> Iterator[ArrivingLines]:
+        """Yield the NDJSON lines that arrive from ``start`` on, before ``end`` (epoch seconds), by block."""
         since = max(self.start if start is None else start, self.start)
         until = np.inf if end is None else end
         longest = self._longest_delay()

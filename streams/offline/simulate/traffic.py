@@ -76,16 +76,7 @@ class Flow(NamedTuple):
 
 def concerns(target: Target, flow: Flow) -> bool:
     """Return whether a growth or an incident affects a flow."""
-    return all(
-        wanted is None or wanted == getattr(flow, field)
-        for field, wanted in (
-            ("service", target.service),
-            ("route", target.route),
-            ("function", target.function),
-            ("client", target.client),
-            ("version", target.version),
-        )
-    )
+    return all(getattr(target, field) in (None, name) for field, name in flow._asdict().items())
 
 
 def grown(growth: ScenarioGrowth, seconds: Any) -> Any:

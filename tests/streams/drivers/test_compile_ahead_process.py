@@ -25,7 +25,7 @@ def compiled():
 prepare_process()
 before = compiled()
 simulation = Simulation(load_scenario("demo"))
-lines = [line for _, some in simulation.lines(None, simulation.start + 7200) for line in some]
+lines = [line for _, _, some in simulation.lines(None, simulation.start + 7200) for line in some]
 engine = Engine(Settings(), ["local/0"])
 engine.feed("local/0", lines[:1000])
 again = Engine(Settings(), ["local/0"])

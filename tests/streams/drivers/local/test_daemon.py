@@ -24,7 +24,7 @@ def daemon_of(state: Path, **inputs: Any) -> LocalDaemon:
 @pytest.fixture(scope="module")
 def hours() -> list[bytes]:
     simulation = Simulation(load_scenario("demo"))
-    return [line for _, lines in simulation.lines(None, simulation.start + 3 * 3600) for line in lines]
+    return [line for _, _, lines in simulation.lines(None, simulation.start + 3 * 3600) for line in lines]
 
 
 async def test_a_clean_restart_loses_nothing_and_changes_nothing(

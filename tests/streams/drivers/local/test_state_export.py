@@ -46,7 +46,7 @@ async def exported(daemon: LocalDaemon, file: Path) -> int:
 @pytest.fixture(scope="module")
 def hours() -> list[bytes]:
     simulation = Simulation(load_scenario("demo"))
-    return [line for _, lines in simulation.lines(None, simulation.start + 2 * 3600) for line in lines]
+    return [line for _, _, lines in simulation.lines(None, simulation.start + 2 * 3600) for line in lines]
 
 
 @pytest.fixture(scope="module")

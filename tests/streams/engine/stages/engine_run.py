@@ -54,7 +54,7 @@ def label_of(finding: Finding) -> str:
 
 
 def records(scenario: Scenario) -> list[bytes]:
-    return [line for _, lines in Simulation(scenario).lines() for line in lines]
+    return [line for _, _, lines in Simulation(scenario).lines() for line in lines]
 
 
 def gathered(lines: Iterable[bytes], step: int = 60) -> list[bytes]:

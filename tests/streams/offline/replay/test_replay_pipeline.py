@@ -60,7 +60,7 @@ def lines() -> list[bytes]:
     given = load_scenario(BACKEND).model_dump(by_alias=True)
     changes = {"length": DAY + 5 * HOUR, "incidents": incidents, "growth": []}
     simulation = Simulation(Scenario.model_validate(given | changes))
-    return [line for _, some in simulation.lines() for line in some]
+    return [line for _, _, some in simulation.lines() for line in some]
 
 
 @pytest.fixture(scope="module")

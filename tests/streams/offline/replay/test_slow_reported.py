@@ -30,7 +30,9 @@ def found() -> Replayed:
     engine = Engine(Settings(judge=JudgeSettings(young=6 * HOUR)), ["one/0"])
     found = Replayed()
     newest: dict[str, Finding] = {}
-    emitted = [engine.feed("one/0", lines) for _, lines in Simulation(Scenario.model_validate(given)).lines()]
+    emitted = [
+        engine.feed("one/0", lines) for _, _, lines in Simulation(Scenario.model_validate(given)).lines()
+    ]
     for emitted_step in (*emitted, engine.finish("one/0")):
         newest |= {
             finding.id: msgspec.structs.replace(finding, trace=None) for finding in emitted_step.findings

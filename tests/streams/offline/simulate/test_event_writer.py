@@ -116,7 +116,7 @@ def test_pace_is_kept_by_waiting_for_each_slice() -> None:
     def sleep(seconds: float) -> None:
         time[0] += seconds
 
-    deliveries = Simulation(load_scenario("quiet")).deliveries(START, START + 7200)
+    deliveries = Simulation(load_scenario("quiet")).lines(START, START + 7200)
     for delivery in paced(deliveries, START, 60.0, clock=lambda: time[0], sleep=sleep):
         gone += [(time[0] - 100) * 60 - (arrival / 1000 - START) for arrival in delivery.arrivals.tolist()]
     assert len(gone) > 1000

@@ -52,7 +52,7 @@ def simulation(**changes: Any) -> Simulation:
 
 
 def events(of: Simulation, start: float | None = None, end: float | None = None) -> list[dict[str, Any]]:
-    return [msgspec.json.decode(line) for _, lines in of.lines(start, end) for line in lines]
+    return [msgspec.json.decode(line) for _, _, lines in of.lines(start, end) for line in lines]
 
 
 def during_and_before(incident: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -68,7 +68,7 @@ def calls(of: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
-    first, again, other = (list(simulation(seed=seed).lines()) for seed in (1, 1, 2))
+    first, again, other = ([block.lines for block in simulation(seed=seed).lines()] for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -87,11 +87,11 @@ def test_a_stretch_drawn_alone_gives_the_lines_it_has_in_the_whole(a: int, b: in
         }
     whole = [
         (arrival, line)
-        for delivery in simulation(**changes).deliveries()
+        for delivery in simulation(**changes).lines()
         for arrival, line in zip(delivery.arrivals.tolist(), delivery.lines, strict=True)
     ]
     low, high = START + min(a, b), START + max(a, b)
-    alone = [line for _, lines in simulation(**changes).lines(low, high) for line in lines]
+    alone = [line for _, _, lines in simulation(**changes).lines(low, high) for line in lines]
     assert alone == [line for arrival, line in whole if low * 1000 <= arrival < high * 1000]
 
 
@@ -125,7 +125,7 @@ def test_the_decoder_takes_every_line_of_every_kind_of_incident() -> None:
     made = Simulation(load_scenario("week-of-incidents"))
     for label in made.labels():
         begin = int(str(label["start"]))
-        lines = [line for _, block in made.lines(begin, begin + 1200) for line in block]
+        lines = [line for _, _, block in made.lines(begin, begin + 1200) for line in block]
         _, rejected = Decoder().decode(lines)
         assert lines or label["kind"] == "absence"
         assert rejected == []
@@ -161,7 +161,7 @@ def test_means_are_those_of_the_scenario() -> None:
 def test_the_rate_of_every_hour_follows_the_shape_of_day_and_week() -> None:
     made = simulation(length="7d", daily={"peak": "20:00", "depth": 0.6}, weekly={"weekend": 1.5})
     counts: Counter[tuple[bool, int]] = Counter()
-    for line in itertools.chain.from_iterable(lines for _, lines in made.lines()):
+    for line in itertools.chain.from_iterable(lines for _, _, lines in made.lines()):
         local = datetime.fromtimestamp(int(line[6:16]), ZoneInfo("Asia/Tokyo"))
         counts[local.weekday() >= 5, local.hour] += 1
     for (weekend, hour), count in counts.items():
@@ -288,7 +288,7 @@ def test_late_records_arrive_later_and_none_is_lost() -> None:
     made = simulation(incidents=[{"at": "2h", "for": "30m", "kind": "late", "by": "40m", "share": 0.5}])
     late = [
         round(arrival / 1000 - json.loads(line)["ts"])
-        for delivery in made.deliveries()
+        for delivery in made.lines()
         for arrival, line in zip(delivery.arrivals.tolist(), delivery.lines, strict=True)
     ]
     assert set(late) == {0, 2400}
@@ -298,7 +298,7 @@ def test_late_records_arrive_later_and_none_is_lost() -> None:
 
 def test_duplicates_are_the_same_bytes_again_within_seconds() -> None:
     made = simulation(incidents=[{"at": "1h", "for": "1h", "kind": "duplicates", "share": 0.2}])
-    seen = Counter(line for _, lines in made.lines() for line in lines)
+    seen = Counter(line for _, _, lines in made.lines() for line in lines)
     again = [json.loads(line)["ts"] - START for line, times in seen.items() if times == 2]
     assert set(seen.values()) == {1, 2}
     assert min(again) >= 3600
@@ -307,12 +307,14 @@ def test_duplicates_are_the_same_bytes_again_within_seconds() -> None:
 
 
 def test_what_is_outside_an_incident_stays_byte_for_byte_the_same() -> None:
-    quiet = [lines for _, lines in simulation().lines()]
+    quiet = [lines for _, _, lines in simulation().lines()]
     for kind in ("hammer", "outage"):
         share: dict[str, Any] = {"function": "put", "table": "items", "times": 3} if kind == "hammer" else {}
         loud = [
             lines
-            for _, lines in simulation(incidents=[{"at": "2h", "for": "1h", "kind": kind, **share}]).lines()
+            for _, _, lines in simulation(
+                incidents=[{"at": "2h", "for": "1h", "kind": kind, **share}]
+            ).lines()
         ]
         assert [a == b for a, b in zip(quiet, loud, strict=True)] == [True, True, False, True]
 

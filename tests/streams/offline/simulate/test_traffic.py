@@ -33,7 +33,7 @@ def test_traffic_follows_a_real_kpi_minute_by_minute() -> None:
     real /= real.mean()
     made = Simulation(backend(200, "2d"), shape=read_shape(KPI))
     minutes = np.zeros(2 * 1440)
-    for delivery in made.deliveries(START + 86400, START + 86400 + 2 * 3600):
+    for delivery in made.lines(START + 86400, START + 86400 + 2 * 3600):
         minutes += np.bincount((delivery.arrivals // 1000 - START) // 60, minlength=len(minutes))
     day = slice(1440, 1440 + 120)
     expected = real[day] * 200 * 60

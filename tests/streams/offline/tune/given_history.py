@@ -22,7 +22,7 @@ class Given:
 
     def __init__(self, out: Path, days: int, seed: int) -> None:
         simulation = Simulation(scenario(days, seed))
-        lines = (line for _, written in simulation.lines() for line in written)
+        lines = (line for _, _, written in simulation.lines() for line in written)
         self.lines = gathered(lines, SETTINGS.time.step)
         self.history = MemorySource({"events/0": self.lines}, (20_000,))
         self.labels: list[Label] = labels_of(simulation)
