@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from alerting.messages.examples import Example, examples
 from alerting.messages.render import Renderer
 from alerting.outbox.courier import Clock, Courier
 from alerting.outbox.outbox import PACE, Outbox
+from alerting.outbox.outbox_sqlite import SqliteOutbox
 from alerting.outbox.ports import DeliveryOutcome, Result, Sink, SubjectState
 from alerting.outbox.row import OutboxRow, Send
 from alerting.pipeline.pipeline import Pipeline
@@ -36,18 +38,6 @@ from streams.process.logs import configure_logs
 LASTS: Final = 15.0  # seconds between two steps of the test of an alarm
 _LIFE: Final = {"spike": "opened", "acknowledged": "acknowledged", "resolved": "closed"}  # by example
 TIMEOUT: Final = 300.0  # seconds for all messages: Slack takes one a second, and edits more slowly
-
-
-class _NoStorage:
-    """Keeps nothing: a test that was killed is started again by hand."""
-
-    async def load(self) -> tuple[list[OutboxRow], dict[str, bytes]]:
-        return [], {}
-
-    async def write(
-        self, rows: Iterable[OutboxRow], parts: Mapping[str, bytes | None], gone: Iterable[str] = ()
-    ) -> None:
-        pass
 
 
 class _TestRenderer(Renderer):
@@ -176,7 +166,9 @@ async def deliver_examples(
             if outcome.result is not Result.SENT:
                 return f"the token in {slack.token.name()} is refused ({outcome.error})"
             sink = _AnnouncingSink(to_slack, say)
-        outbox = Outbox(_NoStorage(), random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
+        # nothing is kept: a test that was killed is started again by hand
+        rows = stack.enter_context(closing(SqliteOutbox(Path(":memory:"))))
+        outbox = Outbox(rows, random.Random(), pace=PACE if token else 0.0)  # noqa: S311  jitter
         courier = Courier(
             outbox,
             {SLACK: sink},
