@@ -80,8 +80,7 @@ def score_file(source: Path, target: Path, settings: JudgeSettings) -> Done:
         found = score(np.maximum.accumulate(series.times), series.values, settings)
         for bound in (found.expected, found.lower, found.upper):
             bound[~usable] = np.nan
-        bounds = (found.expected, found.lower, found.upper)
-        write_verdicts(target, series, bounds, score=found.score, alert=found.alert, kind=found.kind)
+        write_verdicts(target, series, found)
     except SeriesError as error:
         return Done(source, problem=str(error))
     except OSError as error:

@@ -10,11 +10,11 @@ import gzip
 import lzma
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from streams.engine.decode.parse import MILLISECONDS_FROM
 from streams.process.command_error import UsageError
 from streams.process.files.atomic_file import atomic_file
 from streams.process.times import LATEST
+
+if TYPE_CHECKING:
+    from detectors.score.score import Scored
 
 COLUMNS: Final = ("timestamp", "value")
 HEADER: Final = "timestamp,value,expected,lower,upper,score,alert,kind\n"
@@ -76,24 +79,18 @@ def read_series(path: Path) -> CsvSeries:
     return CsvSeries(stamps, texts, times.astype(np.int64), values)
 
 
-def write_verdicts(
-    path: Path,
-    series: CsvSeries,
-    bounds: Sequence[Floats],
-    *,
-    score: Floats,
-    alert: Bools,
-    kind: Iterable[str],
-) -> None:
-    """Write one line per row: ``bounds`` are expected, lower and upper, NaN where nothing is expected.
+def write_verdicts(path: Path, series: CsvSeries, found: "Scored") -> None:
+    """Write one line per row, with nothing for a bound that is NaN.
 
     The file is replaced atomically. Scores are written with full precision.
     """
+    bounds = (found.expected, found.lower, found.upper)
     expected, lower, upper = ((bound + 0.0).tolist() for bound in bounds)  # -0.0 is 0
     middle = [f"{e:.7g},{low:.7g},{up:.7g}" for e, low, up in zip(expected, lower, upper, strict=True)]
     for row in np.flatnonzero(np.isnan(bounds).any(axis=0)).tolist():
         middle[row] = middle[row].replace("nan", "")
-    rows = zip(series.stamps, series.texts, middle, (score + 0.0).tolist(), alert.tolist(), kind, strict=True)
+    verdicts = (found.score + 0.0).tolist(), found.alert.tolist(), found.kind
+    rows = zip(series.stamps, series.texts, middle, *verdicts, strict=True)
     lines = [f"{t},{v},{m},{s!r},{a:d},{k}\n" for t, v, m, s, a, k in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path, str(os.getpid())) as part:

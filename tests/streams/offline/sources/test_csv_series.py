@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.score.score import Scored
 from detectors.state import zstd
 from streams.offline.sources.csv_series import CsvSeries, SeriesError, read_series, write_verdicts
 
@@ -198,7 +199,7 @@ def test_verdicts_are_written_row_by_row_with_scores_that_read_back_equal(
     alert = np.array([row[3] for row in rows], bool)
     kind = ["spike" if row[3] else "" for row in rows]
     series = CsvSeries(stamps, texts, np.arange(len(rows)) * 60, values)
-    write_verdicts(path, series, (expected, expected - 1, expected + 1), score=score, alert=alert, kind=kind)
+    write_verdicts(path, series, Scored(expected, expected - 1, expected + 1, score, alert, kind))
     header, *lines = path.read_text().splitlines()
     assert header == "timestamp,value,expected,lower,upper,score,alert,kind"
     found = [line.split(",") for line in lines]
@@ -220,7 +221,7 @@ def test_a_link_in_place_of_the_draft_is_not_written_through(
     path = tmp_path / "out.csv"
     (tmp_path / f".out.csv.{os.getpid()}").symlink_to(tmp_path / "victim")
     one = np.ones(1)
-    write_verdicts(path, series, (one, one, one), score=one, alert=one > 0, kind=["spike"])
+    write_verdicts(path, series, Scored(one, one, one, one, one > 0, ["spike"]))
     assert (tmp_path / "victim").read_text() == "kept"
     assert path.exists()
     assert not path.is_symlink()
