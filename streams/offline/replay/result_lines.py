@@ -3,13 +3,13 @@
 The most important comes first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from alerting.commands.labels import Label
 from alerting.evaluation.comparison import Comparison, Difference, Pair, tally
-from alerting.evaluation.evaluation import Evaluation, FalsePage, Found, Missed
+from alerting.evaluation.evaluation import Evaluation, FalsePage, Missed
 from alerting.evaluation.pressed_marks import PressedMarks
 from alerting.evaluation.quality import Delay, DetectionQuality
 from alerting.incidents.incident import Incident
@@ -56,16 +56,13 @@ def _side(which: str, name: str, incidents: Sequence[Incident], comparison: Comp
 
 
 def _sections(comparison: Comparison, zone: ZoneInfo) -> list[tuple[str, list[list[str]]]]:
-    other_of = {pair.b.id: pair.a for pair in comparison.pairs}
-    new = [
-        [*incident_cells(new_page, zone), _instead(other_of.get(new_page.id), "A")]
-        for new_page in comparison.new_pages
-    ]
-    other_of = {pair.a.id: pair.b for pair in comparison.pairs}
-    lost = [
-        [*incident_cells(lost_page, zone), _instead(other_of.get(lost_page.id), "B")]
-        for lost_page in comparison.lost_pages
-    ]
+    new, lost = (
+        [[*incident_cells(page, zone), _instead(others.get(page.id), which)] for page in pages]
+        for pages, which, others in (
+            (comparison.new_pages, "A", {pair.b.id: pair.a for pair in comparison.pairs}),
+            (comparison.lost_pages, "B", {pair.a.id: pair.b for pair in comparison.pairs}),
+        )
+    )
     rest = [pair for pair in comparison.changed if (pair.a.sent == "page") == (pair.b.sent == "page")]
     verdict = [pair for pair in rest if Difference.VERDICT in pair.differs]
     later, earlier, entry, about = (
@@ -125,13 +122,15 @@ def evaluation_lines(evaluation: Evaluation, zone: ZoneInfo, *, most: int = MOST
     lines += table_lines(_table(evaluation), set(range(1, len(_HEAD) + 1)))
     sections = {
         counted(len(evaluation.missed), "missed label"): [
-            _missed(missed, zone, evaluation) for missed in evaluation.missed
+            [*_of_label(missed.label, zone), _seen(missed, evaluation)] for missed in evaluation.missed
         ],
         counted(len(evaluation.false_pages), "false page"): [
             _false(false_page, zone) for false_page in evaluation.false_pages
         ],
         f"{evaluation.total.other_verdict:,} found with a different verdict": [
-            _other(found, zone) for found in evaluation.found if found.other_verdict
+            [*incident_cells(found.incident, zone), f"labelled {found.label.verdict}"]
+            for found in evaluation.found
+            if found.other_verdict
         ],
     }
     for title, rows in sections.items():
@@ -186,15 +185,10 @@ def _delays(total: DetectionQuality) -> list[str]:
 def _table(evaluation: Evaluation) -> list[list[str]]:
     rows = [["", *_HEAD], ["total", *_figures(evaluation.total)]]
     for kind, qualities in (("verdict", evaluation.by_verdict), ("service", evaluation.by_service)):
-        rows += _rows(kind, qualities)
+        for name, quality in qualities.items():
+            about = f"{kind} {cut(clean(name), _NOTE)}" if name else f"no {kind}"
+            rows.append([about, *_figures(quality)])
     return rows
-
-
-def _rows(kind: str, qualities: Mapping[str, DetectionQuality]) -> list[list[str]]:
-    return [
-        [f"{kind} {cut(clean(name), _NOTE)}" if name else f"no {kind}", *_figures(quality)]
-        for name, quality in qualities.items()
-    ]
 
 
 def _figures(quality: DetectionQuality) -> list[str]:
@@ -215,10 +209,6 @@ def _figures(quality: DetectionQuality) -> list[str]:
         _NOTHING if week is None else f"{week:.1f}",
         *delays,
     ]
-
-
-def _missed(missed: Missed, zone: ZoneInfo, evaluation: Evaluation) -> list[str]:
-    return [*_of_label(missed.label, zone), _seen(missed, evaluation)]
 
 
 def _seen(missed: Missed, evaluation: Evaluation) -> str:
@@ -247,10 +237,6 @@ def _false(page: FalsePage, zone: ZoneInfo) -> list[str]:
     by = f" by {label.by}" if label.by else ""
     text = f"{label.kind.value.replace('_', ' ')}{by}{': ' if label.note else ''}{label.note}"
     return [*incident_cells(page.incident, zone), cut(clean(text), _NOTE)]
-
-
-def _other(found: Found, zone: ZoneInfo) -> list[str]:
-    return [*incident_cells(found.incident, zone), f"labelled {found.label.verdict}"]
 
 
 def _of_label(label: Label, zone: ZoneInfo) -> list[str]:

@@ -47,29 +47,20 @@ class _Facts:
     """The constant columns of a shard: one entry per series."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, dict[str, int]] = {name: {} for name in _FACTS}
-        self._codes: dict[str, list[int]] = {name: [] for name in _FACTS}
-        self._known = 0
+        self._facts: list[tuple[str, ...]] = []
         self.latency = np.zeros(0, np.bool_)
         self.columns: dict[str, pa.DictionaryArray] = {}
 
     def add(self, series: Sequence[Series]) -> None:
         """Add the series that are new since the last step."""
-        if self._known == len(series):
+        new = series[len(self._facts) :]
+        if not new:
             return
-        for new in series[self._known :]:
-            about = new.place
-            facts = (*about[:5], about.version, new.measure.value)
-            for name, fact in zip(_FACTS, facts, strict=True):
-                seen = self._seen[name]
-                self._codes[name].append(seen.setdefault(fact, len(seen)))
-        self._known = len(series)
+        self._facts += [(*one.place[:5], one.place.version, one.measure.value) for one in new]
         self.latency = np.array([known.measure in LATENCIES for known in series], np.bool_)
         self.columns = {
-            name: pa.DictionaryArray.from_arrays(
-                pa.array(self._codes[name], pa.int32()), pa.array(list(self._seen[name]), pa.string())
-            )
-            for name in _FACTS
+            name: pa.array(column, pa.string()).dictionary_encode()
+            for name, column in zip(_FACTS, zip(*self._facts, strict=True), strict=True)
         }
 
 
