@@ -75,7 +75,8 @@ def export_history(settings: Settings, file: Path, wanted: Wanted) -> None:
             csv.write_csv(_in_cells(table), part)
         else:
             pq.write_table(table, part, compression="zstd")
-    typer.echo(f"{file}: {len(rows):,} rows{_span(rows)}")
+    first, last = _at(int(rows.start.min())), _at(int(rows.start.max()))
+    typer.echo(f"{file}: {len(rows):,} rows, {first} to {last}")
 
 
 def _in_cells(table: pa.Table) -> pa.Table:
@@ -118,7 +119,3 @@ def _rows(reader: HistoryReader, resolution: str, wanted: Wanted) -> HistoryRows
 
 def _at(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}"
-
-
-def _span(rows: HistoryRows) -> str:
-    return f", {_at(int(rows.start.min()))} to {_at(int(rows.start.max()))}"

@@ -186,15 +186,11 @@ def _read(options: ReplayOptions, source: RecordSource) -> list[Replayed] | None
             )
             return None
     _check_judged(options, found[0])
-    _finish(rows, filling)
-    return found
-
-
-def _finish(rows: "SeriesParquet | None", filling: HistoryFilling | None) -> None:
     if rows is not None:
         rows.close()
     if filling is not None:
         filling.finish()
+    return found
 
 
 def _series(options: ReplayOptions, parts: int) -> "SeriesParquet | None":

@@ -128,18 +128,15 @@ class Lesson(Stateful):
 
         if not reader_of(self._source, [self._rollup]).run(self._judge, show, save, stopping):
             return False
-        self._check_order()
-        if self._filling is not None and self._detection.judged_until:
-            self._filling.finish()
-        return True
-
-    def _check_order(self) -> None:
         late = self._rollup.totals.late
         if 2 * late > self._records:
             raise ReplayError(
                 f"{late:,} of {self._records:,} records came after their time and would teach nothing: each "
                 "file must be in the order of its times; sort them by ts"
             )
+        if self._filling is not None and self._detection.judged_until:
+            self._filling.finish()
+        return True
 
     def _judge(self, read: Read) -> None:
         (rolled,) = read.rolled

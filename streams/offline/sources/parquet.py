@@ -25,12 +25,8 @@ FIELDS: Final = frozenset(Event.__struct_fields__)
 
 _BUFFER: Final = 1024 * 1024  # bytes read from a column at a time, whatever the size of its row groups
 _SHOWN: Final = 6  # columns listed in an error
-_READ: Final = (
-    pa.string(),
-    pa.large_string(),
-    pa.binary(),
-    pa.large_binary(),
-)  # types whose buffers are read as they are
+# types whose buffers are read as they are
+_READ: Final = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
 _SIMPLE: Final = frozenset({str, int, float, bool})
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}
 

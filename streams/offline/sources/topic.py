@@ -85,8 +85,8 @@ class TopicSource:
                 )
             tps = [TopicPartition(topic, number) for number in range(there.partitions)]
             begin, finish = consumer.beginning_offsets(tps), consumer.end_offsets(tps)
-            first = self._offsets_at(consumer, start, begin, finish)
-            last = finish if end is None else self._offsets_at(consumer, end, finish, finish)
+            first = begin if start is None else _offsets_at(consumer, start, finish)
+            last = finish if end is None else _offsets_at(consumer, end, finish)
             if start is not None:
                 self._note_deleted(consumer, start, first, begin)
         self._id = there.id
@@ -104,20 +104,6 @@ class TopicSource:
         self._done = 0
         self.partitions = tuple(partition.name for partition in self._partitions)
         self._fixed = {partition.name: [partition.first, partition.last] for partition in self._partitions}
-
-    @staticmethod
-    def _offsets_at(
-        consumer: KafkaConsumer,
-        time: float | None,
-        default: Mapping[TopicPartition, int],
-        ends: Mapping[TopicPartition, int],
-    ) -> dict[TopicPartition, int]:
-        if time is None:
-            return dict(default)
-        found = consumer.offsets_for_times(dict.fromkeys(default, math.ceil(time * 1000)))
-        return {
-            tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default
-        }  # None: all records are older
 
     def _note_deleted(
         self,
@@ -279,6 +265,14 @@ class TopicSource:
                 run.arrived(chunk.arrived),
                 run,
             )
+
+
+def _offsets_at(
+    consumer: KafkaConsumer, time: float, ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return the offsets of the first records at ``time`` or after; where all are older, the ends."""
+    found = consumer.offsets_for_times(dict.fromkeys(ends, math.ceil(time * 1000)))
+    return {tp: found[tp].offset if found.get(tp) else end for tp, end in ends.items()}
 
 
 def _level(partition: _Partition, level: Callable[[str], int] | None) -> float:

@@ -5,7 +5,7 @@ length. New series start only at the first step of a frame. The file appears com
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -38,6 +38,7 @@ _TAIL: Final = "recording-tail"
 _VERSION: Final = 3
 _LENGTH: Final = 8
 _LEVEL: Final = 3
+_STACKED: Final = ("values", "of_edges", "called", "requests")  # arrays of a step, of one size in a frame
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -126,10 +127,7 @@ class RecordingWriter:
             "start": np.array([step.start for step in steps], np.int64),
             "records": np.array([step.records for step in steps], np.int64),
             "completeness": np.array([step.completeness for step in steps]),
-            "values": np.stack([step.values for step in steps]),
-            "of_edges": np.stack([step.of_edges for step in steps]),
-            "called": np.stack([step.called for step in steps]),
-            "requests": np.stack([step.requests for step in steps]),
+            **{name: np.stack([getattr(step, name) for step in steps]) for name in _STACKED},
         }
         for at, step in enumerate(steps):
             for number, late in enumerate(step.late):
@@ -208,19 +206,14 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
     fresh: Sequence[Fresh] = [
         Fresh(new.place, _about(new.about), Measure(new.value) if new.value else None) for new in meta.fresh
     ]
-    nothing: Mapping[tuple[int, str, str], float] = {}
     columns = zip(
         arrays["start"].tolist(),
         arrays["records"].tolist(),
         arrays["completeness"].tolist(),
-        arrays["values"],
-        arrays["of_edges"],
-        arrays["called"],
-        arrays["requests"],
+        *(arrays[name] for name in _STACKED),
         strict=True,
     )
     for at, (start, records, completeness, values, of_edges, called, requests) in enumerate(columns):
-        tags = meta.tags.get(at)
         late = [
             LateStep(of, *(arrays[f"late/{at}/{number}{part}"] for part in ("", "/edges", "/called")))
             for number, of in enumerate(meta.late.get(at, ()))
@@ -235,7 +228,7 @@ def _steps_of(part: bytes, scopes: list[ScopeOrEdge]) -> Iterator[MeasuredStep]:
             called=called,
             requests=requests,
             scopes=scopes,
-            tags=nothing if tags is None else {(row, key, text): count for row, key, text, count in tags},
+            tags={(row, key, text): count for row, key, text, count in meta.tags.get(at, ())},
             late=late,
             limits=meta.limits.get(at, ()),
             mixed=_mixed(arrays.get(f"mixed/{at}"), len(values)),

@@ -121,15 +121,11 @@ class TuneResult:
 
     def proposal(self, text: str) -> str:
         """Return ``proposed.yaml``: the user's file with the changes, each with its reason as a comment."""
-        return amended(text, self._amendments)
-
-    @property
-    def _amendments(self) -> dict[str, Amendment]:
         amendments = {
             change.key: Amendment(change.new, f"was {change.old:g}: {change.reason}")
             for change in self.pick.changes
         }
-        return full_floor(self.space.settings, amendments)
+        return amended(text, full_floor(self.space.settings, amendments))
 
 
 def lines(tuned: TuneResult) -> list[str]:
