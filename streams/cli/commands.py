@@ -571,13 +571,7 @@ def init(
     if from_ is not None and str(from_) != "-" and not from_.is_fifo() and (why := unreadable(from_)):
         raise UsageError(why)
 
-    def ask(question: str, default: str, checked: Callable[[str], str]) -> str:
-        def check(answer: str) -> str:
-            try:
-                return checked(answer)
-            except ValueError as error:
-                raise typer.BadParameter(str(error)) from None
-
+    def ask(question: str, default: str, check: Callable[[str], str]) -> str:
         return str(typer.prompt(question, default=default, value_proc=check, show_default=bool(default)))
 
     answers = asked(None if yes or not sys.stdin.isatty() else ask, from_)

@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import indent, wrap
 from typing import Final, NamedTuple
 
+from typer import BadParameter
+
 from alerting.words.mrkdwn import clean
 from config.load import load_settings
 from config.secret import SettingsError
@@ -26,7 +28,7 @@ from streams.process.command_error import CommandError
 from streams.process.files.atomic_file import unreadable
 
 Ask = Callable[[str, str, Callable[[str], str]], str]
-"""Asks a question with a default, again until the answer passes a check that raises ``ValueError``."""
+"""Asks a question with a default, again until the answer passes a check that raises ``BadParameter``."""
 
 HTTP, OTEL, TERMINAL, NONE = "http", "otel", "terminal", "none"
 _TOPIC: Final = re.compile(r"kafka://([^/\s]+:\d+)/([A-Za-z0-9._-]+)")
@@ -62,14 +64,14 @@ def _origin(answer: str) -> str:
     if answer in (HTTP, OTEL, STDIN) or _TOPIC.fullmatch(answer):
         return answer
     if why := "write kafka://host:9092/topic" if answer.startswith("kafka:") else unreadable(Path(answer)):
-        raise ValueError(why)
+        raise BadParameter(why)
     return answer
 
 
 def _pages(answer: str) -> str:
-    with suppress(ValueError):
+    with suppress(BadParameter):
         return answer if answer == TERMINAL else _valid(_messages(answer), answer)
-    raise ValueError("write #channel, https://… or terminal")
+    raise BadParameter("write #channel, https://… or terminal")
 
 
 def _zone(answer: str) -> str:
@@ -84,13 +86,13 @@ def _valid(text: str, answer: str) -> str:
     try:
         load_settings(None, text)
     except SettingsError as error:
-        raise ValueError(str(error).partition(": ")[2]) from None
+        raise BadParameter(str(error).partition(": ")[2]) from None
     return answer
 
 
 def _own_zone() -> str:
     """Return the time zone of this machine, UTC if it has no name."""
-    with suppress(ValueError):
+    with suppress(BadParameter):
         return _zone(os.environ.get("TZ") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2])
     return "UTC"
 

@@ -3,7 +3,6 @@
 import sys
 import time
 from pathlib import Path
-from typing import Final
 
 import typer
 
@@ -14,9 +13,6 @@ from streams.ingest.limits.reading import AwsError, known_limits, merged, save_l
 from streams.process.command_error import CommandError
 from streams.process.extras import need
 from streams.process.files.locks import FolderLockedError, locked_file
-
-OK: Final = 0
-FAILED: Final = 1
 
 
 def show_limits(settings: Settings) -> int:
@@ -87,4 +83,4 @@ def _show(limits: LimitsSettings, read: ReadLimits, path: str) -> int:
     problems = trouble(read, now)
     for line in problems:
         typer.echo(f"uneri: {line}", err=True)
-    return FAILED if problems else OK
+    return int(bool(problems))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer import BadParameter
 from typer.testing import CliRunner
 
 from config.load import load_settings
@@ -193,7 +194,7 @@ def test_five_questions_are_asked_and_each_wrong_answer_again() -> None:
         while True:
             try:
                 return check(next(answers))
-            except ValueError as error:
+            except BadParameter as error:
                 wrong.append(str(error))
 
     assert asked(ask, None) == FirstAnswers("shop", "otel", "#alerts", "Asia/Tokyo", "JP")
