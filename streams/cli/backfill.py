@@ -64,7 +64,7 @@ def run_backfill(
     )
     prepare_process()
     with recording_stop() as stop, Progress("backfill", sys.stderr) as progress:
-        watch = Watch(progress.show, _resuming, lambda: bool(stop))
+        watch = Watch(progress.show, lambda: bool(stop))
         try:
             learnt = target.learn(lesson, watch, restart=restart)
         except FillingError as error:
@@ -107,10 +107,6 @@ def _earlier(end: float | None, own: int | None) -> float | None:
 
 def _time(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _resuming(done: float) -> None:
-    typer.echo(f"uneri: resuming at {done:.0%} (--restart starts over)", err=True)
 
 
 def _summary(learnt: Learnt) -> str:

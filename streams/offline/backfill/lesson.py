@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
+import typer
 
 from alerting.pipeline.pipeline import Pipeline
 from config.settings import Settings
@@ -211,7 +212,6 @@ class Watch(NamedTuple):
     """The callbacks of a lesson."""
 
     progress: OnProgress | None = None
-    resuming: Callable[[float], None] = lambda _: None  # with the fraction that an earlier call has read
     stopping: Callable[[], bool] = lambda: False  # returns whether to stop
 
 
@@ -237,7 +237,7 @@ def run_kept(store: LessonStore, place: object, lesson: Lesson, watch: Watch, *,
             raise ReplayError(
                 f"{place}: the unfinished backfill cannot be read: {why(error)}; start over with --restart"
             ) from error
-        watch.resuming(lesson.done)
+        typer.echo(f"uneri: resuming at {lesson.done:.0%} (--restart starts over)", err=True)
 
     def save() -> None:
         store.save(BACKFILL, Checkpoint({}, lesson.state()))

@@ -84,7 +84,7 @@ class FileWriter:
         self._open.close()
 
 
-class HttpWriter:
+class HttpWriter(EventWriter):
     """NDJSON batches to a daemon's intake; retries while the daemon is busy or absent."""
 
     def __init__(self, parts: SplitResult, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -94,9 +94,6 @@ class HttpWriter:
         self._sleep = sleep
         connection = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = connection(parts.hostname or "", parts.port, timeout=HTTP_TIMEOUT)
-
-    def __enter__(self) -> Self:
-        return self
 
     def write(self, lines: Sequence[bytes], arrivals: Sequence[int]) -> None:  # noqa: ARG002 - a line has its ts
         """Post the lines; returns when the daemon has accepted all of them."""
