@@ -48,8 +48,10 @@ def run_backfill(
     """
     target, now = target_of(settings, url), time.time()
     start, end = between
-    own = None if target.begins is None else _whole(target.begins, settings.time.step)
-    recorded = open_source(list(sources), settings, (start, _earlier(end, own)), source=source, form=form)
+    step = settings.time.step
+    own = None if target.begins is None else -(-target.begins // step) * step  # the first it knows whole
+    until = min((at for at in (end, own) if at is not None), default=None)
+    recorded = open_source(list(sources), settings, (start, until), source=source, form=form)
     for note in recorded.notes:
         typer.echo(f"uneri: {note}", err=True)
     request = "\x1f".join([*sources, str(between), *([f"{source} {form}"] if source or form else [])])
@@ -85,7 +87,8 @@ def run_backfill(
             "the order of its times",
             err=True,
         )
-    return target.finish(_summary(learnt))
+    bad = f", {learnt.bad.total():,} of them bad" if learnt.bad else ""
+    return target.finish(f"learnt from {learnt.records:,} records{bad}, up to {_time(learnt.until)}")
 
 
 def _filling(settings: Settings, shards: int, name: str) -> HistoryFilling | None:
@@ -96,22 +99,8 @@ def _filling(settings: Settings, shards: int, name: str) -> HistoryFilling | Non
     return HistoryFilling(history_place(settings), HistoryBounds.of(kept), shards, learnt=name)
 
 
-def _whole(begins: int, step: int) -> int:
-    """Return the first step that a daemon knows from its start."""
-    return -(-begins // step) * step
-
-
-def _earlier(end: float | None, own: int | None) -> float | None:
-    return min((at for at in (end, own) if at is not None), default=None)
-
-
 def _time(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _summary(learnt: Learnt) -> str:
-    bad = f", {learnt.bad.total():,} of them bad" if learnt.bad else ""
-    return f"learnt from {learnt.records:,} records{bad}, up to {_time(learnt.until)}"
 
 
 class _NewState(NamedTuple):

@@ -26,7 +26,7 @@ from streams.offline.tune.pick import Rule, pick
 from streams.offline.tune.recording import NAME, Recording, fingerprint, load_recording, record_steps
 from streams.offline.tune.result import TuneResult, lines, write_tuned
 from streams.offline.tune.search import search
-from streams.offline.tune.space import Space, space_for_budget, space_for_labels
+from streams.offline.tune.space import space_for_budget, space_for_labels
 from streams.offline.tune.trial import Trials, TrialSetup, searched
 from streams.process.files.locks import FolderLockedError, locked_output
 from streams.process.progress import Progress
@@ -114,7 +114,11 @@ def tune(
     periods = periods_of(recording.totals, settings, labels, options.validate_share)
     setup = TrialSetup(recording.path, mark, settings, tuple(labels or ()), periods)
     rule = Rule(labels is not None, options.pages_per_week)
-    space = _space(setup, rule)
+    if rule.labelled:
+        judged, evaluation = searched(setup, {})
+        space = space_for_labels(settings, evaluation, judged.incidents)
+    else:
+        space = space_for_budget(settings)
     jobs = options.jobs or os.cpu_count() or 1
     made = itertools.count(1)
     with Progress("tune", sys.stderr, unit="trials") as progress:
@@ -175,10 +179,3 @@ def _recording(source: RecordSource, settings: Settings, options: TuneOptions) -
             f"({counted(totals.bad, 'bad record')}); {remedy(only_bad=totals.bad > 0, between=some)}"
         )
     return found, mark
-
-
-def _space(setup: TrialSetup, rule: Rule) -> Space:
-    if not rule.labelled:
-        return space_for_budget(setup.settings)
-    judged, evaluation = searched(setup, {})
-    return space_for_labels(setup.settings, evaluation, judged.incidents)

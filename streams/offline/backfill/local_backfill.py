@@ -101,12 +101,8 @@ def _learnt_file(folder: Path) -> Iterator[SqliteStore]:
         with SqliteStore(folder / BACKFILL_FILE) as store:
             yield store
     except (sqlite3.Error, OSError) as error:
-        raise ReplayError(_explain_busy(error, folder)) from error
-
-
-def _explain_busy(error: sqlite3.Error | OSError, folder: Path) -> str:
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-        return (
-            f"another backfill for the daemon with the state in {folder} is under way: wait until it is done"
-        )
-    return explain(error, folder, BACKFILL_FILE)
+        why = explain(error, folder, BACKFILL_FILE)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            other = f"another backfill for the daemon with the state in {folder} is under way"
+            why = f"{other}: wait until it is done"
+        raise ReplayError(why) from error

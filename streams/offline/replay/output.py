@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -92,7 +92,8 @@ class ReplayOutput:
             write(self.against, out / AGAINST)
             files.append(f"{AGAINST}/ (the same for the other configuration)")
         for name, content in measured:
-            write_atomic(out / name, _json(content.to_json()))
+            written = msgspec.json.format(msgspec.json.encode(content.to_json()), indent=2)
+            write_atomic(out / name, written + b"\n")
             files.append(name)
         self._report(out / "report.html", source, names, notes)
         return [*files, "report.html", *([SERIES] if series else [])]
@@ -138,10 +139,6 @@ class ReplayOutput:
                 *evaluation_lines(self.evaluation_against, zone),
             ]
         return lines
-
-
-def _json(content: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 def drop_leftovers(out: Path, kept: Collection[str]) -> None:

@@ -37,6 +37,7 @@ from streams.screens.board.report.report import ReportHead, write_report
 SOURCE = "demo/0"
 LIVE_HOUR = 8  # of the last day, from which the demo goes hour by hour
 HOUR = 3600
+PIECE = 20_000  # lines that the engine gets at a time
 ZONE = "Asia/Tokyo"
 SETTINGS = Settings(
     limits=LimitsSettings(tables={"items": TableLimit(wcu=10), "ledger": TableLimit(wcu=3)}),
@@ -114,7 +115,8 @@ class Demo:
         time.sleep(self._pause)
 
     def _feed(self, lines: list[bytes]) -> None:
-        for some in _pieces(lines):
+        for first in range(0, len(lines), PIECE):
+            some = lines[first : first + PIECE]
             emitted = self._engine.feed(SOURCE, some)
             self._found.records += len(some)
             self._found.findings += emitted.findings
@@ -180,11 +182,6 @@ class Demo:
             chart.write_bytes(draw(incident, self.zone))
             files.insert(0, chart)
         return files
-
-
-def _pieces(lines: list[bytes], size: int = 20_000) -> Iterator[list[bytes]]:
-    for first in range(0, len(lines), size):
-        yield lines[first : first + size]
 
 
 def _pages(count: int) -> str:

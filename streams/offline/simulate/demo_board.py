@@ -20,7 +20,7 @@ from streams.process.web.http_server import HttpServer, ListenError
 from streams.record.history.history_files import HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
-from streams.screens.board.board_data import BoardIncidents, StepSignal, incidents_of
+from streams.screens.board.board_data import StepSignal, incidents_of
 from streams.screens.board.board_routes import BoardRoutes
 from streams.screens.board.incidents.incident_service import IncidentService
 from streams.screens.board.live_board import LiveBoard
@@ -62,8 +62,8 @@ class DemoBoard:
             lambda: self._settings,
             self._folder.name,
             self._segments.recent,
-            self._incidents,
-            past=self._past,
+            lambda: incidents_of(self._pipeline, self._documents.links),
+            past=lambda: BoardPast.of(self._pipeline, Links(self._settings.links)),
             clock=lambda: self._at,
         )
         self._loop = asyncio.new_event_loop()
@@ -127,12 +127,6 @@ class DemoBoard:
         answer = self._pipeline.command(command)
         self._board.renewed.notify()
         return answer
-
-    def _incidents(self) -> BoardIncidents:
-        return incidents_of(self._pipeline, self._documents.links)
-
-    def _past(self) -> BoardPast:
-        return BoardPast.of(self._pipeline, Links(self._settings.links))
 
     @property
     def _documents(self) -> IncidentMarkdown:

@@ -134,11 +134,13 @@ class FileSource:
 
     def _file_pieces(self, name: str, number: int, raw: BinaryIO, skip: int) -> Iterator[Piece]:
         """Yield the pieces of a file; their ``done`` is the part of this file."""
+        wanted = None if self._all else self._is_wanted
         for payloads, after, part in self._runs(number, raw, skip):
             if self._input is None:
-                yield Piece(name, self._wanted(payloads), part, [number, after[-1]])
+                kept = payloads if wanted is None else list(filter(wanted, payloads))
+                yield Piece(name, kept, part, [number, after[-1]])
                 continue
-            for run in converted(self._input, payloads, wanted=self._is_wanted):
+            for run in converted(self._input, payloads, wanted=wanted):
                 yield Piece(name, run.records, part, [number, after[run.payloads - 1]], converted=run)
 
     def _runs(self, number: int, raw: BinaryIO, skip: int) -> Iterator[PayloadRun]:
@@ -157,12 +159,7 @@ class FileSource:
         """The part that is read, in [0, 1]."""
         return min(sum(self._done.values()) / self._bytes, 1.0)
 
-    def _wanted(self, records: Sequence[bytes]) -> Sequence[bytes]:
-        return records if self._all else list(filter(self._is_wanted, records))
-
     def _is_wanted(self, record: bytes) -> bool:
-        if self._all:
-            return True
         at = time_of(record)
         return at is None or self._start <= at < self._end
 

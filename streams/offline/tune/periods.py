@@ -71,17 +71,13 @@ def _split(
     moved = None
     # the latest first: no label that starts later can span the split once it has moved back
     for incident in sorted(incidents, key=lambda label: label.start, reverse=True):
-        if (
-            _moves(incident, last)
-            and incident.start - TOLERANCE <= split < _end(incident, last) + 2 * TOLERANCE
-        ):
+        end = _end(incident, last)
+        if incident.verdict == Verdict.GROWTH or end - incident.start > LONGEST:
+            continue
+        if incident.start - TOLERANCE <= split < end + 2 * TOLERANCE:
             split = (incident.start - TOLERANCE) // step * step
             moved = incident
     return Periods(totals.first, first, split, last), moved
-
-
-def _moves(label: Label, last: int) -> bool:
-    return label.verdict != Verdict.GROWTH and _end(label, last) - label.start <= LONGEST
 
 
 def _end(label: Label, last: int) -> int:
