@@ -5,13 +5,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 import typer
 
 from alerting.pipeline.hold_stages import since_of
-from config.settings import KafkaSettings, Settings
+from config.settings import Settings
 from streams.cli.daemon_call import NoDaemonError, RefusedError, ask_daemon
 from streams.drivers.compile_ahead import prepare_process
 from streams.offline.backfill.lesson import Learnt, Lesson, Watch, fingerprint
@@ -25,6 +25,9 @@ from streams.process.stop_requests import INTERRUPTED, recording_stop
 from streams.process.web.answer_forms import TakeoverAnswer
 from streams.record.history.history_filling import FillingError, HistoryFilling
 from streams.record.history.history_keeper import HistoryBounds
+
+if TYPE_CHECKING:
+    from streams.offline.backfill.kafka_backfill import KafkaApp
 
 ASK_SECONDS: Final = 0.5  # between two requests for the progress of the daemon
 
@@ -169,35 +172,7 @@ class _RunningDaemon(NamedTuple):
         return state
 
 
-class _KafkaTarget:
-    def __init__(self, kafka: KafkaSettings, settings: Settings) -> None:
-        from streams.offline.backfill.kafka_backfill import find_app
-
-        self._settings = settings
-        self._app = find_app(kafka, settings.sources)
-        self.begins = self._app.begins
-        self.shards = kafka.shards
-
-    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
-        return self._app.learn(self._settings, lesson, watch, restart=restart)
-
-    def finish(self, summary: str) -> int:
-        typer.echo(f"{summary}; {self._takeover()}")
-        return 0
-
-    def forget(self) -> int:
-        self._app.forget()
-        typer.echo(f"what backfills taught is to be forgotten; {self._takeover()}")
-        return 0
-
-    def _takeover(self) -> str:
-        several = f"each of the {self.shards} shards takes" if self.shards > 1 else "the shard takes"
-        return (
-            f"{several} this up by itself, or when its daemon is started; `uneri status` shows how far it is"
-        )
-
-
-def target_of(settings: Settings, url: str) -> _NewState | _RunningDaemon | _KafkaTarget:
+def target_of(settings: Settings, url: str) -> "_NewState | _RunningDaemon | KafkaApp":
     """Return the target of the settings; ``url`` is that of an embedded daemon.
 
     ``begins`` is the first bucket of its own that it can judge anew, epoch seconds. ``learn`` returns None if
@@ -205,7 +180,9 @@ def target_of(settings: Settings, url: str) -> _NewState | _RunningDaemon | _Kaf
     backfills; both print how, and return the exit code. All raise ``ReplayError``, with the remedy.
     """
     if settings.kafka is not None:
-        return _KafkaTarget(settings.kafka, settings)
+        from streams.offline.backfill.kafka_backfill import find_app
+
+        return find_app(settings.kafka, settings)
     folder, state = Path(settings.local.state), _takeover_state(url)
     if state is None:
         return _NewState(folder, url)

@@ -41,17 +41,17 @@ def test_what_an_imported_state_has_learnt_is_not_dropped_by_a_backfill(
         store.save("detect/0", learnt)
     export_app(old, file)
     import_app(new, file)
-    app = find_app(new.kafka, new.sources)
+    app = find_app(new.kafka, new)
     lesson: Any = None
     refusal = r"was imported.* would be dropped\. Run this for the app that"
     with pytest.raises(ReplayError, match=refusal):
         app.forget()
     with pytest.raises(ReplayError, match=refusal):
-        app.learn(new, lesson, Watch(), restart=False)
+        app.learn(lesson, Watch(), restart=False)
     with BlockingCheckpoints(new.kafka, Topics.of(new.kafka).checkpoints, CHECKPOINTS_PARTITIONS) as store:
         found = store.peek("detect/0")
     assert found is not None
     assert found.parts == learnt.parts
-    find_app(old.kafka, old.sources).forget()
+    find_app(old.kafka, old).forget()
     monkeypatch.setattr(kafka_backfill, "WEEK", "0")
     app.forget()

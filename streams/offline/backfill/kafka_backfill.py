@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import aiokafka.errors
+import typer
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from config.settings import KafkaSettings, Settings, SourcesSettings
+from config.settings import KafkaSettings, Settings
 from detectors.state.declared import under
 from detectors.state.state import StateError
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
@@ -39,6 +40,7 @@ class KafkaApp(NamedTuple):
     """An app as a backfill finds it. Its methods raise ``ReplayError``, with the remedy."""
 
     kafka: KafkaSettings
+    settings: Settings
     topics: Topics
     present: dict[str, Topic]
     begins: int | None  # the first bucket that its shards can judge anew, epoch seconds
@@ -52,42 +54,55 @@ class KafkaApp(NamedTuple):
             for number in range(self.present[name].partitions)
         )
 
-    def learn(self, settings: Settings, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
+    @property
+    def shards(self) -> int:
+        """The number of its shards."""
+        return self.kafka.shards
+
+    def learn(self, lesson: Lesson, watch: Watch, *, restart: bool) -> Learnt | None:
         """Learn, and ask every shard to take the result over; return None if asked to stop before the end.
 
         The state is kept in the app's checkpoints topic, so that the same call goes on from any machine.
         """
         with _one_line(self.kafka), _store(self) as store:
             _check_import(self, store)
-            _check_settings(self, store, settings)
+            _check_settings(self, store)
             if not run_kept(store, f"kafka.app {self.kafka.app}", lesson, watch, restart=restart):
                 return None
             learnt = lesson.learnt(self.sources)
             if learnt.until:
-                shards = [under(f"detect/{shard}|", learnt.engine) for shard in range(self.kafka.shards)]
+                shards = [under(f"detect/{shard}|", learnt.engine) for shard in range(self.shards)]
                 _ask(self, store, shards, learnt.until)
                 store.save(BACKFILL, Checkpoint())
             return learnt
 
-    def forget(self) -> None:
+    def finish(self, summary: str) -> int:
+        """Print what was learnt, and who takes it up; return the exit code."""
+        several = f"each of the {self.shards} shards takes" if self.shards > 1 else "the shard takes"
+        how = "by itself, or when its daemon is started; `uneri status` shows how far it is"
+        typer.echo(f"{summary}; {several} this up {how}")
+        return 0
+
+    def forget(self) -> int:
         """Have every shard go on as if no backfill had been: with the blocks that Kafka keeps."""
         with _one_line(self.kafka), _store(self) as store:
             _check_import(self, store)
-            _ask(self, store, [{}] * self.kafka.shards, 0)
+            _ask(self, store, [{}] * self.shards, 0)
+        return self.finish("what backfills taught is to be forgotten")
 
 
-def find_app(kafka: KafkaSettings, sources: SourcesSettings) -> KafkaApp:
-    """Find an app in Kafka; ``sources`` are its inputs besides the requests.
+def find_app(kafka: KafkaSettings, settings: Settings) -> KafkaApp:
+    """Find the app of the settings in Kafka.
 
     Raises
     ------
     ReplayError
         When Kafka does not answer, or a topic is missing; the text has the remedy.
     """
-    topics = Topics.of(kafka, sources)
+    topics = Topics.of(kafka, settings.sources)
     with _one_line(kafka):
         present = verified_topics(kafka, topics.inputs)
-        return KafkaApp(kafka, topics, present, _first_bucket(kafka, topics.rollups))
+        return KafkaApp(kafka, settings, topics, present, _first_bucket(kafka, topics.rollups))
 
 
 def _check_import(app: KafkaApp, store: BlockingCheckpoints) -> None:
@@ -102,12 +117,12 @@ def _check_import(app: KafkaApp, store: BlockingCheckpoints) -> None:
     )
 
 
-def _check_settings(app: KafkaApp, store: BlockingCheckpoints, settings: Settings) -> None:
+def _check_settings(app: KafkaApp, store: BlockingCheckpoints) -> None:
     """Refuse settings by which the shards could not go on, before hours of reading."""
     if (present := store.peek("detect/0")) is None:
         return
     try:
-        Detect(0, app.sources, settings).restore(present.parts)
+        Detect(0, app.sources, app.settings).restore(present.parts)
     except StateError as error:
         raise ReplayError(
             f"the daemons of kafka.app {app.kafka.app} judge by other settings than this command ({error}): "
