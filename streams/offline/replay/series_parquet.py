@@ -18,17 +18,12 @@ ROWS: Final = 500_000
 """Rows per group: those held in memory at a time, about 40 MB."""
 
 _TEXT: Final = pa.dictionary(pa.int32(), pa.string())
+_FACTS: Final = ("kind", "cloud", "account", "region", "name", "version", "measure")
 
 SCHEMA: Final = pa.schema(
     [
         pa.field("start", pa.int64(), nullable=False, metadata={"unit": "epoch seconds, start of the step"}),
-        pa.field("kind", _TEXT, nullable=False),
-        pa.field("cloud", _TEXT, nullable=False),
-        pa.field("account", _TEXT, nullable=False),
-        pa.field("region", _TEXT, nullable=False),
-        pa.field("name", _TEXT, nullable=False),
-        pa.field("version", _TEXT, nullable=False),
-        pa.field("measure", _TEXT, nullable=False),
+        *(pa.field(name, _TEXT, nullable=False) for name in _FACTS),
         *(
             pa.field(name, pa.float32(), metadata={"unit": "per second; ms of a latency"})
             for name in ("observed", "expected", "lower", "upper")
@@ -39,7 +34,6 @@ SCHEMA: Final = pa.schema(
 )
 """Columns of ``series.parquet``, which has one row per step and judged series."""
 
-_FACTS: Final = ("kind", "cloud", "account", "region", "name", "version", "measure")
 _VERDICTS: Final = pa.array([code.value for code in CODES if code is not None], pa.string())
 
 
