@@ -1,6 +1,7 @@
 """Loads a scenario, or reports its mistakes by line and column."""
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from config.yaml_tree import Place, Problem, Tree, read_tree
 from streams.offline.simulate.scenario import Scenario
 
 _REMEDY: Final = "see docs/simulate.md"
+_SHIPPED: Final = resources.files("streams.offline.simulate") / "scenarios"
 
 
 def load_scenario(path_or_name: str | Path) -> Scenario:
@@ -21,13 +23,18 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
     ConfigError
         With all mistakes, as ``FILE:LINE:COLUMN: message; remedy``.
     """
+    given = str(path_or_name)
+    file: Path | Traversable = Path(given)
+    if not file.is_file():
+        if given not in shipped():
+            remedy = f"name a YAML file, or a shipped scenario: {', '.join(shipped())}"
+            raise ConfigError(given, [Problem(Place(1, 1), "not found", remedy)])
+        file = _SHIPPED / f"{given}.yaml"
     try:
-        text, name = _text_of(str(path_or_name))
-    except FileNotFoundError as error:
-        raise ConfigError(str(path_or_name), [Problem(Place(1, 1), "not found", str(error))]) from None
+        text, name = file.read_text("utf-8"), str(file)
     except (OSError, UnicodeDecodeError) as error:
         problem = Problem(Place(1, 1), f"cannot be read: {error}", "check the path, and save it as UTF-8")
-        raise ConfigError(str(path_or_name), [problem]) from None
+        raise ConfigError(given, [problem]) from None
     tree = read_tree(text)
     if tree.problems:
         raise ConfigError(name, tree.problems)
@@ -51,21 +58,8 @@ def load_scenario(path_or_name: str | Path) -> Scenario:
 
 def shipped() -> list[str]:
     """Return the names of the shipped scenarios."""
-    folder = resources.files("streams.offline.simulate") / "scenarios"
-    return sorted(
-        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
-    )
-
-
-def _text_of(path_or_name: str) -> tuple[str, str]:
-    """Return the YAML of a file or shipped scenario, and its name for messages."""
-    path = Path(path_or_name)
-    if path.is_file():
-        return path.read_text("utf-8"), str(path)
-    if path_or_name in shipped():
-        entry = resources.files("streams.offline.simulate") / "scenarios" / f"{path_or_name}.yaml"
-        return entry.read_text("utf-8"), str(entry)
-    raise FileNotFoundError(f"name a YAML file, or a shipped scenario: {', '.join(shipped())}")
+    names = (entry.name for entry in _SHIPPED.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def _problem(tree: Tree, kind: str, loc: tuple[str | int, ...], message: str) -> Problem:

@@ -17,7 +17,7 @@ from streams.offline.tune.pick import Pick, Rule, front, gain
 from streams.offline.tune.recording import Totals
 from streams.offline.tune.search import BATCH
 from streams.offline.tune.space import Choice, Space
-from streams.offline.tune.tradeoff_chart import Tradeoff, draw_tradeoff
+from streams.offline.tune.tradeoff_chart import draw_tradeoff
 from streams.offline.tune.trial import OutcomePair, TrialOutcome
 from streams.process.files.atomic_file import write_atomic
 
@@ -106,17 +106,14 @@ class TuneResult:
         labelled = self.rule.labelled
         days = (self.periods.split - self.periods.first) / 86400
         return draw_tradeoff(
-            Tradeoff(
-                title=f"{len(self.known)} configurations over {days:.1f} searched days",
-                across="false pages a week" if labelled else "pages a week",
-                up="labels found" if labelled else "sensitivity",
-                share=labelled,
-                tried=tried,
-                front=[point(choice, self.known[choice]) for choice in self.front],
-                present=point(here, self.known[here]),
-                pick=point(self.pick.choice, self.pick.outcome),
-                budget=None if labelled else self.rule.budget,
-            )
+            title=f"{len(self.known)} configurations over {days:.1f} searched days",
+            titles=("false pages a week", "labels found") if labelled else ("pages a week", "sensitivity"),
+            share=labelled,
+            tried=tried,
+            front=[point(choice, self.known[choice]) for choice in self.front],
+            present=point(here, self.known[here]),
+            pick=point(self.pick.choice, self.pick.outcome),
+            budget=None if labelled else self.rule.budget,
         )
 
     def proposal(self, text: str) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Final, NamedTuple
+from typing import Final
 
 WIDTH: Final = 720
 HEIGHT: Final = 420
@@ -30,31 +30,27 @@ _NEAR: Final = 10.0
 """A budget line below this value is always shown."""
 
 Point = tuple[float, float]
+"""Across and up."""
 
 
-class Tradeoff(NamedTuple):
-    """The content of the chart. A point is (across, up)."""
-
-    title: str
-    across: str  # axis titles
-    up: str
-    share: bool  # whether ``up`` is a share, written in per cent
-    tried: Sequence[Point]
-    front: Sequence[Point]  # from left to right
-    present: Point
-    pick: Point
-    budget: float | None = None  # a vertical line, left out when it lies far from all points
-
-
-def draw_tradeoff(chart: Tradeoff) -> str:
+def draw_tradeoff(
+    *,
+    title: str,
+    titles: tuple[str, str],  # of the axes: across and up
+    share: bool,  # whether what goes up is a share, written in per cent
+    tried: Sequence[Point],
+    front: Sequence[Point],  # from left to right
+    present: Point,
+    pick: Point,
+    budget: float | None = None,  # a vertical line, left out when it lies far from all points
+) -> str:
     """Return the SVG text. The same points give the same bytes."""
-    every = (*chart.tried, *chart.front, chart.present, chart.pick)
+    every = (*tried, *front, present, pick)
     most = max(x for x, _ in every)
-    budget = chart.budget
     if budget is not None and budget > max(_FARTHEST * most, _NEAR):
         budget = None
     across = _ticks(max(most, budget or 0.0))
-    up = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if chart.share else _ticks(max(y for _, y in every))
+    up = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] if share else _ticks(max(y for _, y in every))
     wide, high = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 
     def place(point: Point) -> tuple[str, str]:
@@ -64,14 +60,14 @@ def draw_tradeoff(chart: Tradeoff) -> str:
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-label="{escape(chart.title)}">'
+            f'aria-label="{escape(title)}">'
         ),
         f"<style>{_STYLE}</style>",
-        f'<text class="title" x="{_LEFT}" y="24">{escape(chart.title)}</text>',
+        f'<text class="title" x="{_LEFT}" y="24">{escape(title)}</text>',
     ]
     for value in up:
         _, y = place((0.0, value))
-        text = f"{value:.0%}" if chart.share else f"{value:g}"
+        text = f"{value:.0%}" if share else f"{value:g}"
         parts += [
             f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>',
             f'<text class="faint" x="{_LEFT - 8}" y="{y}" dy="4" text-anchor="end">{text}</text>',
@@ -84,20 +80,20 @@ def draw_tradeoff(chart: Tradeoff) -> str:
     parts += [
         (
             f'<text class="faint" x="{WIDTH - _RIGHT}" y="{HEIGHT - 12}" text-anchor="end">'
-            f"{escape(chart.across)} →</text>"
+            f"{escape(titles[0])} →</text>"
         ),
-        f'<text class="faint" x="{_LEFT}" y="{_TOP - 12}">↑ {escape(chart.up)}</text>',
+        f'<text class="faint" x="{_LEFT}" y="{_TOP - 12}">↑ {escape(titles[1])}</text>',
     ]
     if budget is not None:
         x, _ = place((budget, 0.0))
         parts.append(f'<line class="budget" x1="{x}" x2="{x}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>')
-    parts += [_circle("tried", place(point), 3.5) for point in sorted(set(chart.tried))]
-    steps = _stairs(chart.front)
+    parts += [_circle("tried", place(point), 3.5) for point in sorted(set(tried))]
+    steps = _stairs(front)
     if len(steps) > 1:
         line = " ".join(",".join(place(point)) for point in steps)
         parts.append(f'<polyline class="front" points="{line}"/>')
-    parts += [_circle("on", place(point), 4) for point in chart.front]
-    parts += [_circle("pick", place(chart.pick), 7), _circle("now", place(chart.present), 9)]
+    parts += [_circle("on", place(point), 4) for point in front]
+    parts += [_circle("pick", place(pick), 7), _circle("now", place(present), 9)]
     return "\n".join([*parts, *_legend(budget=budget is not None), "</svg>"]) + "\n"
 
 

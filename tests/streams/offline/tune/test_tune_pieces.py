@@ -1,6 +1,8 @@
 """The parts of a search: periods, knobs, the rule, the front, the chart."""
 
 import re
+from collections.abc import Sequence
+from functools import partial
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,7 +17,7 @@ from streams.offline.tune.periods import periods_of
 from streams.offline.tune.pick import Rule, front, gain
 from streams.offline.tune.recording import Totals
 from streams.offline.tune.space import Choice, changed, space_for_budget, space_for_labels
-from streams.offline.tune.tradeoff_chart import Tradeoff, draw_tradeoff
+from streams.offline.tune.tradeoff_chart import draw_tradeoff
 from streams.offline.tune.trial import TrialOutcome
 from tests.streams.offline.tune.tuning_history import labels_of
 
@@ -218,18 +220,19 @@ def test_a_gain_under_a_budget_is_stated_in_pages() -> None:
 
 
 def test_the_chart_contains_every_point_and_is_well_formed() -> None:
-    chart = Tradeoff(
+    points = [(0.0, 0.0), (3.0, 0.5), (9.0, 1.0)]
+    chart = partial(
+        draw_tradeoff,
         title="a < b & c",
-        across="pages a week",
-        up="labels found",
+        titles=("pages a week", "labels found"),
         share=True,
-        tried=[(0.0, 0.0), (3.0, 0.5), (9.0, 1.0)],
-        front=[(0.0, 0.0), (3.0, 0.5), (9.0, 1.0)],
+        tried=points,
+        front=points,
         present=(9.0, 1.0),
         pick=(3.0, 0.5),
         budget=5.0,
     )
-    written = draw_tradeoff(chart)
+    written = chart()
     root = ET.fromstring(written)  # noqa: S314  # our own
     by_class: dict[str, int] = {}
     for element in root.iter():
@@ -239,20 +242,23 @@ def test_the_chart_contains_every_point_and_is_well_formed() -> None:
     assert by_class["on"] == 3 + legend
     assert (by_class["now"], by_class["pick"], by_class["budget"], by_class["front"]) == (2, 2, 2, 1)
     assert "prefers-color-scheme:dark" in written
-    assert draw_tradeoff(chart) == written
+    assert chart() == written
+
+
+def of_points(points: Sequence[tuple[float, float]], budget: float | None = None) -> str:
+    ends = {"present": points[0], "pick": points[-1]}
+    return draw_tradeoff(
+        title="t", titles=("x", "y"), share=True, tried=points, front=points, budget=budget, **ends
+    )
 
 
 def test_a_chart_of_a_single_point_can_be_drawn() -> None:
-    still = (0.0, 1.0)
-    ET.fromstring(  # noqa: S314  # our own
-        draw_tradeoff(Tradeoff("t", "x", "y", True, [still], [still], still, still))
-    )
+    ET.fromstring(of_points([(0.0, 1.0)]))  # noqa: S314  # our own
 
 
 @pytest.mark.parametrize(("budget", "drawn"), [(5.0, True), (15.0, True), (1e6, False)])
 def test_a_budget_far_from_all_points_does_not_squash_them(budget: float, drawn: bool) -> None:
-    points = [(0.0, 0.2), (8.0, 0.9)]
-    written = draw_tradeoff(Tradeoff("t", "x", "y", True, points, points, points[0], points[1], budget))
+    written = of_points([(0.0, 0.2), (8.0, 0.9)], budget)
     assert ('class="budget"' in written) == drawn
     legend = 48
     places = re.findall(r'class="on" cx="([0-9.]+)" cy="([0-9.]+)"', written)
