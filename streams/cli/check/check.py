@@ -46,9 +46,8 @@ def check(settings: Settings, roles: Collection[str] = ()) -> Iterator[CheckResu
     yield from check_limits(settings, time.time())
     yield from check_prices(settings, time.time())
     yield from check_history(settings)
-    yield from asyncio.run(_all(check_slack(settings)))
-    yield from asyncio.run(_all(check_buttons(settings)))
-    yield from asyncio.run(_all(check_sinks(settings.notify)))
+    for checks in (check_slack(settings), check_buttons(settings), check_sinks(settings.notify)):
+        yield from asyncio.run(_all(checks))
 
 
 async def _all(checks: AsyncIterator[CheckResult]) -> list[CheckResult]:

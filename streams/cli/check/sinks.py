@@ -39,12 +39,10 @@ async def _check_alarms(kind: str, receiver: ReceiverSettings, environment: Mapp
         url = access_of(receiver, environment).url
     except SecretError as error:
         return wrong(f"{name}: {error}")
-    failed = await _unreachable(name, url)
-    return failed or right(f"{name}: {host_of(url)} answers; nothing was posted; {hint}")
+    return await _check_address(name, url, hint)
 
 
-async def _unreachable(name: str, url: str) -> CheckResult | None:
-    """Return the result of a server that does not answer, None if it does."""
+async def _check_address(name: str, url: str, hint: str) -> CheckResult:
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -52,19 +50,17 @@ async def _unreachable(name: str, url: str) -> CheckResult | None:
     except (OSError, TimeoutError) as error:
         return wrong(f"{name}: {host_of(url)} does not answer ({no_answer(error)}); check its address")
     writer.close()
-    return None
+    return right(f"{name}: {host_of(url)} answers; nothing was posted; {hint}")
 
 
 async def _check_webhook(webhook: WebhookSettings, environment: Mapping[str, str]) -> CheckResult:
-    name, where = f"webhook {webhook.name}", host_of(webhook.url)
+    name = f"webhook {webhook.name}"
     try:
         key = key_of(webhook, environment)
     except SecretError as error:
         return wrong(f"{name}: {error}")
-    if (failed := await _unreachable(name, webhook.url)) is not None:
-        return failed
     signed = "signed" if key is not None else "not signed: set secret_env or secret_file"
-    return right(f"{name}: {where} answers; nothing was posted; bodies are {signed}")
+    return await _check_address(name, webhook.url, f"bodies are {signed}")
 
 
 async def _check_alertmanager(settings: AlertmanagerSettings) -> CheckResult:
