@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -40,18 +40,12 @@ class _Found(msgspec.Struct, kw_only=True):
 _FOUND: Final = StatePart("found", _Found)
 
 
-class SourceRun:
+class SourceRun(NamedTuple):
     """The partition and the offsets of records that are judged."""
 
-    __slots__ = ("begin", "offsets", "partition")
-
-    def __init__(self, partition: str, begin: int, offsets: Sequence[int]) -> None:
-        self.partition = partition
-        self.begin = begin  # records of the partition read before, in this replay
-        self.offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self.offsets)
+    partition: str
+    begin: int  # records of the partition read before, in this replay
+    offsets: Sequence[int]
 
     def offset(self, index: int) -> int:
         """Return the offset of a record by its index; before the run, as if offsets had no gaps."""
@@ -140,7 +134,7 @@ class ReplayJudge(Stateful):
         self._found.bad.update(bad.reason.value for bad in rejected)
         dead = self._dead[run.partition]
         dead += [(run.offset(bad.index), bad) for bad in rejected[: DEAD_KEPT - len(dead)]]
-        passed = self._limits[run.partition].feed(len(run), counted_in_topic(rejected))
+        passed = self._limits[run.partition].feed(len(run.offsets), counted_in_topic(rejected))
         if passed and run.partition not in self._stopped:
             self._stopped[run.partition] = (
                 f"{passed.why} at {run.partition}, offset {run.offset(passed.rejected.index):,} "
