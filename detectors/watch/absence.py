@@ -320,6 +320,8 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
             state.unseen_steps[row] += 1
         usual = usual_gap(state.gaps[row], state.squares[row])
         heavy = state.nats[row] / usual >= LEAST_GAPS and state.gap[row] >= persist
+        if none and not near:  # near nothing, a level that was higher makes requests of none
+            missed = min(missed, expected_at(-given.level[at, row], given.expected[at, row]))
         closed = missed * more * REACH_SECONDS < usual * step
         if some or (none and closed):  # what was missed before it closed is not missed in the morning
             state.opened[row], state.busy[row] = 0.0, -1
