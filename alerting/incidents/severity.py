@@ -81,13 +81,17 @@ def severity(findings: Sequence[Finding]) -> Severity:
 
 
 def worst(findings: Sequence[Finding]) -> Finding:
-    """Return the finding that decides about the severity of an incident, the first of several."""
+    """Return the finding that decides about the severity of an incident.
 
-    def key(finding: Finding) -> tuple[Grade, int, float]:
-        found = of_finding(finding)
-        return found.level, -_ORDER[found.harm], found.share
-
-    return max(_decisive(findings), key=key)
+    Of several as bad as that, it is the first of all, which the message is about, ended or not: a share is
+    read as one of what stands in the title.
+    """
+    (first, bad), *others = (
+        (finding, of_finding(finding)) for finding in (findings[0], *_decisive(findings))
+    )
+    found, severe = max(others, key=lambda of: (of[1].level, -_ORDER[of[1].harm], of[1].share))
+    same = first.state != "withdrawn" and bad[:2] == severe[:2]
+    return first if same else found
 
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each

@@ -143,7 +143,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     of_requests: Phrase = Phrase(", of {requests} request{count:?|s}")  # the basis
     reason: Phrase = Phrase("{reason} ({count})")  # of throttling
     throttled_by: Phrase = Phrase("Throttled: {reasons}")
-    graded: Phrase = Phrase("{grade} · {harm}")
+    graded: Phrase = Phrase("{grade} · {harm}[ ({about})]")  # about: unless the message is about it
     # what, share (of all, 0 if unknown), over (whether it is), left, times
     harms: Mapping[Harm, Phrase] = MappingProxyType(
         {
@@ -437,14 +437,12 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
 
     def severity_of(self, incident: Incident) -> str:
         """Return the severity of an incident, with the reason."""
-        found, primary = incident.severity, incident.primary
-        is_table = primary.about.kind == TABLE and of_finding(primary) == found  # it may be of another
-        over = incident.ended or not any(
-            finding.deviates for finding in (incident.primary, *incident.members)
-        )
-        return self.severity(found, over=over, is_table=is_table)
+        found = worst([incident.primary, *incident.members])
+        over, is_table = incident.ended or not found.deviates, found.about.kind == TABLE
+        about = "" if found.about == incident.primary.about else self.figures.about(found.about)
+        return self.severity(of_finding(found), about, over=over, is_table=is_table)
 
-    def severity(self, of: Severity, *, over: bool, is_table: bool = False) -> str:
+    def severity(self, of: Severity, about: str = "", *, over: bool, is_table: bool = False) -> str:
         """Return the severity, in the past tense once it is over, with the reason in one phrase.
 
         ``is_table`` is True if requests are calls of a table.
@@ -461,7 +459,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             left=percent(1 - part),
             times=numbers.number(part),
         )
-        return self.graded(grade=self.grade(of.level), harm=harm)
+        return self.graded(grade=self.grade(of.level), harm=harm, about=about)
 
     def reached_by(self, requests: float, lasted: str, *, is_table: bool) -> str:
         """Return the number of requests (of a table, calls) in a time."""

@@ -358,7 +358,7 @@ INCIDENT: Final = JapaneseIncident(
     of_requests=Phrase("（リクエスト{requests}件に基づく）"),
     reason=Phrase("{reason}（{count}件）"),
     throttled_by=Phrase("スロットリングの理由: {reasons}"),
-    graded=Phrase("{grade} · {harm}"),
+    graded=Phrase("{grade} · {harm}[（{about}）]"),
     harms={
         Harm.ERRORS: Phrase("{what}[の {known} ]が失敗"),
         Harm.NO_REQUESTS: Phrase("{what}なし"),

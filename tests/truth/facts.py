@@ -159,13 +159,13 @@ def facts_in(text: str, finding: Finding, locale: str) -> Iterator[Fact]:
     def read(found: re.Match[str], figure: str, measure: str, group: str = "n") -> Fact:
         lasts = reading.durations.findall(found["lasts"])
         seconds = sum(int(count) * _SECONDS[unit] for count, unit in lasts)
-        value, within = float(found[group].replace(",", "")), _rounding(found[group], figure)
+        value, within = float(found[group].replace(",", "")), rounding(found[group], figure)
         return Fact(found[0], figure, _about(finding), measure, until - seconds, until, value, within)
 
     if (basis := finding.rests_on) is not None:
         drawn = "calling" if finding.about.kind == "table" else measure if finding.failures else "requests"
         for found in reading.basis.finditer(text):
-            value, within = float(found["n"].replace(",", "")), _rounding(found["n"], "count")
+            value, within = float(found["n"].replace(",", "")), rounding(found["n"], "count")
             about = _about(finding)
             yield Fact(found[0], "count", about, drawn, basis.since, basis.until, value, within)
     for found in reading.means.finditer(text):
@@ -190,7 +190,7 @@ def claims_in(text: str, finding: Finding) -> Iterator[Claim]:
             yield Claim(line, rises, span, expected)
 
 
-def _rounding(number: str, figure: str) -> float:
+def rounding(number: str, figure: str) -> float:
     """Return by how much a number may be off because it is rounded to two or three digits."""
     _, _, decimals = number.partition(".")
     if decimals:
