@@ -19,7 +19,7 @@ class Labels(NamedTuple):
     lasted: str = "When"
     where: str = "Where"
     headroom: str = "Headroom"
-    costs: str = "Costs"
+    costs: str = "Costs, about"
     headroom_then: str = "Headroom at the peak"  # at the peak
     data: str = "Data"
     error: str = "Error"
@@ -102,7 +102,7 @@ class Labels(NamedTuple):
     digest_used: str = "Most used APIs, last 24 hours vs. last week"
     digest_slowest: str = "Slowest APIs (worst p95) vs. last week"
     digest_values: str = "Business values, last 24 hours vs. last week"
-    digest_costs: str = "Cost, last 24 hours vs. last week, 30 days vs. the 30 before"
+    digest_costs: str = "Approximate cost, last 24 hours vs. last week, 30 days vs. the 30 before"
     digest_costliest: str = "What costs most, last 24 hours vs. last week"
     digest_snoozes: str = "Snoozes and silences ending soon"
     digest_held: str = "Resolved while held back"

@@ -17,7 +17,7 @@ from alerting.incidents.incident import Incident
 from alerting.incidents.notice import Action, Notice
 from alerting.messages.render import Renderer
 from config.links import Links
-from detectors.model.finding import Finding
+from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from streams.engine.stages.engine import Engine
@@ -104,6 +104,25 @@ def story(name: str) -> Story:
     told = [Told(of, "\n".join(_texts(of))) for of in notices if of.action is not Action.DIGEST]
     assert told, "there must be something to tell"
     return Story(Oracle(world), told)
+
+
+def silent(of: World) -> World:
+    """Return a world in which no request of the first account comes while it lasts."""
+    kept = (of.ts < of.begins) | (of.ts >= of.ends) | (of.accounts != 0)
+    by_request = {name: rows[kept] for name, rows in of._asdict().items() if isinstance(rows, np.ndarray)}
+    return of._replace(**by_request)
+
+
+def second_by_second(world: World, since: float, until: float) -> Iterator[Notice]:
+    """Yield what is told in a time, early evaluation included."""
+    lines, engine = world.records(), Engine(SETTINGS, [SOURCE])
+    fed = int(world.ts.searchsorted(since))
+    engine.feed(SOURCE, lines[:fed], prompt(lines[:fed]))
+    for now in np.arange(since, until) + 1.0:
+        end = int(world.ts.searchsorted(now))
+        yield from engine.feed(SOURCE, lines[fed:end], world.ts[fed:end]).notices
+        yield from engine.evaluate_early(SOURCE, now).notices
+        fed = end
 
 
 def _texts(of: Notice) -> Iterator[str]:
@@ -259,3 +278,10 @@ def test_a_verdict_that_minutes_added_up_to_says_their_mean() -> None:
     assert facts
     assert list(told.oracle.untrue(facts)) == []
     assert f"averaged {primary.figures[0]:.0f}/s over 2 minutes" in primary.sentence
+
+
+def test_no_drop_is_told_of_an_account_before_its_absence() -> None:
+    world = silent(drawn(SEEDS["absence"]))
+    told = list(second_by_second(world, world.begins - 2 * MINUTE, world.begins + 6 * MINUTE))
+    assert {of.incident.verdict for of in told} == {Verdict.ABSENCE}
+    assert {of.incident.primary.about.kind for of in told} == {"account"}

@@ -29,7 +29,7 @@ AT_ROUTE, AT_FUNCTION, AT_TABLE = (
 def test_a_page_shows_what_a_route_costs_with_the_function_and_the_table_behind_it(
     incident: Incident,
 ) -> None:
-    assert "*Costs*\n10.00 USD an hour more" in said(page(incident))
+    assert "*Costs, about*\n10.00 USD an hour more" in said(page(incident))
     assert incident_entry(incident).costs == 10.0
 
 

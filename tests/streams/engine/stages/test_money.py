@@ -102,8 +102,8 @@ def test_the_page_says_what_the_excess_costs_an_hour_in_both_languages(run: Engi
     assert costs is not None
     assert costs > 5
     assert incident_entry(incident).costs == round(costs, 4)
-    assert f"*Costs*\n{costs:.2f} USD an hour more" in said(page(incident))
-    assert f"*コスト*\n1時間あたり +{costs:.2f} USD" in said(page(incident, words=JAPANESE))
+    assert f"*Costs, about*\n{costs:.2f} USD an hour more" in said(page(incident))
+    assert f"*コスト概算*\n1時間あたり +{costs:.2f} USD" in said(page(incident, words=JAPANESE))
     assert ENGLISH.figures.costs(-2.5) == "2.50 USD an hour less"
 
 

@@ -310,8 +310,24 @@ def test_a_time_says_of_how_many_calls_it_is(scripts: PageScripts) -> None:
     assert "p50 30 · p99 90 of the newest 200 calls or more" in said
 
 
+_AXIS = """(() => {
+  globalThis.getComputedStyle = () => ({ fontSize: "10px", getPropertyValue: () => "" });
+  const chart = new ScopeChart({ ...common, ...given });
+  chart.props = { ...common, ...given };
+  chart.place = { current: {} };
+  return chart.options().axes[1].values(null, given.marks);
+})()"""
+
+
 def test_the_highest_mark_of_an_axis_has_the_unit(scripts: PageScripts) -> None:
-    assert scripts.value('figures.ticks([0, 20, 40, null], " wcu/s")') == ["0", "20", "40 wcu/s", None]
+    def axis(measure: str, *marks: float | None) -> list[str | None]:
+        given: dict[str, Any] = {"measure": measure, "curve": ScopeCurve(observed=[40.0]), "marks": marks}
+        imports = 'import { ScopeChart } from "./scope_chart.js";'
+        found: list[str | None] = scripts.value(_AXIS, imports, step=60, points=1, **given)
+        return found
+
+    assert axis("wcu", 0, 20, 40, None) == ["0", "20", "40 wcu/s", None]
+    assert axis("latency", 0, 40)[-1] == "40 ms"
 
 
 def test_costs_at_the_prices_of_one_region_are_about(scripts: PageScripts) -> None:

@@ -342,6 +342,19 @@ async def test_more_calls_and_more_per_call_are_distinguished(tmp_path: Path) ->
     assert (new.label, new.amounts["requests"].value, new.amounts["requests"].before) == ("new", 0.01, 0)
 
 
+@pytest.mark.parametrize(("name", "before"), [("1w", 1.0), ("13mo", None)])
+async def test_a_range_that_has_the_week_before_in_itself_is_not_compared_with_it(
+    tmp_path: Path, name: str, before: float | None
+) -> None:
+    call = SeriesKey(ITEMS, PUT, "requests")
+    made_history(tmp_path, {SeriesKey(ITEMS, NOBODY, "requests"): [3600.0], call: [3600.0]})
+    page = await board_of(tmp_path, Segments(1)).scope(over(name))
+    assert isinstance(page, ScopePage)
+    assert measured(page, "requests").mean_before == before
+    [caller] = kinds(page.callers)["function"].neighbours
+    assert caller.amounts["requests"].before == before
+
+
 async def test_a_scope_that_began_since_had_no_calls_a_week_before(tmp_path: Path) -> None:
     fresh = SeriesKey(ITEMS._replace(name="new"), NOBODY, "requests")
     call = SeriesKey(fresh.scope, PUT, "requests")
