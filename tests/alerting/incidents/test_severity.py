@@ -89,6 +89,13 @@ def test_severity_does_not_depend_on_the_order_of_the_members() -> None:
     assert severity(findings) == severity(findings[::-1]) == Severity(Grade.HIGH, Harm.ERRORS, 0.03)
 
 
+def test_of_findings_that_are_as_bad_it_is_of_what_the_message_is_about_ended_or_not() -> None:
+    first, worse = failing(20, 1000), failing(30, 1000)
+    for state in ("open", "end"):
+        assert severity([replace(first, state=state), worse]).share == 0.02
+    assert severity([replace(first, state="withdrawn"), worse]).share == 0.03
+
+
 def test_who_is_hurt_is_counted_and_named() -> None:
     affected = Affected(requests=1240.0, seconds=1440, routes=[ROUTE, BUY], more_routes=2)
     other = scope("route", "GET /cart")
