@@ -66,7 +66,7 @@ def test_the_big_numbers_are_those_of_the_engine(judged: Judged, wall: Wall) -> 
 def test_an_hour_is_compared_over_the_minutes_that_are_known_of_both(tmp_path: Path) -> None:
     place, week = tmp_path, 7 * 86400
     hour = 60.0 + np.resize([-30.0, 30.0], 60)  # an hour whose minutes differ
-    before = np.where(np.arange(60) < 20, np.nan, 100.0)
+    before = np.where(np.arange(60) < 20, np.nan, 100.0 + np.resize([-50.0, 50.0], 60))
     made_minutes(place, {AT - 3600: hour, AT - week - 3600: before})
     requests_ = WallNumbers(HistoryView(HistoryFolder(str(place))), AT, 60).numbers(
         OpenVerdicts([]), BoardSettings(), {}
