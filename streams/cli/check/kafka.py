@@ -16,7 +16,7 @@ from config.secret import SecretError
 from config.settings import HistorySettings, KafkaSettings, SourcesSettings
 from streams.cli.check.settings_checks import CheckResult, remark, right, wrong
 from streams.cli.check.stamps import check_stamps
-from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.client import client_options, open_client, patiently
 from streams.drivers.kafka.connections.probe import ConnectionFault, reach, why_unusable
 from streams.drivers.kafka.roles import INTAKE, mistake
 from streams.drivers.kafka.topics import GRANT, Topics, about_stamps, missing_topics
@@ -191,7 +191,7 @@ def _check_rights(
 
 def _allowed(request: Any) -> bool:
     try:
-        request()
+        patiently(request)
     except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailedError):
         return False
     except KafkaError:  # the id is unknown, or the cluster has no coordinator yet: it is no matter of rights

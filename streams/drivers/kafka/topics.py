@@ -18,7 +18,7 @@ from kafka.errors import (
 )
 
 from config.settings import KafkaSettings, Settings, SourcesSettings
-from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.client import client_options, open_client, patiently
 from streams.drivers.kafka.connections.probe import why_unusable
 
 FOREVER: Final = "-1"
@@ -257,7 +257,7 @@ def _verify_checkpoints(kafka: KafkaSettings, present: Mapping[str, Topic]) -> N
         if any(end.offset for end in ends.values()):
             return
         own = places(names.rollups, names.findings, names.notices)
-        read = admin.list_group_offsets({kafka.app: own})[kafka.app]
+        read = patiently(lambda: admin.list_group_offsets({kafka.app: own}))[kafka.app]
     if any(found.offset > 0 for found in read.values()):
         raise TopicError(
             f"the topic {names.checkpoints} was deleted and created anew, and all that was learnt with it. "

@@ -8,6 +8,7 @@ from socket import socket
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.sasl.oauth import AbstractTokenProvider
@@ -18,6 +19,7 @@ from streams.drivers.kafka.connections.connection import BlockingTokenProvider, 
 from streams.process.library_guard import LibraryGuard
 
 Client = TypeVar("Client")
+Answer = TypeVar("Answer")
 
 GUARD: Final = LibraryGuard(
     {"kafka-python": "3.0.12"},
@@ -37,6 +39,7 @@ GUARD: Final = LibraryGuard(
 
 REQUEST_TIMEOUT_MS: Final = 15_000
 BOOTSTRAP_TIMEOUT_MS: Final = 5_000
+READY_SECONDS: Final = 30.0
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
@@ -51,6 +54,24 @@ def client_options(kafka: KafkaSettings) -> dict[str, Any]:
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
     }
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Return what a cluster answers, asked for up to 30 s: for its first group, it creates a topic.
+
+    Raises
+    ------
+    kafka.errors.KafkaError
+        When it goes on refusing, at once if that is not to pass.
+    """
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 @contextlib.contextmanager
