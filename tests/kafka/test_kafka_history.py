@@ -1,5 +1,6 @@
 """With Kafka, the role board writes the history: whole, whoever is killed, replaced, or short of a disk."""
 
+import asyncio
 import json
 import random
 import signal
@@ -16,6 +17,8 @@ from kafka.admin import KafkaAdminClient
 from config.load import load_settings
 from config.settings import HistorySettings, Settings
 from streams.cli.check.kafka import check_kafka
+from streams.drivers.kafka.app import aiokafka_options
+from streams.drivers.kafka.board.steps_reader import StepsReader
 from streams.drivers.kafka.checkpoints.state_transfer import export_app, import_app
 from streams.drivers.kafka.connections.client import open_client
 from streams.drivers.kafka.roles import mistake
@@ -25,7 +28,7 @@ from streams.drivers.kafka.topics import (
     setup_topics,
     verified_topics,
 )
-from streams.engine.detect.step_record import decode_step
+from streams.engine.detect.step_record import decode_step, head_of
 from streams.record.history.history_files import MINUTES, NAMES_FILE
 from streams.record.history.history_reader import HistoryReader
 from streams.record.history.history_rows import COLUMNS, HistoryRows
@@ -191,6 +194,38 @@ def test_a_backup_of_the_app_has_the_steps_that_are_in_no_file_yet(
     app.settings = app.settings.model_copy(update={"kafka": again})
     setup_topics(app.settings)
     import_app(app.settings, tmp_path / "uneri-state.tar.zst")
+    app.board()
+    app.until(lambda: app.written() >= END)
+    same(app, expected)
+
+
+def test_after_an_import_a_board_shows_the_hour_that_is_in_no_file_yet(
+    app: HistoryApp, expected: Expected, tmp_path: Path
+) -> None:
+    begun = [record for record in expected.records if head_of(record).start < START + 2 * HOUR + 1800]
+    app.leave(begun)
+    board = app.board()
+    app.until(lambda: app.shown().get("watermark") == START + 2 * HOUR + 1800)
+    app.until(lambda: app.written() >= START + 2 * HOUR)
+    assert board.stop() == 0
+    export_app(app.settings, tmp_path / "uneri-state.tar.zst")
+    again = app.kafka.model_copy(update={"app": topics.unique("again")})
+    app.settings = app.settings.model_copy(update={"kafka": again})
+    setup_topics(app.settings)
+    import_app(app.settings, tmp_path / "uneri-state.tar.zst")
+
+    async def read() -> set[int]:
+        shown, place = asyncio.Event(), str(app.settings.history.place)
+        options = aiokafka_options(again)
+        reader = StepsReader(app.names.steps, options, place, shards=SHARDS, step=60, on_steps=shown.set)
+        reading = asyncio.create_task(reader.run())
+        async with asyncio.timeout(30):
+            await shown.wait()
+        reading.cancel()
+        return {decode_step(body).start for body in reader.recent()}
+
+    assert sorted(asyncio.run(read())) == list(range(START + 2 * HOUR, START + 2 * HOUR + 1800, 60))
+    app.leave(expected.records[len(begun) :])
     app.board()
     app.until(lambda: app.written() >= END)
     same(app, expected)

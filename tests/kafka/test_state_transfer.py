@@ -10,7 +10,8 @@ from config.settings import Settings
 from streams.drivers.kafka.checkpoints.checkpoints import BlockingCheckpoints
 from streams.drivers.kafka.checkpoints.state_transfer import export_app, import_app
 from streams.drivers.kafka.connections.client import open_client
-from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, setup_topics
+from streams.drivers.kafka.stage import TOPIC
+from streams.drivers.kafka.topics import CHECKPOINTS_PARTITIONS, Topics, existing_topics, setup_topics
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.offline.backfill import kafka_backfill
 from streams.offline.backfill.kafka_backfill import find_app
@@ -24,6 +25,35 @@ def prepared(broker: str, requests: str) -> Settings:
     settings = Settings.model_validate({"kafka": kafka})
     setup_topics(settings)
     return settings
+
+
+def test_a_topic_that_is_created_anew_before_the_export_is_read_from_its_start_by_the_app_of_the_import(
+    kafka: str, tmp_path: Path
+) -> None:
+    requests, file = topics.unique("requests"), tmp_path / "uneri-state.tar.zst"
+    old, new = prepared(kafka, requests), prepared(kafka, requests)
+    assert old.kafka is not None
+    assert new.kafka is not None
+    topics.fill(kafka, requests, [[b"{}"] * 50])
+    read = existing_topics(old.kafka, [requests])[requests].id
+    rollup = Checkpoint({f"{requests}/0": 40}, {"counted": b"much", TOPIC: read.encode()})
+    with BlockingCheckpoints(old.kafka, Topics.of(old.kafka).checkpoints, CHECKPOINTS_PARTITIONS) as store:
+        store.save("rollup/0", rollup)
+    export_app(old, file)
+    assert import_app(new, file).topic_id == read
+    with open_client(KafkaAdminClient, bootstrap_servers=kafka) as admin:
+        admin.delete_topics([requests])
+    setup_topics(old)
+    topics.fill(kafka, requests, [[b"{}"] * 60])
+    assert existing_topics(old.kafka, [requests])[requests].id != read
+    export_app(old, file)
+    again = prepared(kafka, requests)
+    assert again.kafka is not None
+    import_app(again, file)
+    for app, begins in ((new.kafka, 40), (again.kafka, 0)):
+        with BlockingCheckpoints(app, Topics.of(app).checkpoints, CHECKPOINTS_PARTITIONS) as store:
+            found = store.peek("rollup/0")
+        assert found == Checkpoint({f"{requests}/0": begins}, {"counted": b"much"})
 
 
 def test_what_an_imported_state_has_learnt_is_not_dropped_by_a_backfill(

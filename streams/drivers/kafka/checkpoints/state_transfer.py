@@ -10,10 +10,11 @@ An import is one transaction: after a kill there is nothing, and the import is r
 
 import asyncio
 import contextlib
+import itertools
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -32,12 +33,13 @@ from detectors.state.state import StateError
 from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.checkpoints.checkpoints import checkpoint_in, checkpoint_records
 from streams.drivers.kafka.checkpoints.fenced_store import partition_of
-from streams.drivers.kafka.connections.client import client_options, open_client
+from streams.drivers.kafka.connections.client import client_options, open_client, patiently
 from streams.drivers.kafka.outbox import KEY
 from streams.drivers.kafka.partition_consumer import open_consumer
 from streams.drivers.kafka.roles import BOARD
 from streams.drivers.kafka.stage import TOPIC
 from streams.drivers.kafka.topics import BLOCK_BYTES, Topic, TopicError, Topics, verified_topics
+from streams.engine.detect.step_record import head_of
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.files.state_archive import (
     KAFKA,
@@ -51,12 +53,12 @@ from streams.process.files.state_archive import (
     members_of,
     write_archive,
 )
+from streams.record.history.segments import Segments
 
 LATEST_FIRST: Final = (BOARD, "notify", KEY, "incidents", "detect", "rollup")
 SETTLE_SECONDS: Final = 30.0  # until the records of a checkpoint that is being written are all there
 PATIENCE: Final = 120.0  # seconds until a topic must be read to its end
 TRANSACTION_MS: Final = 600_000
-READY_SECONDS: Final = 30.0
 IMPORTED: Final = "imported"  # the key of the checkpoint that says when there was an import
 IN_FLIGHT: Final = 100  # records that are sent before their acknowledgement is waited for
 Entry = tuple[bytes | None, bytes]
@@ -184,10 +186,14 @@ def export_app(settings: Settings, path: Path) -> None:
             open_reader(kafka) as reader,
             tempfile.TemporaryDirectory(prefix="uneri-export-") as folder,
         ):
-            about = _about(kafka, inputs, present)
-            history = settings.history.shared
-            members = _all_members(kafka, reader, present, Path(folder), history=history)
-            write_archive(path, about, members)
+            checkpoints, outbox = _newest_state(kafka, reader, present, history=settings.history.shared)
+            between = [
+                member
+                for flow in flows(Topics.of(kafka), history=f"{BOARD}/0" in checkpoints)  # else nobody reads
+                for member in _between(reader, flow, present[flow.topic], checkpoints, Path(folder))
+            ]
+            members = [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
+            write_archive(path, _about(kafka, inputs, present, checkpoints), members)
     except TopicError as error:
         raise ArchiveError(str(error)) from error
     except (KafkaError, aiokafka.errors.KafkaError) as error:
@@ -196,18 +202,31 @@ def export_app(settings: Settings, path: Path) -> None:
         ) from error
 
 
-def _about(kafka: KafkaSettings, inputs: Sequence[str], present: Mapping[str, Topic]) -> About:
+def _about(
+    kafka: KafkaSettings,
+    inputs: Sequence[str],
+    present: Mapping[str, Topic],
+    checkpoints: Mapping[str, Checkpoint],
+) -> About:
+    """Describe the topics that the offsets are of: one of them may have been created anew since."""
     about = about_now(KAFKA)
     about.requests, about.shards = kafka.requests, kafka.shards
+    read = {
+        place.rpartition("/")[0]: checkpoint.parts[TOPIC].decode()
+        for key, checkpoint in checkpoints.items()
+        if key.startswith("rollup/") and TOPIC in checkpoint.parts
+        for place in checkpoint.offsets
+    }
+    of = {name: InputTopic(found.partitions, read.get(name, found.id)) for name, found in present.items()}
     if kafka.requests:
-        about.partitions, about.topic_id = present[kafka.requests].partitions, present[kafka.requests].id
-    about.inputs = {name: InputTopic(present[name].partitions, present[name].id) for name in inputs}
+        about.partitions, about.topic_id = of[kafka.requests].partitions, of[kafka.requests].topic_id
+    about.inputs = {name: of[name] for name in inputs}
     return about
 
 
-def _all_members(
-    kafka: KafkaSettings, reader: Reader, present: Mapping[str, Topic], folder: Path, *, history: bool
-) -> list[Member]:
+def _newest_state(
+    kafka: KafkaSettings, reader: Reader, present: Mapping[str, Topic], *, history: bool
+) -> tuple[dict[str, Checkpoint], Newest]:
     topics = Topics.of(kafka)
     roles = [role for role in LATEST_FIRST if history or role != BOARD]
     kept = Tail(reader, topics.checkpoints, present[topics.checkpoints].partitions)
@@ -216,12 +235,7 @@ def _all_members(
         raise ArchiveError(
             f"kafka.app {kafka.app} has no state to export: its daemons have written no checkpoint yet"
         )
-    between = [
-        member
-        for flow in flows(topics, history=f"{BOARD}/0" in checkpoints)  # else nobody has begun to read them
-        for member in _between(reader, flow, present[flow.topic].partitions, checkpoints, folder)
-    ]
-    return [*_members(checkpoints), ("outbox", msgspec.msgpack.encode(outbox)), *between]
+    return checkpoints, outbox
 
 
 def _checkpoints(tail: Tail, roles: Sequence[str]) -> tuple[dict[str, Checkpoint], Newest]:
@@ -260,15 +274,17 @@ def _members(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Member]:
 
 
 def _between(
-    reader: Reader, flow: StageTopic, partitions: int, checkpoints: Mapping[str, Checkpoint], folder: Path
+    reader: Reader, flow: StageTopic, topic: Topic, checkpoints: Mapping[str, Checkpoint], folder: Path
 ) -> Iterator[Member]:
     """Yield the unread records of each partition, as a file of entries."""
-    starts = {}
+    starts, own = {}, topic.id.encode()
     for key, checkpoint in checkpoints.items():
         role, _, partition = key.partition("/")
-        if role == flow.role and (at := checkpoint.offsets.get(f"{flow.topic}/{partition}")) is not None:
+        is_same = checkpoint.parts.get(TOPIC, own) == own  # else it was created anew: all is unread
+        at = checkpoint.offsets.get(f"{flow.topic}/{partition}")
+        if role == flow.role and is_same and at is not None:
             starts[int(partition)] = at
-    tail = Tail(reader, flow.topic, partitions, starts)
+    tail = Tail(reader, flow.topic, topic.partitions, starts)
     encoder = msgspec.msgpack.Encoder()
     files = {place.partition: (folder / f"{flow.name}-{place.partition}").open("wb") for place in tail.places}
     try:
@@ -375,18 +391,9 @@ def _check_empty(
 
 
 def _group(kafka: KafkaSettings) -> dict[str, Any]:
-    """Describe the group of an app; at the first request, a cluster needs a moment."""
-    deadline = time.monotonic() + READY_SECONDS
     with open_client(KafkaAdminClient, **client_options(kafka)) as admin:
-        while True:
-            try:
-                found: dict[str, Any] = admin.describe_groups([kafka.app])[kafka.app]
-            except KafkaError as error:
-                if not error.retriable or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
-            else:
-                return found
+        found: dict[str, Any] = patiently(lambda: admin.describe_groups([kafka.app]))[kafka.app]
+        return found
 
 
 def _commit(kafka: KafkaSettings, read: dict[TopicPartition, int]) -> None:
@@ -431,49 +438,48 @@ class _Import:
             **aiokafka_options(self._kafka),
         )
         async with producer, producer.transaction():
+            checkpoints, outbox = _state_in(archive)
             for name, member in members_of(archive):
                 flow, _, number = name.partition("/")
                 if flow in self._flows:
+                    held = self._held(checkpoints) if flow == "steps" else ()
                     self._offsets[flow, int(number)] = await self._between(
-                        producer, flow, int(number), member
+                        producer, flow, int(number), itertools.chain(held, _entries(member))
                     )
-            for key, value in self._state(archive):
+            for key, value in itertools.chain(outbox.items(), self._moved_all(checkpoints)):
                 partition = partition_of(key.partition("|")[0], self._partitions)
                 await producer.send_and_wait(
                     self._topics.checkpoints, value, key=key.encode(), partition=partition
                 )
         return self._read
 
-    async def _between(self, producer: AIOKafkaProducer, flow: str, number: int, member: IO[bytes]) -> int:
+    def _held(self, checkpoints: Mapping[str, Checkpoint]) -> Iterator[Entry]:
+        """Yield the steps that are in no file yet: boards, which read the topic, would miss their hour."""
+        if (kept := checkpoints.get(f"{BOARD}/0")) is not None:
+            segments = Segments(self._kafka.shards)
+            segments.restore(kept.parts)
+            for segment in segments.rest():
+                yield from ((str(head_of(body).shard).encode(), body) for body in segment.bodies)
+
+    async def _between(
+        self, producer: AIOKafkaProducer, flow: str, number: int, entries: Iterable[Entry]
+    ) -> int:
         """Send the records of a partition; return the offset of the first, or where the next one will be."""
         topic, first = self._flows[flow].topic, -1
         sent: list[Any] = []
-        for key, value in _entries(member):
+        for key, value in entries:
             sent.append(await producer.send(topic, value, key=key, partition=number))
             if len(sent) == IN_FLIGHT:
                 first = await _first(sent, first)
                 sent = []
         return await _first(sent, first)
 
-    def _state(self, archive: Path) -> Iterator[tuple[str, bytes]]:
-        offsets: dict[str, dict[str, int]] = {}
-        parts: dict[str, dict[str, bytes]] = defaultdict(dict)
-        for name, member in members_of(archive):
-            kind, *path = name.split("/")
-            if kind == KEY:
-                yield from msgspec.msgpack.decode(member.read(), type=dict[str, bytes]).items()
-            if kind != "checkpoints":
-                continue
-            key = unquote(path[0])
-            if path[1] == "offsets.json":
-                offsets[key] = msgspec.json.decode(member.read(), type=dict[str, int])
-            else:
-                parts[key][unquote(path[2])] = member.read()
-        for key, before in offsets.items():
+    def _moved_all(self, checkpoints: Mapping[str, Checkpoint]) -> Iterator[tuple[str, bytes]]:
+        for key, checkpoint in checkpoints.items():
             if key == f"{BOARD}/0" and BOARD not in self._by_role:  # no history is kept here
                 continue
-            kept = {name: body for name, body in parts[key].items() if name != TOPIC}
-            yield from checkpoint_records(key, Checkpoint(self._moved(key, before), kept))
+            kept = {name: body for name, body in checkpoint.parts.items() if name != TOPIC}
+            yield from checkpoint_records(key, Checkpoint(self._moved(key, checkpoint.offsets), kept))
         yield from checkpoint_records(IMPORTED, Checkpoint({IMPORTED: int(time.time())}, {}))
 
     def _moved(self, key: str, before: dict[str, int]) -> dict[str, int]:
@@ -491,8 +497,26 @@ class _Import:
         return {f"{flow.topic}/{number}": max(self._offsets[flow.name, int(number)], 0)}
 
 
-def _entries(member: IO[bytes]) -> Iterator[tuple[bytes | None, bytes]]:
-    decoder = msgspec.msgpack.Decoder(tuple[bytes | None, bytes])
+def _state_in(archive: Path) -> tuple[dict[str, Checkpoint], Newest]:
+    """Return the checkpoints of an archive, and its outbox."""
+    found: dict[str, Checkpoint] = defaultdict(Checkpoint)
+    outbox = Newest()
+    for name, member in members_of(archive):
+        kind, *path = name.split("/")
+        if kind == KEY:
+            outbox = msgspec.msgpack.decode(member.read(), type=Newest)
+        if kind != "checkpoints":
+            continue
+        checkpoint = found[unquote(path[0])]
+        if path[1] == "offsets.json":
+            checkpoint.offsets.update(msgspec.json.decode(member.read(), type=dict[str, int]))
+        else:
+            checkpoint.parts[unquote(path[2])] = member.read()
+    return found, outbox
+
+
+def _entries(member: IO[bytes]) -> Iterator[Entry]:
+    decoder = msgspec.msgpack.Decoder(Entry)
     while size := member.read(4):
         yield decoder.decode(member.read(int.from_bytes(size, "big")))
 
