@@ -34,6 +34,8 @@ class Watched:
         known: bool = True,
         evident: bool = False,
         wide: bool = False,
+        level: float = 0.0,
+        hours: float = 0.0,
     ) -> list[bool]:
         """Return after each step whether an absence is reported."""
         reported = []
@@ -46,6 +48,8 @@ class Watched:
                 known=np.array([known or evident]),
                 evident=np.array([evident]),
                 wide=np.array([wide]),
+                level=level,
+                hours=hours,
             )
             self.ended += [self.at] * bool(ended[0])
             reported.append(bool(self.watch.absent[0]))
@@ -221,6 +225,14 @@ def test_a_job_that_does_not_come_is_not_absent_for_the_rest_of_the_night() -> N
     series.see(*[0] * (LATE // 2), expected=20)
     assert not any(series.see(*[0] * 100, expected=0))
     assert not any(series.see(*[0] * LATE, expected=20))  # nor an hour late the next day
+
+
+def test_a_level_that_was_a_little_higher_misses_no_requests_where_none_are_expected() -> None:
+    series = Watched()
+    higher = to_scale(0.2, COUNTS_OF_ROOT, counted=True)
+    series.see(20, expected=20)
+    series.see(*[0] * (REACH_SECONDS // STEP), expected=0, level=higher, hours=higher)
+    assert not any(series.see(*[0] * 1000, expected=0))  # the level has followed, that over hours has not
 
 
 def test_a_morning_of_which_no_week_is_known_counts_nothing_and_forgets_nothing() -> None:
