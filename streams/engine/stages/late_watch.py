@@ -78,8 +78,9 @@ class LateWatch:
         """Count a run of records, some of them late or refused; time had reached ``watermark``."""
         kept = max(0.0, 1.0 - records / WINDOW) if records else 1.0
         bad = counted(rejected)
-        self._records = kept * self._records + records
-        self._missed = kept * self._missed + (late, len(rejected) - len(bad), len(bad))
+        part = min(1.0, WINDOW / records) if records else 1.0  # a long run is forgotten as soon
+        self._records = kept * self._records + part * records
+        self._missed = kept * self._missed + part * np.array((late, len(rejected) - len(bad), len(bad)))
         if not self.reported and self._missed.sum() > MOST * self._least:
             self.reported = True
             why = Unjudged(int(self._missed.argmax()))

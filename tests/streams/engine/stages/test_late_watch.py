@@ -56,6 +56,15 @@ def test_why_most_records_are_not_judged_is_logged(reason: RejectReason, why: st
     assert watch.is_ahead is (reason is RejectReason.FAR_FUTURE)
 
 
+def test_a_long_history_hides_for_no_longer_that_nothing_is_judged_any_more() -> None:
+    watch = LateWatch("requests/0")
+    watch.feed(100_000, 0, [], 0)
+    refused = Rejected(RejectReason.FAR_FUTURE, 0, "two hours ahead", b"")
+    for _ in range(700):
+        watch.feed(1, 0, [refused], 0)
+    assert watch.is_ahead
+
+
 @pytest.mark.parametrize("records", [1, 40])
 def test_a_handful_of_late_records_is_not_most_of_them(records: int) -> None:
     watch = LateWatch("requests/0")
