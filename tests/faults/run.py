@@ -151,6 +151,12 @@ def _crash(fresh: Callable[[], KafkaRun | LocalRun], places: Sequence[CrashSite]
     return crash_point_kills(fresh(), places)
 
 
+def put_first(said: str, page: str) -> str:
+    """Return a page of which the first chapter is replaced."""
+    _, chapter, rest = page.partition("\n# ")
+    return said + chapter + rest
+
+
 def main() -> int:
     """Run it all and write the page; 1 when anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -164,20 +170,19 @@ def main() -> int:
         run.local(supervisor)
         run.kafka(supervisor, broker.address)
     wrong = [line for row in run.rows for report in row.reports for line in report.wrong]
-    given.out.write_text(
-        PAGE.format(
-            kills=sum(report.kills for row in run.rows for report in row.reports),
-            date=time.strftime("%Y-%m-%d"),
-            seed=given.seed,
-            cores=os.cpu_count(),
-            minutes=round((time.monotonic() - begun) / 60),
-            rows="\n".join(row.cells() for row in run.rows),
-            wrong="\n".join(f"- {line[:500]}" for line in wrong[:20])
-            if wrong
-            else "Nothing was lost or counted twice, and every final state was identical.",
-        )
+    said = PAGE.format(
+        kills=sum(report.kills for row in run.rows for report in row.reports),
+        date=time.strftime("%Y-%m-%d"),
+        seed=given.seed,
+        cores=os.cpu_count(),
+        minutes=round((time.monotonic() - begun) / 60),
+        rows="\n".join(row.cells() for row in run.rows),
+        wrong="\n".join(f"- {line[:500]}" for line in wrong[:20])
+        if wrong
+        else "Nothing was lost or counted twice, and every final state was identical.",
     )
-    sys.stdout.write(given.out.read_text())
+    given.out.write_text(put_first(said, given.out.read_text() if given.out.exists() else ""))
+    sys.stdout.write(said)
     return 1 if wrong else 0
 
 
