@@ -30,6 +30,7 @@ _NAMES: Final = {
     "stages": "held back so far",
     "outbox": "messages to send",
     "unread": "read by nobody",
+    "other_versions": "other versions",
 }
 """Names that are clearer than the keys."""
 

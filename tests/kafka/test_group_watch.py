@@ -41,6 +41,14 @@ def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_
     app.until(lambda: "unread" in app.shown() and not app.shown()["unread"])
 
 
+def test_a_worker_of_another_version_is_named(make_app: MakeApp) -> None:
+    app = make_app()
+    app.start("rollup", worker="old", constants=[["streams.drivers.kafka.app", "VERSION", "0.1.9"]])
+    new = app.elsewhere()
+    app.start("detect", "incidents", "notify", settings=new, worker="new")
+    app.until(lambda: app.shown(settings=new).get("other_versions") == {"old": "0.1.9"})
+
+
 def test_a_moment_without_a_reader_is_none(make_app: MakeApp, clock: Clock) -> None:
     group = watch(make_app(prepared=False), clock)
     group.see(GroupReading({}, {"requests/0": 9, "requests/1": 0}))

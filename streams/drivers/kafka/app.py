@@ -13,6 +13,7 @@ from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
+from detectors.state.state import this_writer
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.connection import connection_options
 from streams.drivers.kafka.connections.probe import reason_unusable
@@ -30,6 +31,8 @@ RETRY_SECONDS: Final = 5.0
 
 FETCH_BYTES: Final = 1024 * 1024  # of one partition and fetch: about 4,000 events, 20 ms of work
 BUFFERED_CHUNKS: Final = 16  # of one topic: at most 16 MiB (of compressed records) wait for the stage
+
+VERSION: Final = this_writer().version
 
 log = structlog.get_logger("uneri.kafka")
 
@@ -52,7 +55,7 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
         kafka.app,
         broker=";".join(f"kafka://{address}" for address in kafka.brokers),
         broker_credentials=_credentials(kafka),
-        broker_client_id=kafka.app,
+        broker_client_id=client_id(kafka),
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_rebalance_timeout=REBALANCE_SECONDS,
@@ -74,6 +77,11 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
         key_serializer="raw",
         value_serializer="raw",
     )
+
+
+def client_id(kafka: KafkaSettings) -> str:
+    """Return what a worker calls itself: others see in the group which version it is."""
+    return f"{kafka.app}-{VERSION}"
 
 
 def _credentials(kafka: KafkaSettings) -> Any:

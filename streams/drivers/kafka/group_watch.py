@@ -7,6 +7,7 @@ other one would show no lag and be ready while records wait.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import structlog
@@ -15,6 +16,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import BrokerResponseError
 
 from config.settings import KafkaSettings
+from streams.drivers.kafka.app import client_id
 from streams.drivers.kafka.topics import Topic, TopicError, Topics, open_admin
 from streams.notify.pipeline_status import first_of
 from streams.process.part import Part
@@ -37,6 +39,7 @@ class GroupReading(NamedTuple):
 
     readers: dict[str, str]  # the worker's name, else the id of the member
     waiting: dict[str, int]  # records of those that nobody reads
+    versions: Mapping[str, str] = MappingProxyType({})  # of Uneri, by worker, if it is another one
 
 
 class GroupWatch(Part):
@@ -89,7 +92,12 @@ class GroupWatch(Part):
         workers: dict[str, int] = {}
         for worker in self._newest.readers.values():
             workers[worker] = workers.get(worker, 0) + 1
-        return {"workers": workers, "unread": self.unread} if workers or self.unread else {}
+        shown: dict[str, object] = {}
+        if workers or self.unread:
+            shown |= {"workers": workers, "unread": self.unread}
+        if self._newest.versions:
+            shown["other_versions"] = self._newest.versions
+        return shown
 
     def not_ready(self) -> str | None:
         """Return that Kafka is away, or which partitions nobody reads."""
@@ -115,9 +123,10 @@ def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReadi
         group = admin.describe_groups([kafka.app])[kafka.app]
         if group["error"] or group["group_state"] not in _ASSIGNED:
             return None
+        workers = [(of["group_instance_id"] or of["member_id"], of) for of in group["members"]]
         readers = {
-            TopicPartition(assigned["topic"], number): member["group_instance_id"] or member["member_id"]
-            for member in group["members"]
+            TopicPartition(assigned["topic"], number): worker
+            for worker, member in workers
             for assigned in (member["member_assignment"] or {}).get("assigned_partitions", ())
             for number in assigned["partitions"]
         }
@@ -132,7 +141,13 @@ def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReadi
             for place in missing:
                 at = max(read[place].offset if place in read else 0, begins[place].offset)
                 waiting[_name(place)] = max(0, ends[place].offset - at)
-        return GroupReading({_name(place): reader for place, reader in readers.items()}, waiting)
+        own = client_id(kafka)
+        versions = {
+            worker: member["client_id"].partition(f"{kafka.app}-")[2] or "an earlier one"
+            for worker, member in workers
+            if member["client_id"] != own
+        }
+        return GroupReading({_name(place): reader for place, reader in readers.items()}, waiting, versions)
 
 
 def _name(place: TopicPartition) -> str:
