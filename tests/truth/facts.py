@@ -135,7 +135,7 @@ READINGS: Final = {
         r", of N requests?$",
         r"N (?P<unit>[a-z ]+)/s over D",
         r"N of M (?:requests|calls) in D",
-        r"^\*Affected\*\sN (?:requests?|calls?) in D",
+        r"^\W*Affected\W+N (?:requests?|calls?) in D",
         "d|h|min|s",
     ),
     "ja": _reading(

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerting.incidents.notice import Action
+from alerting.messages.incident_answer import KnownIncident
+from alerting.messages.incident_markdown import IncidentMarkdown
 from alerting.messages.render import Renderer
 from alerting.words.locales import LANGUAGES
 from config.links import Links
@@ -41,6 +43,8 @@ def untrue(world: World, place: Path) -> list[str]:
         found += oracle.untrue(facts_of(incident))
         for render in renderers:
             text = said(render(notice))
+            document = IncidentMarkdown(render.links, render.words, render.zone).document
+            text += "\n" + document(KnownIncident(incident, notice.at)).markdown  # and reports
             found += oracle.untrue(facts_in(text, incident.primary, render.words.locale))
             found += oracle.misleading(claims_in(text, incident.primary))
         found += oracle.mistaken(incident)
