@@ -72,7 +72,7 @@ class Expiring(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Precision(msgspec.Struct, frozen=True, kw_only=True):
-    """The marks of people on the pages of the last weeks."""
+    """The marks of people on the pages of the last weeks, and those that late records withdrew."""
 
     weeks: int
     pages: int
@@ -81,6 +81,7 @@ class Precision(msgspec.Struct, frozen=True, kw_only=True):
     sensitivity: float | None = None  # in times the present one: what would have left most of these out
     left_out: int = 0  # of those marked, at that sensitivity
     lost: int = 0  # and of the others
+    withdrawn: int = 0  # not marked
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,8 +102,10 @@ def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the ta
     used = most / finding.limit if finding.limit else 0.0
     share = 0.0 if finding.failures is None else finding.failures.share
     if finding.verdict is Verdict.ABSENCE:
-        wide = finding.about.kind in _WIDE
-        return Severity(Grade.CRITICAL if wide else Grade.HIGH, Harm.NO_REQUESTS)
+        grade = Grade.CRITICAL if finding.about.kind in _WIDE else Grade.HIGH
+        if finding.added_up is not None and 0 < observed < expected:  # so few that it went on
+            return Severity(grade, Harm.FEWER_REQUESTS, 1 - observed / expected)
+        return Severity(grade, Harm.NO_REQUESTS)
     if measure in _BACKEND and rises:
         return Severity(_of_errors(finding), Harm.ERRORS, share)
     if rises and (measure is Measure.THROTTLES or finding.throttled or finding.throttle_reasons):

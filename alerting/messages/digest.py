@@ -153,7 +153,7 @@ def precision(day: Day) -> list[Block]:
     found = day.dispatch.precision
     if found is None:
         return []
-    line = day.words.digest.precision(found.weeks, found.pages, found.expected, found.not_an_anomaly)
+    line = day.words.digest.precision(found)
     lines = [line]
     if found.sensitivity is not None:
         told = {"times": found.sensitivity, "left_out": found.left_out, "lost": found.lost}

@@ -131,6 +131,10 @@ def _precision(known: Iterable[TrackedIncident], at: int) -> Precision | None:
         pages=len(pages),
         expected=sum(CommandKind.EXPECTED in asks for asks in asked),
         not_an_anomaly=sum(CommandKind.NOT_AN_ANOMALY in asks for asks in asked),
+        withdrawn=sum(
+            tracked.incident.state == "withdrawn" and not asks & MARKS
+            for tracked, asks in zip(pages, asked, strict=True)
+        ),
     )
     return found if proposed is None else structs.replace(found, **proposed._asdict())
 

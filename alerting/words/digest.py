@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from alerting.commands.dispatch import Precision
 from alerting.words import numbers
 from alerting.words.figures import Figures
 from alerting.words.phrase import Phrase
@@ -48,8 +49,8 @@ class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
     expiring: Phrase = Phrase("{what} · until {until}[ · by {by}]")  # a snooze or silence that ends soon
     actionable: Phrase = Phrase(
         "{good} of {pages:,} {pages:?page|pages} in the last {weeks:?week|{weeks} weeks} "
-        "{pages:?was|were} actionable: "
-        "{expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
+        "{pages:?stands|stand}: {expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
+        "[, {withdrawn:,} withdrawn]"
     )
     # a setting that would have left out most marked pages
     less_sensitive: Phrase = Phrase(
@@ -141,11 +142,17 @@ class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
         change = self.figures.times_or_percent(now / (before or 1.0)) if is_known else ""
         return self.money(amount=numbers.money(now), change=change)
 
-    def precision(self, weeks: int, pages: int, expected: int, not_an_anomaly: int) -> str:
-        """Return the share of pages of the last weeks that were actionable."""
-        good = self.figures.percent(1 - (expected + not_an_anomaly) / pages) if pages else "–"
+    def precision(self, of: Precision) -> str:
+        """Return the share of pages of the last weeks that nobody and nothing has taken back."""
+        gone = of.expected + of.not_an_anomaly + of.withdrawn
+        good = self.figures.percent(1 - gone / of.pages) if of.pages else "–"
         return self.actionable(
-            good=good, weeks=weeks, pages=pages, expected=expected, not_an_anomaly=not_an_anomaly
+            good=good,
+            weeks=of.weeks,
+            pages=of.pages,
+            expected=of.expected,
+            not_an_anomaly=of.not_an_anomaly,
+            withdrawn=of.withdrawn,
         )
 
     def held(self, stage: str, pages: int) -> str:

@@ -480,8 +480,8 @@ DIGEST: Final = DigestPhrases(
     money=Phrase("{amount} USD[（{change}）]"),
     expiring=Phrase("{what} · {until} まで[ · {by}]"),
     actionable=Phrase(
-        "直近{weeks}週間の通知 {pages:,}件のうち、対応が必要だったものは {good}"
-        "（想定内 {expected:,}件、異常ではない {not_an_anomaly:,}件）"
+        "直近{weeks}週間の通知 {pages:,}件のうち、有効なものは {good}"
+        "（想定内 {expected:,}件、異常ではない {not_an_anomaly:,}件[、取り消し {withdrawn:,}件]）"
     ),
     less_sensitive=Phrase(
         "`judge.sensitivity` を現在の {times:g} 倍にすると、このうち {left_out:,}件（ほかに {lost:,}件）は"

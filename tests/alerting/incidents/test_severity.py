@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from alerting.incidents.answers import incident_entry
 from alerting.incidents.severity import Grade, Harm, Severity, of_finding, reached, severity
-from detectors.model.finding import Affected, Failures, Finding, Verdict
+from detectors.model.finding import AddedUp, Affected, Failures, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Edge
 from tests.alerting.given import PUT, ROUTE, SERVICE, TABLE, finding, growth_finding, incident, scope, written
@@ -43,6 +43,12 @@ TABLE_OF_SEVERITIES = [
     (absence(SERVICE), Grade.CRITICAL, Harm.NO_REQUESTS),
     (absence(scope("account", "1")), Grade.CRITICAL, Harm.NO_REQUESTS),
     (absence(PUT), Grade.HIGH, Harm.NO_REQUESTS),
+    (
+        absence(PUT, added_up=AddedUp(observed=0.1, expected=2.0, seconds=1800)),
+        Grade.HIGH,
+        Harm.FEWER_REQUESTS,
+    ),
+    (absence(PUT, added_up=AddedUp(observed=0.0, expected=2.0, seconds=1800)), Grade.HIGH, Harm.NO_REQUESTS),
     (finding(TABLE, throttle_reasons={"hot key": 3.0}), Grade.HIGH, Harm.THROTTLED),
     (failing(3, 98, Measure.THROTTLES), Grade.HIGH, Harm.THROTTLED),
     (failing(3, 9800, Measure.THROTTLES), Grade.MEDIUM, Harm.THROTTLED),

@@ -426,7 +426,7 @@ def _digests(words: Phrases) -> dict[str, Shown]:
     ]
     people: dict[str, Any] = {
         "expiring": [Expiring(id="s", what="table:items", until=UNTIL, by="U012AB3CD")],
-        "precision": Precision(weeks=4, pages=20, expected=2, not_an_anomaly=1),
+        "precision": Precision(weeks=4, pages=20, expected=2, not_an_anomaly=1, withdrawn=1),
         "held": {"quiet_hours": 3, "maintenance": 1},
     }
     hours = [Maturity(T0, {"table": 1}, [TABLE]), Maturity(T0 + 3600, {"function": 13}, [PUT], [0, 0, 28])]
