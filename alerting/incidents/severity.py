@@ -151,20 +151,19 @@ class Reached(NamedTuple):
 
 
 def reached(findings: Sequence[Finding]) -> Reached:
-    """Return the routes that reach the scope of an incident, and those with a finding of their own.
+    """Return the requests that reached the scope of an incident, and their routes.
 
-    The first of the findings is the one that the incident is about.
+    The first of the findings is the one that the incident is about. While they are not counted, routes are
+    those with a finding of their own.
     """
     affected = findings[0].affected
-    routes = [] if affected is None else list(affected.routes)
+    if affected is not None and affected.seconds:
+        return Reached(affected.requests, affected.seconds, list(affected.routes), affected.more_routes)
     abouts = (finding.about for finding in _decisive(findings))
-    routes += [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
+    routes = [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
     if not routes:  # of a version that did not count them
         routes = [scope for scope in findings[0].touches if scope.kind == ROUTE]
-    routes = list(dict.fromkeys(routes))
-    if affected is None or not affected.seconds:
-        return Reached(None, 0, routes, 0)
-    return Reached(affected.requests, affected.seconds, routes, affected.more_routes)
+    return Reached(None, 0, list(dict.fromkeys(routes)), 0)
 
 
 def _decisive(findings: Sequence[Finding]) -> list[Finding]:

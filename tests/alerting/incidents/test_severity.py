@@ -102,11 +102,12 @@ def test_of_findings_that_are_as_bad_it_is_of_what_the_message_is_about_ended_or
     assert severity([replace(first, state="withdrawn"), worse]).share == 0.03
 
 
-def test_who_is_hurt_is_counted_and_named() -> None:
+def test_who_is_hurt_is_counted_and_named_by_the_routes_of_what_is_counted() -> None:
     affected = Affected(requests=1240.0, seconds=1440, routes=[ROUTE, BUY], more_routes=2)
     other = scope("route", "GET /cart")
     reported = reached([finding(TABLE, affected=affected), finding(other), finding(BUY), finding(PUT)])
-    assert reported == (1240.0, 1440, [ROUTE, BUY, other], 2)
+    assert reported == (1240.0, 1440, [ROUTE, BUY], 2)
+    assert reached([finding(TABLE), finding(other), finding(BUY)]) == (None, 0, [other, BUY], 0)
 
 
 def test_findings_of_an_old_state_name_the_routes_that_are_known() -> None:
