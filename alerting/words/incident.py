@@ -142,7 +142,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     alike: Phrase = Phrase("All {kind}s alike{basis}")  # clients or tenants
     of_requests: Phrase = Phrase(", of {requests} request{count:?|s}")  # the basis
     reason: Phrase = Phrase("{reason} ({count})")  # of throttling
-    throttled_by: Phrase = Phrase("Throttled: {reasons}")
+    throttled_by: Phrase = Phrase("Throttled (newest minute): {reasons}")
     graded: Phrase = Phrase("{grade} · {harm}[ ({about})]")  # about: unless the message is about it
     # what, share (of all, 0 if unknown), over (whether it is), left, times
     harms: Mapping[Harm, Phrase] = MappingProxyType(

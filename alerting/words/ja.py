@@ -357,7 +357,7 @@ INCIDENT: Final = JapaneseIncident(
     alike=Phrase("どの{kind}も同様です{basis}"),
     of_requests=Phrase("（リクエスト{requests}件に基づく）"),
     reason=Phrase("{reason}（{count}件）"),
-    throttled_by=Phrase("スロットリングの理由: {reasons}"),
+    throttled_by=Phrase("スロットリングの理由（直近の1分間）: {reasons}"),
     graded=Phrase("{grade} · {harm}[（{about}）]"),
     harms={
         Harm.ERRORS: Phrase("{what}[の {known} ]が失敗"),
