@@ -153,17 +153,19 @@ class Reached(NamedTuple):
 def reached(findings: Sequence[Finding]) -> Reached:
     """Return the requests that reached the scope of an incident, and their routes.
 
-    The first of the findings is the one that the incident is about. While they are not counted, routes are
-    those with a finding of their own.
+    The first of the findings is the one that the incident is about. Where none reaches it, as with a route,
+    they are those with a finding of their own.
     """
     affected = findings[0].affected
-    if affected is not None and affected.seconds:
+    counted = affected is not None and affected.seconds > 0
+    if affected is not None and counted and affected.routes:
         return Reached(affected.requests, affected.seconds, list(affected.routes), affected.more_routes)
     abouts = (finding.about for finding in _decisive(findings))
     routes = [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
     if not routes:  # of a version that did not count them
         routes = [scope for scope in findings[0].touches if scope.kind == ROUTE]
-    return Reached(None, 0, list(dict.fromkeys(routes)), 0)
+    requests, seconds = (affected.requests, affected.seconds) if affected and counted else (None, 0)
+    return Reached(requests, seconds, list(dict.fromkeys(routes)), 0)
 
 
 def _decisive(findings: Sequence[Finding]) -> list[Finding]:
