@@ -222,6 +222,7 @@ def test_after_an_import_a_board_shows_the_hour_that_is_in_no_file_yet(
         async with asyncio.timeout(30):
             await shown.wait()
         reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)  # a second cancel would end its closing
         return {decode_step(body).start for body in reader.recent()}
 
     assert sorted(asyncio.run(read())) == list(range(START + 2 * HOUR, START + 2 * HOUR + 1800, 60))
