@@ -86,12 +86,14 @@ def worst(findings: Sequence[Finding]) -> Finding:
     Of several as bad as that, it is the first of all, which the message is about, ended or not: a share is
     read as one of what stands in the title.
     """
-    (first, bad), *others = (
-        (finding, of_finding(finding)) for finding in (findings[0], *_decisive(findings))
-    )
-    found, severe = max(others, key=lambda of: (of[1].level, -_ORDER[of[1].harm], of[1].share))
-    same = first.state != "withdrawn" and bad[:2] == severe[:2]
-    return first if same else found
+
+    def rank(finding: Finding) -> tuple[Grade, int, float]:
+        found = of_finding(finding)
+        return found.level, -_ORDER[found.harm], found.share
+
+    first, found = findings[0], max(_decisive(findings), key=rank)
+    is_as_bad = first.state != "withdrawn" and rank(first)[:2] == rank(found)[:2]
+    return first if is_as_bad else found
 
 
 def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the table each
@@ -157,15 +159,16 @@ def reached(findings: Sequence[Finding]) -> Reached:
     they are those with a finding of their own.
     """
     affected = findings[0].affected
-    counted = affected is not None and affected.seconds > 0
-    if affected is not None and counted and affected.routes:
-        return Reached(affected.requests, affected.seconds, list(affected.routes), affected.more_routes)
-    abouts = (finding.about for finding in _decisive(findings))
-    routes = [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
+    routes = [] if affected is None else affected.routes
+    if not routes:
+        abouts = (finding.about for finding in _decisive(findings))
+        routes = [about for about in abouts if isinstance(about, Scope) and about.kind == ROUTE]
     if not routes:  # of a version that did not count them
         routes = [scope for scope in findings[0].touches if scope.kind == ROUTE]
-    requests, seconds = (affected.requests, affected.seconds) if affected and counted else (None, 0)
-    return Reached(requests, seconds, list(dict.fromkeys(routes)), 0)
+    routes = list(dict.fromkeys(routes))
+    if affected is None or not affected.seconds:
+        return Reached(None, 0, routes, 0)
+    return Reached(affected.requests, affected.seconds, routes, affected.more_routes)
 
 
 def _decisive(findings: Sequence[Finding]) -> list[Finding]:

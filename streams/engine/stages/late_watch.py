@@ -76,9 +76,9 @@ class LateWatch:
 
     def feed(self, records: int, late: int, rejected: Sequence[Rejected], watermark: int) -> None:
         """Count a run of records, some of them late or refused; time had reached ``watermark``."""
-        kept = max(0.0, 1.0 - records / WINDOW) if records else 1.0
+        kept = max(0.0, 1.0 - records / WINDOW)
+        part = WINDOW / max(records, WINDOW)  # a long run is forgotten as soon
         bad = counted(rejected)
-        part = min(1.0, WINDOW / records) if records else 1.0  # a long run is forgotten as soon
         self._records = kept * self._records + part * records
         self._missed = kept * self._missed + part * np.array((late, len(rejected) - len(bad), len(bad)))
         if not self.reported and self._missed.sum() > MOST * self._least:
