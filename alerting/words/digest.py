@@ -47,7 +47,7 @@ class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
     costs: Phrase = Phrase("{name}: {day}[ · 30 days: {month}]")
     money: Phrase = Phrase("{amount} USD[ ({change})]")
     expiring: Phrase = Phrase("{what} · until {until}[ · by {by}]")  # a snooze or silence that ends soon
-    actionable: Phrase = Phrase(
+    standing: Phrase = Phrase(
         "{good} of {pages:,} {pages:?page|pages} in the last {weeks:?week|{weeks} weeks} "
         "{pages:?stands|stand}: {expected:,} marked as expected, {not_an_anomaly:,} as not an anomaly"
         "[, {withdrawn:,} withdrawn]"
@@ -146,14 +146,7 @@ class DigestPhrases(msgspec.Struct, frozen=True, kw_only=True):
         """Return the share of pages of the last weeks that nobody and nothing has taken back."""
         gone = of.expected + of.not_an_anomaly + of.withdrawn
         good = self.figures.percent(1 - gone / of.pages) if of.pages else "–"
-        return self.actionable(
-            good=good,
-            weeks=of.weeks,
-            pages=of.pages,
-            expected=of.expected,
-            not_an_anomaly=of.not_an_anomaly,
-            withdrawn=of.withdrawn,
-        )
+        return self.standing(good=good, **msgspec.structs.asdict(of))
 
     def held(self, stage: str, pages: int) -> str:
         """Return the number of pages that a stage held until they were resolved."""

@@ -479,7 +479,7 @@ DIGEST: Final = DigestPhrases(
     costs=Phrase("{name}: {day}[・30日間 {month}]"),
     money=Phrase("{amount} USD[（{change}）]"),
     expiring=Phrase("{what} · {until} まで[ · {by}]"),
-    actionable=Phrase(
+    standing=Phrase(
         "直近{weeks}週間の通知 {pages:,}件のうち、有効なものは {good}"
         "（想定内 {expected:,}件、異常ではない {not_an_anomaly:,}件[、取り消し {withdrawn:,}件]）"
     ),
