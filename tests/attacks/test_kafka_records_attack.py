@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +69,45 @@ def test_odd_records_of_kafka_cost_no_record_and_end_nothing(kafka: str, tmp_pat
         assert daemon.metric("uneri_skipped_parts_total", reason="tombstone") == 2 * PARTS * 3 * 5
         daemon.wait(lambda: daemon.get("/readyz").status == 200, "readiness")
     assert len(daemon.lines()) < 100
+
+
+async def wrong_clocks(broker: str, topic: str, stop: threading.Event) -> None:
+    """Write a record a second to each of four partitions, which hold nothing else."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    await producer.start()
+    while not stop.is_set():
+        now = time.time()
+        ahead, right, old = (
+            json.dumps({"ts": at, "service": "wrong"}).encode() for at in (now + 400, now, now - 7200)
+        )
+        odd = (ahead, now), (b"garbage", now), (right, now - 7200), (old, now - 7200)
+        for part, (value, stamp) in enumerate(odd):
+            await producer.send_and_wait(topic, value, partition=part, timestamp_ms=round(stamp * 1000))
+        await asyncio.sleep(1)
+    await producer.stop()
+
+
+def test_a_host_alone_in_its_partition_whose_clock_is_wrong_holds_nobody_back(
+    kafka: str, tmp_path: Path
+) -> None:
+    orders = unique("orders")
+    create(kafka, NewTopic(orders, 4, 1))
+    inputs = [{"name": "orders", "format": "auto", "topic": orders}]
+    stop = threading.Event()
+    writing = threading.Thread(target=lambda: asyncio.run(wrong_clocks(kafka, orders, stop)))
+    with Attacked(tmp_path, kafka, sources={"inputs": inputs}, dead_letters={"stop": False}) as daemon:
+        writing.start()
+        try:
+            with HonestSender(daemon) as honest:
+                behind = list[float]()
+                while len(behind) < 140:
+                    time.sleep(1)
+                    behind.append(time.time() - int(daemon.status()["watermark"] or 0))
+            honest.is_counted()
+        finally:
+            stop.set()
+            writing.join()
+    assert max(behind[80:]) < 110, behind
 
 
 async def leave_open(broker: str, topic: str, until: Callable[[], object]) -> None:

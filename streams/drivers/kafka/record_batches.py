@@ -1,15 +1,12 @@
 """Batches of records that the rollup is fed at once: records of docs/event.md, and where each was read."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from detectors.model.array_types import Floats
-from streams.engine.decode.event_time import UNKNOWN_ARRIVAL
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.inputs import Converted
-
-NEVER: Final = -1.0
 
 
 class ReadAt(NamedTuple):
@@ -73,38 +70,3 @@ class ConvertedBatch:
     def locate_record(self, record: int) -> ReadAt:
         """Return where a record was read."""
         return self.locate_part(self._found.rows[record])
-
-
-class QuietPeriod:
-    """The time for which an input's payloads have held no records, by their arrival.
-
-    A topic may be busy with payloads that are no records by design, such as spans that are no request. Then
-    nothing is idle, but time must not wait for it. It is reported ``after`` so many seconds, then again
-    ``every`` so many. The reports depend on the payloads, not on how they are chunked.
-    """
-
-    def __init__(self, after: float, every: float) -> None:
-        self._after, self._every = after, every
-        self.newest: float | None = None  # arrival of the newest record, or of the first payload
-        self._reported = NEVER
-
-    def note_payload(self, arrived: float, records: int) -> float | None:
-        """Note the next payload; return the seconds without a record if they are to be reported."""
-        if not 0 <= arrived < UNKNOWN_ARRIVAL:
-            return None
-        if records or self.newest is None:
-            self.newest, self._reported = max(arrived, self.newest or arrived), NEVER
-            return None
-        quiet = arrived - self.newest
-        if quiet < self._after or arrived < self._reported + self._every:
-            return None
-        self._reported = arrived
-        return quiet
-
-    def state(self) -> tuple[float, float] | None:
-        """Return the state, None before the first payload."""
-        return None if self.newest is None else (self.newest, self._reported)
-
-    def restore(self, state: tuple[float, float]) -> None:
-        """Go on from a state."""
-        self.newest, self._reported = state

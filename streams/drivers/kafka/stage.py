@@ -12,6 +12,7 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -86,9 +87,9 @@ class Stage(Protocol):
         """
 
     def idle(self, seconds: float, end: int) -> Iterable[Emission]:  # noqa: ARG002 - others use them
-        """Note that nothing has arrived for this long although a broker answered; called again and again.
+        """Note that for this long nothing with a say in time has arrived although a broker answered.
 
-        ``end`` is the offset at which its source ends; everything before it was fed. By default, do nothing:
+        It is called again and again. Everything before the offset ``end`` was fed. By default, do nothing:
         records advance time.
         """
         return ()
@@ -98,6 +99,11 @@ class Stage(Protocol):
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         """Continue from a snapshot."""
+
+    @property
+    def timely(self) -> int | None:
+        """The number of records that had a say in time; None if each has one."""
+        return None
 
     @property
     def watermark(self) -> int | None:
@@ -199,8 +205,8 @@ class Partition(Protocol):
 class StageRunner(Checkpointed):
     """One stage of one source partition.
 
-    ``idle_after`` is the time without records, seconds, while a broker answers, after which the stage is
-    notified, again and again; None: never.
+    ``idle_after`` is the time without a record that has a say in time, seconds, while a broker answers, after
+    which the stage is notified, again and again; None: never.
     """
 
     def __init__(
@@ -219,8 +225,9 @@ class StageRunner(Checkpointed):
         self._partition = partition
         self._topic_id = partition.topic_id.encode()
         self._idle_after = idle_after
-        self._fed_at = self._queried_at = self._clock()
-        self._quiet = 0.0  # seconds without records in which a broker answered
+        self._heard_at = self._queried_at = self._clock()
+        self._queried = 0, sys.maxsize  # what had been read then, and where the partition ended
+        self._quiet = 0.0  # seconds without such records in which a broker answered
         self._closed = False
         self._lock = asyncio.Lock()
         self._unacknowledged: dict[asyncio.Future[Any], str] = {}  # the topic of each
@@ -270,7 +277,7 @@ class StageRunner(Checkpointed):
             if checkpoint is not None:
                 await self._restore(checkpoint)
                 HEAP.give_back(forced=True)  # the records of which its parts were made
-            self._fed_at = self._saved_at = self._clock()
+            self._heard_at = self._saved_at = self._clock()
 
     async def _restore(self, checkpoint: Checkpoint) -> None:
         parts = dict(checkpoint.parts)
@@ -334,13 +341,14 @@ class StageRunner(Checkpointed):
             arrived = chunk.timestamp / 1000
             await self._begin(arrived)
             unfed: UnfedError | None = None
+            timely = self.stage.timely
             try:
                 emissions, self.position = self.stage.feed(chunk), chunk.end
             except UnfedError as error:
                 emissions, self.position, unfed = error.emissions, error.offset, error
             self.changed = True
-            if len(chunk):
-                self._mark_fed()
+            if len(chunk) and (timely is None or self.stage.timely != timely):
+                self._mark_heard()
             self._at(CrashPoint.FED, self.key)
             await self._tell_ends()
             await self._emit(emissions)
@@ -397,14 +405,16 @@ class StageRunner(Checkpointed):
                 await self._checkpoint()
 
     async def _idle_at(self) -> int | None:
-        """Return where the partition ends, if brokers have long answered that there is nothing to read.
+        """Return up to where the partition was read, if that has long had no say in time.
 
-        While no broker answers, nothing can be written either: that does not make the partition idle.
+        While no broker answers, nothing can be written either: that does not make the partition idle. Where
+        records arrive that have no say, as those of a clock that is ahead, there always is one more to read:
+        then it is enough that those that were there at the last query were read since.
         """
         if self._idle_after is None:
             return None
-        since = max(self._fed_at, self._queried_at)
-        left = self._idle_after - (since - self._fed_at)
+        since = max(self._heard_at, self._queried_at)
+        left = self._idle_after - (since - self._heard_at)
         due = min(QUERY_SECONDS, left) if left > 0 else self._idle_after
         if self._clock() - since < due:
             return None
@@ -412,21 +422,23 @@ class StageRunner(Checkpointed):
             async with asyncio.timeout(QUERY_SECONDS):  # nothing is fed meanwhile
                 first, end = await self._partition.bounds()
         except (KafkaError, TimeoutError):
-            self._mark_fed()
+            self._mark_heard()
             return None
         self._queried_at = self._clock()
         if end <= first:
             self._skip_deleted(first)
-        if end > (first if self.position is None else self.position):
-            self._mark_fed()  # there is more to read: the stage is slow
+        position = first if self.position is None else self.position
+        (was, ended), self._queried = self._queried, (position, end)
+        if position < end and not (was < position and ended <= position):
+            self._mark_heard()  # there is more to read: the stage is slow
             return None
         self._quiet += min(
             self._queried_at - since, 2 * due
         )  # not the time in which this process stood still
-        return end if self._queried_at - self._fed_at >= self._idle_after else None
+        return position if self._queried_at - self._heard_at >= self._idle_after else None
 
-    def _mark_fed(self) -> None:
-        self._fed_at = self._clock()
+    def _mark_heard(self) -> None:
+        self._heard_at = self._clock()
         self._quiet = 0.0
 
     async def _check_gap(self, position: int, start: int) -> None:

@@ -15,10 +15,11 @@ from config.settings import Settings
 from detectors.state.declared import Held, Owned, Stateful, StatePart
 from streams.drivers.kafka.checkpoints.takeover_record import requested_backfill
 from streams.drivers.kafka.notices import notices_parts
-from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, QuietPeriod, ReadAt
+from streams.drivers.kafka.record_batches import ConvertedBatch, NativeBatch, ReadAt
 from streams.drivers.kafka.stage import Emission, Stage, UnfedError
 from streams.drivers.kafka.topics import Topics
 from streams.drivers.record_counts import RecordCounts
+from streams.engine.decode.event_time import LONG_AGO
 from streams.engine.decode.rejected import Rejected
 from streams.engine.detect.detect import Detect
 from streams.engine.detect.gather import Gather, JudgedStep, in_parts
@@ -36,7 +37,6 @@ from streams.process.metrics import Metrics
 
 _HELD: Final = StatePart("held", dict[int, int])  # the offsets of records that are held back
 _HELD_NUMBERS: Final = StatePart("held_numbers", dict[int, int])  # in payloads of several records
-_QUIET: Final = StatePart("quiet", tuple[float, float])  # the time since an input's payloads held records
 REQUESTED: Final = StatePart("asked", str)  # the backfill that is to be taken over
 
 
@@ -88,7 +88,6 @@ class RollupStage(Stage):
         self.counts = RecordCounts(self._name, self._metrics, totals_of([self.rollup]))
         self._held: dict[int, ReadAt] = {}  # places of records held back; 1 is the last record fed
         self._limit = DeadLetterLimit(settings.dead_letters)
-        self._quiet = QuietPeriod(settings.time.idle, settings.time.step)
         self._on_run = on_run
         self.records = 0
         self.rejected = 0
@@ -107,23 +106,10 @@ class RollupStage(Stage):
             self._count_tombstones(chunk)
             return self._feed(NativeBatch(chunk))
         emissions: list[Emission] = []
-        quiet: float | None = None
-
-        def is_quiet(index: int, records: int) -> bool:
-            nonlocal quiet
-            quiet = (
-                None
-                if chunk.arrived is None
-                else self._quiet.note_payload(float(chunk.arrived[index]), records)
-            )
-            return quiet is not None
-
         done = 0
         try:
-            for batch in converted(self._source, chunk.values, is_quiet):
+            for batch in converted(self._source, chunk.values):
                 emissions += self._feed(ConvertedBatch(batch, chunk))
-                if quiet is not None:
-                    emissions += self.idle(quiet)
                 for why, count in batch.skipped.items():
                     self._metrics.skipped.labels(why).inc(count)
                 done = batch.payloads
@@ -183,6 +169,15 @@ class RollupStage(Stage):
         return self._blocks(self.rollup.tell_ends(ends))
 
     @property
+    def timely(self) -> int:
+        """The number of records that had a say in time; 0 where all that is read is long ago.
+
+        So who stamps records two hours back holds nobody back by two hours.
+        """
+        is_long_ago = self._now is not None and self.rollup.reached < self._now() - LONG_AGO
+        return 0 if is_long_ago else self.rollup.decoder.time.timely
+
+    @property
     def watermark(self) -> int:
         """The event time up to which its blocks are complete."""
         return self.rollup.watermark
@@ -226,8 +221,6 @@ class RollupStage(Stage):
         numbers = {back: place.number for back, place in held if place.number is not None}
         if numbers:
             parts |= _HELD_NUMBERS.pack(numbers)
-        if (quiet := self._quiet.state()) is not None:
-            parts |= _QUIET.pack(quiet)
         return parts
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
@@ -237,8 +230,6 @@ class RollupStage(Stage):
         offsets = _HELD.unpack(parts, {})  # older checkpoints have none
         numbers = _HELD_NUMBERS.unpack(parts, {})
         self._held = {back: ReadAt(offset, numbers.get(back)) for back, offset in offsets.items()}
-        if _QUIET.name in parts:
-            self._quiet.restore(_QUIET.unpack(parts))
         self._limit.restore(parts)
         self.counts.totals = totals_of([self.rollup])
 

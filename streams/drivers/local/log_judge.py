@@ -131,7 +131,8 @@ class LogJudge(Checkpointed, Part):
         self._steps = 0
         self._counts = RecordCounts(SOURCE, metrics, self.engine.totals)
         self._fed = self._fetched = time.monotonic()
-        self._quiet = 0.0  # seconds without a record
+        self._timely = 0  # records so far that had a say in time
+        self._quiet = 0.0  # seconds without one
         self._awake = self._now()  # when it last was, epoch seconds
         self._pending: _Pending | None = None  # of the checkpoint restored
         self._processor = ProcessorClock()
@@ -224,7 +225,8 @@ class LogJudge(Checkpointed, Part):
             if self._switch is not None:
                 await self._switch_settings(*self._switch)
             if await self._judge_run(deliver):
-                self._fed, self._quiet = time.monotonic(), 0.0
+                if not self._note_timely() and not self.lag:
+                    await self._pass_time(deliver)
                 await self._evaluate_early(deliver)
                 await self._advance_takeover()
                 continue
@@ -238,11 +240,7 @@ class LogJudge(Checkpointed, Part):
                 async with asyncio.timeout(min(patience, CHECKPOINT_SECONDS) if self.changed else patience):
                     await self._intake.arrived.wait()
             except TimeoutError:
-                if (passed := time.monotonic() - self._fed) < self._idle_after or self.by_clock.locked():
-                    continue
-                self._fed += passed
-                async with self.by_clock:
-                    await self._pass_time(passed, deliver)
+                await self._pass_time(deliver)
 
     def _note_sleep(self) -> None:
         """Take minutes without a record for unknown in which this process was stopped, or stood still."""
@@ -288,15 +286,29 @@ class LogJudge(Checkpointed, Part):
                 return
             await self._emit_decided(emitted, deliver)
 
-    async def _pass_time(self, seconds: float, deliver: Deliver) -> None:
-        if self._intake.clocks.behind():
-            return  # senders keep what happens meanwhile
-        # not the time in which this process stood still: records may have arrived meanwhile
-        self._quiet += min(seconds, 2 * self._idle_after)
-        emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
-        self._blocks += emitted.blocks
-        self._record(emitted)
-        await self._emit_decided(emitted, deliver)
+    def _note_timely(self) -> bool:
+        """Return whether records have had a say in time since the last call."""
+        before, self._timely = self._timely, self.engine.timely(SOURCE)
+        if self._timely == before:
+            return False
+        self._fed, self._quiet = time.monotonic(), 0.0
+        return True
+
+    async def _pass_time(self, deliver: Deliver) -> None:
+        """Let time go on by the clock if nothing with a say in it has arrived for long."""
+        passed = time.monotonic() - self._fed
+        if passed < self._idle_after or self.by_clock.locked():
+            return
+        self._fed += passed
+        async with self.by_clock:
+            if self._intake.clocks.behind():
+                return  # senders keep what happens meanwhile
+            # not the time in which this process stood still: records may have arrived meanwhile
+            self._quiet += min(passed, 2 * self._idle_after)
+            emitted = await asyncio.to_thread(self.engine.idle, SOURCE, self._quiet)
+            self._blocks += emitted.blocks
+            self._record(emitted)
+            await self._emit_decided(emitted, deliver)
 
     async def _emit_decided(self, emitted: Emitted, deliver: Deliver) -> None:
         """Emit what the clock decided; it is no function of the log, and must not be decided anew."""

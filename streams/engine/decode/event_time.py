@@ -23,6 +23,7 @@ from streams.engine.decode.usual_delay import (
     SEEN,
     SINCE,
     SPREAD,
+    TIMELY,
     USUAL,
     WINDOW,
     WINDOW_WITHOUT_ARRIVAL,
@@ -115,9 +116,14 @@ class EventTime:
 
     @property
     def arrival(self) -> float | None:
-        """When the newest record arrived, epoch seconds; None if that is unknown."""
+        """When the newest record arrived that had a say in time, epoch seconds; None if that is unknown."""
         arrival = float(self._levels[ARRIVAL])
         return None if self._plain or not np.isfinite(arrival) else arrival
+
+    @property
+    def timely(self) -> int:
+        """The number of records that had a say in time: not of clocks that are ahead, nor of long ago."""
+        return int(self._levels[TIMELY])
 
     @property
     def usual_delay(self) -> float:
@@ -337,12 +343,14 @@ def _advance(  # noqa: PLR0917 - compiled code takes arrays, not objects
             delay = delays[(marks[COUNT] - 1) % size] if marks[FILLED] else 0.0  # it is no evidence
         elif not plain and ts[row] < levels[NEWEST] - LONG_AGO:
             delay = levels[USUAL]  # neither is it
+        else:
+            levels[ARRIVAL] = arrival
+            levels[TIMELY] += 1
         delays[marks[COUNT] % size] = delay
         arrivals[marks[COUNT] % size] = arrival
         marks[COUNT] += 1
         marks[FILLED] = min(marks[FILLED] + 1, size)
         marks[SINCE] += 1
-        levels[ARRIVAL] = arrival
         if fates[row] == _AHEAD:
             newest[row] = bounds[row] = levels[NEWEST]
             continue

@@ -31,13 +31,13 @@ BACKLOG_SECONDS: Final = 900.0
 """By more than this, the delay falls because a backlog is read, and not because of clocks."""
 
 COUNT, FILLED, SINCE = range(3)  # of ``marks``
-NEWEST, USUAL, SEEN, ARRIVAL, SPREAD, GUARDED, OF_MINUTES = range(7)  # of ``levels``
+NEWEST, USUAL, SEEN, ARRIVAL, SPREAD, GUARDED, OF_MINUTES, TIMELY = range(8)  # of ``levels``
 _SECOND, _DELAY, _WEIGHT = range(3)  # of a slot
 
 
 def new_levels() -> Floats:
     """Return the levels before any record."""
-    return np.array([-np.inf, 0.0, -np.inf, -np.inf, 0.0, 0.0, -np.inf])
+    return np.array([-np.inf, 0.0, -np.inf, -np.inf, 0.0, 0.0, -np.inf, 0.0])
 
 
 def new_slots() -> Floats:

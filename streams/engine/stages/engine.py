@@ -73,6 +73,10 @@ class Engine(DetectionEngine):
         """Return the event time up to which this source is complete."""
         return self._rollup.watermark(source)
 
+    def timely(self, source: str) -> int:
+        """Return the number of records of this source that had a say in time."""
+        return self._rollup.rollups[source].decoder.time.timely
+
     @property
     def totals(self) -> RecordTotals:
         """Running totals over all sources."""

@@ -40,9 +40,6 @@ PARTS: Final = 4_000
 
 _UTF_16: Final = "the text is UTF-16; send UTF-8, as `iconv -f UTF-16 -t UTF-8` writes it"
 
-EndsRun = Callable[[int, int], bool]
-"""Called with the index of every payload and how many records it has: whether a run ends after it."""
-
 
 class Input(NamedTuple):
     """A source of payloads."""
@@ -231,7 +228,6 @@ class Converted:
 def converted(
     source: Input,
     payloads: Sequence[bytes],
-    ends: EndsRun | None = None,
     wanted: Callable[[bytes], bool] | None = None,
 ) -> Iterator[Converted]:
     """Convert payloads, about ``PARTS`` parts at a time; at least one run, even of no payloads.
@@ -254,9 +250,8 @@ def converted(
             raise
         found.append(reading.records if wanted is None else Records.of([*filter(wanted, reading.records)]))
         _add(run, index, len(found[-1]), reading)
-        ended = ends is not None and ends(index, len(found[-1]))
         run.payloads = index + 1
-        if (ended or len(run) >= PARTS) and run.payloads < len(payloads):
+        if len(run) >= PARTS and run.payloads < len(payloads):
             run.records = joined(found)
             yield run
             run, found = Converted(), []

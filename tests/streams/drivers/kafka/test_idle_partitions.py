@@ -1,13 +1,14 @@
 """A partition that was idle and has records to read is waited for, and one that has none is not."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from config.settings import KafkaSettings, Settings
+from config.settings import DeadLetterSettings, KafkaSettings, Settings
 from streams.drivers.kafka.stage import Bounds, Emission, StageRunner
 from streams.drivers.kafka.stages import RollupStage
 from streams.drivers.kafka.topics import Topics
@@ -16,7 +17,7 @@ from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.ingest.batch_consumer.chunk import Chunk
 from tests.streams.drivers.kafka.stage_world import World
 
-SETTINGS: Final = Settings()
+SETTINGS: Final = Settings(dead_letters=DeadLetterSettings(stop=False))
 TOPICS: Final = Topics.of(KafkaSettings(app="idle", requests="requests"))
 T0: Final = 1_760_000_040
 HOUR: Final = 3600
@@ -57,10 +58,10 @@ class Part(World):
         self.process = self.runner(stage, idle_after=IDLE)
         await self.process.open()
 
-    def receive(self, first: float, last: float, arrived: float | None = None) -> None:
-        """Have a record of every second arrive, on time or at once."""
+    def receive(self, first: float, last: float, arrived: float | None = None, ahead: float = 0) -> None:
+        """Have a record of every second arrive, on time or at once; ``ahead`` is the clock of their host."""
         for second in range(int(first), int(last)):
-            body = json.dumps({"ts": second, "service": "shop"}).encode()
+            body = json.dumps({"ts": second + ahead, "service": "shop"}).encode()
             self.records.append((body, second if arrived is None else arrived))
 
     async def read(self) -> None:
@@ -181,3 +182,57 @@ async def test_prompt_records_ask_for_no_ends() -> None:
         app.parts[0].receive(second, second + 5)
         await app.parts[0].read()
     assert not any(decode_block(value).ends for value in app.rollups[told:])
+
+
+async def live(app: App, seconds: int, odd: Callable[[Part, int], None]) -> list[int]:
+    """Let prompt records arrive in all partitions but one, which has odd ones.
+
+    Return by how much judgement is behind, second by second.
+    Whenever a process asks for the end of that one, there is a record that it has not read.
+    """
+    behind = list[int]()
+    for _ in range(seconds):
+        begin = int(app.now)
+        for part in app.parts[:EMPTY]:
+            part.receive(begin, begin + 1)
+            await part.read()
+        await app.parts[EMPTY].read()
+        odd(app.parts[EMPTY], begin)
+        await app.pause(1)
+        behind.append(int(app.now) - app.judged_until())
+    return behind
+
+
+def from_ahead(part: Part, second: int) -> None:
+    part.receive(second, second + 1, ahead=400)
+
+
+def with_stamps_of_the_past(part: Part, second: int) -> None:
+    part.receive(second, second + 1, second - 2 * HOUR)
+
+
+def from_long_ago(part: Part, second: int) -> None:
+    part.receive(second, second + 1, second - 2 * HOUR, ahead=-2 * HOUR)
+
+
+def garbage(part: Part, second: int) -> None:
+    part.records.append((b"garbage", float(second)))
+
+
+@pytest.mark.parametrize("odd", [from_ahead, with_stamps_of_the_past, from_long_ago, garbage])
+@pytest.mark.parametrize("had_records", [False, True])
+async def test_records_without_a_say_in_time_hold_no_other_partition_back(
+    odd: Callable[[Part, int], None], had_records: bool
+) -> None:
+    app = App()
+    await app.start()
+    if had_records:
+        await live(app, 300, lambda part, second: part.receive(second, second + 1))
+    behind = await live(app, 900, odd)
+    most = SETTINGS.time.step + SETTINGS.time.lateness + 10
+    if odd is from_long_ago and not had_records:
+        most += int(IDLE)  # its blocks are waited for, until it is passed over again
+    assert max(behind[int(2 * IDLE) + most :]) <= most
+    for part in app.parts[:EMPTY]:
+        assert isinstance(part.process.stage, RollupStage)
+        assert part.process.stage.rollup.late == 0

@@ -20,7 +20,6 @@ from config.settings import (
 from streams.drivers.kafka.stage import Emission, UnfedError
 from streams.drivers.kafka.stages import RollupStage
 from streams.drivers.kafka.topics import Topics
-from streams.engine.rollup.blocks.block_codec import decode_block
 from streams.engine.stages.dead_letter_limit import DeadLetterLimitError
 from streams.ingest.batch_consumer.chunk import Chunk
 from streams.ingest.formats.envelopes.confluent import JsonSchema, Schema, SchemaId, SchemasAtHand
@@ -122,14 +121,13 @@ def test_a_dead_letter_names_topic_offset_and_part_and_no_two_have_one_key() -> 
     assert {letter["source"] for letter in by_place.values()} == {"orders"}
 
 
-def test_time_goes_on_while_payloads_hold_no_records() -> None:
-    blocks = [decode_block(emission.value) for emission in fed(None) if emission.topic == TOPICS.rollups]
-    assert {block.source for block in blocks} == {"orders-topic/2"}
-    idle = [block for block in blocks if block.idle]
-    assert idle, "the shards need not wait"
-    quiet = START + 5 * 200
-    passed = max(block.watermark for block in blocks if block.by_clock)
-    assert quiet + 300 < passed < quiet + 500, "a hundred payloads, five seconds each"
+def test_payloads_without_a_record_have_no_say_in_time() -> None:
+    one = stage()
+    list(one.feed(chunk(0, 200)))
+    timely = one.timely
+    assert timely > 200
+    list(one.feed(chunk(200, 300)))
+    assert one.timely == timely
 
 
 def test_records_and_what_is_none_are_counted() -> None:

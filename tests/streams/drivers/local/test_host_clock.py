@@ -79,7 +79,8 @@ async def test_a_host_that_is_set_back_while_it_works_loses_nothing(tmp_path: Pa
         clocks.behind = 600
         for _ in range(6):
             assert await clocks.send(world) == 503
-        await world.daemon._judge._pass_time(3600, world.daemon.delivery.put)
+        world.daemon._judge._fed -= 3600
+        await world.daemon._judge._pass_time(world.daemon.delivery.put)
         assert world.daemon._judge.engine.watermark("local/0") == watermark, (
             "senders keep what happens meanwhile"
         )

@@ -277,3 +277,30 @@ async def test_what_is_long_over_is_rolled_up_by_the_step_and_what_is_new_by_the
             now += 90
         assert {60} in live, "what was begun as a step ends as one"
         assert live[-1] == {10}
+
+
+async def test_who_sends_what_is_long_over_does_not_stop_time(tmp_path: Path) -> None:
+    """What falls silent beside it would never be missed."""
+    now = NOW
+    settings = Settings(time=TimeSettings(idle=1))
+    with SqliteStore(tmp_path / "db") as store:
+        judge = LogJudge(settings, store, LogIntake(store, settings), Metrics(), now=lambda: now)
+        passed = list[float]()
+
+        def idle(_: str, seconds: float = 0.0) -> Emitted:
+            passed.append(seconds)
+            return Emitted()
+
+        setattr(judge.engine, "idle", idle)  # noqa: B010 - a method
+        running = asyncio.create_task(judge.run(nowhere))
+        store.append([EVENT] * 40, arrived=NOW)
+        judge._intake.arrived.set()
+        async with asyncio.timeout(20):
+            while len(passed) < 2:
+                now += 0.1
+                old = json.dumps({"ts": NOW - 3600, "service": "shop"}).encode()
+                store.append([old], arrived=now)
+                judge._intake.arrived.set()
+                await asyncio.sleep(0.05)
+        await judge.finish(running)
+    assert passed == sorted(passed)

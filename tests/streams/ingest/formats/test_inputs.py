@@ -1,7 +1,6 @@
 import gzip
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,8 @@ PAYLOADS = [
 ]
 
 
-def whole(ends: Callable[[int, int], bool] = lambda _, __: False) -> list[Converted]:
-    return list(converted(SOURCE, PAYLOADS, ends))
+def whole() -> list[Converted]:
+    return list(converted(SOURCE, PAYLOADS))
 
 
 def test_every_part_knows_its_payload_and_its_number_in_it() -> None:
@@ -73,10 +72,8 @@ def test_what_the_decoder_rejects_takes_its_place_among_the_refusals() -> None:
     assert [refused.index for refused in run.placed(rejected)] == [-3, 1, 3, 4]
 
 
-def test_runs_end_where_asked_and_where_they_are_long_and_hold_the_same(monkeypatch: Any) -> None:
+def test_runs_end_where_they_are_long_and_hold_the_same(monkeypatch: Any) -> None:
     (one,) = whole()
-    asked = whole(lambda index, records: index == 3 and not records)
-    assert [len(run) for run in asked] == [5, 1]
     monkeypatch.setattr(module, "PARTS", 1)
     several = whole()
     assert [len(run) for run in several] == [1, 1, 3, 1]
