@@ -111,7 +111,7 @@ def extent(course: Course, *, rises: bool, absent: int = 0, fails: bool = False)
     return Extent(max(last, 1), float(known.max() if rises else known.min()))
 
 
-def onset(course: Course, reported: int, *, rises: bool) -> int:
+def onset(course: Course, reported: int, *, rises: bool, among: Floats | None = None) -> int:
     """Return the step at which a deviation began, at or before the start of its verdict.
 
     Few calls make a verdict certain only in the sum of many minutes. The change is where the cumulative sum
@@ -119,12 +119,18 @@ def onset(course: Course, reported: int, *, rises: bool) -> int:
     some minutes before does not make up for the calm after it.
 
     The course begins ``REACH_SECONDS`` before the verdict's own start, the step ``reported``, and ends now.
+    ``among`` are the requests of each step, (steps,), of failures: where few come few fail, and where none
+    come nothing is known.
     """
     by = course.observed - course.expected if rises else course.expected - course.observed
     usual = float(np.nan_to_num(by[reported:]).mean()) if reported < len(by) else 0.0
     if usual <= 0:
         return reported
-    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual) - PART * usual  # no minute speaks for all
+    size = np.ones(reported)
+    if among is not None and (mean := float(np.nan_to_num(among[reported:]).mean())) > 0:
+        size = np.nan_to_num(among[:reported]) / mean
+    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual * size)  # no minute speaks for all
+    more -= PART * usual * size
     sums = np.cumsum(more[::-1])[::-1]
     return int(np.argmax(sums)) if sums.size and sums.max() > 0 else reported
 
@@ -163,16 +169,22 @@ def _in_gaps(observed: Floats, least: int) -> Bools:
     return gap
 
 
-def failures(failed: Course, requests: Course, step: int) -> Failures | None:
+def failures(
+    failed: Course, requests: Course, step: int, of_weeks: float = 0.0, among_weeks: float = 0.0
+) -> Failures | None:
     """Return how many of the requests failed in a deviation; None without any request.
 
-    The courses are of the same steps (``step`` in seconds): those of the deviation.
+    The courses are of the same steps (``step`` in seconds): those of the deviation. ``of_weeks`` of
+    ``among_weeks`` failed about this time in the weeks: no more were expected to, though the level that the
+    judge expects has followed the deviation.
     """
     count, whole = (float(np.nansum(course.observed)) * step for course in (failed, requests))
     if max(count, whole) <= 0:
         return None
     expected, among = (float(np.nansum(course.expected)) for course in (failed, requests))
     usual = min(expected / among, 1.0) if among > 0 else 0.0
+    if among_weeks > 0:
+        usual = min(usual, of_weeks / among_weeks)
     seconds = len(failed.observed) * step
     return Failures(failed=count, requests=max(count, whole), seconds=seconds, usual=max(usual, 0.0))
 

@@ -69,6 +69,7 @@ class Gaps(NamedTuple):
     back: Ints  # steps since requests returned; a step of full traffic counts for several
     opened: Floats  # requests missed since it opened, after a closed time
     busy: Ints  # end of the step by which it should have been busy since, epoch seconds; -1 before
+    due: Floats  # requests expected since the gap began, or the absence
 
 
 class GapSteps(NamedTuple):
@@ -113,6 +114,7 @@ class AbsenceWatch(RowState):
     back: Ints = field(0, np.int64)
     opened: Floats = field(later=True)
     busy: Ints = field(-1, np.int64, later=True)
+    due: Floats = field(later=True)
 
     def __init__(self, step: int, persist: int, recover: int) -> None:
         self._step, self._persist, self._recover = step, persist, recover
@@ -218,14 +220,14 @@ class AbsenceWatch(RowState):
         """Forget the present gaps that are no absence: a series misses nothing before its next request."""
         present = ~self.absent
         self.last[present] = -1
-        self.nats[present] = self.unseen[present] = self.opened[present] = 0.0
+        self.nats[present] = self.unseen[present] = self.opened[present] = self.due[present] = 0.0
         self.gap[present] = self.unseen_steps[present] = 0
 
     def pass_over(self, end: int) -> None:
         """Let the present gaps that are no absence begin at ``end``, before which nobody listened."""
         waits = ~self.absent & (self.last >= 0)
         self.last[waits] = end
-        self.nats[waits] = self.unseen[waits] = self.opened[waits] = 0.0
+        self.nats[waits] = self.unseen[waits] = self.opened[waits] = self.due[waits] = 0.0
         self.gap[waits] = self.unseen_steps[waits] = 0
 
     def correct(self, end: int, now: int, observed: Floats) -> None:
@@ -237,6 +239,7 @@ class AbsenceWatch(RowState):
         some = (np.nan_to_num(observed) > 0) & (self.last >= 0) & (self.last < end)
         part = (now - end) / np.maximum(now - self.last, 1)
         self.nats = np.where(some, self.nats * part, self.nats)
+        self.due = np.where(some, self.due * part, self.due)
         self.gap = np.where(some, np.minimum(self.gap, (now - end) // self._step), self.gap)
         self.opened = np.where(some, 0.0, self.opened)
         self.last = np.where(some, end, self.last)
@@ -304,6 +307,10 @@ def _take_in_step(  # noqa: C901, PLR0912, PLR0915  # the life of a gap, in orde
             state.foreseen[row] += missed
         # the weeks give the median; with few requests the mean is above it
         more = max((state.came[row] + PRIOR_REQUESTS) / (state.foreseen[row] + PRIOR_REQUESTS), 1.0)
+        if some and not absent:
+            state.due[row] = 0.0
+        elif expects:
+            state.due[row] += missed * more
         if some:
             state.nats[row], state.gap[row] = 0.0, 0
         elif none:

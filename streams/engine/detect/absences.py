@@ -233,6 +233,11 @@ class Absences(Stateful):
         at = places[int(self._watch.unopened[places].all())]
         return int(self._watch.since[at])
 
+    def due(self, row: int) -> float:
+        """Return the requests that were due since the last one before an absence, at the level of then."""
+        place = self._place.get(row)
+        return 0.0 if place is None else float(self._watch.due[place])
+
     def is_unopened(self, row: int) -> bool:
         """Return whether a row is absent since it should have opened."""
         return bool(self._watch.unopened[self._place[row]])

@@ -52,7 +52,9 @@ class DeviationExtent:
         reported = len(course.observed) - (until - start) // self._step
         if reported <= 0:
             return start
-        first = onset(course, reported, rises=rises)
+        whole = self._judge.whole(row)
+        among = None if whole is None else self._judge.evidence.course(whole, start - REACH_SECONDS, until)
+        first = onset(course, reported, rises=rises, among=None if among is None else among.observed)
         return start - (reported - first) * self._step
 
     def added_up(
@@ -76,7 +78,23 @@ class DeviationExtent:
         if whole is None:
             return None
         failed, requests = (self._judge.evidence.course(of, start, until) for of in (row, whole))
-        return failures(failed, requests, self._step)
+        start = until - len(failed.observed) * self._step  # what is known of it
+        around = start - REACH_SECONDS, until + REACH_SECONDS  # of few calls, none fail in most minutes
+        weeks = (self._judge.baseline.usual(of, *around) for of in (row, whole))
+        return failures(failed, requests, self._step, *weeks)
+
+    def due(self, row: int, start: int, until: int) -> float:
+        """Return the requests that the judge expects in a span and that are no errors of callers.
+
+        0 where its begin is forgotten.
+        """
+        requests = self._judge.evidence.course(row, start, until)
+        if len(requests.expected) < (until - start) // self._step:
+            return 0.0
+        refused = self._judge.refused(row)
+        part = None if refused is None else self._judge.evidence.course(refused, start, until)
+        less = 0.0 if part is None else np.nan_to_num(part.expected)
+        return float(np.maximum(np.nan_to_num(requests.expected) - less, 0.0).sum()) * self._step
 
     def served(self, row: int, start: int, until: int) -> ServedRequests | None:
         """Return the requests that are no errors of callers, if requests are what a series counts."""

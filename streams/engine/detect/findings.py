@@ -58,6 +58,7 @@ class _Open(msgspec.Struct):
     unseen: float = (
         0.0  # of an absence: requests missed before it was reported that the course does not expect
     )
+    more: float = 1.0  # of an absence: the requests due, as a multiple of what the course expects
 
 
 _FOUND: Final = StatePart("findings", tuple[dict[int, _Open], dict[int, _Open], list[tuple[int, _Open]]], 3)
@@ -396,13 +397,30 @@ class Findings(Stateful):
         extent = self._deviations.extent_of(row, began, until, rises=rises, absent=absent, before=known.peak)
         known.peak, end = extent.furthest, min(began + extent.last * self._step, until)
         reported = known.start if known.opened is None else known.opened
+        if known.more != 1.0:
+            reported = began  # has its own correction
         means = self._deviations.added_up(row, began, end, reported=reported, rises=rises, absent=absent)
-        if known.unseen and means is not None and means.until - means.seconds <= began:
-            expected = means.expected + known.unseen / means.seconds
+        if absent and means is not None:
+            expected = means.expected * known.more
+            if means.until - means.seconds <= began:
+                expected += known.unseen / means.seconds
             means = msgspec.structs.replace(means, expected=expected)
         failures = self._deviations.failures(row, began, end)
         served = None if rises else self._deviations.served(row, began, end)
         return _Span(end, extent.furthest, means, failures, served)
+
+    def _note_due(self, row: int, known: _Open, seen: int) -> None:
+        """Note how many more requests an absence misses than the course expects.
+
+        The course has the median of weeks, which of few requests is below their mean, and a level that
+        follows the silence.
+        """
+        if known.verdict is not Verdict.ABSENCE or known.unseen or not self._absences.is_absent(row):
+            return
+        since = self._absences.since(row)
+        due, expected = self._absences.due(row), self._deviations.due(row, since, seen)
+        if due > 0 and expected > 0:
+            known.more = due / expected
 
     def _explained(self, row: int, known: _Open, span: _Span) -> Explanation:
         """Attribute a deviation over its span, as far back as that is known."""
@@ -421,6 +439,7 @@ class Findings(Stateful):
             span = _Span(moment.seen, None, None, None)
             why = self._explainer.explain(series, known.start, moment.seen, 1.0, growth=True)
         else:
+            self._note_due(row, known, moment.seen)
             span = self._span(row, known, moment.seen, rises=rises)
             why = self._explained(row, known, span)
         used, left_out = self._judge.baseline.weeks(row)

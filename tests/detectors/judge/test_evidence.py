@@ -55,6 +55,13 @@ def test_a_stray_failure_some_minutes_before_is_not_their_beginning() -> None:
     assert onset(many, 8, rises=True) == 7
 
 
+def test_minutes_without_a_request_do_not_end_the_way_back_to_their_beginning() -> None:
+    failed = course(0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1, expected=0.0)
+    requests = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1])
+    assert onset(failed, 9, rises=True) == 9
+    assert onset(failed, 9, rises=True, among=requests) == 2
+
+
 def test_a_level_that_was_normal_before_began_where_its_verdict_says() -> None:
     assert onset(course(9, 10, 11, 12, 40, 41), 4, rises=True) == 4
     assert onset(course(10, 11, 9, 10, 2, 1), 4, rises=False) == 4
@@ -78,6 +85,14 @@ def test_the_usual_part_is_that_of_the_same_time() -> None:
     assert found is not None
     assert found.usual == pytest.approx(0.02)
     assert found.share == pytest.approx(0.3)
+
+
+def test_a_level_that_follows_the_failures_is_not_what_is_usual() -> None:
+    failed, requests = course(6, 6, expected=4.0), course(10, 10, expected=10.0)
+    found = failures(failed, requests, 60, of_weeks=1.0, among_weeks=1000.0)
+    assert found is not None
+    assert found.usual == pytest.approx(0.001)
+    assert failures(failed, requests, 60, of_weeks=90.0, among_weeks=100.0) == failures(failed, requests, 60)
 
 
 def test_a_quantile_of_many_calls_shows_the_end_at_once_and_one_of_few_later() -> None:

@@ -135,3 +135,24 @@ def test_a_day_on_which_nothing_ever_comes_is_no_absence_and_any_other_is() -> N
     assert {finding.start // 60 // DAY for finding in found} == {holiday}
     [opened] = [finding for finding in found if finding.state == "open"]
     assert opened.seen - opened.start <= 3600
+
+
+def test_what_is_missing_where_a_minute_has_about_one_request_is_what_would_have_come() -> None:
+    """The median of weeks is below their mean there, and the level follows the silence."""
+    draw, gone, hours = np.random.default_rng(1), 14 * DAY + DAY // 2, 6
+
+    def thin() -> Iterator[Block]:
+        for number in range(gone + hours * 60 + 30):
+            requests = 0.0 if gone <= number < gone + hours * 60 else float(draw.poisson(1.0))
+            sent = minute(number, {Measure.REQUESTS: requests}, calls(0, requests, requests))
+            sent.records += 20  # of another account
+            sent.paths = [*sent.paths, OTHER]
+            sent.sums = np.insert(sent.sums, 1, 0, axis=0)
+            sent.sums[1, COLUMN[Measure.REQUESTS]] = 20.0
+            yield sent
+
+    told = [item for item in found(thin()) if (item.verdict, item.about.kind) == (Verdict.ABSENCE, "service")]
+    assert (told[0].state, told[-1].state) == ("open", "end")
+    for item in (told[0], told[-1]):
+        minutes = (item.until - item.start) / 60
+        assert item.missed == pytest.approx(minutes, rel=0.3)
