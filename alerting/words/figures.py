@@ -10,7 +10,16 @@ import msgspec
 from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut
 from alerting.words.phrase import NOTHING, Names, Phrase
-from detectors.model.finding import OTHER_KINDS, AddedUp, FailureKind, Failures, Finding, Growth, Verdict
+from detectors.model.finding import (
+    KINDS_SECONDS,
+    OTHER_KINDS,
+    AddedUp,
+    FailureKind,
+    Failures,
+    Finding,
+    Growth,
+    Verdict,
+)
 from detectors.model.measures import LATENCIES, Measure
 from detectors.model.scope import TABLE, Edge, ScopeOrEdge
 from detectors.model.sentence import has_multiple, usually_failed, whole_days
@@ -70,6 +79,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     failed: Phrase = Phrase("{failed:,.0f} of {requests:,.0f} {what} in {lasted}")  # also during
     # ``total`` of the first kind alone
     failure_kind: Phrase = Phrase("{name} ({times:,.0f}[ of {total:,.0f}][, {new}])")
+    last_kinds: Phrase = Phrase("{kinds} in its last hour")
     usual: Phrase = Phrase("{usual}")  # ``number`` without its percent sign
     a_day: Phrase = Phrase("{rate} % a day")
     days: Phrase = Phrase("{first} day{first:?|s}")
@@ -185,7 +195,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     def failure_kinds(self, of: Failures) -> str:
         """Return how they failed: ``502 Timeout (40 of 52), 500 KeyError (12, new)``; empty if unknown."""
-        return self.comma.join(self._failure_kind(kind, of) for kind in of.kinds)
+        kinds = self.comma.join(self._failure_kind(kind, of) for kind in of.kinds)
+        is_part = kinds and of.seconds > KINDS_SECONDS
+        return self.last_kinds(kinds=kinds) if is_part else kinds
 
     def _failure_kind(self, kind: FailureKind, of: Failures) -> str:
         total = sum(other.times for other in of.kinds) if kind is of.kinds[0] else 0

@@ -123,6 +123,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             "mean": Phrase("Back to normal after averaging {mean} (expected {usual})."),
             "rise": Phrase("Back to normal after peaking at {furthest} (expected {usual})."),
             "fall": Phrase("Back to normal after falling to {furthest} (expected {usual})."),
+            "unmet": Phrase(
+                "What was missing did not come, and its usual time is over: {furthest} (expected {usual})."
+            ),
         }
     )
     ended_after: Phrase = Phrase("{ending} It ended {behind}.")
@@ -155,7 +158,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             Harm.SLOW: Phrase("responses {over:?took|take} {times} times as long"),
             Harm.USER_ERRORS: Phrase("[{known} of ]requests {over:?were|are} refused as user errors"),
             Harm.GROWTH: Phrase("growth, no limit is near"),
-            Harm.LOAD: Phrase("no errors or throttling seen"),
+            Harm.LOAD: Phrase("load; errors and throttling have their own messages"),
         }
     )
     # where they differ without a share, or of all of it
@@ -194,7 +197,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     at_limit: Phrase = Phrase("*at its limit* · {basis}")
     until_limit: Phrase = Phrase("*limit in {days}* (80 %) · {basis}")
     also_affected: Phrase = Phrase("Also affected: {names}[ and {more} more]")  # other series
-    whole_span: Phrase = Phrase("including knock-on effects {span}")
+    whole_span: Phrase = Phrase("the whole incident {span}")
     rule: Phrase = Phrase("{times} times what pages (incidents.page.{setting})")  # that let its page out
     as_of: Phrase = Phrase("As of {when} · incident {incident}[ · reopened {reopened}×]")  # the small print
     seen_before: Phrase = Phrase("This happened before: {link}")  # the message of the previous time
@@ -350,7 +353,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     def ending(self, of: Incident) -> str:
         """Return the sentence about its end."""
         ending = self._ending(of.primary, of.peak)
-        if of.ended_after is None or _outcome(of.primary):
+        if of.ended_after is None or _outcome(of.primary) or of.primary.unmet:
             return ending
         what, version, where, by = stated_texts(of.ended_after.change)
         behind = self._behind(of.ended_after.after, self.change(what, version), where, by)
@@ -362,7 +365,10 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         if outcome := _outcome(finding):
             kind = outcome
         elif finding.verdict is Verdict.ABSENCE:
-            kind = "retired" if finding.retired else "gap" if finding.gap else kind
+            unmet = "unmet" if finding.unmet else kind
+            kind = "retired" if finding.retired else "gap" if finding.gap else unmet
+        elif finding.unmet:
+            kind = "unmet"
         elif kind not in self.endings:
             kind = "failures" if failures else "mean" if mean else "rise" if finding.rises else "fall"
         return self.endings[kind](

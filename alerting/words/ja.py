@@ -213,6 +213,7 @@ FIGURES: Final = Figures(
     up_from=Phrase("{before} → {now}"),
     failed=Phrase("{during}の{what} {requests:,.0f}件中 {failed:,.0f}件"),
     failure_kind=Phrase("{name}（[{total:,.0f}件中 ]{times:,.0f}件[、{new}]）"),
+    last_kinds=Phrase("{kinds}（最後の1時間）"),
     usual=Phrase("{number}%"),
     a_day=Phrase("1日あたり {rate}%"),
     days=Phrase("{first}日"),
@@ -339,6 +340,9 @@ INCIDENT: Final = JapaneseIncident(
         "mean": Phrase("平常値に戻りました（{mean}、想定 {usual}）。"),
         "rise": Phrase("平常値に戻りました（最大 {furthest}、想定 {usual}）。"),
         "fall": Phrase("平常値に戻りました（最小 {furthest}、想定 {usual}）。"),
+        "unmet": Phrase(
+            "不足分は届かないまま、通常の時間帯が終わりました（最小 {furthest}、想定 {usual}）。"
+        ),
     },
     ended_after=Phrase("{ending}{behind}に収まりました。"),
     share_of_all=Phrase("{name}に占める割合"),
@@ -368,7 +372,7 @@ INCIDENT: Final = JapaneseIncident(
         Harm.SLOW: Phrase("応答時間が通常の {times}倍"),
         Harm.USER_ERRORS: Phrase("リクエストの {share} がユーザーエラー"),
         Harm.GROWTH: Phrase("増加傾向（上限まで余裕あり）"),
-        Harm.LOAD: Phrase("エラー・スロットリングなし"),
+        Harm.LOAD: Phrase("負荷のみ（エラー・スロットリングは別に通知）"),
     },
     harms_unknown={
         Harm.THROTTLED: Phrase("スロットリングが発生"),
@@ -398,7 +402,7 @@ INCIDENT: Final = JapaneseIncident(
     at_limit=Phrase("*上限に到達* · {basis}"),
     until_limit=Phrase("*あと{days}で上限に到達*（80%） · {basis}"),
     also_affected=Phrase("ほかに影響あり: {names}[ ほか{more}件]"),
-    whole_span=Phrase("波及分を含む全体 {span}"),
+    whole_span=Phrase("インシデント全体 {span}"),
     rule=Phrase("通知する大きさ（incidents.page.{setting}）の{times}倍"),
     as_of=Phrase("{when} 時点 · インシデント {incident}[ · 再発 {reopened}回]"),
     seen_before=Phrase("以前にも発生しています: {link}"),

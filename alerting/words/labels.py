@@ -99,11 +99,11 @@ class Labels(NamedTuple):
     # the digest and the flood
     digest_small: str = "Certain, and too small to page"  # certain, and too small to page
     digest_hottest: str = "Hottest tables"
-    digest_used: str = "Most used APIs, last 24 hours vs. last week"
+    digest_used: str = "Most used APIs, last 24 full hours vs. last week"
     digest_slowest: str = "Slowest APIs (worst p95) vs. last week"
-    digest_values: str = "Business values, last 24 hours vs. last week"
-    digest_costs: str = "Approximate cost, last 24 hours vs. last week, 30 days vs. the 30 before"
-    digest_costliest: str = "What costs most, last 24 hours vs. last week"
+    digest_values: str = "Business values, last 24 full hours vs. last week"
+    digest_costs: str = "Approximate cost, last 24 full hours vs. last week, 30 days vs. the 30 before"
+    digest_costliest: str = "What costs most, last 24 full hours vs. last week"
     digest_snoozes: str = "Snoozes and silences ending soon"
     digest_held: str = "Resolved while held back"
     digest_precision: str = "Page precision"

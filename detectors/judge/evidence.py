@@ -26,6 +26,9 @@ REACH_SECONDS: Final = 1800
 CORRECTED_SECONDS: Final = 6 * 3600
 """How far back late records change findings: less than what is kept step by step."""
 
+ENDING: Final = 5
+"""The last steps of a fall, with which those behind its end are compared."""
+
 CALM: Final = 1 / 3
 """Part of the reported deviation below which nothing is left of it, as at the end of a verdict."""
 
@@ -133,6 +136,21 @@ def onset(course: Course, reported: int, *, rises: bool, among: Floats | None = 
     more -= PART * usual * size
     sums = np.cumsum(more[::-1])[::-1]
     return int(np.argmax(sums)) if sums.size and sums.max() > 0 else reported
+
+
+def unmet(course: Course, last: int) -> bool:
+    """Return whether a fall ended because less was expected, and not because more came.
+
+    The course runs from the start of the fall, which ended with step ``last``, up to where that was certain.
+    """
+    during, after = (slice(max(last - ENDING, 0), last), slice(last, None))
+    if last >= len(course.observed):
+        return False
+    more, less = (
+        float(np.nan_to_num(values[after]).mean() - np.nan_to_num(values[during]).mean())
+        for values in (course.observed, course.expected)
+    )
+    return -less > max(more, 0.0)
 
 
 def lag(requests: Course, last: int, step: int, window: float) -> int:

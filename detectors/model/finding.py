@@ -116,6 +116,9 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 
 OTHER_KINDS: Final = "other"
 
+KINDS_SECONDS: Final = 3600
+"""Kinds are counted in the last hour of a deviation at most."""
+
 
 class FailureKind(msgspec.Struct, frozen=True, kw_only=True):
     """How some of the requests failed: the status and the type of their error."""
@@ -249,6 +252,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     account: AccountTraffic | None = None  # in its first quarter of an hour; None if unknown
     served: ServedRequests | None = None  # of a fall of requests; None if unknown
     rests_on: RestsOn | None = None  # of a rise; None if unknown, and in old states
+    unmet: bool = False  # a fall that ended because no more was expected: what was missing did not come
 
     @property
     def about(self) -> ScopeOrEdge:

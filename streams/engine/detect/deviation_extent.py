@@ -4,7 +4,17 @@ from typing import Final
 
 import numpy as np
 
-from detectors.judge.evidence import REACH_SECONDS, Extent, added_up, extent, failures, lag, onset, served
+from detectors.judge.evidence import (
+    REACH_SECONDS,
+    Extent,
+    added_up,
+    extent,
+    failures,
+    lag,
+    onset,
+    served,
+    unmet,
+)
 from detectors.judge.judge import Judge
 from detectors.model.finding import AddedUp, Failures, ServedRequests
 from detectors.model.measures import LATENCIES
@@ -71,6 +81,11 @@ class DeviationExtent:
             course = course._replace(observed=np.nan_to_num(course.observed))
         at = (reported - first) // self._step
         return added_up(course, at, range(first, until, self._step), rises=rises)
+
+    def unmet(self, row: int, start: int, end: int, until: int) -> bool:
+        """Return whether a fall ended because less was expected; all in epoch seconds."""
+        course = self._judge.evidence.course(row, start, until)
+        return unmet(course, len(course.observed) - (until - end) // self._step)
 
     def failures(self, row: int, start: int, until: int) -> Failures | None:
         """Return how many requests failed, if that is what a series counts."""

@@ -7,16 +7,13 @@ from typing import Final
 
 import msgspec
 
-from detectors.model.finding import OTHER_KINDS, FailureKind, Finding, Verdict
+from detectors.model.finding import KINDS_SECONDS, OTHER_KINDS, FailureKind, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from detectors.state.declared import StatePart
 from detectors.watch.fatal import signature
 from streams.engine.decode.columns import ERROR_TYPE, FAILURE
 from streams.engine.measure.step import MeasuredStep
-
-REACH_SECONDS: Final = 3600
-"""Kinds are counted in the last hour of a deviation at most."""
 
 LISTED: Final = 5
 """Kinds that a finding names; all others are one more, under ``OTHER_KINDS``."""
@@ -60,7 +57,7 @@ class FailureKinds:
         """Add a step."""
         if self._first_step < 0:
             self._first_step = step.start
-        while self._recent and self._recent[0][0] <= step.start - REACH_SECONDS:
+        while self._recent and self._recent[0][0] <= step.start - KINDS_SECONDS:
             self._recent.popleft()
         counted: dict[tuple[int, str], dict[str, float]] = {}
         kinds = 0
@@ -85,7 +82,7 @@ class FailureKinds:
         row = None if finding.scope is None else self._rows.get(finding.scope)
         if tag is None or row is None or finding.failures is None or finding.verdict is Verdict.FATAL:
             return finding
-        since, until = max(finding.start, finding.until - REACH_SECONDS), finding.until
+        since, until = max(finding.start, finding.until - KINDS_SECONDS), finding.until
         total: dict[str, float] = {}
         for start, counted in self._recent:
             if since <= start < until:

@@ -378,6 +378,9 @@ class Findings(Stateful):
             added_up=span.added_up or worst.added_up,
             missed=span.missed if known.verdict is Verdict.ABSENCE else 0.0,
             settled=known.verdict is Verdict.SHIFT and self._judge.has_settled(row),
+            unmet=not retired
+            and known.verdict in (Verdict.DROP, Verdict.ABSENCE)
+            and self._deviations.unmet(row, _began(known), span.end, moment.seen),
             callers=why.callers,
             suspects=why.suspects,
             rests_on=why.rests_on,

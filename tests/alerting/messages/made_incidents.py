@@ -207,7 +207,12 @@ def own_spans() -> dict[str, Incident]:
     gone = replace(gone, sentence=explain_absence(gone))
     over = replace(risen(), state="end", end=T0 - CALM)
     failing: dict[str, Any] = {"measure": Measure.ERRORS_BACKEND, "failures": failures}
+    kinds = [FailureKind(kind="502 PaymentGatewayTimeout", times=40)]
+    hours = Failures(failed=400, requests=1000, seconds=2 * 3600, kinds=kinds)
+    job = finding(PUT, verdict=Verdict.DROP, observed=0.0, start=T0 - 3600, state="end", end=T0, unmet=True)
     return {
+        "a job that did not come": of_span(job, state="resolved", end=T0, verdict=Verdict.DROP),
+        "failures of hours": of_span(risen(**(failing | {"failures": hours}))),
         "a rise in its calm minute": of_span(risen()),
         "a rise whose end is certain": of_span(over),
         "a rise, resolved": of_span(risen(), state="resolved"),

@@ -4,9 +4,14 @@ What pages say of such spans is reviewed (``own_spans`` in made_incidents.py). T
 requests are missing, that it is a share of a drop, and what its calmest minute has.
 """
 
+import re
+
+import pytest
 from msgspec.structs import replace
 
-from detectors.model.finding import Verdict
+from alerting.words.locales import LANGUAGES
+from alerting.words.phrases import Phrases
+from detectors.model.finding import FailureKind, Failures, Verdict
 from detectors.model.sentence import explain_absence, explain_change
 from tests.alerting.given import PUT, T0, finding
 from tests.alerting.messages.made_incidents import CALM, of_span, risen
@@ -19,6 +24,29 @@ def test_an_absence_in_which_next_to_nothing_was_expected_says_no_number() -> No
 
 def test_a_rise_that_is_over_is_explained_as_while_it_lasted() -> None:
     assert explain_change(replace(risen(), state="end", end=T0 - CALM)) == risen().sentence
+
+
+@pytest.mark.parametrize("words", LANGUAGES)
+def test_what_did_not_come_is_not_back_to_normal_when_its_time_is_over(words: Phrases) -> None:
+    fall = finding(PUT, verdict=Verdict.DROP, observed=0.0, state="end", end=T0, start=T0 - 3600)
+    for verdict in (Verdict.DROP, Verdict.ABSENCE):
+        over, missed = (
+            words.incident.ending(of_span(replace(fall, verdict=verdict, unmet=unmet)))
+            for unmet in (False, True)
+        )
+        assert over != missed
+        assert re.search("did not come|届かないまま", missed)
+
+
+@pytest.mark.parametrize("words", LANGUAGES)
+def test_how_requests_failed_in_its_last_hour_is_said_to_be_of_that(words: Phrases) -> None:
+    kinds = [FailureKind(kind="500", times=12)]
+    told = {
+        words.figures.failure_kinds(Failures(failed=40, requests=80, seconds=seconds, kinds=kinds))
+        for seconds in (600, 7200)
+    }
+    assert len(told) == 2
+    assert any(re.search("in its last hour|最後の1時間", text) for text in told)
 
 
 def test_severity_does_not_rise_while_it_recovers() -> None:

@@ -56,7 +56,7 @@ SPIKE = notice(replace(incident(), id="5f1c"))
 FAILING = finding(PUT, measure=Measure.ERRORS_BACKEND, failures=Failures(failed=40, requests=98, seconds=600))
 HARSHER = later(SPIKE, T0 + 60, primary=FAILING)
 FIGURES = {
-    "Severity": "LOW · no errors or throttling seen",
+    "Severity": "LOW · load; errors and throttling have their own messages",
     "Affected": "POST /items/{id}",
     "Now": "41 wcu/s",
     "Expected": "8.2 wcu/s (6.1 – 11)",
@@ -237,7 +237,7 @@ async def test_teams_gets_a_card_when_it_begins_becomes_more_severe_and_ends(dut
     assert why[0]["text"].startswith("wcu of table items is 41/s")
     assert severity == [
         {"type": "TextRun", "text": "Severity: ", "weight": "bolder"},
-        {"type": "TextRun", "text": "LOW · no errors or throttling seen"},
+        {"type": "TextRun", "text": "LOW · load; errors and throttling have their own messages"},
     ]
     assert card["actions"][0] == {
         "type": "Action.OpenUrl",
@@ -266,7 +266,7 @@ async def test_discord_shows_one_message_and_edits_it_until_the_end(duty: Duty) 
     assert embed["description"].split("\n")[1] == "[Incident](<https://uneri.example/?incident=5f1c>)"
     assert embed["fields"][0] == {
         "name": "Severity",
-        "value": "LOW · no errors or throttling seen",
+        "value": "LOW · load; errors and throttling have their own messages",
         "inline": True,
     }
     assert (embed["timestamp"], embed["footer"]) == ("2025-10-09T08:58:00Z", {"text": "5f1c"})

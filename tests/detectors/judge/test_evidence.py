@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.judge.evidence import Course, Extent, added_up, corrected, extent, failures, lag, onset
+from detectors.judge.evidence import Course, Extent, added_up, corrected, extent, failures, lag, onset, unmet
 from detectors.model.finding import AddedUp, Finding, Verdict
 from detectors.model.measures import Measure
 from detectors.model.scope import Scope
@@ -85,6 +85,17 @@ def test_the_usual_part_is_that_of_the_same_time() -> None:
     assert found is not None
     assert found.usual == pytest.approx(0.02)
     assert found.share == pytest.approx(0.3)
+
+
+def test_a_job_that_did_not_come_is_missing_when_its_time_is_over_and_one_that_came_late_is_not() -> None:
+    observed = np.array([0.0, 0, 0, 0, 0, 0])
+    expected = np.array([50.0, 50, 50, 50, 0, 0])
+    nothing = Course(observed, expected, expected / 2, expected * 2)
+    assert unmet(nothing, 4)
+    assert not unmet(
+        nothing._replace(observed=np.array([0, 0, 0, 0, 48.0, 52]), expected=np.full(6, 50.0)), 4
+    )
+    assert not unmet(nothing, 6), "nothing is known of what follows"
 
 
 def test_a_level_that_follows_the_failures_is_not_what_is_usual() -> None:
