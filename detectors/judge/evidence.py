@@ -20,6 +20,9 @@ CHART_SECONDS: Final = 4 * 3600
 PART: Final = 1 / 3
 """Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
 
+FAILING: Final = 1 / 4
+"""The same of failures, which begin and end within a step and are few in it."""
+
 REACH_SECONDS: Final = 1800
 """How long before its verdict a deviation may have begun: verdicts of few calls are those of half an hour."""
 
@@ -171,8 +174,8 @@ def _beyond(course: Course, *, rises: bool, within: bool) -> Bools:
     if not beyond.any():
         beyond = by > 0
     if beyond.any():
-        large = by >= PART * float(np.median(by[beyond]))
-        beyond = large if within else beyond & large
+        usual = float(np.median(by[beyond]))
+        beyond = by >= FAILING * usual if within else beyond & (by >= PART * usual)
     return beyond
 
 
