@@ -150,7 +150,12 @@ def flood() -> bytes:
 
 
 def usual(number: int) -> dict[str, Any]:
-    return {"account": f"{number:012}", "function": f"put-{number}", "ms": {"total": 10}}
+    place = {
+        "cloud": "aws",
+        "account": f"{number:012}",
+        "region": "eu-west-1",
+    }  # links name what a card is about
+    return place | {"function": f"put-{number}", "ms": {"total": 10}}
 
 
 def test_receivers_that_answer_garbage_cost_no_page_and_no_record(tmp_path: Path) -> None:
