@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from alerting.incidents.incident import Incident
 from detectors.model.finding import Finding
+from detectors.model.measures import Measure
 from detectors.model.scope import Scope
 from tests.truth.facts import MINUTE, Claim, Fact, Place
 from tests.truth.worlds import ACCOUNTS, CLIENTS, FUNCTIONS, ROUTES, START, TABLES, World
@@ -26,6 +27,12 @@ ENOUGH: Final = 200
 MANY: Final = 20.0
 """Requests a minute from which on the minutes of a change are known: among fewer, they are drawn."""
 
+THIN: Final = 0.1
+"""Requests a second below which a minute without any record is one of a quiet world."""
+
+MOST_USUAL: Final = 0.01
+"""Part of requests that is told to fail usually, at most: it is 0.05 %, and few are drawn."""
+
 SURE: Final = 180
 """Seconds by which the beginning and the end of such a change may be told wrong."""
 
@@ -35,7 +42,8 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._known = self._by_minute(np.ones(len(world.ts))) > 0  # without any record: unknown, not zero
+        minutes = self._by_minute(np.ones(len(world.ts)))
+        self._known = (minutes > 0) | (world.rate < THIN)  # without any record: unknown, not zero
         self._minutes = cache(self._minutes_of)
         self._begun = cache(self._begin_of)
 
@@ -68,17 +76,22 @@ class Oracle:
         begun, ended = incident.primary_span
         if begun < world.begins - SURE or begun >= world.ends - MINUTE:  # what came back is another story
             return
-        if self._size(primary) < MANY:
+        is_thin = self._size(primary) < MANY
+        if primary.missed:
+            usual = world.usual(begun, primary.until) * self._part(primary)
+            sure = 0.5 if is_thin else 0.25
+            if abs(primary.missed - usual) > sure * usual + 3 * usual**0.5:
+                yield f"seed {world.seed}: {primary.missed:.0f} missing, true {usual:.0f}; {primary.sentence}"
+        failures = primary.failures if primary.measure is Measure.ERRORS_BACKEND else None
+        if failures is not None and failures.usual > MOST_USUAL:
+            yield f"seed {world.seed}: usually {failures.usual:.1%} fail; {primary.sentence}"
+        if is_thin:
             return
         if begun > world.begins + SURE:
             yield f"seed {world.seed}: began {self._clock(begun)}; {primary.sentence}"
         if ended is not None and abs(ended - world.ends) > SURE:
             late = (ended - world.ends) / 60
             yield f"seed {world.seed}: ended {late:+.1f} min after the truth; {primary.sentence}"
-        if primary.missed:
-            usual = world.usual(begun, primary.until) * self._part(primary)
-            if abs(primary.missed - usual) > 0.25 * usual + 3 * usual**0.5:
-                yield f"seed {world.seed}: {primary.missed:.0f} missing, true {usual:.0f}; {primary.sentence}"
 
     def _size(self, finding: Finding) -> float:
         """Return how many requests a minute usually reach what a finding is about, or failed in it."""
