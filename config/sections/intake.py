@@ -25,8 +25,8 @@ class TimeSettings(Section):
     )
     idle: Seconds = Field(
         30,
-        description="a partition without good, recent records for this long no longer holds event time back; "
-        "its time goes on by the clock; seconds",
+        description="a partition without records for this long no longer holds event time back; its time "
+        "goes on by the clock; seconds",
     )
     ahead: Seconds = Field(
         600,

@@ -117,7 +117,7 @@ def extent(course: Course, *, rises: bool, absent: int = 0, fails: bool = False)
     return Extent(max(last, 1), float(known.max() if rises else known.min()))
 
 
-def onset(course: Course, reported: int, *, rises: bool, among: Floats | None = None) -> int:
+def onset(course: Course, reported: int, *, rises: bool) -> int:
     """Return the step at which a deviation began, at or before the start of its verdict.
 
     Few calls make a verdict certain only in the sum of many minutes. The change is where the cumulative sum
@@ -125,18 +125,12 @@ def onset(course: Course, reported: int, *, rises: bool, among: Floats | None = 
     some minutes before does not make up for the calm after it.
 
     The course begins ``REACH_SECONDS`` before the verdict's own start, the step ``reported``, and ends now.
-    ``among`` are the requests of each step, (steps,), of failures: where few come few fail, and where none
-    come nothing is known.
     """
     by = course.observed - course.expected if rises else course.expected - course.observed
     usual = float(np.nan_to_num(by[reported:]).mean()) if reported < len(by) else 0.0
     if usual <= 0:
         return reported
-    size = np.ones(reported)
-    if among is not None and (mean := float(np.nan_to_num(among[reported:]).mean())) > 0:
-        size = np.nan_to_num(among[:reported]) / mean
-    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual * size)  # no minute speaks for all
-    more -= PART * usual * size
+    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual) - PART * usual  # no minute speaks for all
     sums = np.cumsum(more[::-1])[::-1]
     return int(np.argmax(sums)) if sums.size and sums.max() > 0 else reported
 

@@ -62,9 +62,7 @@ class DeviationExtent:
         reported = len(course.observed) - (until - start) // self._step
         if reported <= 0:
             return start
-        whole = self._judge.whole(row)
-        among = None if whole is None else self._judge.evidence.course(whole, start - REACH_SECONDS, until)
-        first = onset(course, reported, rises=rises, among=None if among is None else among.observed)
+        first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
 
     def added_up(

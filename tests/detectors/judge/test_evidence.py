@@ -55,13 +55,6 @@ def test_a_stray_failure_some_minutes_before_is_not_their_beginning() -> None:
     assert onset(many, 8, rises=True) == 7
 
 
-def test_minutes_without_a_request_do_not_end_the_way_back_to_their_beginning() -> None:
-    failed = course(0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 1, expected=0.0)
-    requests = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1])
-    assert onset(failed, 9, rises=True) == 9
-    assert onset(failed, 9, rises=True, among=requests) == 2
-
-
 def test_a_level_that_was_normal_before_began_where_its_verdict_says() -> None:
     assert onset(course(9, 10, 11, 12, 40, 41), 4, rises=True) == 4
     assert onset(course(10, 11, 9, 10, 2, 1), 4, rises=False) == 4
