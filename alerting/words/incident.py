@@ -364,9 +364,10 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         kind, usual = finding.verdict.value, finding.expected if mean is None else mean.expected
         if outcome := _outcome(finding):
             kind = outcome
-        elif finding.verdict is Verdict.ABSENCE:
-            unmet = "unmet" if finding.unmet else kind
-            kind = "retired" if finding.retired else "gap" if finding.gap else unmet
+        elif finding.retired:
+            kind = "retired"
+        elif finding.verdict is Verdict.ABSENCE and finding.gap:
+            kind = "gap"
         elif finding.unmet:
             kind = "unmet"
         elif kind not in self.endings:

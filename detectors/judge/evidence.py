@@ -20,9 +20,6 @@ CHART_SECONDS: Final = 4 * 3600
 PART: Final = 1 / 3
 """Part of its usual size from which on a step belongs to the deviation: less is the noise around it."""
 
-FAILING: Final = 1 / 4
-"""The same of failures, which begin and end within a step and are few in it."""
-
 REACH_SECONDS: Final = 1800
 """How long before its verdict a deviation may have begun: verdicts of few calls are those of half an hour."""
 
@@ -140,14 +137,13 @@ def unmet(course: Course, last: int) -> bool:
 
     The course runs from the start of the fall, which ended with step ``last``, up to where that was certain.
     """
-    during, after = (slice(max(last - ENDING, 0), last), slice(last, None))
     if last >= len(course.observed):
         return False
-    more, less = (
-        float(np.nan_to_num(values[after]).mean() - np.nan_to_num(values[during]).mean())
-        for values in (course.observed, course.expected)
+    came, expected = (
+        float(known[last:].mean() - known[max(last - ENDING, 0) : last].mean())
+        for known in map(np.nan_to_num, (course.observed, course.expected))
     )
-    return -less > max(more, 0.0)
+    return -expected > max(came, 0.0)
 
 
 def lag(requests: Course, last: int, step: int, window: float) -> int:
@@ -168,8 +164,8 @@ def _beyond(course: Course, *, rises: bool, within: bool) -> Bools:
     if not beyond.any():
         beyond = by > 0
     if beyond.any():
-        usual = float(np.median(by[beyond]))
-        beyond = by >= FAILING * usual if within else beyond & (by >= PART * usual)
+        large = by >= PART * float(np.median(by[beyond]))
+        beyond = large if within else beyond & large
     return beyond
 
 

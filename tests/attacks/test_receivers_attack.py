@@ -150,11 +150,7 @@ def flood() -> bytes:
 
 
 def usual(number: int) -> dict[str, Any]:
-    place = {
-        "cloud": "aws",
-        "account": f"{number:012}",
-        "region": "eu-west-1",
-    }  # links name what a card is about
+    place = {"cloud": "aws", "account": f"{number:012}", "region": "eu-west-1"}  # so a card has a link
     return place | {"function": f"put-{number}", "ms": {"total": 10}}
 
 
