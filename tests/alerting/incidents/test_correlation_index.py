@@ -58,14 +58,19 @@ def findings(draw: st.DrawFn) -> Finding:
     )
 
 
+def is_stated(one: Finding) -> bool:
+    """Return whether others decide what a finding is about: what they say, or what they do wrong."""
+    return bool(one.measure.key) or one.measure is Measure.ERRORS_USER
+
+
 def connected(new: Finding, held: Finding, apart: int, absent: int) -> bool:
     """Return whether a new finding has the cause of an earlier one of its account and direction: the oracle.
 
-    They began ``apart`` seconds from each other; ``absent`` is when the first absence of that incident did.
-    The rules are those of ``CorrelationIndex``.
+    They began ``apart`` seconds from each other; ``absent`` is when the first absence of that incident did,
+    of those that are stated or of those that are not, as ``held`` is. The rules are those of
+    ``CorrelationIndex``.
     """
-    stated = [bool(one.measure.key) or one.measure is Measure.ERRORS_USER for one in (held, new)]
-    if stated == [True, False] and apart > RISES_WITH_SECONDS:
+    if is_stated(held) and not is_stated(new) and apart > RISES_WITH_SECONDS:
         return False
     breaks = held.measure in LOADS and held.rises and new.measure is Measure.ERRORS_BACKEND
     if breaks and apart > FAILS_WITH_SECONDS:
@@ -101,9 +106,11 @@ def scanned(new: Finding, incidents: dict[str, dict[str, Finding]]) -> set[str]:
             if direction(finding) == direction(new) != GROWTH
             and bool(finding.measure.level) is bool(new.measure.level)
         ]
-        absent = min((item.start for item in same_way if item.verdict is Verdict.ABSENCE), default=0)
+        absences = [item for item in same_way if item.verdict is Verdict.ABSENCE]
         for item in same_way:
             apart = abs(item.start - new.start)
+            alike = [one.start for one in absences if is_stated(one) is is_stated(item)]
+            absent = min(alike, default=0)
             if apart <= JOINS_SECONDS and connected(new, item, apart, absent):
                 found.add(incident)
     return found
