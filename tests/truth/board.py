@@ -24,11 +24,11 @@ from streams.screens.board.service_map.service_map import MapAmounts, ServiceMap
 from streams.screens.board.wall.wall import Wall
 from tests.laws.arrivals import prompt
 from tests.streams.record.query.judged_hours import asked_at
+from tests.truth.assistant import WHOLE, said_by_tools
 from tests.truth.facts import MINUTE, Fact, Place
 from tests.truth.worlds import ACCOUNTS, CLIENTS, FUNCTIONS, ROUTES, TABLES, World
 
 SOURCE: Final = "truth/0"
-WHOLE: Final = Place("account", "")
 SCOPES: Final = tuple(
     Place(kind, name, account)
     for account in ACCOUNTS
@@ -79,6 +79,7 @@ class Moment(NamedTuple):
     pages: list[ScopePage]
     queried: dict[frozenset[tuple[str, str]], float]
     open_: Sequence[Incident]
+    by_tools: list[Fact]
 
     def stale(self) -> Iterator[str]:
         """Yield what open incidents say of an earlier time, as if it were all."""
@@ -98,6 +99,7 @@ class Moment(NamedTuple):
             yield from _of_page(page)
         for labels, value in self.queried.items():
             yield from _of_sample(dict(labels), value, self.at)
+        yield from self.by_tools
 
     def _of_numbers(self) -> Iterator[Fact]:
         for number in self.wall.numbers:
@@ -181,8 +183,8 @@ def _of_times(page: ScopePage, about: Place, shown: ScopeMeasure) -> Iterator[Fa
 def _of_measure(page: ScopePage, about: Place, shown: ScopeMeasure) -> Iterator[Fact]:
     said, of = f"page of {about.name} ({page.range})", shown.measure
     yield from Window(f"newest, {said}", page.end - MINUTE, page.end).rate(about, of, shown.value)
-    yield from Window(f"mean, {said}", page.first, page.end).rate(about, of, shown.mean)
-    yield from Window(f"highest, {said}", page.first, page.end).rate(about, of, shown.most, "highest")
+    yield from Window(f"mean, {said}", page.start, page.end).rate(about, of, shown.mean)
+    yield from Window(f"highest, {said}", page.start, page.end).rate(about, of, shown.most, "highest")
     if shown.most_at is not None and page.step == MINUTE:
         at = Window(f"time of the highest, {said}", shown.most_at, shown.most_at + MINUTE)
         yield from at.rate(about, of, shown.most)
@@ -202,7 +204,7 @@ def _of_neighbours(page: ScopePage, about: Place, shown: ScopeNeighbours, *, int
         for measure, amount in neighbour.amounts.items():
             said = f"{measure} of {other.name} beside {about.name} ({page.range})"
             told = Fact(
-                said, "rate", scope, measure, page.first, until, amount.value, source=source, known=about
+                said, "rate", scope, measure, page.start, until, amount.value, source=source, known=about
             )
             yield told
             if amount.share is not None and into:
@@ -273,4 +275,5 @@ async def _asked(place: Path, held: Segments, open_: Sequence[Incident], setting
             pages.append(page)
     measured = 'measure=~"requests|errors_user|errors_backend|wcu|writes"'
     queried = await asked_at(query, f"uneri_observed{{{measured}}}", at - 1)
-    return Moment(at, await board.wall(), await board.map(), pages, queried, open_)
+    by_tools = await said_by_tools(board, query, SCOPES)
+    return Moment(at, await board.wall(), await board.map(), pages, queried, open_, by_tools)

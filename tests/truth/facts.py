@@ -134,7 +134,7 @@ READINGS: Final = {
     "en": _reading(
         r", of N requests?$",
         r"N (?P<unit>[a-z ]+)/s over D",
-        r"N of M (?:requests|calls) in D",
+        r"N of M (?:(?:requests|calls) in|failed \(\d+ %\), [^;]* over) D",
         r"^\W*Affected\W+N (?:requests?|calls?) in D",
         "d|h|min|s",
     ),

@@ -14,7 +14,9 @@ from alerting.messages.render import Renderer
 from alerting.words.locales import LANGUAGES
 from config.links import Links
 from config.settings import Settings
+from detectors.model.scope import Scope
 from tests.alerting.message_makers import said
+from tests.truth.assistant import listed
 from tests.truth.board import LIMITS, told
 from tests.truth.facts import claims_in, facts_in, facts_of
 from tests.truth.oracle import Oracle
@@ -47,6 +49,8 @@ def untrue(world: World, place: Path) -> list[str]:
             text += "\n" + document(KnownIncident(incident, notice.at)).markdown  # and reports
             found += oracle.untrue(facts_in(text, incident.primary, render.words.locale))
             found += oracle.misleading(claims_in(text, incident.primary))
+        if isinstance(incident.primary.about, Scope):
+            found += oracle.untrue(facts_in(listed(notice), incident.primary, "en"))
         found += oracle.mistaken(incident)
         found += oracle.innocent(incident)
     for moment in all_.moments:

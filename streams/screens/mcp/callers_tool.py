@@ -92,7 +92,7 @@ _KIND: Final = part_of(
 CALLERS: Final = data_of(
     ScopePage,
     "Who calls a scope, or whom it calls, by one of the measures.",
-    "about=scope direction first end kinds=callers measures link",
+    "about=scope direction first=start end kinds=callers measures link",
     direction=Given(str),
     kinds=_KIND,
     measures=Given(list[str]),
@@ -154,7 +154,7 @@ async def who_calls(
             data.left_out[f"kinds.{neighbours.kind}"] = len(neighbours.neighbours) - most
     title = f"{'Who calls' if direction == 'callers' else 'Called by'} {about.words}"
     nothing = "Nobody did in this range." if direction == "callers" else "It called nothing in this range."
-    span, compared = times.span(page.first, page.end), page.end - page.first <= WEEK
+    span, compared = times.span(page.start, page.end), page.end - page.first <= WEEK
     lines = _lines(kinds, compared=compared) if kinds else [nothing]
     week = "; changes are on the same range a week before" if compared else ""
     return answered(data, [f"{title}, {span}{week}.", *lines, f"Its page: {link}"])

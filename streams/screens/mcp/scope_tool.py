@@ -64,8 +64,8 @@ SCOPE: Final = data_of(
     ScopePage,
     "One scope over a range. verdict is the worst that is open about it; callers are kinds that call it, for "
     "who_calls.",
-    "about=scope account_name=account at first end verdict limits measures incidents changes memos callers "
-    "link",
+    "about=scope account_name=account at first=start end verdict limits measures incidents changes memos "
+    "callers link",
     longest={"account_name": 80},
     limits=_LIMIT,
     measures=_MEASURE,
@@ -126,7 +126,7 @@ async def find_names(
 def _lines(page: ScopePage, times: ToolTimes, link: str) -> Iterator[str]:
     about, kind = NamedScope.of(page.scope), page.scope.kind
     state = f"NOT WELL ({page.verdict})" if page.verdict else "no finding about it is open"
-    yield f"{about.words} of account {quoted(page.account)}: {state}. {times.span(page.first, page.end)}."
+    yield f"{about.words} of account {quoted(page.account)}: {state}. {times.span(page.start, page.end)}."
     for limit in page.limits:
         left = reached_in(limit.days_left, limit.days_left_early, limit.days_left_late)
         yield (

@@ -108,7 +108,7 @@ async def show_series(
         times,
         about=about,
         unit=unit_of_data(measure, about.kind),
-        first=times.data(page.first),
+        first=times.data(page.start),
         end=times.data(page.end),
         step_seconds=page.step,
         points=curve,
@@ -145,7 +145,7 @@ def _lines(
         return amount(value, measure, kind)
 
     what = measure_in_words(measure, kind)
-    span, unit = times.span(page.first, page.end), unit_in_words(measure, kind)
+    span, unit = times.span(page.start, page.end), unit_in_words(measure, kind)
     yield f"{what} of {about.words}, {span}, in {unit}:"
     now = f"At its end {written(found.value)}"
     if found.expected is not None:
