@@ -31,7 +31,8 @@ export const NumberTile = ({ of, busiest, figures, words, go }) => {
   const wrong = level(of) !== "well";
   const change = figures.change(of.hour, of.hour_week_before);
   const usually = of.expected === null ? null : words.usually(figures.value(of.expected, of.unit));
-  const quiet = of.unit === "1/s" ? change && words.onLastWeek(change) : usually;
+  const onLastWeek = change && words.onLastWeek(change);
+  const quiet = of.unit === "1/s" ? onLastWeek : usually ?? (of.unit === "share" ? onLastWeek : null);
   return html`<${Tile} of=${of} name=${of.id} label=${html`<${Explained} ...${{ of, busiest, go }}>${words.number[of.id]}</${Explained}>`}>
     <div class="figure"><${Big} parts=${figures.parts(of.value, of.unit)} /><${Spark} now=${of.trend} before=${of.trend_week_before} /></div>
     <p class="note"><${Mark} of=${of} words=${words} />${wrong ? usually && html`<span>${usually}</span>` : quiet ?? "\u00a0"}</p>

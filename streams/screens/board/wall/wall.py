@@ -42,9 +42,11 @@ class WallNumber(msgspec.Struct, frozen=True, kw_only=True):
 
     ``value``, ``expected``, ``lower``, ``upper``, ``week_before`` and both trends have the same ``unit``:
     ``1/s`` per second; ``share`` of requests, from 0 to 1; ``1`` a count in the step. ``expected`` with its
-    interval is that of the judge. ``week_before`` is the same step a week before; ``hour`` and
-    ``hour_week_before`` are of the hour that ends with these, which can be compared. Where several accounts
-    are watched, ``verdict_of`` names those that the verdict is about: their sum may show nothing of it.
+    interval is that of the judge. A share has an expected one only where at least one of them is expected in
+    the step: the usual count of what is rarer is zero, its share is not. ``week_before`` is the same step a
+    week before; ``hour`` and ``hour_week_before`` are of the hour that ends with these, which can be
+    compared. Where several accounts are watched, ``verdict_of`` names those that the verdict is about: their
+    sum may show nothing of it.
     ``incident`` is the id of the one that ``verdict`` is of. ``scope`` has most of it in the newest step,
     None where nothing has any.
     """

@@ -115,7 +115,7 @@ class WallNumbers:
             id=name,
             unit=unit,
             value=value,
-            expected=known((expected / per_expected)[-1]),
+            expected=known((expected / per_expected)[-1]) if unit != "share" or expected[-1] >= 1 else None,
             lower=known((np.maximum(lower, 0) / per_expected)[-1]),
             upper=known((upper / per_expected)[-1]),
             week_before=known(before[-1]),

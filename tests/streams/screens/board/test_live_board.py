@@ -1,5 +1,6 @@
 """The wall of a daemon shows the figures of its engine."""
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -73,6 +74,26 @@ def test_an_hour_is_compared_over_the_minutes_that_are_known_of_both(tmp_path: P
     )[0]
     assert (requests_.value, requests_.hour) == (1.5, 1.0)
     assert requests_.hour_week_before == pytest.approx(5 / 3)
+
+
+@pytest.mark.parametrize(("errors", "share"), [(0.0, None), (3.0, 0.03)])
+def test_a_share_of_what_is_usually_counted_zero_times_in_a_minute_has_no_usual_value(
+    tmp_path: Path, errors: float, share: float | None
+) -> None:
+    folder, names = HistoryFolder(str(tmp_path)), SeriesNames()
+    shop = Scope("service", "aws", "1", "eu-west-1", "shop")
+    numbers = names.add([SeriesKey(shop, NOBODY, name) for name in ("requests", "errors_user")])
+    starts, seconds = np.full(2, AT - 60), np.full(2, 60, np.int32)
+    amounts = np.array([100.0, 2.0], np.float32)
+    rows = dataclasses.replace(
+        bare(np.array(numbers), starts, seconds, amounts), expected=np.array([100.0, errors], np.float32)
+    )
+    day = AT // 86400 * 86400
+    folder.write(HistoryFile(MINUTES, day, day + 86400).path, partial(write_rows, rows))
+    folder.write(NAMES_FILE, partial(write_names, names))
+    view = HistoryView(HistoryFolder(str(tmp_path)))
+    found = {of.id: of for of in WallNumbers(view, AT, 60).numbers(OpenVerdicts([]), BoardSettings(), {})}
+    assert (found["errors_user"].value, found["errors_user"].expected) == (0.02, pytest.approx(share))
 
 
 def made_minutes(place: Path, hours: dict[int, NDArray[np.float64]]) -> None:
