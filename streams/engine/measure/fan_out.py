@@ -164,7 +164,7 @@ class FanOut:
         # functions that call a table, by their routes
         self.wholes: list[int] = []
         self.series = 0  # without business values
-        self._services: dict[int, tuple[str, ...]] = {}  # whose requests it has, by row
+        self._services: dict[int, dict[str, None]] = {}  # whose requests it has, by row
         self._most = most
         self._open = open_places(most)
         self._waiting: list[ScopeOrEdge] = []  # those folded, by number
@@ -210,7 +210,7 @@ class FanOut:
         None of what is folded: it has those of all.
         """
         row = self._row_of.get(about, -1)
-        return self._services.get(row, ())
+        return tuple(self._services.get(row, ()))
 
     def add(
         self, names: Sequence[Path | Call], ids: Ints, used: Floats | None = None, *, late: bool = False
@@ -433,9 +433,8 @@ class FanOut:
 
     def _note_service(self, path: Path, places: Sequence[int]) -> None:
         for place in places if path.service else ():
-            known = self._services.get(place - 1, ())
-            if place and path.service not in known:
-                self._services[place - 1] = (*known, path.service)
+            if place and not _is_other(self.scopes[place - 1]):
+                self._services.setdefault(place - 1, {})[path.service] = None
 
     def _part(self, place: int, name: str) -> int:
         """Return the number of a part, counted from 1; 0 where the whole belongs to another shard."""
@@ -569,3 +568,7 @@ class FanOut:
             for row in rows[rows >= 0].tolist():
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added
+
+
+def _is_other(about: ScopeOrEdge) -> bool:
+    return (about.source if isinstance(about, Edge) else about).name == OTHER

@@ -4,7 +4,8 @@ import tracemalloc
 
 import numpy as np
 
-from streams.engine.decode.paths import Path
+from detectors.model.scope import Scope
+from streams.engine.decode.paths import OTHER, Path
 from streams.engine.measure.fan_out import FanOut
 
 NAMES = 4000
@@ -28,3 +29,12 @@ def test_what_is_folded_takes_few_bytes_besides_its_names() -> None:
         tracemalloc.stop()
     assert fan_out.folded > 9 * NAMES
     assert taken / fan_out.folded < 230
+
+
+def test_a_function_has_the_services_whose_requests_reach_it_and_other_has_none() -> None:
+    fan_out = FanOut(0, 1, most=200)
+    names = [path_of(number) for number in range(NAMES)]
+    fan_out.add(names, np.arange(NAMES), np.ones(NAMES))
+    known = {about.name: fan_out.services_of(about) for about in fan_out.scopes if isinstance(about, Scope)}
+    assert known["order-0"] == ("orders-0",)
+    assert known[OTHER] == ()
