@@ -174,8 +174,8 @@ class SqliteStore:
         row = self._connection.execute(query).fetchone()
         return int(row[0] or 0) if row else 0
 
-    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 32 * 1024 * 1024) -> LogRun:
-        """Return about ``at_most`` records or ``most_bytes`` from ``start``; an empty run at the end.
+    def read(self, start: int, at_most: int = 50_000, most_bytes: int = 16 * 1024 * 1024) -> LogRun:
+        """Return up to ``at_most`` records or ``most_bytes``, or one record, from ``start``; none at the end.
 
         Raises
         ------
@@ -198,10 +198,12 @@ class SqliteStore:
                     raise DamagedError(
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
-                parts.append(lines[max(0, start - first) :])
+                lines = lines[end - first :]
+                fitting = lines[: lines.end_of_piece(0, at_most - (end - start), most_bytes - size)]
+                parts.append(fitting)
                 arrivals.append(UNKNOWN_ARRIVAL if arrived is None else arrived)
-                end, size = first + count, size + len(body)
-                if end - start >= at_most or size >= most_bytes:
+                end, size = end + len(fitting), size + int(fitting.ends[-1] - fitting.starts[0])
+                if len(fitting) < len(lines) or end - start >= at_most or size >= most_bytes:
                     break
         stamps = np.repeat(np.array(arrivals, np.float64), [len(lines) for lines in parts])
         return LogRun(start, joined(parts), stamps)
