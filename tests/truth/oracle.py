@@ -46,6 +46,7 @@ class Oracle:
         self._known = (minutes > 0) | (world.rate < THIN)  # without any record: unknown, not zero
         self._minutes = cache(self._minutes_of)
         self._begun = cache(self._begin_of)
+        self._truth = cache(self._truth_of)
 
     def untrue(self, facts: Iterable[Fact]) -> Iterator[str]:
         """Yield each fact that is not so: what was told, what is true, and the seed."""
@@ -117,7 +118,7 @@ class Oracle:
     def _clock(self, at: int) -> str:
         return f"{(at - self.world.begins) / 60:+.1f} min"
 
-    def _truth(self, fact: Fact) -> float | None:
+    def _truth_of(self, fact: Fact) -> float | None:
         if fact.figure.split()[-1] in QUANTILES:
             return self._quantile(fact)
         if fact.measure not in COUNTED:
