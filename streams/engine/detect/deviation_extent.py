@@ -58,11 +58,13 @@ class DeviationExtent:
 
     def onset(self, row: int, start: int, until: int, *, rises: bool) -> int:
         """Return when a deviation began whose verdict starts at ``start``, in epoch seconds."""
-        course = self._judge.evidence.course(row, start - REACH_SECONDS, until)
+        whole, since = self._judge.whole(row), start - REACH_SECONDS
+        course = self._judge.evidence.course(row, since, until)
         reported = len(course.observed) - (until - start) // self._step
         if reported <= 0:
             return start
-        first = onset(course, reported, rises=rises)
+        of = None if whole is None else self._judge.evidence.course(whole, since, until)
+        first = onset(course, reported, rises=rises, of=of)
         return start - (reported - first) * self._step
 
     def added_up(
