@@ -31,6 +31,7 @@ _NAMES: Final = {
     "outbox": "messages to send",
     "unread": "read by nobody",
     "other_versions": "other versions",
+    "other_configurations": "configured otherwise",
 }
 """Names that are clearer than the keys."""
 

@@ -1,10 +1,12 @@
 """Which partitions nobody reads, as each process of an app says."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from kafka.errors import GroupAuthorizationFailedError, KafkaTimeoutError
 
+from config.settings import HistorySettings
 from streams.drivers.kafka import group_watch
 from streams.drivers.kafka.group_watch import AWAY_SECONDS, UNREAD_SECONDS, GroupReading, GroupWatch
 from streams.drivers.kafka.topics import TopicError, Topics
@@ -21,7 +23,7 @@ def clock() -> Clock:
 
 
 def watch(app: KafkaApp, clock: Clock) -> GroupWatch:
-    return GroupWatch(app.kafka, Topics.of(app.kafka), lambda: clock.now)
+    return GroupWatch(app.kafka, Topics.of(app.kafka), now=lambda: clock.now)
 
 
 def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_app: MakeApp) -> None:
@@ -47,6 +49,16 @@ def test_a_worker_of_another_version_is_named(make_app: MakeApp) -> None:
     new = app.elsewhere()
     app.start("detect", "incidents", "notify", settings=new, worker="new")
     app.until(lambda: app.shown(settings=new).get("other_versions") == {"old": "0.1.9"})
+
+
+def test_a_worker_without_the_history_of_the_others_is_named(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app()
+    app.start("rollup", worker="bare")
+    new = app.elsewhere().model_copy(update={"history": HistorySettings(place=str(tmp_path))})
+    app.start("detect", "incidents", "notify", settings=new, worker="new")
+    app.until(lambda: app.shown(settings=new).get("other_configurations") == ["bare"])
+    app.until(lambda: app.shown().get("other_configurations") == ["new"])
+    assert "restart those that lack it" in app.said()
 
 
 def test_a_moment_without_a_reader_is_none(make_app: MakeApp, clock: Clock) -> None:

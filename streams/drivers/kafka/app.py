@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import tempfile
 from typing import Any, Final
@@ -12,7 +13,7 @@ from faust.auth import OAuthCredentials
 from kafka.admin import KafkaAdminClient, MemberToRemove
 from kafka.errors import KafkaError
 
-from config.settings import KafkaSettings
+from config.settings import KafkaSettings, Settings
 from detectors.state.state import this_writer
 from streams.drivers.kafka.connections.client import client_options, open_client
 from streams.drivers.kafka.connections.connection import connection_options
@@ -48,14 +49,17 @@ def aiokafka_options(kafka: KafkaSettings) -> dict[str, Any]:
     return connection_options(kafka) | {"request_timeout_ms": int(REQUEST_SECONDS * 1000)}
 
 
-def chunk_app(kafka: KafkaSettings) -> ChunkApp:
-    """Return the app, without agents. Its state is in checkpoints, not in Faust's tables."""
+def chunk_app(kafka: KafkaSettings, alike: str = "") -> ChunkApp:
+    """Return the app, without agents. Its state is in checkpoints, not in Faust's tables.
+
+    ``alike`` is what others see of its configuration, as in ``client_id``.
+    """
     aiokafka_patches.install()
     return ChunkApp(
         kafka.app,
         broker=";".join(f"kafka://{address}" for address in kafka.brokers),
         broker_credentials=_credentials(kafka),
-        broker_client_id=client_id(kafka),
+        broker_client_id=client_id(kafka, alike),
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_rebalance_timeout=REBALANCE_SECONDS,
@@ -79,9 +83,15 @@ def chunk_app(kafka: KafkaSettings) -> ChunkApp:
     )
 
 
-def client_id(kafka: KafkaSettings) -> str:
-    """Return what a worker calls itself: others see in the group which version it is."""
-    return f"{kafka.app}-{VERSION}"
+def client_id(kafka: KafkaSettings, alike: str = "") -> str:
+    """Return what a worker calls itself: others see its version in the group, and how it is configured."""
+    return f"{kafka.app}-{VERSION}-{alike}"
+
+
+def configured_alike(settings: Settings) -> str:
+    """Return a short digest of what all workers of an app need alike, and no reload changes."""
+    parts = settings.time.model_dump_json(), settings.rollup.model_dump_json(), bool(settings.history.place)
+    return hashlib.blake2b(repr(parts).encode(), digest_size=4).hexdigest()
 
 
 def _credentials(kafka: KafkaSettings) -> Any:

@@ -26,7 +26,13 @@ from config.settings import KafkaSettings, Settings
 from streams.drivers.checkpointing import USUAL, RunOptions
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.daemon import Daemon
-from streams.drivers.kafka.app import aiokafka_options, chunk_app, leave_group, wait_for_kafka
+from streams.drivers.kafka.app import (
+    aiokafka_options,
+    chunk_app,
+    configured_alike,
+    leave_group,
+    wait_for_kafka,
+)
 from streams.drivers.kafka.board.history_keeping import HistoryKeeping
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
 from streams.drivers.kafka.checkpoints.fenced_store import FencedStore
@@ -110,7 +116,7 @@ class KafkaDaemon(Daemon):
         self._topics = Topics.of(kafka, settings.sources)
         self._roles = sorted(roles)
         self._stages = HostedStages(lambda: self.settings, self._registry)
-        self._group = GroupWatch(kafka, self._topics)
+        self._group = GroupWatch(kafka, self._topics, configured_alike(settings))
         self._takeovers: Takeovers | None = None
         self.delivery = Delivery(settings, self.metrics)
         self._keeping: HistoryKeeping | None = None
@@ -336,7 +342,7 @@ class KafkaDaemon(Daemon):
             )
         hosted = [stage for stage in stages if stage.role in self._roles]
         return StageHost(
-            chunk_app(kafka),
+            chunk_app(kafka, configured_alike(self.settings)),
             hosted,
             checkpoints,
             options,

@@ -6,7 +6,7 @@ other one would show no lag and be ready while records wait.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import BrokerResponseError
 
 from config.settings import KafkaSettings
-from streams.drivers.kafka.app import client_id
+from streams.drivers.kafka import app
 from streams.drivers.kafka.topics import Topic, TopicError, Topics, open_admin
 from streams.notify.pipeline_status import first_of
 from streams.process.part import Part
@@ -31,6 +31,11 @@ AWAY_SECONDS: Final = 60.0
 _ASSIGNED: Final = ("Stable", "Empty", "Dead")
 """States of a group in which its members have the partitions that it shows."""
 
+_UNLIKE: Final = (
+    "workers of this app have another configuration than this one: give all the same time, rollup and "
+    "history.place, and restart those that lack it; what a worker without history.place judges is on no board"
+)
+
 log = structlog.get_logger("uneri.kafka")
 
 
@@ -40,15 +45,20 @@ class GroupReading(NamedTuple):
     readers: dict[str, str]  # the worker's name, else the id of the member
     waiting: dict[str, int]  # records of those that nobody reads
     versions: Mapping[str, str] = MappingProxyType({})  # of Uneri, by worker, if it is another one
+    unlike: Sequence[str] = ()  # workers of this version with another configuration
 
 
 class GroupWatch(Part):
     """Looks at the consumer group of an app every few seconds."""
 
     def __init__(
-        self, kafka: KafkaSettings, topics: Topics, now: Callable[[], float] = time.monotonic
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        alike: str = "",
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._kafka, self._now = kafka, now
+        self._kafka, self._alike, self._now = kafka, alike, now
         self._topics = (*topics.sources, topics.rollups, topics.findings, topics.notices)
         self._newest = GroupReading({}, {})
         self._answered = now()
@@ -64,7 +74,7 @@ class GroupWatch(Part):
         ]
         while True:
             try:
-                found = await asyncio.to_thread(read_group, self._kafka, places)
+                found = await asyncio.to_thread(read_group, self._kafka, places, self._alike)
             except TopicError as error:
                 log.debug("the group cannot be described", reason=str(error))  # clients log what is down
                 if isinstance(error.__cause__, BrokerResponseError):
@@ -78,6 +88,8 @@ class GroupWatch(Part):
         self._answered = now = self._now()
         if found is None:
             return
+        if found.unlike and found.unlike != self._newest.unlike:
+            log.warning(_UNLIKE, workers=list(found.unlike))
         self._newest = found
         self._since = {place: self._since.get(place, now) for place, count in found.waiting.items() if count}
 
@@ -97,6 +109,8 @@ class GroupWatch(Part):
             shown |= {"workers": workers, "unread": self.unread}
         if self._newest.versions:
             shown["other_versions"] = self._newest.versions
+        if self._newest.unlike:
+            shown["other_configurations"] = list(self._newest.unlike)
         return shown
 
     def not_ready(self) -> str | None:
@@ -111,8 +125,10 @@ class GroupWatch(Part):
         return f"nobody reads {places} ({records}): start a worker that has its role"
 
 
-def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReading | None:
+def read_group(kafka: KafkaSettings, places: list[TopicPartition], alike: str = "") -> GroupReading | None:
     """Return what the group reads of these partitions; None while they change hands, or if it is hidden.
+
+    ``alike`` is what this process tells of its configuration, as in ``client_id``.
 
     Raises
     ------
@@ -141,13 +157,15 @@ def read_group(kafka: KafkaSettings, places: list[TopicPartition]) -> GroupReadi
             for place in missing:
                 at = max(read[place].offset if place in read else 0, begins[place].offset)
                 waiting[_name(place)] = max(0, ends[place].offset - at)
-        own = client_id(kafka)
-        versions = {
-            worker: member["client_id"].partition(f"{kafka.app}-")[2] or "an earlier one"
+        told = {
+            worker: member["client_id"].partition(f"{kafka.app}-")[2].partition("-")
             for worker, member in workers
-            if member["client_id"] != own
         }
-        return GroupReading({_name(place): reader for place, reader in readers.items()}, waiting, versions)
+        others = {worker: version for worker, (version, *_) in told.items() if version != app.VERSION}
+        versions = {worker: version or "an earlier one" for worker, version in others.items()}
+        unlike = sorted(worker for worker, (*_, of) in told.items() if worker not in others and of != alike)
+        by_place = {_name(place): reader for place, reader in readers.items()}
+        return GroupReading(by_place, waiting, versions, unlike)
 
 
 def _name(place: TopicPartition) -> str:
