@@ -26,7 +26,7 @@ from detectors.model.scope import (
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess connects nothing
 
-_MOST: Final = 0.5  # share of a fall that an absence must carry to be its headline
+_MOST: Final = 0.5  # share of a fall or of failures that a part of it must carry to be its headline
 
 _SERVES: Final = 0.5  # share of a function's calls that routes must make: queues and timers are not routes
 
@@ -74,11 +74,35 @@ def may_replace(one: Finding, other: Finding) -> bool:
     small part of it. An absence never replaces an absence: the message names their common scope or the first
     of them.
     """
+    if is_small_part(one, other):
+        return False
     if wider_fall(other, [one]) is one:
         return True
     if Verdict.ABSENCE in (one.verdict, other.verdict):
         return one.verdict is not other.verdict and one.verdict is Verdict.ABSENCE
     return depth(one) > depth(other)
+
+
+def is_small_part(one: Finding, other: Finding) -> bool:
+    """Return whether two findings count the same failures, and ``one`` less than half of what ``other`` does.
+
+    A function whose requests fail as those of all others do explains nothing.
+    """
+    return one.measure is other.measure and 0 < _failing(one) < _MOST * _failing(other)
+
+
+def wider_failure(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
+    """Return the deepest finding of failures that one is only a small part of."""
+    wider = [other for other in findings if is_small_part(finding, other) and depth(other) < depth(finding)]
+    return max(wider, key=lambda other: (depth(other), _failing(other), other.id), default=None)
+
+
+def _failing(finding: Finding) -> float:
+    """Return how many more requests fail than usual, per second; 0 of what counts no failures."""
+    failures = finding.failures
+    if failures is None or not failures.seconds:
+        return 0.0
+    return max(failures.failed - failures.usual * failures.requests, 0.0) / failures.seconds
 
 
 def common_absence(findings: Iterable[Finding]) -> Finding | None:

@@ -99,6 +99,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         """The worst of its findings."""
         return severity([self.primary, *self.members])
 
+    def known(self, at: int) -> int:
+        """Return when the figures of a message at ``at`` were counted, both in epoch seconds."""
+        return at if self.ended else min(at, self.primary.seen)
+
     @property
     def concentration(self) -> Concentration | None:
         """What its rise is due to; None while that is unknown, and of anything else."""

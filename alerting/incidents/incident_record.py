@@ -12,8 +12,10 @@ from alerting.incidents.correlation import (
     direction,
     explains_more,
     is_adjacent,
+    is_small_part,
     may_replace,
     taken_over,
+    wider_failure,
     wider_fall,
 )
 from alerting.incidents.fingerprint import fingerprint
@@ -225,7 +227,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
         """Choose what the message will be about, while no one has read it yet."""
         open_findings = [self.findings[key] for key in sorted(self.open_ids)]
         primary = common_absence(open_findings) or self.primary
-        primary = wider_fall(primary, open_findings) or primary
+        primary = wider_fall(primary, open_findings) or wider_failure(primary, open_findings) or primary
         if primary.id != self.primary_id:
             self._set_primary(primary)
 
@@ -265,7 +267,7 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
     def _replaces(self, finding: Finding) -> bool:
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
-            return explains_more(finding, self.primary)
+            return explains_more(finding, self.primary) and not is_small_part(finding, self.primary)
         open_findings = (self.findings[key] for key in self.open_ids)
         return may_replace(finding, self.primary) and wider_fall(finding, open_findings) is None
 

@@ -5,10 +5,9 @@ from typing import Final
 from alerting.incidents.incident import Incident
 from alerting.messages.blocks import NAME, labelled
 from alerting.messages.console_links import ConsoleLinks
-from alerting.words import numbers
 from alerting.words.mrkdwn import clean, cut, escape
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Finding, Share, notable
+from detectors.model.finding import Finding, Share, Verdict, notable
 from detectors.model.scope import CLIENT, FUNCTION, TENANT
 
 
@@ -24,7 +23,7 @@ def evidence_lists(incident: Incident, words: Phrases) -> list[tuple[str, list[s
             f"{labels.suspects}{basis}",
             [_share(suspect, primary, words) for suspect in suspects] or [alike] * bool(alike),
         ),
-        (labels.reasons, [f"{escape(reason, NAME)} · {count}" for reason, count in reason_counts(primary)]),
+        (labels.reasons, [escape(reason, NAME) for reason in throttle_reasons(primary)]),
         (
             labels.causes,
             [
@@ -55,7 +54,9 @@ def _share(share: Share, finding: Finding, words: Phrases) -> str:
     figures = words.figures
     now, before = (figures.of_finding(value, finding) for value in (share.observed, share.expected))
     name = escape(figures.about(share.scope), 2 * NAME)
-    change = escape(f"{figures.percent(share.share)} · {before} → {now}", 2 * NAME)
+    # of what comes near a limit, nothing is too much
+    amounts = now if finding.verdict is Verdict.LIMIT else f"{before} → {now}"
+    change = escape(f"{figures.percent(share.share)} · {amounts}", 2 * NAME)
     return f"{name} · {change}{_because(share, finding, words)}"
 
 
@@ -87,9 +88,9 @@ def caller_lines(finding: Finding, console: ConsoleLinks, words: Phrases) -> lis
         lines.append(words.incident.stands_out(kind=kind, label=label, part=part, basis=basis))
     if alike:
         lines.append(alike)
-    reasons = reason_counts(finding)[:CALLERS]
+    reasons = throttle_reasons(finding)[:CALLERS]
     if reasons:
-        lines.append(words.incident.throttled([(escape(reason, NAME), count) for reason, count in reasons]))
+        lines.append(words.incident.throttled([escape(reason, NAME) for reason in reasons]))
     return lines
 
 
@@ -109,10 +110,10 @@ def standing_out(finding: Finding) -> list[Share]:
     return sorted(suspects, key=lambda share: -share.share)[:CALLERS]
 
 
-def reason_counts(finding: Finding, longest: int = NAME) -> list[tuple[str, str]]:
-    """Return the reasons for throttling with their counts, most frequent first."""
+def throttle_reasons(finding: Finding) -> list[str]:
+    """Return the reasons for throttling, the most frequent of one minute first."""
     ordered = sorted(finding.throttle_reasons.items(), key=lambda item: (-item[1], item[0]))
-    return [(cut(clean(reason), longest), numbers.number(count)) for reason, count in ordered]
+    return [cut(clean(reason), NAME) for reason, _ in ordered]
 
 
 def _because(share: Share, finding: Finding, words: Phrases) -> str:

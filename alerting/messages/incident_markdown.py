@@ -94,7 +94,7 @@ class IncidentMarkdown:
 
     def _small_print(self, known: KnownIncident) -> str:
         incident, labels = known.incident, self.words.labels
-        when = self.words.when(known.at, self._zone)
+        when = self.words.when(incident.known(known.at), self._zone)
         identity = escape(incident.id, NAME)
         ids = [self.words.incident.as_of(when=when, incident=identity, reopened=incident.reopened)]
         for name, value in ((labels.fingerprint, incident.fingerprint), (labels.follows, incident.follows)):

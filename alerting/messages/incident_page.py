@@ -230,7 +230,7 @@ def _context(incident: Incident, at: int, zone: ZoneInfo, words: Phrases) -> lis
         named = list(dict.fromkeys(words.figures.series(member) for member in incident.members))
         shown = words.figures.comma.join(escape(series, 2 * NAME) for series in named[:_NAMED])
         lines.append(words.incident.also_affected(names=shown, more=max(0, len(named) - _NAMED)))
-    as_of = words.when(at, zone)
+    as_of = words.when(incident.known(at), zone)
     lines.append(words.incident.as_of(when=as_of, incident=incident.id, reopened=incident.reopened))
     return lines
 

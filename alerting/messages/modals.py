@@ -171,7 +171,7 @@ def _list(title: str, lines: list[str], words: Phrases) -> Iterable[Block]:
 
 
 def _ids(incident: Incident, words: Phrases, zone: ZoneInfo, at: int) -> list[str]:
-    as_of = words.when(at, zone)
+    as_of = words.when(incident.known(at), zone)
     lines = [
         words.incident.as_of(when=as_of, incident=escape(incident.id, NAME), reopened=incident.reopened),
         f"{words.labels.identifiers}: {escape(incident.primary.id, NAME)}",

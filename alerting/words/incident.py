@@ -144,8 +144,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     stands_out: Phrase = Phrase("{kind!c} {label} accounts for {part}{basis}")  # a client or tenant
     alike: Phrase = Phrase("All {kind}s alike{basis}")  # clients or tenants
     of_requests: Phrase = Phrase(", of {requests} request{count:?|s}")  # the basis
-    reason: Phrase = Phrase("{reason} ({count})")  # of throttling
-    throttled_by: Phrase = Phrase("Throttled (newest minute): {reasons}")
+    throttled_by: Phrase = Phrase("Throttled by: {reasons}")
     graded: Phrase = Phrase("{grade} · {harm}[ ({about})]")  # about: unless the message is about it
     # what, share (of all, 0 if unknown), over (whether it is), left, times
     harms: Mapping[Harm, Phrase] = MappingProxyType(
@@ -169,7 +168,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         }
     )
     # also what, during
-    reached: Phrase = Phrase("{requests} {is_table:?call|request}{rounded:?|s} in {lasted}")
+    reached: Phrase = Phrase(
+        "{requests} {is_table:?call|request}{rounded:?|s} in {is_last:?its last |}{lasted}"
+    )
     fewer: Phrase = Phrase("about {requests} {what} missing in {lasted}")  # also during; missing
     named_routes: Phrase = Phrase("{names}[ and {more} more route{more:?|s}]")
     against_errors: str = "Compared with every error seen there before"
@@ -429,10 +430,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         number = self.count_names.get(count, str(count))
         return self.carried(share=self.figures.percent(of.share), count=count, number=number, kind=kind)
 
-    def throttled(self, reasons: Sequence[tuple[str, str]]) -> str:
-        """Return the line about throttled calls: reasons with their counts."""
-        listed = (self.reason(reason=reason, count=count) for reason, count in reasons)
-        return self.throttled_by(reasons=self.figures.comma.join(listed))
+    def throttled(self, reasons: Sequence[str]) -> str:
+        """Return the line about throttled calls."""
+        return self.throttled_by(reasons=self.figures.comma.join(reasons))
 
     def link_name(self, suffix: str) -> str:
         """Name a link by the suffix of its kind: ``logs``, ``metrics``; others as they are."""
@@ -468,10 +468,10 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         )
         return self.graded(grade=self.grade(of.level), harm=harm, about=about)
 
-    def reached_by(self, requests: float, lasted: str, *, is_table: bool) -> str:
-        """Return the number of requests (of a table, calls) in a time."""
+    def reached_by(self, requests: float, lasted: str, *, is_table: bool, is_last: bool) -> str:
+        """Return the number of requests (of a table, calls) in a time, or in the last part of an incident."""
         counts = {"requests": numbers.count(requests), "rounded": round(requests), "is_table": is_table}
-        return self.reached(**counts, **self._in(lasted, is_table=is_table))
+        return self.reached(**counts, **self._in(lasted, is_table=is_table), is_last=is_last)
 
     def missing(self, requests: float, lasted: str, *, is_table: bool) -> str:
         """Return the number of missing requests (of a table, calls) in a time."""

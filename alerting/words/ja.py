@@ -360,8 +360,7 @@ INCIDENT: Final = JapaneseIncident(
     stands_out=Phrase("このうち {part} は{kind} {label} によるものです{basis}"),
     alike=Phrase("どの{kind}も同様です{basis}"),
     of_requests=Phrase("（リクエスト{requests}件に基づく）"),
-    reason=Phrase("{reason}（{count}件）"),
-    throttled_by=Phrase("スロットリングの理由（直近の1分間）: {reasons}"),
+    throttled_by=Phrase("スロットリングの理由: {reasons}"),
     graded=Phrase("{grade} · {harm}[（{about}）]"),
     harms={
         Harm.ERRORS: Phrase("{what}[の {known} ]が失敗"),
@@ -380,7 +379,7 @@ INCIDENT: Final = JapaneseIncident(
         Harm.SLOW: Phrase("応答が遅延"),
         Harm.USER_ERRORS: Phrase("ユーザーエラーが増加"),
     },
-    reached=Phrase("{during}に{what} {requests}件"),
+    reached=Phrase("{is_last:?最後の|}{during}に{what} {requests}件"),
     fewer=Phrase("{during}に{what}約{requests}件が不足"),
     named_routes=Phrase("{names}[ ほか{more}ルート]"),
     against_errors="過去に発生したすべてのエラーと比較",

@@ -19,6 +19,7 @@ from detectors.model.scope import ACCOUNT, TABLE, ScopeOrEdge
 
 NAMED_ROUTES: Final = 3
 LONGEST_ROUTE: Final = 50
+_COUNTED: Final = 3600  # seconds of an incident that its count may lack: where it began is less exact
 
 NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -43,7 +44,8 @@ class Phrases(NamedTuple):
         if primary.missed and requests is not None:
             among = self.incident.missing(primary.missed, lasted, is_table=is_table)
         elif requests is not None:
-            among = self.incident.reached_by(requests, lasted, is_table=is_table)
+            is_last = primary.until - primary.start - seconds > _COUNTED
+            among = self.incident.reached_by(requests, lasted, is_table=is_table, is_last=is_last)
         rest = more + max(0, len(routes) - NAMED_ROUTES)
         return " · ".join(part for part in (among, self.incident.routes(named, rest)) if part)
 

@@ -189,7 +189,7 @@ class Baseline:
             there, learnt = self._around(row, lag)
             if learnt > self._beside:
                 used.append(week)
-            elif there:
+            elif there > self._beside:
                 left_out.append(week)
         return used, left_out
 

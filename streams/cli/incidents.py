@@ -27,14 +27,8 @@ def _facts(incident: ListedIncident, at: int) -> Iterator[str]:
     measure = measure_in_words(incident.measure, scope.kind)
     what = "" if incident.verdict is Verdict.FATAL else f"{incident.verdict.value} of "
     yield clean(f"{what}{measure} at {scope.kind} {name}{where and f' ({where})'}")
-    mean = incident.added_up
-    observed, expected = (
-        clean(amount(value, incident.measure, scope.kind))
-        for value in ((mean.observed, mean.expected) if mean else (incident.observed, incident.expected))
-    )
-    last = " in the last minutes" if incident.verdict is Verdict.LIMIT else " in its last minute"
-    over = f" over {duration(mean.seconds)}" if mean else last
-    yield f"{observed}{over}, expected {expected}"
+    if incident.state != "withdrawn":
+        yield _figures(incident)
     end = at if incident.end is None else incident.end
     yield f"since {utc(incident.start)}, for {duration(end - incident.start)}"
     yield "open" if incident.end is None else incident.state
@@ -45,6 +39,20 @@ def _facts(incident: ListedIncident, at: int) -> Iterator[str]:
         yield f"labelled {incident.labelled.label.value}"
     if incident.memos:
         yield "1 memo" if incident.memos == 1 else f"{incident.memos} memos"
+
+
+def _figures(incident: ListedIncident) -> str:
+    mean = incident.added_up
+    observed, expected = (
+        clean(amount(value, incident.measure, incident.scope.kind))
+        for value in ((mean.observed, mean.expected) if mean else (incident.observed, incident.expected))
+    )
+    if mean:
+        return f"{observed} over {duration(mean.seconds)}, expected {expected}"
+    if incident.verdict is Verdict.FATAL:
+        return f"{observed} on average"
+    last = "the last minutes" if incident.verdict is Verdict.LIMIT else "its last minute"
+    return f"{observed} in {last}, expected {expected}"
 
 
 INCIDENTS: Final = DaemonCommand("GET", "/board/incidents", ListedIncidents, incident_lines)

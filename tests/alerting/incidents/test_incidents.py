@@ -16,8 +16,9 @@ from alerting.incidents.incident_store import IncidentStore
 from alerting.incidents.incidents import Incidents
 from alerting.incidents.notice import Action, Milestone, Notice, NoticeReason
 from config.settings import DigestSettings, Settings
-from detectors.model.finding import CallRate, Finding, Verdict
+from detectors.model.finding import CallRate, Failures, Finding, Verdict
 from detectors.model.measures import Measure
+from detectors.model.scope import Scope
 from detectors.watch.rankings import Load
 from tests.alerting.given import (
     GET,
@@ -123,6 +124,38 @@ def test_what_joins_later_edits_the_message_and_a_deeper_one_takes_the_lead() ->
     assert (second.action, second.reason) == (Action.UPDATE, NoticeReason.DEEPER)
     assert (third.action, third.reason) == (Action.UPDATE, NoticeReason.JOINED)
     assert third.incident.primary.about == TABLE
+
+
+def failing(about: Scope, failed: float, requests: float, **more: Any) -> Finding:
+    counted = Failures(failed=failed, requests=requests, seconds=300)
+    return finding(about, measure=Measure.ERRORS_BACKEND, failures=counted, touches=[PUT, SERVICE], **more)
+
+
+def test_a_function_that_fails_like_all_others_is_not_what_an_outage_is_traced_to() -> None:
+    incidents = Incidents(Settings())
+    [page] = incidents.feed([failing(SERVICE, 141, 292)], T0)
+    [joined] = incidents.feed([failing(PUT, 31, 61, seen=T0 + 60)], T0 + 60)
+    assert (joined.incident.id, joined.incident.primary.about) == (page.incident.id, SERVICE)
+
+
+def test_a_function_that_has_most_of_the_failures_is_what_they_are_traced_to() -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([failing(SERVICE, 141, 292)], T0)
+    [deeper] = incidents.feed([failing(PUT, 101, 130, seen=T0 + 60)], T0 + 60)
+    assert (deeper.reason, deeper.incident.primary.about) == (NoticeReason.DEEPER, PUT)
+
+
+def test_before_anybody_read_of_it_an_outage_is_of_what_has_most_of_its_failures() -> None:
+    for found in (
+        [failing(PUT, 31, 61), failing(SERVICE, 141, 292)],
+        [failing(SERVICE, 141, 292), failing(PUT, 31, 61)],
+    ):
+        incidents = Incidents(Settings())
+        [page] = [
+            *incidents.feed([msgspec.structs.replace(one, score=WEAK) for one in found], T0),
+            *incidents.feed([], T0 + STEP),
+        ]
+        assert page.incident.primary.about == SERVICE
 
 
 def test_once_it_is_reported_a_higher_score_does_not_change_what_a_page_is_about() -> None:

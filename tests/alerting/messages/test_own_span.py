@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
-from detectors.model.finding import FailureKind, Failures, Verdict
+from detectors.model.finding import Affected, FailureKind, Failures, Verdict
 from detectors.model.sentence import explain_absence, explain_change
 from tests.alerting.given import PUT, T0, finding
 from tests.alerting.messages.made_incidents import CALM, of_span, risen
@@ -47,6 +47,24 @@ def test_how_requests_failed_in_its_last_hour_is_said_to_be_of_that(words: Phras
     }
     assert len(told) == 2
     assert any(re.search("in its last hour|最後の1時間", text) for text in told)
+
+
+@pytest.mark.parametrize("words", LANGUAGES)
+def test_a_count_of_the_last_hours_of_a_long_incident_is_said_to_be_of_those(words: Phrases) -> None:
+    affected = Affected(requests=1590, seconds=7 * 3600, routes=[])
+    told = {
+        words.affected_by(of_span(finding(PUT, start=T0 - hours * 3600, affected=affected)))
+        for hours in (7, 14)
+    }
+    assert len(told) == 2
+    assert any(re.search("in its last 7 h|最後の7時間", text) for text in told)
+
+
+def test_an_edit_says_when_its_figures_were_counted_and_not_when_it_was_made() -> None:
+    going = of_span(finding(PUT, seen=T0))
+    assert (going.known(T0 + 240), going.known(T0)) == (T0, T0)
+    over = replace(going, state="resolved")
+    assert over.known(T0 + 240) == T0 + 240
 
 
 def test_severity_does_not_rise_while_it_recovers() -> None:

@@ -158,5 +158,5 @@ def test_the_setting_names_the_language() -> None:
     ("lasted", "span"), [("45秒", "45秒間に"), ("13分", "13分間に"), ("2時間", "2時間に")]
 )
 def test_a_span_of_hours_says_once_that_it_is_one(lasted: str, span: str) -> None:
-    assert JAPANESE.incident.reached_by(120.0, lasted, is_table=False).startswith(span)
+    assert JAPANESE.incident.reached_by(120.0, lasted, is_table=False, is_last=False).startswith(span)
     assert JAPANESE.incident.missing(120.0, lasted, is_table=True).startswith(span)

@@ -174,6 +174,16 @@ def test_an_incident_teaches_the_next_week_nothing() -> None:
     assert clean.baseline.weeks(0) == ([1], [])
 
 
+def test_a_week_in_which_next_to_nothing_was_measured_was_not_left_out_because_of_an_incident() -> None:
+    values = curve(STEP, 3, 300, seed=6)
+    monday = 2 * WEEK // STEP
+    values[monday - 2016 + 100 : monday - 2016 + 112] = np.nan
+    values[monday - 2016 + 106] = 300
+    judge = a_judge([Series(TABLE, Measure.WCU, floor_relative=0.3)], weeks=1)
+    judged(judge, values[: monday + 106])
+    assert judge.baseline.weeks(0) == ([], [])
+
+
 def test_a_level_that_stays_ends_the_verdict_within_hours_and_becomes_the_expected_one() -> None:
     values = curve(STEP, 3, 300, seed=7)
     at = 2 * WEEK // STEP + 500
