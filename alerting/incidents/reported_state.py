@@ -13,6 +13,7 @@ Each line raises the bar for the next of its kind, so their number grows with th
 Lines that can wait (trends, joined parts, callers) are sent together, at most every ``GAP`` seconds.
 """
 
+import math
 from typing import Final, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from alerting.incidents.correlation import DOWN, direction
 from alerting.incidents.fingerprint import fingerprint
 from alerting.incidents.notice import Milestone
 from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import RATIO_OF, Measure
 from detectors.model.scope import CLIENT, TENANT, Edge, Scope, ScopeOrEdge
 
 WORSE: Final = 1.5
@@ -49,6 +51,8 @@ TOP: Final = 3  # callers that a message names
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess is not notable
 
 Trend = Literal["open", "worsening", "easing"]
+_MINUTE: Final = 60
+_COUNTED: Final = (Measure.REQUESTS, Measure.RCU, Measure.WCU, *RATIO_OF)
 _TURNS: Final = (Milestone.WORSENED, Milestone.EASED)
 
 
@@ -65,6 +69,18 @@ def excess_size(finding: Finding) -> float:
     if direction(finding) == DOWN:
         return (finding.expected - finding.observed) / max(abs(finding.expected), 1e-9)
     return abs(finding.observed - finding.expected)
+
+
+def most_size(finding: Finding) -> float:
+    """Return the size of which its newest minute may be by chance: two deviations more than ``excess_size``.
+
+    Of a few failures a minute, two minutes without any say little.
+    """
+    if finding.verdict is Verdict.LIMIT or finding.measure not in _COUNTED:
+        return excess_size(finding)
+    chance = 2 * math.sqrt(max(finding.observed, 0.0) * _MINUTE + 1) / _MINUTE
+    observed = finding.observed - chance if direction(finding) == DOWN else finding.observed + chance
+    return excess_size(msgspec.structs.replace(finding, observed=max(observed, 0.0)))
 
 
 class ReportedState(msgspec.Struct, kw_only=True):
@@ -153,10 +169,11 @@ class ReportedState(msgspec.Struct, kw_only=True):
         reached = primary.verdict is Verdict.LIMIT and self.size < 1 <= now
         if spreads or reached or (now > 0 and now >= WORSE * self.size):
             self.add_line(Milestone.WORSENED)
-        elif now <= EASES * self.size:
+        elif most_size(primary) <= EASES * self.size:
             if self.easing_reported:
                 self.trend = "easing"
             else:
+                self.trend = "open"
                 self.add_line(Milestone.EASED)
         elif (self.trend == "easing" and now > REBOUND * self.size) or (
             self.trend == "worsening" and at >= self.turned_at + SETTLES

@@ -23,6 +23,7 @@ from alerting.incidents.timing import quiet_period
 from config.settings import IncidentsSettings as IncidentSettings
 from config.settings import Settings
 from detectors.model.finding import Finding, Verdict
+from detectors.model.measures import Measure
 from tests.alerting.given import (
     ANY_SIZE,
     GET,
@@ -54,9 +55,9 @@ def lines(notices: Iterable[Notice]) -> list[Milestone]:
     return [what for notice in notices for what in notice.milestones]
 
 
-def follow(values: list[float]) -> list[Notice]:
+def follow(values: list[float], **more: Any) -> list[Notice]:
     """Return the notices of a spike that is reported again every five minutes."""
-    incidents, first = Incidents(ANY_SIZE), table_finding(observed=values[0])
+    incidents, first = Incidents(ANY_SIZE), table_finding(observed=values[0], **more)
     notices = incidents.feed([first], T0)
     for number, value in enumerate(values[1:], 1):
         at = T0 + 300 * number
@@ -102,6 +103,17 @@ def test_what_worsens_and_eases_is_reported_once_each_and_noise_between_is_not()
         NoticeReason.BETTER,
         NoticeReason.WORSE,
     ]
+
+
+def test_of_few_failures_a_minute_with_half_as_many_is_no_easing() -> None:
+    few = follow([0.1, 0.05, 0.03, 0.1, 0.02, 0.05], measure=Measure.ERRORS_BACKEND, expected=0.0)
+    assert {notice.incident.state for notice in few} == {"open"}
+    many = follow([10, 5, 3, 3, 3], measure=Measure.ERRORS_BACKEND, expected=0.0)
+    assert many[-1].incident.state == "easing"
+
+
+def test_what_worsened_is_no_longer_worsening_in_a_minute_that_is_as_usual() -> None:
+    assert [notice.incident.state for notice in follow([41, 60, 61, 9])][-2:] == ["worsening", "open"]
 
 
 def test_what_worsened_in_the_first_minutes_is_reported_when_it_has_lasted() -> None:
