@@ -106,7 +106,8 @@ def of_finding(finding: Finding) -> Severity:  # noqa: PLR0911  a line of the ta
     if finding.verdict is Verdict.ABSENCE:
         grade = Grade.CRITICAL if finding.about.kind in _WIDE else Grade.HIGH
         if finding.added_up is not None and 0 < observed < expected:  # so few that it went on
-            return Severity(grade, Harm.FEWER_REQUESTS, 1 - observed / expected)
+            missing = 1 - observed / expected
+            return Severity(grade if missing >= MOST_MISSING else Grade.MEDIUM, Harm.FEWER_REQUESTS, missing)
         return Severity(grade, Harm.NO_REQUESTS)
     if measure in _BACKEND and rises:
         return Severity(_of_errors(finding), Harm.ERRORS, share)

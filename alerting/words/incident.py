@@ -253,7 +253,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         """Return the title: verdict and state, what it is about, how large it is."""
         primary, size = of.primary, self.size(of.primary, of.peak)
         head, what = self.figures.verdict(of.verdict), f"{self.figures.about(primary.about)} · {size}"
-        if of.verdict is Verdict.ABSENCE and of.state != "resolved":
+        if of.verdict is Verdict.ABSENCE and not primary.is_empty:
+            head = self.figures.verdict(Verdict.DROP)
+        elif of.verdict is Verdict.ABSENCE and of.state != "resolved":
             head, what = size.upper(), self._absent(of)  # the size says it all: NO REQUESTS
         state: str = "reopened" if of.state == "open" and of.reopened else of.state
         state = _outcome(primary) or state if state == "resolved" else state
@@ -273,6 +275,8 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
             return ""
         if finding.verdict is Verdict.LIMIT and (finding.growth is not None or not finding.limit):
             kind = "near"
+        elif finding.verdict is Verdict.ABSENCE and not finding.is_empty:
+            kind = Verdict.DROP.value
         elif finding.gap:
             kind = "gap"
         pace = figures.change(value, finding.expected, finding.measure)
@@ -293,7 +297,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         match finding.verdict:
             case Verdict.ABSENCE if finding.gap:
                 return self.gap
-            case Verdict.ABSENCE:
+            case Verdict.ABSENCE if finding.is_empty:
                 is_table, what = finding.about.kind == TABLE, figures.what(finding.about)
                 return self.absent(name=what if is_table else name, what=what)
             case Verdict.FATAL:

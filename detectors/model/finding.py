@@ -289,6 +289,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return (self.added_up.until if self.added_up is not None else 0) or self.seen
 
     @property
+    def is_empty(self) -> bool:
+        """Whether this is an absence in which nothing came: some end with what comes again."""
+        came = 0.0 if self.added_up is None else self.added_up.observed * self.added_up.seconds
+        return self.verdict is Verdict.ABSENCE and came < 0.5  # noqa: PLR2004  less rounds to none
+
+    @property
     def is_open(self) -> bool:
         """Whether it was open when this was emitted."""
         return self.state in ("open", "update")

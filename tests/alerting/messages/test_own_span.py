@@ -9,9 +9,10 @@ import re
 import pytest
 from msgspec.structs import replace
 
+from alerting.incidents.severity import Grade, Harm
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
-from detectors.model.finding import Affected, FailureKind, Failures, Verdict
+from detectors.model.finding import AddedUp, Affected, FailureKind, Failures, Verdict
 from detectors.model.sentence import explain_absence, explain_change
 from tests.alerting.given import PUT, T0, finding
 from tests.alerting.messages.made_incidents import CALM, of_span, risen
@@ -20,6 +21,18 @@ from tests.alerting.messages.made_incidents import CALM, of_span, risen
 def test_an_absence_in_which_next_to_nothing_was_expected_says_no_number() -> None:
     gone = finding(PUT, verdict=Verdict.ABSENCE, observed=0.0, start=T0 - 960, missed=1e-5)
     assert explain_absence(gone) == "Function inventory-put-item has had no requests for 16 minutes."
+
+
+@pytest.mark.parametrize("words", LANGUAGES)
+def test_an_absence_in_which_some_came_is_a_drop_by_so_much(words: Phrases) -> None:
+    came = AddedUp(observed=0.018, expected=0.055, seconds=2940)
+    gone = of_span(finding(PUT, verdict=Verdict.ABSENCE, observed=0.0, expected=0.055, missed=107.0))
+    few = of_span(replace(gone.primary, added_up=came))
+    assert gone.severity.level is Grade.HIGH
+    assert (few.severity.level, few.severity.harm) == (Grade.MEDIUM, Harm.FEWER_REQUESTS)
+    assert re.search("NO REQUESTS|途絶", words.incident.title(gone))
+    assert re.search("67", words.incident.title(few))
+    assert not re.search("(?i)no requests|absence|途絶", words.incident.title(few))
 
 
 def test_a_rise_that_is_over_is_explained_as_while_it_lasted() -> None:
