@@ -27,7 +27,7 @@ class Labels(NamedTuple):
     no_reason: str = "No explanation available."
     stop: str = ". "  # between two sentences
     # the sentence of an incident that late data withdrew
-    withdrawn: str = "What came later showed no anomaly. The figures are those at the time of the alert."
+    withdrawn: str = "What came later showed no anomaly. The figures are from before that."
     test: str = "TEST"  # the begin of a test message
     test_note: str = "A test by `uneri send-test`: nothing of this has happened."
     update: str = "UPDATE"  # marks the newest state of a message that was shown before, in a terminal
