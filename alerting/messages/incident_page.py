@@ -44,7 +44,8 @@ from alerting.words.mrkdwn import escape, link, mention, person
 from alerting.words.phrases import Phrases
 from config.links import Links
 from detectors.model.finding import Finding, Verdict
-from detectors.model.measures import Measure
+from detectors.model.measures import LOADS, Measure
+from detectors.model.scope import ACCOUNT, SERVICE
 
 _MINUTE: Final = 60  # after which a newer one is complete
 _NAMED = 3
@@ -122,7 +123,14 @@ def page(
 def _cause_lines(incident: Incident, words: Phrases) -> list[str]:
     """Return in a short phrase whether a rise is demand or a defect, if that is known."""
     found = incident.concentration
-    return [] if found is None else [words.incident.concentration(found)]
+    if found is None or (found.alone and any(_rises_beside(member) for member in incident.members)):
+        return []
+    return [words.incident.concentration(found)]
+
+
+def _rises_beside(member: Finding) -> bool:
+    """Return whether a rise is one of more than a part of an account, so that nothing rises alone."""
+    return member.measure in LOADS and member.rises and member.about.kind in (ACCOUNT, SERVICE)
 
 
 def page_why(incident: Incident, words: Phrases) -> str:

@@ -168,6 +168,11 @@ class Concentration(msgspec.Struct, frozen=True, kw_only=True):
     carriers: int = 0  # the fewest that carry most of it
     per_call: bool = False  # calls use more
 
+    @property
+    def alone(self) -> bool:
+        """Whether the rest of the account does not rise."""
+        return self.cause is RiseCause.DEFECT and not self.carriers and not self.per_call
+
 
 class RestsOn(msgspec.Struct, frozen=True, kw_only=True):
     """The independent requests that the shares of an excess rest on, from ``since`` to ``until``."""

@@ -12,9 +12,19 @@ from msgspec.structs import replace
 from alerting.incidents.severity import Grade, Harm
 from alerting.words.locales import LANGUAGES
 from alerting.words.phrases import Phrases
-from detectors.model.finding import AddedUp, Affected, FailureKind, Failures, Verdict
+from detectors.model.finding import (
+    AddedUp,
+    Affected,
+    Concentration,
+    FailureKind,
+    Failures,
+    RiseCause,
+    Verdict,
+)
+from detectors.model.measures import Measure
 from detectors.model.sentence import explain_absence, explain_change
-from tests.alerting.given import PUT, T0, finding
+from tests.alerting.given import PUT, SERVICE, T0, finding, table_finding
+from tests.alerting.message_makers import page
 from tests.alerting.messages.made_incidents import CALM, of_span, risen
 
 
@@ -78,6 +88,17 @@ def test_an_edit_says_when_its_figures_were_counted_and_not_when_it_was_made() -
     assert (going.known(T0 + 240), going.known(T0)) == (T0, T0)
     over = replace(going, state="resolved")
     assert over.known(T0 + 240) == T0 + 240
+
+
+def test_what_rises_with_its_whole_service_does_not_rise_alone() -> None:
+    alone = Concentration(cause=RiseCause.DEFECT, share=1.0, kind="client")
+    table = table_finding(concentration=alone)
+    rising = finding(SERVICE, measure=Measure.REQUESTS)
+    said = [
+        "the rest is as usual" in str(page(of_span(table, members=members)).blocks)
+        for members in ([], [rising])
+    ]
+    assert said == [True, False]
 
 
 def test_severity_does_not_rise_while_it_recovers() -> None:
