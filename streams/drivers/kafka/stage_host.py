@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 import structlog
-from aiokafka.errors import InvalidTimestampError, KafkaError
+from aiokafka.errors import InvalidTimestampError, KafkaError, KafkaTimeoutError
 from faust.types import TP
 
 from detectors.state.state import NewerStateError
@@ -38,6 +38,10 @@ REFUSED: Final = 2  # supervisors do not start it again
 CLOCK_REFUSED: Final = (
     "Kafka refuses records with the time of this host, which is far ahead of its own: set the clock that "
     "is wrong, then start again. Nothing is lost"
+)
+KAFKA_AWAY: Final = (
+    "Kafka does not answer: check kafka.brokers and the brokers. The next start goes on from the checkpoint; "
+    "nothing is lost"
 )
 TICK_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be twice as large
@@ -75,7 +79,9 @@ def turn_size(most: int, least: int, seconds: float) -> int:
 
 def fatal(error: BaseException, **context: object) -> NoReturn:
     """End the process at once: one line, exit code 1, or 2 if another start would not help."""
-    said = CLOCK_REFUSED if isinstance(error, InvalidTimestampError) else str(error) or type(error).__name__
+    said = str(error) or type(error).__name__
+    for kind, text in ((InvalidTimestampError, CLOCK_REFUSED), (KafkaTimeoutError, KAFKA_AWAY)):
+        said = text if isinstance(error, kind) else said
     log.critical(said, error=type(error).__name__, **context)
     for stream in (sys.stderr, sys.stdout):
         with contextlib.suppress(OSError):  # its disk is full

@@ -5,7 +5,7 @@ import io
 import os
 
 import pytest
-from aiokafka.errors import InvalidTimestampError
+from aiokafka.errors import InvalidTimestampError, KafkaTimeoutError
 from structlog.testing import capture_logs
 
 from detectors.state.state import NewerStateError, StateError
@@ -34,10 +34,16 @@ def ends(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
     return ended.value.code
 
 
-def test_a_clock_that_kafka_does_not_believe_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [(InvalidTimestampError(), "set the clock that is wrong"), (KafkaTimeoutError(), "check kafka.brokers")],
+)
+def test_what_kafka_does_not_accept_or_answer_is_said_with_its_remedy(
+    error: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with capture_logs() as logs:
-        assert ends(InvalidTimestampError(), monkeypatch) == 1
-    assert "set the clock that is wrong" in logs[0]["event"]
+        assert ends(error, monkeypatch) == 1
+    assert remedy in logs[0]["event"]
 
 
 def test_a_daemon_ends_also_where_the_disk_of_its_output_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
