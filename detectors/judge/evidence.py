@@ -114,7 +114,7 @@ def extent(course: Course, *, rises: bool, absent: int = 0, fails: bool = False)
     return Extent(max(last, 1), float(known.max() if rises else known.min()))
 
 
-def onset(course: Course, reported: int, *, rises: bool, of: Course | None = None) -> int:
+def onset(course: Course, reported: int, *, rises: bool) -> int:
     """Return the step at which a deviation began, at or before the start of its verdict.
 
     Few calls make a verdict certain only in the sum of many minutes. The change is where the cumulative sum
@@ -122,15 +122,12 @@ def onset(course: Course, reported: int, *, rises: bool, of: Course | None = Non
     some minutes before does not make up for the calm after it.
 
     The course begins ``REACH_SECONDS`` before the verdict's own start, the step ``reported``, and ends now.
-    ``of`` are the requests of which failures are counted: a minute without any speaks for neither.
     """
     by = course.observed - course.expected if rises else course.expected - course.observed
     usual = float(np.nan_to_num(by[reported:]).mean()) if reported < len(by) else 0.0
     if usual <= 0:
         return reported
-    asked = np.ones(len(by)) if of is None else np.nan_to_num(of.observed)
-    calm = PART * usual * asked[:reported] / max(float(asked[reported:].mean()), 1e-9)
-    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual) - calm  # no minute speaks for all
+    more = np.minimum(np.nan_to_num(by[:reported]), 2 * usual) - PART * usual  # no minute speaks for all
     sums = np.cumsum(more[::-1])[::-1]
     return int(np.argmax(sums)) if sums.size and sums.max() > 0 else reported
 

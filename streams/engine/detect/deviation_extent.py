@@ -58,13 +58,11 @@ class DeviationExtent:
 
     def onset(self, row: int, start: int, until: int, *, rises: bool) -> int:
         """Return when a deviation began whose verdict starts at ``start``, in epoch seconds."""
-        whole, since = self._judge.whole(row), start - REACH_SECONDS
-        course = self._judge.evidence.course(row, since, until)
+        course = self._judge.evidence.course(row, start - REACH_SECONDS, until)
         reported = len(course.observed) - (until - start) // self._step
         if reported <= 0:
             return start
-        of = None if whole is None else self._judge.evidence.course(whole, since, until)
-        first = onset(course, reported, rises=rises, of=of)
+        first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
 
     def added_up(

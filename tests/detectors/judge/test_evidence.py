@@ -55,12 +55,6 @@ def test_a_stray_failure_some_minutes_before_is_not_their_beginning() -> None:
     assert onset(many, 8, rises=True) == 7
 
 
-def test_failures_do_not_begin_behind_minutes_in_which_nobody_asked() -> None:
-    failing = course(0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, expected=0.0, lower=0.0, upper=0.5)
-    assert onset(failing, 9, rises=True, of=course(1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1)) == 2
-    assert onset(failing, 9, rises=True, of=course(*[1] * 12)) == 9, "they asked, and did not fail"
-
-
 def test_a_level_that_was_normal_before_began_where_its_verdict_says() -> None:
     assert onset(course(9, 10, 11, 12, 40, 41), 4, rises=True) == 4
     assert onset(course(10, 11, 9, 10, 2, 1), 4, rises=False) == 4
