@@ -3,11 +3,13 @@
 ``CorrelationIndex`` finds the live incidents that a finding belongs to without a scan over all of them.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
+from detectors.explain.concentration import CARRIED, NEARLY_ONE
 from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import LOADS, Measure
 from detectors.model.scope import (
@@ -26,7 +28,9 @@ from detectors.model.scope import (
 _DEPTH: Final = {ACCOUNT: 0, SERVICE: 2, TENANT: 3, CLIENT: 4, ROUTE: 6, FUNCTION: 8, TABLE: 10}
 CARRIES: Final = 0.2  # a caller with a smaller share of the excess connects nothing
 
-_MOST: Final = 0.5  # share of a fall or of failures that a part of it must carry to be its headline
+_MOST: Final = 0.5  # share of a fall that an absence must carry to be its headline
+
+_FEW: Final = 3  # failures elsewhere, by which it shows that a part is not all of it
 
 _SERVES: Final = 0.5  # share of a function's calls that routes must make: queues and timers are not routes
 
@@ -84,25 +88,32 @@ def may_replace(one: Finding, other: Finding) -> bool:
 
 
 def is_small_part(one: Finding, other: Finding) -> bool:
-    """Return whether two findings count the same failures, and ``one`` less than half of what ``other`` does.
+    """Return whether two findings count the same failures, and ``one`` carries less than half of ``other``'s.
 
-    A function whose requests fail as those of all others do explains nothing.
+    A function whose requests fail as those of all others do explains nothing: as in
+    ``detectors.explain.concentration``, only what it has beyond its part of the requests is carried by it.
     """
-    return one.measure is other.measure and 0 < _failing(one) < _MOST * _failing(other)
+    (failing, requests, _), (whole, of, seconds) = _rates(one), _rates(other)
+    if one.measure is not other.measure or not 0 < failing < whole or (whole - failing) * seconds < _FEW:
+        return False
+    carries, part = failing / whole, requests / of
+    surely = carries - 2 * math.sqrt(carries * (1 - carries) / (whole * seconds))
+    return (surely if part > NEARLY_ONE else (surely - part) / (1 - part)) < CARRIED
 
 
 def wider_failure(finding: Finding, findings: Iterable[Finding]) -> Finding | None:
     """Return the deepest finding of failures that one is only a small part of."""
     wider = [other for other in findings if is_small_part(finding, other) and depth(other) < depth(finding)]
-    return max(wider, key=lambda other: (depth(other), _failing(other), other.id), default=None)
+    return max(wider, key=lambda other: (depth(other), _rates(other), other.id), default=None)
 
 
-def _failing(finding: Finding) -> float:
-    """Return how many more requests fail than usual, per second; 0 of what counts no failures."""
+def _rates(finding: Finding) -> tuple[float, float, int]:
+    """Return the failures beyond the usual and the requests, per second, and of how many seconds."""
     failures = finding.failures
     if failures is None or not failures.seconds:
-        return 0.0
-    return max(failures.failed - failures.usual * failures.requests, 0.0) / failures.seconds
+        return 0.0, 0.0, 0
+    failing = max(failures.failed - failures.usual * failures.requests, 0.0)
+    return failing / failures.seconds, failures.requests / failures.seconds, failures.seconds
 
 
 def common_absence(findings: Iterable[Finding]) -> Finding | None:

@@ -331,6 +331,14 @@ def _began(record: IncidentRecord) -> tuple[int, str]:
 
 
 def _deepest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return what is known first, as it is by now; then the new ones, the deepest first."""
     return sorted(
-        findings, key=lambda finding: (-depth(finding), finding.start, finding.id, finding.revision)
+        findings,
+        key=lambda finding: (
+            finding.state == "open",
+            -depth(finding),
+            finding.start,
+            finding.id,
+            finding.revision,
+        ),
     )

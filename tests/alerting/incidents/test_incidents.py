@@ -138,10 +138,17 @@ def test_a_function_that_fails_like_all_others_is_not_what_an_outage_is_traced_t
     assert (joined.incident.id, joined.incident.primary.about) == (page.incident.id, SERVICE)
 
 
+def test_nor_is_the_largest_of_three_functions_that_fail_alike() -> None:
+    incidents = Incidents(Settings())
+    incidents.feed([failing(SERVICE, 141, 292)], T0)
+    [joined] = incidents.feed([failing(PUT, 76, 155, seen=T0 + 60)], T0 + 60)
+    assert joined.incident.primary.about == SERVICE
+
+
 def test_a_function_that_has_most_of_the_failures_is_what_they_are_traced_to() -> None:
     incidents = Incidents(Settings())
     incidents.feed([failing(SERVICE, 141, 292)], T0)
-    [deeper] = incidents.feed([failing(PUT, 101, 130, seen=T0 + 60)], T0 + 60)
+    [deeper] = incidents.feed([failing(PUT, 135, 140, seen=T0 + 60)], T0 + 60)
     assert (deeper.reason, deeper.incident.primary.about) == (NoticeReason.DEEPER, PUT)
 
 
