@@ -175,7 +175,7 @@ class SqliteStore:
         return int(row[0] or 0) if row else 0
 
     def read(self, start: int, at_most: int = 50_000, most_bytes: int = 16 * 1024 * 1024) -> LogRun:
-        """Return up to ``at_most`` records or ``most_bytes``, or one record, from ``start``; none at the end.
+        """Return about ``at_most`` records or up to ``most_bytes`` from ``start``, or a single larger one.
 
         Raises
         ------
@@ -199,7 +199,7 @@ class SqliteStore:
                         f"the log row at offset {first} holds {len(lines)} records, not {count}"
                     )
                 lines = lines[end - first :]
-                fitting = lines[: lines.end_of_piece(0, at_most - (end - start), most_bytes - size)]
+                fitting = lines[: lines.end_of_piece(0, len(lines), most_bytes - size)]
                 parts.append(fitting)
                 arrivals.append(UNKNOWN_ARRIVAL if arrived is None else arrived)
                 end, size = end + len(fitting), size + int(fitting.ends[-1] - fitting.starts[0])

@@ -83,11 +83,11 @@ def test_large_records_are_read_a_few_at_a_time(tmp_path: Path) -> None:
         assert len(store.read(3).records) == 7
 
 
-def test_a_run_has_no_more_records_or_bytes_than_asked_for_however_they_came(tmp_path: Path) -> None:
+def test_a_run_has_no_more_bytes_than_asked_for_however_they_came(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / "db") as store:
         store.append([b"%d" % number * 100 for number in range(10)])
-        runs = [store.read(0, most_bytes=450), store.read(3, at_most=2), store.read(9)]
-        assert [[int(record[:1]) for record in run.records] for run in runs] == [[0, 1, 2, 3], [3, 4], [9]]
+        runs = [store.read(0, most_bytes=450), store.read(4, most_bytes=10), store.read(8)]
+        assert [[int(record[:1]) for record in run.records] for run in runs] == [[0, 1, 2, 3], [4], [8, 9]]
 
 
 def test_a_full_disk_is_said_and_leaves_what_was_there(tmp_path: Path) -> None:
