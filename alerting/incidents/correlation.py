@@ -78,8 +78,6 @@ def may_replace(one: Finding, other: Finding) -> bool:
     small part of it. An absence never replaces an absence: the message names their common scope or the first
     of them.
     """
-    if is_small_part(one, other):
-        return False
     if wider_fall(other, [one]) is one:
         return True
     if Verdict.ABSENCE in (one.verdict, other.verdict):

@@ -265,9 +265,11 @@ class IncidentRecord(msgspec.Struct, kw_only=True, dict=True):
             self.worst[finding.id] = msgspec.structs.replace(finding, trace=None)
 
     def _replaces(self, finding: Finding) -> bool:
+        if is_small_part(finding, self.primary):
+            return False
         # Once people have read a message, only a deeper finding may change what it is about.
         if self.alerted is None:
-            return explains_more(finding, self.primary) and not is_small_part(finding, self.primary)
+            return explains_more(finding, self.primary)
         open_findings = (self.findings[key] for key in self.open_ids)
         return may_replace(finding, self.primary) and wider_fall(finding, open_findings) is None
 

@@ -125,7 +125,7 @@ class Incidents(Stateful):
             notices += self._pass(at - 1)
             self._store.expire(at)
             known = (stated, shown) if at == known_at else ((), ())
-            self._take_in_all(_deepest_first(by_time[at]), at, *known)
+            self._take_in_all(_known_first(by_time[at]), at, *known)
             notices += self._pass(at)
             notices += self._changes(at)
         notices += self._pass(watermark)
@@ -146,7 +146,7 @@ class Incidents(Stateful):
         at = max(at, core.watermark)
         new = (  # asked one by one: a finding that was taken in leaves out others of its series
             finding
-            for finding in _deepest_first(findings)
+            for finding in _known_first(findings)
             if core.provisional.add(finding, at, self._store, self._settings)
         )
         self._take_in_all(new, at)
@@ -330,7 +330,7 @@ def _began(record: IncidentRecord) -> tuple[int, str]:
     return record.started, record.id
 
 
-def _deepest_first(findings: Iterable[Finding]) -> list[Finding]:
+def _known_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return what is known first, as it is by now; then the new ones, the deepest first."""
     return sorted(
         findings,

@@ -144,7 +144,7 @@ def _absence(finding: Finding, figures: Figures) -> str:
     lasts = max(0, finding.until - finding.start)
     waited, over = figures.duration(lasts), finding.state == "end"
     means = finding.added_up
-    came = 0.0 if means is None else means.observed * means.seconds
+    came = finding.came
     text = f"{about} への{what}が{waited}にわたり途絶え{'ました' if over else 'ています'}。"
     if came >= 0.5:  # noqa: PLR2004  less rounds to none
         text = f"{about} への{what}は{waited}で {numbers.number(came)}件だけでした。"

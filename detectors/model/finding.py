@@ -296,8 +296,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_empty(self) -> bool:
         """Whether this is an absence in which nothing came: some end with what comes again."""
-        came = 0.0 if self.added_up is None else self.added_up.observed * self.added_up.seconds
-        return self.verdict is Verdict.ABSENCE and came < 0.5  # noqa: PLR2004  less rounds to none
+        return self.verdict is Verdict.ABSENCE and self.came < 0.5  # noqa: PLR2004  less rounds to none
+
+    @property
+    def came(self) -> float:
+        """How much of what is counted came in its span; 0 if that is unknown."""
+        return 0.0 if self.added_up is None else self.added_up.observed * self.added_up.seconds
 
     @property
     def is_open(self) -> bool:

@@ -382,7 +382,7 @@ def explain_absence(finding: Finding) -> str:
             f"No record of anything {'' if over else 'has '}arrived for {waited}{alone}. "
             "Check the pipeline first: the senders, the stream between, their credentials."
         )
-    came = 0 if finding.added_up is None else finding.added_up.observed * finding.added_up.seconds
+    came = finding.came
     no = f"only {quantity(came)} {what}" if came >= 0.5 else f"no {what}"  # noqa: PLR2004
     had = "had" if over else "has had"
     return f"{_begin(named(finding.about))} {had} {no} for {waited}{'; ' if expected else ''}{expected}."
