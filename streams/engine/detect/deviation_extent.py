@@ -65,9 +65,7 @@ class DeviationExtent:
         first = onset(course, reported, rises=rises)
         return start - (reported - first) * self._step
 
-    def added_up(
-        self, row: int, start: int, until: int, *, reported: int, rises: bool, absent: bool
-    ) -> AddedUp | None:
+    def added_up(self, row: int, start: int, until: int, *, reported: int, rises: bool) -> AddedUp | None:
         """Return the means of a deviation from ``start`` to ``until``, or over its last hours.
 
         Times are in epoch seconds; ``reported`` is the start of the step at which it was reported.
@@ -75,7 +73,7 @@ class DeviationExtent:
         known = max(until, reported + self._step)
         course = self._judge.evidence.course(row, start, known)
         first = known - len(course.observed) * self._step
-        if absent:  # nothing is measured, because there is nothing
+        if not (rises or self._judge.evidence.latency[row]):  # nothing is measured where nothing came
             course = course._replace(observed=np.nan_to_num(course.observed))
         at = (reported - first) // self._step
         return added_up(course, at, range(first, until, self._step), rises=rises)

@@ -402,7 +402,7 @@ class Findings(Stateful):
         reported = known.start if known.opened is None else known.opened
         if known.more != 1.0:
             reported = began  # has its own correction
-        means = self._deviations.added_up(row, began, end, reported=reported, rises=rises, absent=absent)
+        means = self._deviations.added_up(row, began, end, reported=reported, rises=rises)
         if absent and means is not None:
             expected = means.expected * known.more
             if means.until - means.seconds <= began:
