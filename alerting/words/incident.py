@@ -146,6 +146,7 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
     of_requests: Phrase = Phrase(", of {requests} request{count:?|s}")  # the basis
     throttled_by: Phrase = Phrase("Throttled by: {reasons}")
     graded: Phrase = Phrase("{grade} · {harm}[ ({about})]")  # about: unless the message is about it
+    about_in: Phrase = Phrase("{about}, in {lasted}")  # also during
     # what, share (of all, 0 if unknown), over (whether it is), left, times
     harms: Mapping[Harm, Phrase] = MappingProxyType(
         {
@@ -451,6 +452,9 @@ class IncidentPhrases(msgspec.Struct, frozen=True, kw_only=True):
         found = worst([incident.primary, *incident.members])
         over, is_table = incident.ended or not found.deviates, found.about.kind == TABLE
         about = "" if found.about == incident.primary.about else self.figures.about(found.about)
+        if about and found.failures is not None:
+            lasted = self.figures.duration(found.failures.seconds)
+            about = self.about_in(about=about, lasted=lasted, during=self.figures.spanned(lasted))
         return self.severity(of_finding(found), about, over=over, is_table=is_table)
 
     def severity(self, of: Severity, about: str = "", *, over: bool, is_table: bool = False) -> str:

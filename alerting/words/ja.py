@@ -362,6 +362,7 @@ INCIDENT: Final = JapaneseIncident(
     of_requests=Phrase("（リクエスト{requests}件に基づく）"),
     throttled_by=Phrase("スロットリングの理由: {reasons}"),
     graded=Phrase("{grade} · {harm}[（{about}）]"),
+    about_in=Phrase("{about}、{during}"),
     harms={
         Harm.ERRORS: Phrase("{what}[の {known} ]が失敗"),
         Harm.NO_REQUESTS: Phrase("{what}なし"),

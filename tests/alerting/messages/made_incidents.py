@@ -212,6 +212,7 @@ def own_spans() -> dict[str, Incident]:
     job = finding(PUT, verdict=Verdict.DROP, observed=0.0, start=T0 - 3600, state="end", end=T0, unmet=True)
     return {
         "a job that did not come": of_span(job, state="resolved", end=T0, verdict=Verdict.DROP),
+        "failures of what is behind it": of_span(risen(), members=[purchases()]),
         "failures of hours": of_span(risen(**(failing | {"failures": hours}))),
         "a rise in its calm minute": of_span(risen()),
         "a rise whose end is certain": of_span(over),
