@@ -103,8 +103,8 @@ def _growth(finding: Finding, figures: Figures) -> str:
         rate = f"直近{growth.days}日間では1日あたり {middle}%（{slow}～{fast}%）です。"
         return text + rate.replace("-", "−") if growth.days else text
     text = (
-        f"{figures.subject_of(finding)}は {growth.days}日間途切れることなく、"
-        f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増え続けています。"
+        f"{figures.subject_of(finding)}は {growth.days}日間にわたり、"
+        f"1日あたり {100 * growth.per_day:.1f}%（{slow}～{fast}%）のペースで増えています。"
     ).replace("-", "−")
     if finding.limit is None or growth.days_to_limit is None:
         return text

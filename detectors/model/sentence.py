@@ -261,8 +261,7 @@ def _explain_growth(finding: Finding, growth: Growth) -> str:
     verb = "has" if _is_one(measure) else "have"
     pace = (
         f"{_first(measure, about)} of {named(about)} {verb} grown by {100 * growth.per_day:.1f} % a day "
-        f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days "
-        "without a break"
+        f"({100 * growth.per_day_lower:.1f} to {100 * growth.per_day_upper:.1f} %) over {growth.days} days"
     )
     if limit is None or growth.days_to_limit is None:
         return pace + "."
