@@ -100,7 +100,7 @@ class Labels(NamedTuple):
     digest_small: str = "Certain, and too small to page"  # certain, and too small to page
     digest_hottest: str = "Hottest tables"
     digest_used: str = "Most used APIs, last 24 full hours vs. last week"
-    digest_slowest: str = "Slowest APIs (worst p95) vs. last week"
+    digest_slowest: str = "Slowest APIs, highest p95 of the last 24 full hours vs. last week"
     digest_values: str = "Business values, last 24 full hours vs. last week"
     digest_costs: str = "Approximate cost, last 24 full hours vs. last week, 30 days vs. the 30 before"
     digest_costliest: str = "What costs most, last 24 full hours vs. last week"
