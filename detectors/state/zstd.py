@@ -8,6 +8,7 @@ import sys
 if sys.version_info >= (3, 14):
     from compression.zstd import (
         CompressionParameter,
+        DecompressionParameter,
         ZstdCompressor,
         ZstdDecompressor,
         ZstdError,
@@ -18,6 +19,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import (
         CompressionParameter,
+        DecompressionParameter,
         ZstdCompressor,
         ZstdDecompressor,
         ZstdError,
@@ -28,6 +30,7 @@ else:
 
 __all__ = [
     "CompressionParameter",
+    "DecompressionParameter",
     "ZstdCompressor",
     "ZstdDecompressor",
     "ZstdError",

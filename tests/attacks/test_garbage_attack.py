@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from detectors.state import zstd
 from tests.attacks.attacked import Attacked, HonestSender
 from tests.streams.engine.decode.malformed_corpus import CORPUS
 from tests.streams.ingest.formats.test_shapes import HELD, payload_of, shapes
@@ -60,6 +61,9 @@ def bombs() -> Iterator[Hostile]:
     deep = b'{"a":' * 400_000
     yield Hostile("zeros", "/events", zeros, GZIP)
     yield Hostile("lines", "/events", lines, GZIP)
+    for level in (1, 22):
+        bomb = zstd.compress(bytes(200 << 20), level)
+        yield Hostile("zeros by zstd", "/events", bomb, {"Content-Encoding": "zstd"})
     yield Hostile("gzip in gzip", "/events", twice, GZIP)
     yield Hostile("gzip in gzip, unsaid", "/events?format=auto", twice)
     yield Hostile("members", "/events", members, GZIP)

@@ -6,12 +6,13 @@ A request body is unpacked and its lines are counted before anything is built fr
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from detectors.state.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
 from streams.engine.decode.records import Records, joined
 from streams.engine.decode.rejected import Rejected
 from streams.ingest.formats.format import Reading, Refused, refused_record, to_json_line
@@ -23,9 +24,10 @@ from streams.process.web.request_body import BodyError
 
 MAX_BODY: Final = 32 * 1024 * 1024  # bytes, unpacked
 MAX_LINES: Final = 250_000
-MAX_MEMBERS: Final = 1000  # of a gzip body
+MAX_MEMBERS: Final = 1000  # of a packed body
 _FED: Final = 256 * 1024  # packed bytes at a time: zlib copies what it leaves
 _STEP: Final = 1024 * 1024  # unpacked bytes at a time
+_WINDOW: Final = 25  # bits: 32 MiB, of which no level but the last two asks for more
 EXPLAINED: Final = 1000
 """Bad parts of a payload that are listed with their reason."""
 
@@ -67,37 +69,50 @@ def unpack(body: bytes, encoding: str, most: int = MAX_BODY, *, of_lines: bool =
     if encoding == "identity":
         _check(len(body), body.count(b"\n") if of_lines else 0, most)
         return body
-    if encoding != "gzip":
-        raise BodyError(f"Content-Encoding {encoding!r} is not supported; send gzip, or no encoding", 415)
-    try:
-        return _gunzipped(body, most, of_lines=of_lines)
-    except zlib.error as error:
-        raise BodyError(
-            f"the gzip body is damaged ({error}); nothing was stored, send it again", 400
-        ) from None
-
-
-def _gunzipped(body: bytes, most: int, *, of_lines: bool) -> bytes:
-    view = memoryview(body)
+    reader = _READERS.get(encoding)
+    if reader is None:
+        known = ", ".join(_READERS)
+        raise BodyError(f"Content-Encoding {encoding!r} is not supported; send {known}, or no encoding", 415)
     plain = bytearray()
-    lines, members, at = 0, 0, 0
+    lines = 0
+    try:
+        for part in _unpacked(body, encoding, reader):
+            lines += part.count(b"\n") if of_lines else 0
+            plain += part
+            _check(len(plain), lines, most)
+    except (zlib.error, ZstdError) as error:
+        raise BodyError(
+            f"the {encoding} body is damaged ({error}); nothing was stored, send it again", 400
+        ) from None
+    return bytes(plain)
+
+
+_READERS: Final[Mapping[str, Callable[[], Any]]] = {
+    "gzip": lambda: zlib.decompressobj(wbits=31),
+    "zstd": lambda: ZstdDecompressor(options={DecompressionParameter.window_log_max: _WINDOW}),
+    "deflate": zlib.decompressobj,
+}
+
+
+def _unpacked(body: bytes, encoding: str, new_reader: Callable[[], Any]) -> Iterator[bytes]:
+    view = memoryview(body)
+    members, at = 0, 0
     while at < len(body):
         members += 1
         if members > MAX_MEMBERS:
             raise BodyError(
-                f"the gzip body has more than {MAX_MEMBERS:,} members; send one", 413, "too_large"
+                f"the {encoding} body has more than {MAX_MEMBERS:,} members; send one", 413, "too_large"
             )
-        reader = zlib.decompressobj(wbits=31)
+        reader = new_reader()
+        keeps = isinstance(reader, ZstdDecompressor)  # what it has not unpacked yet
         while not reader.eof:
-            fed = view[at : at + _FED]
+            fed = view[at : at + _FED] if not keeps or reader.needs_input else b""
             part = reader.decompress(fed, _STEP)
-            at += len(fed) - len(reader.unused_data if reader.eof else reader.unconsumed_tail)
+            left = reader.unused_data if reader.eof else b"" if keeps else reader.unconsumed_tail
+            at += len(fed) - len(left)
             if not (part or fed or reader.eof):
-                raise BodyError("the gzip body is truncated; nothing was stored, send it again", 400)
-            lines += part.count(b"\n") if of_lines else 0
-            plain += part
-            _check(len(plain), lines, most)
-    return bytes(plain)
+                raise BodyError(f"the {encoding} body is truncated; nothing was stored, send it again", 400)
+            yield part
 
 
 def _check(size: int, lines: int, most: int) -> None:
