@@ -186,14 +186,16 @@ def failures(
     """Return how many of the requests failed in a deviation; None without any request.
 
     The courses are of the same steps (``step`` in seconds): those of the deviation. ``of_weeks`` of
-    ``among_weeks`` failed about this time in the weeks: no more were expected to, though the level that the
-    judge expects has followed the deviation.
+    ``among_weeks`` failed about this time in the weeks; without a week, what was expected at first counts: no
+    more were expected to, though the level that the judge expects has followed the deviation.
     """
     count, whole = (float(np.nansum(course.observed)) * step for course in (failed, requests))
     if max(count, whole) <= 0:
         return None
     expected, among = (float(np.nansum(course.expected)) for course in (failed, requests))
     usual = min(expected / among, 1.0) if among > 0 else 0.0
+    if among_weeks <= 0:
+        of_weeks, among_weeks = (float(course.expected[0]) for course in (failed, requests))
     if among_weeks > 0:
         usual = min(usual, of_weeks / among_weeks)
     seconds = len(failed.observed) * step

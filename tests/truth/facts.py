@@ -16,6 +16,8 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.scope import Scope
 
 MINUTE: Final = 60
+LATELY: Final = 3 * MINUTE
+_LARGEST: Final = 2.5  # wcu of a call
 
 
 class Place(NamedTuple):
@@ -111,10 +113,11 @@ class Reading(NamedTuple):
     means: re.Pattern[str]
     failed: re.Pattern[str]
     affected: re.Pattern[str]
+    now: re.Pattern[str]
     durations: re.Pattern[str]
 
 
-def _reading(basis: str, means: str, failed: str, affected: str, units: str) -> Reading:
+def _reading(units: str, *texts: str) -> Reading:
     named = {
         "N": r"(?P<n>[\d,]+(?:\.\d+)?)",
         "M": r"(?P<of>[\d,]+)",
@@ -126,29 +129,33 @@ def _reading(basis: str, means: str, failed: str, affected: str, units: str) -> 
             re.sub(r"(?<!\\w)[NMD](?![a-zA-Z])", lambda found: named[found[0]], text), re.MULTILINE
         )
 
-    durations = re.compile(rf"(\d+) ?({units})")
-    return Reading(pattern(basis), pattern(means), pattern(failed), pattern(affected), durations)
+    basis, means, failed, affected, now = map(pattern, texts)
+    return Reading(basis, means, failed, affected, now, re.compile(rf"(\d+) ?({units})"))
 
 
 READINGS: Final = {
     "en": _reading(
+        "d|h|min|s",
         r", of N requests?$",
         r"N (?P<unit>[a-z ]+)/s over D",
         r"N of M (?:(?:requests|calls) in|failed \(\d+ %\), [^;]* over) D",
         r"^\W*Affected\W+N (?:requests?|calls?) in D",
-        "d|h|min|s",
+        r"^\*Now\*\s+N (?P<unit>[a-z ]+)/s$",
     ),
     "ja": _reading(
+        "日|時間|分|秒",
         r"（リクエストN件に基づく）",
         r"D間?の平均が? N ?(?P<unit>件|回|WCU)/秒",
         r"D間?の(?:リクエスト|呼び出し) M件中 N件",
         r"D間?に(?:リクエスト|呼び出し) N件",
-        "日|時間|分|秒",
+        r"^\*現在値\*\s+N ?(?P<unit>件|回|WCU)/秒$",
     ),
 }
 _SECONDS: Final = {"d": 86400, "h": 3600, "min": 60, "s": 1, "日": 86400, "時間": 3600, "分": 60, "秒": 1}
 _UNITS: Final = {"wcu": "wcu", "WCU": "wcu", "requests": "requests", "calls": "requests"}
 _FALLING: Final = re.compile(r"\b(fewer|drop|missing|DROP|NO REQUESTS)\b")
+_AS_OF: Final = re.compile(r"As of <!date\^(\d+)|<!date\^(\d+)[^>]*> 時点")
+_COURSE: Final = re.compile(r"^.*, (easing|worsening) ·.*", re.MULTILINE)
 _RISING: Final = re.compile(r"\b(more calls|more capacity|increase|SPIKE)\b")
 
 
@@ -175,6 +182,11 @@ def facts_in(text: str, finding: Finding, locale: str) -> Iterator[Fact]:
         yield read(found, "count", "requests", "of")
     for found in reading.affected.finditer(text):
         yield read(found, "count", "requests")
+    for found in reading.now.finditer(text):  # of the last minute before the message's time
+        at = counted_at(text)
+        value, within = float(found["n"].replace(",", "")), rounding(found["n"], "rate")
+        shown = _UNITS.get(found["unit"], measure)
+        yield Fact(found[0], "rate", _about(finding), shown, at - MINUTE, at, value, within)
 
 
 def claims_in(text: str, finding: Finding) -> Iterator[Claim]:
@@ -184,10 +196,23 @@ def claims_in(text: str, finding: Finding) -> Iterator[Claim]:
     seconds, (observed, expected) = finding.added_up.seconds, finding.figures
     about, since = _about(finding), finding.until - seconds
     span = Fact("", "rate", about, str(finding.measure), since, finding.until, observed)
+    if found := _COURSE.search(text):  # the last minutes are on its side of the mean
+        until = counted_at(text)
+        newest = span._replace(since=until - LATELY, until=until)
+        rises = (found[1] == "worsening") is finding.rises
+        chance = 3 * _LARGEST * (observed / LATELY) ** 0.5
+        yield Claim(found[0], rises, newest, observed - chance if rises else observed + chance)
     for pattern, rises in ((_FALLING, False), (_RISING, True)):
         for found in pattern.finditer(text):
             line = next(line for line in text.splitlines() if found[0] in line)
             yield Claim(line, rises, span, expected)
+
+
+def counted_at(text: str) -> int:
+    """Return the time of a message's figures, in epoch seconds."""
+    found = _AS_OF.search(text)
+    assert found, "a message that goes on says of what time its figures are"
+    return int(found[1] or found[2])
 
 
 def rounding(number: str, figure: str) -> float:

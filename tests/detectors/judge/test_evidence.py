@@ -99,6 +99,13 @@ def test_a_level_that_follows_the_failures_is_not_what_is_usual() -> None:
     assert failures(failed, requests, 60, of_weeks=90.0, among_weeks=100.0) == failures(failed, requests, 60)
 
 
+def test_without_a_week_what_was_usual_is_what_was_expected_when_it_began() -> None:
+    failed = Course(np.full(3, 6.0), np.array([0.1, 2.0, 4.0]), np.zeros(3), np.full(3, 9.0))
+    found = failures(failed, course(10, 10, 10, expected=10.0), 60)
+    assert found is not None
+    assert found.usual == pytest.approx(0.01)
+
+
 def test_a_quantile_of_many_calls_shows_the_end_at_once_and_one_of_few_later() -> None:
     busy, calm = course(*[300 / STEP] * 20), course(*[20 / STEP] * 20)
     assert lag(busy, 15, STEP, 190) == 0
