@@ -25,8 +25,11 @@ LEAST_SUSPECT_SHARE: Final = 0.5
 STANDS_OUT: Final = 0.2
 """How much its part of the excess must exceed its usual part."""
 
+NO_CHANCE: Final = math.log(1e4)
+"""How unlikely its part must be by chance: many sources are looked at again and again."""
+
 SURE: Final = 3.0
-"""Standard errors by which its part must differ from the usual: a handful of calls proves nothing."""
+"""Standard errors within which sources are alike: a handful of calls proves nothing."""
 
 OWN_LEVEL: Final = 0.25
 """Part of the target's change, in logarithms, that its sources must show against their own expectation."""
@@ -160,11 +163,22 @@ def suspects(shares: Sequence[Share], usual: Mapping[Scope, float], events: floa
         part = usual.get(share.scope, 0.0)
         if share.scope.kind not in (CLIENT, TENANT) or share.share < LEAST_SUSPECT_SHARE:
             continue
-        apart = abs(share.observed / whole - part) if whole > 0 else 0.0
-        chance = math.sqrt(max(events * part * (1 - part), 1.0))
-        if share.share - part >= STANDS_OUT and events * apart >= SURE * chance:
+        carried = share.observed / whole if whole > 0 else part
+        if share.share - part >= STANDS_OUT and _unlikely(carried, part, events) >= NO_CHANCE:
             found.append(share)
     return found
+
+
+def _unlikely(carried: float, usual: float, events: float) -> float:
+    """Return the logarithm of how unlikely it is that chance carries such a part (Chernoff 1952).
+
+    What was never seen is taken as half an event.
+    """
+    if events <= 0:
+        return 0.0
+    usual = min(max(usual, 0.5 / events), 1 - 0.5 / events) if events > 1 else usual
+    parts = ((carried, usual), (1 - carried, 1 - usual))
+    return events * sum(part * math.log(part / of) for part, of in parts if part > 0 and of > 0)
 
 
 def alike(shares: Sequence[Share], usual: Mapping[Scope, float], events: float) -> bool:

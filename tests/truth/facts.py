@@ -17,7 +17,6 @@ from detectors.model.scope import Scope
 
 MINUTE: Final = 60
 LATELY: Final = 3 * MINUTE
-_LARGEST: Final = 2.5  # wcu of a call
 
 
 class Place(NamedTuple):
@@ -50,6 +49,7 @@ class Claim(NamedTuple):
     rises: bool
     observed: Fact
     expected: float
+    deviations: float = 0.0  # by chance: standard deviations of what is observed
 
 
 def facts_of(incident: Incident) -> Iterator[Fact]:
@@ -200,8 +200,7 @@ def claims_in(text: str, finding: Finding) -> Iterator[Claim]:
         until = counted_at(text)
         newest = span._replace(since=until - LATELY, until=until)
         rises = (found[1] == "worsening") is finding.rises
-        chance = 3 * _LARGEST * (observed / LATELY) ** 0.5
-        yield Claim(found[0], rises, newest, observed - chance if rises else observed + chance)
+        yield Claim(found[0], rises, newest, observed, 4.0)
     for pattern, rises in ((_FALLING, False), (_RISING, True)):
         for found in pattern.finditer(text):
             line = next(line for line in text.splitlines() if found[0] in line)

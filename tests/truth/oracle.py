@@ -112,8 +112,18 @@ class Oracle:
         """Yield what says that it fell of a rise, or the other way round."""
         for claim in claims:
             truth = self._truth(claim.observed)
-            if truth is not None and (truth > claim.expected) is not claim.rises:
+            by_chance = claim.deviations * self._deviation(claim.observed)
+            expected = claim.expected - by_chance if claim.rises else claim.expected + by_chance
+            if truth is not None and (truth > expected) is not claim.rises:
                 yield f"seed {self.world.seed}: told {claim.said!r}, true {truth:g} of {claim.expected:g}"
+
+    def _deviation(self, fact: Fact) -> float:
+        """Return the standard deviation of a rate, of requests that come by chance, each with its amount."""
+        amounts, ts = self._amounts(fact.scope, fact.measure, None), self.world.ts
+        if amounts is None:
+            return 0.0
+        inside = amounts[(ts >= fact.since) & (ts < fact.until)]
+        return float((inside**2).sum() ** 0.5) / (fact.until - fact.since)
 
     def _clock(self, at: int) -> str:
         return f"{(at - self.world.begins) / 60:+.1f} min"
