@@ -120,9 +120,8 @@ async def test_a_pager_sees_that_an_incident_becomes_more_severe_and_not_that_it
     await world.settle()
     [alert] = pager.firing()
     assert alert["labels"]["severity"] == "critical"
-    assert (
-        alert["annotations"]["severity"] == "CRITICAL · 41 % of requests fail (function inventory-put-item)"
-    )
+    severity = "CRITICAL · 41 % of requests fail (function inventory-put-item, in 10 min)"
+    assert alert["annotations"]["severity"] == severity
     assert [dict(labels)["severity"] for labels in pager.paged] == ["low", "critical"]
     await world.put(*incidents.feed([ended(failing, T0 + 600)], T0 + 600))
     await world.settle()
