@@ -174,11 +174,10 @@ def _unlikely(carried: float, usual: float, events: float) -> float:
 
     What was never seen is taken as half an event.
     """
-    if events <= 0:
-        return 0.0
-    usual = min(max(usual, 0.5 / events), 1 - 0.5 / events) if events > 1 else usual
+    least = 0.5 / max(events, 1.0)
+    usual = min(max(usual, least), 1 - least)
     parts = ((carried, usual), (1 - carried, 1 - usual))
-    return events * sum(part * math.log(part / of) for part, of in parts if part > 0 and of > 0)
+    return events * sum(part * math.log(part / of) for part, of in parts if part > 0)
 
 
 def alike(shares: Sequence[Share], usual: Mapping[Scope, float], events: float) -> bool:

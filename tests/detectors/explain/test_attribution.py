@@ -123,6 +123,24 @@ def test_a_part_of_a_handful_of_calls_is_chance() -> None:
         assert [share.scope.name for share in suspects(shares, usual, 4 * many)] == found
 
 
+@pytest.mark.parametrize(
+    ("failed", "of", "part", "blamed"),
+    [
+        (13, 14, 0.5, False),
+        (41, 59, 0.5, False),
+        (6, 10, 0.2, False),
+        (19, 20, 0.5, True),
+        (9, 10, 0.2, True),
+    ],
+)
+def test_a_client_is_blamed_where_its_part_of_the_failures_is_hardly_chance(
+    failed: int, of: int, part: float, blamed: bool
+) -> None:
+    clients = [scope._replace(version="1.0") for scope in named(2, "client")]
+    shares = attribute([failed, of - failed], [0, 0], [100, 100], [100, 100], clients)
+    assert bool(suspects(shares, usually(clients, part, 1 - part), of)) is blamed
+
+
 def test_functions_are_callers_and_not_suspects() -> None:
     shares = attribute([90, 110], [90, 10], [9, 11], [9, 1], named(2))
     assert suspects(shares, usually(named(2), 0.9, 0.1), 200) == []

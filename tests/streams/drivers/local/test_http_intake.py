@@ -133,20 +133,21 @@ def test_a_packed_body_that_is_cut_off_or_grows_is_refused(
 ) -> None:
     packed = compress(GOOD * 100)
     for end in range(1, len(packed)):
-        with pytest.raises(BodyError, match="truncated"):
+        with pytest.raises(BodyError, match="truncated") as refused:
             unpack(packed[:end], encoding)
+        assert refused.value.status == 400
     bombs = {
         compress(bytes(33 << 20)): "larger than 32 MiB",
         compress(b"{}\n" * 250_001): "more than 250,000 lines",
         compress(b"") * 1001: "more than 1,000 members",
     }
     for bomb, said in bombs.items():
-        with pytest.raises(BodyError, match=said) as refused:
+        with pytest.raises(BodyError, match=said) as grown:
             unpack(bomb, encoding)
-        assert refused.value.status == 413
+        assert grown.value.status == 413
 
 
-async def test_a_zstd_body_that_wants_gigabytes_of_memory_is_refused(store: SqliteStore) -> None:
+async def test_a_zstd_body_with_a_window_of_more_than_32_mib_is_refused(store: SqliteStore) -> None:
     wide: dict[int, int] = {zstd.CompressionParameter.window_log: 27}
     packer = zstd.ZstdCompressor(options=wide)
     packed = packer.compress(GOOD * 3) + packer.flush()
@@ -159,10 +160,12 @@ async def test_a_zstd_body_that_wants_gigabytes_of_memory_is_refused(store: Sqli
     ("body", "encoding", "status", "said"),
     [
         (GOOD, "gzip", 400, "damaged"),
+        (gzip.compress(GOOD)[:25], "gzip", 400, "truncated"),
+        (zstd.compress(GOOD)[:25], "zstd", 400, "truncated"),
         (GOOD, "br", 415, "not supported; send gzip, zstd, deflate, or no encoding"),
         (gzip.compress(b" " * (33 << 20)), "gzip", 413, "larger than 32 MiB"),
     ],
-    ids=["damaged", "unknown", "a bomb"],
+    ids=["damaged", "truncated", "truncated zstd", "unknown", "a bomb"],
 )
 async def test_a_body_that_cannot_be_unpacked_is_refused_with_the_reason(
     store: SqliteStore, body: bytes, encoding: str, status: int, said: str
