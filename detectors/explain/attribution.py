@@ -25,8 +25,8 @@ LEAST_SUSPECT_SHARE: Final = 0.5
 STANDS_OUT: Final = 0.2
 """How much its part of the excess must exceed its usual part."""
 
-NO_CHANCE: Final = math.log(1e4)
-"""How unlikely its part must be by chance: many sources are looked at again and again."""
+NO_CHANCE: Final = math.log(270)
+"""How unlikely its part must be by chance: a stricter bound names who is to blame minutes later."""
 
 SURE: Final = 3.0
 """Standard errors within which sources are alike: a handful of calls proves nothing."""

@@ -108,7 +108,8 @@ def _unpacked(body: bytes, encoding: str, new_reader: Callable[[], Any]) -> Iter
         while not reader.eof:
             fed = view[at : at + _FED] if not keeps or reader.needs_input else b""
             part = reader.decompress(fed, _STEP)
-            at += len(fed) - len(reader.unused_data) - (0 if keeps else len(reader.unconsumed_tail))
+            left = reader.unused_data if reader.eof else b"" if keeps else reader.unconsumed_tail
+            at += len(fed) - len(left)  # at its end, zlib has what is left in both
             if not (part or fed or reader.eof):
                 raise BodyError(f"the {encoding} body is truncated; nothing was stored, send it again", 400)
             yield part
