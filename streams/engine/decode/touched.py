@@ -35,14 +35,7 @@ def scope_of(path: Path, kind: str) -> Scope | None:
 
     An account spans its regions, and so do a client and a tenant: these have no region.
     """
-    name = {
-        ACCOUNT: path.account,
-        SERVICE: path.service,
-        ROUTE: path.route,
-        FUNCTION: path.function,
-        CLIENT: path.client,
-        TENANT: path.tenant,
-    }[kind]
+    name = getattr(path, kind)  # each is named by its kind
     if not name:
         return None
     region = "" if kind in (ACCOUNT, CLIENT, TENANT) else path.region

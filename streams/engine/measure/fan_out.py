@@ -36,13 +36,13 @@ from streams.engine.decode.touched import (
     COST_SCOPES,
     PATH_EDGES,
     PATH_SCOPES,
-    Touched,
     scopes_of_costs,
     scopes_of_values,
     shard_of,
     touched_by_call,
     touched_by_path,
 )
+from streams.engine.measure.folded_names import FoldedNames
 from streams.engine.measure.path_costs import AT_FUNCTION, AT_ROUTE, AT_TABLES
 from streams.engine.measure.spread import Spread, SpreadCosts, spread_cells, spread_costs, spread_sums
 
@@ -124,7 +124,7 @@ def _longer(array: NDArray[Any], more: int) -> NDArray[Any]:
 
 def _numbers(these: Ints) -> "array[int]":
     """Return numbers as an array that grows."""
-    return array("q", these.tobytes())
+    return array("i", these.astype(np.int32).tobytes())
 
 
 def _by_use(ids: Ints, used: Floats, names: Sequence[Path | Call]) -> Ints:
@@ -167,17 +167,16 @@ class FanOut:
         self._services: dict[int, dict[str, None]] = {}  # whose requests it has, by row
         self._most = most
         self._open = open_places(most)
-        self._waiting: list[ScopeOrEdge] = []  # those folded, by number
-        self._folded_into = array("q")  # by number: the row that it shares
-        self._folded_by = array("q")  # by number: the first id that counts towards it
+        self._folded = FoldedNames()
+        self._other_edges: dict[tuple[str, int], int] = {}  # rows, by kind of source and row of the target
         self._shares = PlaceShares()  # by service, of the series of what came back
         self._times = np.zeros(0, np.uint8)  # by number: steps with traffic, at most ``RETURNS``
-        self._waiters = array("q"), array("q")  # ids, and numbers of what they count towards
+        self._waiters = array("i"), array("i")  # ids, and numbers of what they count towards
         self._waits = np.zeros(0, np.bool_)  # by id: whether it is among them
         self._adding = -1  # the id whose rows are looked for, -1 if what it waits for is known
         # where in that order what was folded got rows of its own, by number
         self.returned: list[tuple[int, list[int]]] = []
-        self._row_of: dict[ScopeOrEdge, int] = {}  # ~number of what is folded: a flood leaves many here
+        self._row_of: dict[ScopeOrEdge, int] = {}
         # All by id. Places are rows counted from 1; 0 stands for a scope of another shard.
         self._places = np.zeros((0, _KINDS), np.int32)
         self._latency_places = np.zeros((0, LAYERS, len(_MEASURED)), np.int32)
@@ -197,12 +196,14 @@ class FanOut:
     @property
     def folded(self) -> int:
         """The number of scopes and edges that were folded, also those that have rows of their own by now."""
-        return len(self._waiting)
+        return len(self._folded)
 
     def row_of(self, about: ScopeOrEdge) -> int | None:
         """Return the row of a scope or edge; None if it belongs to another shard or has not appeared."""
         row = self._row_of.get(about)
-        return self._folded_into[~row] if row is not None and row < 0 else row
+        if row is None and (number := self._folded.number(about)) >= 0:
+            return self._folded.rows[number]
+        return row
 
     def services_of(self, about: ScopeOrEdge) -> tuple[str, ...]:
         """Return whose requests a function, a route, a table or an edge from the first two into it has.
@@ -285,7 +286,7 @@ class FanOut:
         return self.series < self._most and bool(self._waits[ids].any())
 
     def _longer_times(self) -> NDArray[np.uint8]:
-        more = len(self._waiting) - len(self._times)
+        more = len(self._folded) - len(self._times)
         if more > 0:
             self._times = _longer(self._times, more)
         return self._times
@@ -311,12 +312,8 @@ class FanOut:
         now, ever = PlaceShares(), PlaceShares(self._shares)
         found, apart = list[int](), set[ScopeOrEdge]()
         for number in back:
-            about, service = self._waiting[number], self._service_of(number, names)
-            if (
-                isinstance(about, Edge)
-                and self._row_of.get(about.target, 0) < 0
-                and about.target not in apart
-            ):
+            about, service = self._folded_name(number, names), self._service_of(number, names)
+            if isinstance(about, Edge) and self._is_folded(about.target) and about.target not in apart:
                 continue  # it would lead to what is not there
             series = _series_of(about)
             if ever.allows(service, left, series) and now.take(service, min(room, left), series):
@@ -330,22 +327,31 @@ class FanOut:
 
     def _service_of(self, number: int, names: Sequence[Path | Call]) -> str:
         """Return the service of what was folded: the one that was first counted towards it."""
-        name = names[self._folded_by[number]]
-        path = name if isinstance(name, Path) else names[name.path]
-        assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
-        return sender_of(path)
+        name = names[self._folded.ids[number]]
+        return sender_of(name if isinstance(name, Path) else _path_of(name, names))
+
+    def _is_folded(self, about: Scope) -> bool:
+        return about not in self._row_of and self._folded.number(about) >= 0
+
+    def _folded_name(self, number: int, names: Sequence[Path | Call]) -> ScopeOrEdge:
+        name, place = names[self._folded.ids[number]], self._folded.places[number]
+        if isinstance(name, Call):
+            about = touched_by_call(_path_of(name, names), name.table)[place]
+        else:
+            about = [*touched_by_path(name), *_cost_scopes(name), *scopes_of_values(name)][place]
+        assert about is not None  # noqa: S101 - it had a place
+        return about
 
     def _unfold(self, numbers: list[int], names: Sequence[Path | Call]) -> None:
         """Give what was folded rows of its own, and let the paths and calls count towards these."""
         self.returned.append((len(self._order), numbers))
-        unfolded = np.zeros(len(self._waiting), np.bool_)
+        unfolded = np.zeros(len(self._folded), np.bool_)
         unfolded[numbers] = True
         for number in numbers:
-            about = self._waiting[number]
+            about = self._folded_name(number, names)
             service = self._service_of(number, names)
             self._shares[service] = self._shares.get(service, 0) + _series_of(about)
-            del self._row_of[about]
-            self._place_here(about)
+            self._begin(about)
         ids, of = map(np.array, self._waiters)
         back = unfolded[of]
         self._waiters = _numbers(ids[~back]), _numbers(of[~back])
@@ -395,9 +401,7 @@ class FanOut:
     def _fill_costs(self, number: int, names: Sequence[Path | Call]) -> None:
         name = names[number]
         if isinstance(name, Path):
-            account, service, client = scopes_of_costs(name)
-            edge = Edge(service, account) if service and account else None
-            self._cost_places[number] = self._mine([account, service, client, edge])
+            self._cost_places[number] = self._mine(_cost_scopes(name), _KINDS)
 
     def _add(self, number: int, names: Sequence[Path | Call]) -> None:
         self._adding = number
@@ -418,11 +422,10 @@ class FanOut:
             deepest = next((kind for kind in _DEEPEST if touched[kind] is not None), _FUNCTION)
             self._tagged[number] = mine[deepest] - 1
             self._note_service(name, [mine[_FUNCTION], mine[_ROUTE]])
-            for about in scopes_of_values(name):
-                self._place(about)  # the values need its row; the requests do not count towards it
+            # the values need their rows; the requests do not count towards these
+            self._mine(scopes_of_values(name), _KINDS + _PLACES_OF_COSTS)
         else:
-            path = names[name.path]
-            assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+            path = _path_of(name, names)
             mine = self._mine(touched_by_call(path, name.table))
             self._note_service(path, mine[:_CARRIERS])
             latency[TOTAL, 0] = mine[0]
@@ -455,44 +458,55 @@ class FanOut:
             kept[row, [COLUMN[measure] for measure in measures]] = 1.0
         self._kept = np.concatenate((self._kept, kept))
 
-    def _mine(self, touched: Touched) -> list[int]:
-        return [self._place(about) for about in touched]
+    def _mine(self, touched: Sequence[ScopeOrEdge | None], first: int = 0) -> list[int]:
+        return [self._place(about, place) for place, about in enumerate(touched, first)]
 
-    def _place(self, about: ScopeOrEdge | None) -> int:
+    def _place(self, about: ScopeOrEdge | None, place: int) -> int:
+        """Return the row of a scope or edge counted from 1; ``place`` is that among what the id touches."""
         if about is None or (self.shards > 1 and shard_of(about, self.shards) != self.shard):
             return 0
         row = self._row_of.get(about)
-        if row is None and self._full and (other := self._other(about)) != about:
-            self._folded_into.append(self._place_here(other))
-            self._row_of[about] = row = ~len(self._waiting)
-            self._waiting.append(about)
-            self._folded_by.append(self._adding)
-        if row is not None and row < 0 and self._adding >= 0:
-            for into, number in zip(self._waiters, (self._adding, ~row), strict=True):
-                into.append(number)
+        if row is not None:
+            return row + 1
+        number = self._folded.number(about)
+        if number < 0:
+            row = self._row_of_other(about) if self._full else self._begin(about)
+            if self.scopes[row] == about:
+                return row + 1
+            number = self._folded.add(about, row, self._adding, place)
+        if self._adding >= 0:
+            for into, value in zip(self._waiters, (self._adding, number), strict=True):
+                into.append(value)
             self._waits[self._adding] = True
-        return self._place_here(about) + 1
+        return self._folded.rows[number] + 1
 
-    def _place_here(self, about: ScopeOrEdge) -> int:
-        row = self.row_of(about)
-        if row is None:
-            row = self._row_of[about] = len(self.scopes)
+    def _begin(self, about: ScopeOrEdge) -> int:
+        """Return the row of a scope or edge, which is not folded; a new one if it has none."""
+        row = self._row_of.setdefault(about, len(self.scopes))
+        if row == len(self.scopes):
             self.scopes.append(about)
             self.series += _series_of(about)
         return row
 
-    def _other(self, about: ScopeOrEdge) -> ScopeOrEdge:
-        """Return the scope or edge that another is folded into: one per kind, and per target of an edge.
-
-        Its name includes the shard, because each shard has its own.
-        """
+    def _row_of_other(self, about: ScopeOrEdge) -> int:
+        """Return the row that one is folded into: one per kind of scope, and per target of an edge."""
         if isinstance(about, Scope):
-            return Scope(about.kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
+            return self._begin(self._other(about.kind))
         row = self.row_of(about.target)
-        known = None if row is None else self.scopes[row]
-        target = known if isinstance(known, Scope) else self._other(about.target)
-        assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
-        return Edge(Scope(about.source.kind, target.cloud, target.account, "", OTHER), target)
+        key = about.source.kind, -1 if row is None else row
+        found = self._other_edges.get(key)
+        if found is None:
+            target = self._other(about.target.kind) if row is None else self.scopes[row]
+            assert isinstance(target, Scope)  # noqa: S101 - a scope is folded into a scope
+            other = Scope(about.source.kind, target.cloud, target.account, "", OTHER)
+            found = self._begin(Edge(other, target))
+            if row is not None:
+                self._other_edges[key] = found
+        return found
+
+    def _other(self, kind: str) -> Scope:
+        """Return ``other`` of a kind; its name includes the shard, because each shard has its own."""
+        return Scope(kind, "", "", f"shard {self.shard}" if self.shards > 1 else "", OTHER)
 
     def sums(self, ids: Ints, sums: Floats) -> Floats:
         """Add the sums of paths and calls, (k, len(SUMMED)), up per row: (rows, len(SUMMED)).
@@ -568,6 +582,17 @@ class FanOut:
             for row in rows[rows >= 0].tolist():
                 added[row, key, text] = added.get((row, key, text), 0.0) + count
         return added
+
+
+def _path_of(call: Call, names: Sequence[Path | Call]) -> Path:
+    path = names[call.path]
+    assert isinstance(path, Path)  # noqa: S101 - a call is never made on a call
+    return path
+
+
+def _cost_scopes(path: Path) -> list[ScopeOrEdge | None]:
+    account, service, client = scopes_of_costs(path)
+    return [account, service, client, Edge(service, account) if service and account else None]
 
 
 def _is_other(about: ScopeOrEdge) -> bool:

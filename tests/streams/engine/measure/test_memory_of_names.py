@@ -28,7 +28,7 @@ def test_what_is_folded_takes_few_bytes_besides_its_names() -> None:
     finally:
         tracemalloc.stop()
     assert fan_out.folded > 9 * NAMES
-    assert taken / fan_out.folded < 230
+    assert taken / fan_out.folded < 80
 
 
 def test_a_function_has_the_services_whose_requests_reach_it_and_other_has_none() -> None:
