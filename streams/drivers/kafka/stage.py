@@ -14,6 +14,7 @@ All stages of the Kafka driver run in this frame, which alone makes them exact:
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -39,6 +40,9 @@ REMEDY: Final = (
     "start the version of uneri that wrote it, or start over with another kafka.app (`uneri setup` creates "
     "its topics; requests are read from their start)"
 )
+
+# A large state takes many seconds, in which the loop has to turn; one at a time, for its memory.
+_RESTORING: Final = ThreadPoolExecutor(1, "restoring")
 
 log = structlog.get_logger("uneri.stage")
 
@@ -294,13 +298,13 @@ class StageRunner(Checkpointed):
             if end < position:
                 raise OtherTopicError(
                     f"{self.source} ends at offset {end}, but the checkpoint {self.key} includes it to "
-                    f"{position}: was the topic deleted and created anew? Choose another kafka.app, "
-                    "or delete this one's topics"
+                    f"{position}: was the topic deleted and created anew, or did a broker come back "
+                    "with an older disk? Choose another kafka.app, or delete this one's topics"
                 )
         pending = parts.pop(PENDING, None)
         if parts:
             try:
-                self.stage.restore(parts)
+                await _restore_apart(self.stage, parts)
             except (StateError, KeyError, msgspec.MsgspecError) as error:
                 raise StateError(
                     f"the checkpoint {self.key} cannot be read: {why(error)}; {REMEDY}"
@@ -383,7 +387,7 @@ class StageRunner(Checkpointed):
                 return
             await self._checkpoint()
             if self.position is not None:
-                await asyncio.to_thread(stage.restore, self.stage.snapshot())
+                await _restore_apart(stage, self.stage.snapshot())
             self.stage = stage
 
     async def change_stage(self, change: Callable[[], None], at: int | None = None) -> bool:
@@ -574,3 +578,7 @@ class StageRunner(Checkpointed):
         if self.position is not None:
             self._partition.release(self.position)
         self._at(CrashPoint.RELEASED, self.key)
+
+
+async def _restore_apart(stage: Stage, parts: Mapping[str, bytes]) -> None:
+    await asyncio.get_running_loop().run_in_executor(_RESTORING, stage.restore, parts)

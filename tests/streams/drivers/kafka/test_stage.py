@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,18 @@ class Summing(Stage):
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         self.count, self.sum = int(parts["count"]), int(parts["sum"])
+
+
+class Slow(Summing):
+    """Is restored once the loop has turned, and not before."""
+
+    def __init__(self, turned: threading.Event) -> None:
+        super().__init__()
+        self.turned = turned
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        assert self.turned.wait(10.0), "the loop stood still"
+        super().restore(parts)
 
 
 class TwoWays(Summing):
@@ -478,3 +491,12 @@ async def test_what_a_stage_cannot_take_in_is_fed_later_and_what_it_could_is_kep
     assert world.saved is not None
     assert world.saved.parts["sum"] == b"%d" % sum(range(60))
     assert world.emitted == [b"%d:%d" % (count, sum(range(count))) for count in range(10, 61, 10)]
+
+
+async def test_the_loop_goes_on_while_a_large_state_is_restored() -> None:
+    world, turned = World(), threading.Event()
+    world.saved = Checkpoint({"t/0": 3}, {"count": b"3", "sum": b"3"})
+    runner = world.runner(Slow(turned))
+    asyncio.get_running_loop().call_later(0.01, turned.set)
+    await runner.open()
+    assert runner.position == 3
