@@ -9,6 +9,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
 from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.group_watch import LOOK_SECONDS
 from streams.drivers.kafka.topics import setup_topics
 from tests.faults.daemons import Daemon, Supervisor, wait_until
 from tests.faults.kafka_run import Input, KafkaRun, Report
@@ -59,6 +60,25 @@ def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
         own_broker.kill()
         daemon.wait(3)
         own_broker.start()
+
+
+def test_a_broker_that_comes_back_with_an_older_disk_ends_the_daemon_with_a_line(
+    supervisor: Supervisor, own_broker: Broker, tmp_path: Path
+) -> None:
+    given = Input(own_broker.address, traffic(3))
+    given.fill(0, 0.5)
+    run = KafkaRun(given, supervisor, tmp_path)
+    daemon = run.start(never_idle=True)
+    assert daemon.logged("stage opened")
+    older = tmp_path / "older"
+    own_broker.keep(older)
+    given.fill(0.5, 1)
+    assert wait_until(lambda: run.taken_in(daemon, 3), 120)
+    assert daemon.wait(2 * LOOK_SECONDS) is None, daemon.output()  # it has seen how far the topics went
+    own_broker.go_back(older)
+    assert daemon.wait(120) == 1
+    assert "a broker come back with an older disk" in daemon.output()
+    assert run.start().logged("stage opened")
 
 
 def test_a_broker_that_hangs_longer_than_a_session_costs_nothing(

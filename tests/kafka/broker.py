@@ -294,6 +294,21 @@ class Broker:
         """Let it go on after ``freeze``."""
         self._signal(signal.SIGCONT)
 
+    def keep(self, folder: Path) -> None:
+        """Copy its data at rest to a folder; it is down meanwhile."""
+        assert self._folder is not None
+        self.stop()
+        shutil.copytree(self._folder, folder)
+        self.start()
+
+    def go_back(self, folder: Path) -> None:
+        """Come back after a power cut with the data that ``keep`` copied."""
+        assert self._folder is not None
+        self.kill()
+        shutil.rmtree(self._folder)
+        shutil.copytree(folder, self._folder)
+        self.start()
+
     def close(self) -> None:
         """End it and remove its folder."""
         self.kill()

@@ -1,14 +1,26 @@
 """Which partitions nobody reads, as each process of an app says."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import GroupAuthorizationFailedError, KafkaTimeoutError
 
 from config.settings import HistorySettings
 from streams.drivers.kafka import group_watch
-from streams.drivers.kafka.group_watch import AWAY_SECONDS, UNREAD_SECONDS, GroupReading, GroupWatch
+from streams.drivers.kafka.connections.client import open_client
+from streams.drivers.kafka.group_watch import (
+    AWAY_SECONDS,
+    BACK_LOOKS,
+    STILL_SECONDS,
+    UNREAD_SECONDS,
+    GroupReading,
+    GroupWatch,
+    PartitionOffsets,
+    read_group,
+)
 from streams.drivers.kafka.topics import TopicError, Topics
 from tests.kafka.kafka_app import KafkaApp, MakeApp, event
 
@@ -43,6 +55,20 @@ def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_
     app.until(lambda: "unread" in app.shown() and not app.shown()["unread"])
 
 
+def test_deleted_commands_end_their_readers_with_a_line_and_a_restart_goes_on_without(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    app = make_app(history=HistorySettings(place=str(tmp_path)))
+    daemon = app.start()
+    app.until(app.ready)
+    with open_client(KafkaAdminClient, bootstrap_servers=app.kafka.brokers) as client:
+        client.delete_topics([app.names.commands])
+    assert daemon.wait(30) == 1
+    assert f"the topic {app.names.commands} was deleted while it was read" in daemon.output()
+    app.start()
+    app.until(app.ready)
+
+
 def test_a_worker_of_another_version_is_named(make_app: MakeApp) -> None:
     app = make_app()
     app.start("rollup", worker="old", constants=[["streams.drivers.kafka.app", "VERSION", "0.1.9"]])
@@ -63,15 +89,72 @@ def test_a_worker_without_the_history_of_the_others_is_named(make_app: MakeApp, 
 
 def test_a_moment_without_a_reader_is_none(make_app: MakeApp, clock: Clock) -> None:
     group = watch(make_app(prepared=False), clock)
-    group.see(GroupReading({}, {"requests/0": 9, "requests/1": 0}))
+    offsets = {"requests/0": PartitionOffsets(1, 10), "requests/1": PartitionOffsets(5, 5)}
+    group.see(GroupReading(offsets, {}))
     assert group.not_ready() is None
     clock.now += UNREAD_SECONDS
     assert group.not_ready() == ("nobody reads requests/0 (9 records wait): start a worker that has its role")
-    group.see(GroupReading({"requests/0": "uneri-1", "requests/1": "uneri-0"}, {}))
+    group.see(GroupReading(offsets, {"requests/0": "uneri-1", "requests/1": "uneri-0"}))
     assert group.not_ready() is None
     assert group.status() == {"workers": {"uneri-1": 1, "uneri-0": 1}, "unread": {}}
-    group.see(GroupReading({}, {"requests/0": 9}))
+    group.see(GroupReading(offsets, {}))
     assert group.not_ready() is None
+
+
+def test_a_topic_with_which_its_readers_do_not_get_on_is_said_with_the_worker(
+    make_app: MakeApp, clock: Clock
+) -> None:
+    group = watch(make_app(prepared=False), clock)
+    readers = {"rollups/0": "uneri-1", "rollups/1": "uneri-0"}
+    group.see(
+        GroupReading({"rollups/0": PartitionOffsets(3, 9), "rollups/1": PartitionOffsets(8, 8)}, readers)
+    )
+    clock.now += STILL_SECONDS - 1
+    group.see(
+        GroupReading({"rollups/0": PartitionOffsets(3, 9), "rollups/1": PartitionOffsets(9, 9)}, readers)
+    )
+    clock.now += STILL_SECONDS - 1
+    still = {"rollups/0": PartitionOffsets(3, 10), "rollups/1": PartitionOffsets(9, 9)}
+    group.see(GroupReading(still, None))  # its workers leave and join again
+    assert group.not_ready() is None, "another partition of the topic went on: it waits for that"
+    clock.now += 1
+    assert group.not_ready() == (
+        "nothing was read for 120 s of rollups/0 (7 records wait): see the log of uneri-1"
+    )
+    group.see(GroupReading(still | {"rollups/0": PartitionOffsets(4, 10)}, readers))
+    assert group.not_ready() is None
+
+
+def test_a_partition_that_stays_shorter_than_it_was_has_lost_records(make_app: MakeApp, clock: Clock) -> None:
+    group = watch(make_app(prepared=False), clock)
+    whole = GroupReading({"rollups/0": PartitionOffsets(5, 900), "rollups/1": PartitionOffsets(9, 9)}, {})
+    less = GroupReading({"rollups/0": PartitionOffsets(5, 600), "rollups/1": PartitionOffsets(9, 9)}, {})
+    for found in (whole, *[less] * (BACK_LOOKS - 1), whole, *[less] * (BACK_LOOKS - 1)):
+        group.see(found)
+    with pytest.raises(
+        TopicError, match=r"lost the last records of rollups/0 \(300\): has a broker come back"
+    ):
+        group.see(less)
+
+
+def test_what_is_read_to_its_end_leaves_nothing_that_waits(make_app: MakeApp) -> None:
+    app = make_app()
+    app.fill(app.kafka.requests, [event(number) for number in range(4000)], apart=0.05)
+    app.start()
+    names = app.names
+    places = [
+        *(TopicPartition(topic, number) for topic in (names.requests, names.rollups) for number in range(2)),
+        TopicPartition(names.findings, 0),
+        TopicPartition(names.notices, 0),
+    ]
+
+    def all_read() -> bool:
+        found = None
+        with contextlib.suppress(TopicError):  # the group has no coordinator yet
+            found = read_group(app.kafka, places)
+        return found is not None and all(0 < read == end for read, end in found.offsets.values())
+
+    app.until(all_read)
 
 
 def test_a_broker_that_does_not_answer_is_said_within_a_minute(make_app: MakeApp, clock: Clock) -> None:

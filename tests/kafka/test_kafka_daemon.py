@@ -182,5 +182,7 @@ def test_setup_lists_existing_topics_and_refuses_another_number_of_shards(make_a
     assert all("exists" in line for line in setup_topics(app.settings))
     assert verified_topics(app.kafka)[app.names.rollups].partitions == 2
     other = app.settings.model_copy(update={"kafka": app.kafka.model_copy(update={"shards": 3})})
-    with pytest.raises(TopicError, match=r"has 2 partitions, kafka\.shards is 3: set kafka\.shards to 2"):
+    with pytest.raises(
+        TopicError, match=r"has 2 partitions, kafka\.shards is 3: set kafka\.shards to the number"
+    ):
         setup_topics(other)

@@ -61,7 +61,6 @@ from streams.drivers.kafka.topics import (
     TopicError,
     Topics,
     TopicWatch,
-    has_commands,
     verified_requests,
     verified_topics,
 )
@@ -182,7 +181,8 @@ class KafkaDaemon(Daemon):
     def _verified(self) -> dict[str, Topic]:
         if self._has_stages:
             history = self.settings.history.shared
-            return verified_topics(self._kafka, self._topics.inputs, history=history)
+            commands = history or self._board is not None
+            return verified_topics(self._kafka, self._topics.inputs, history=history, commands=commands)
         return verified_requests(self._kafka)
 
     def _prepare(self, settings: Settings) -> tuple[str, ...]:
@@ -212,9 +212,7 @@ class KafkaDaemon(Daemon):
     @asynccontextmanager
     async def _showing(self, present: dict[str, Topic]) -> AsyncIterator[None]:
         """Serve the board while the block runs, if that is a role of this process."""
-        commands = False
-        if self._has_stages and (self._board is not None or self.settings.history.shared):
-            commands = await asyncio.to_thread(has_commands, self._kafka)
+        commands = self._topics.commands in present
         options = aiokafka_options(self._kafka)
         if commands:
             self.delivery.receive_commands(self._topics.commands, options)

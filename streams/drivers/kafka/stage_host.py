@@ -16,7 +16,13 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 import structlog
-from aiokafka.errors import InvalidTimestampError, KafkaError, KafkaTimeoutError
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaError,
+    KafkaTimeoutError,
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+)
 from faust.types import TP
 
 from detectors.state.state import NewerStateError
@@ -26,6 +32,7 @@ from streams.drivers.kafka.checkpoints.fenced_store import FencedError
 from streams.drivers.kafka.hosted_partition import Clients, Hosted, HostedPartition, key_of
 from streams.drivers.kafka.stage import LostRecordsError, StageRunner, UnfedError
 from streams.drivers.kafka.stall_watch import PartitionEnds, StallWatch
+from streams.drivers.kafka.topics import WENT_BACK
 from streams.ingest.batch_consumer.batch_consumer import ChunkApp
 from streams.ingest.batch_consumer.chunk import Chunk, pieces
 from streams.process.crash_points import CrashPoint
@@ -43,6 +50,13 @@ KAFKA_AWAY: Final = (
     "Kafka does not answer: check kafka.brokers and the brokers. The next start goes on from the checkpoint; "
     "nothing is lost"
 )
+FORGOTTEN: Final = f"Kafka has forgotten what this worker wrote: {WENT_BACK}"
+FATAL_LINES: Final[Mapping[type[Exception], str]] = {
+    InvalidTimestampError: CLOCK_REFUSED,
+    KafkaTimeoutError: KAFKA_AWAY,
+    OutOfOrderSequenceNumber: FORGOTTEN,
+    UnknownProducerId: FORGOTTEN,
+}
 TICK_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.03  # a turn of the event loop that takes less may be twice as large
 MOST_TURNS: Final = 4  # times as large at most
@@ -80,7 +94,7 @@ def turn_size(most: int, least: int, seconds: float) -> int:
 def fatal(error: BaseException, **context: object) -> NoReturn:
     """End the process at once: one line, exit code 1, or 2 if another start would not help."""
     said = str(error) or type(error).__name__
-    for kind, text in ((InvalidTimestampError, CLOCK_REFUSED), (KafkaTimeoutError, KAFKA_AWAY)):
+    for kind, text in FATAL_LINES.items():
         said = text if isinstance(error, kind) else said
     log.critical(said, error=type(error).__name__, **context)
     for stream in (sys.stderr, sys.stdout):

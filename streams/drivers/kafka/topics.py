@@ -37,7 +37,12 @@ LEFT_TO_OTHERS: Final = "missing; left to who writes to it, or run `uneri setup 
 SHOWN_SECONDS: Final = 15.0  # at most, between the creation of a topic and a broker that shows it
 CHECK_SECONDS: Final = 5.0
 GONE: Final = 2  # consecutive checks without it: a broker that has just started may not know its topics yet
+KEEP: Final = "docs/operate.md says how to keep what was learnt"
 GRANT: Final = "grant it: docs/kafka.md lists the rights"
+WENT_BACK: Final = (
+    "has a broker come back with an older disk, or was one out of date elected? What was judged since is "
+    "judged again after a restart, from what that disk has"
+)
 
 log = structlog.get_logger("uneri.topics")
 
@@ -84,6 +89,11 @@ class Topics:
     def sources(self) -> tuple[str, ...]:
         """The topics that are rolled up: that of the requests, if there is one, and those of the inputs."""
         return (self.requests, *self.inputs) if self.requests else self.inputs
+
+    @property
+    def without_positions(self) -> tuple[str, ...]:
+        """Those of which no checkpoint has a position: deleted, they can be made again."""
+        return self.dead_letters, self.commands
 
 
 class Topic(NamedTuple):
@@ -214,11 +224,11 @@ def setup_topics(settings: Settings, *, inputs: bool = False) -> list[str]:
 
 
 def verified_topics(
-    kafka: KafkaSettings, inputs: Collection[str] = (), *, history: bool = False
+    kafka: KafkaSettings, inputs: Collection[str] = (), *, history: bool = False, commands: bool = False
 ) -> dict[str, Topic]:
     """Return the topics that the daemon needs, those of inputs among them; check that all exist.
 
-    With ``history``, it keeps one.
+    With ``history``, it keeps one; with ``commands``, it reads these, if they have a topic that it may see.
 
     Raises
     ------
@@ -227,7 +237,8 @@ def verified_topics(
         anew, or Kafka does not answer.
     """
     used = _used(kafka, history=history)
-    present = existing_topics(kafka, [*used, *inputs])
+    optional = [Topics.of(kafka).commands] if commands and _has_commands(kafka) else []
+    present = existing_topics(kafka, [*used, *inputs, *optional])
     missing = [name for name in used if name not in present]
     if missing:
         raise TopicError(f"Kafka has no topic {', '.join(missing)}: run `uneri setup` to create it")
@@ -236,7 +247,7 @@ def verified_topics(
             f"Kafka has no topic {', '.join(absent)}, which sources.inputs names: correct it, or create "
             "it, as `uneri setup --inputs` does"
         )
-    for name in used:
+    for name in (*used, *optional):
         _verified(name, kafka, present[name].partitions)
     _verify_checkpoints(kafka, present)
     return present
@@ -279,14 +290,8 @@ def verified_requests(kafka: KafkaSettings) -> dict[str, Topic]:
     return present
 
 
-def has_commands(kafka: KafkaSettings) -> bool:
-    """Return whether the app has a topic for commands, and its user may see it.
-
-    Raises
-    ------
-    TopicError
-        When Kafka does not answer.
-    """
+def _has_commands(kafka: KafkaSettings) -> bool:
+    """Return whether the app has a topic for commands, and its user may see it."""
     with open_admin(kafka) as admin:
         described = admin.describe_topics([Topics.of(kafka).commands])
     return not any(topic.get("error_code") for topic in described)
@@ -423,12 +428,14 @@ def _verified(name: str, kafka: KafkaSettings, found: int) -> str:
     if name == topics.rollups and found != kafka.shards:
         raise TopicError(
             f"the topic {name} has {found} partitions, kafka.shards is {kafka.shards}: set kafka.shards to "
-            f"{found}, or use another kafka.app (the number of shards of an app cannot be changed)"
+            "the number that the topic was made with; if it was given more since, choose another kafka.app "
+            "(the number of shards of an app cannot be changed)"
         )
     if name in (topics.findings, topics.notices, topics.steps, topics.commands) and found != 1:
-        raise TopicError(
-            f"the topic {name} has {found} partitions instead of 1: delete it, then run `uneri setup`"
-        )
+        remedy = "delete it, then run `uneri setup`"
+        if name != topics.commands:
+            remedy += "; if something was read from it before, choose another kafka.app"
+        raise TopicError(f"the topic {name} has {found} partitions instead of 1: {remedy}")
     return f"{name}: exists, {found} partition{'s' if found > 1 else ''}"
 
 
@@ -472,21 +479,30 @@ class TopicWatch:
         """
         missing = [name for name in self._before if name not in now]
         self._gone = self._gone + 1 if missing else 0
+        names = Topics.of(self._kafka)
         if self._gone >= GONE:
+            remedy = "Run `uneri setup` to create it again, then start"
+            if not set(missing) <= set(names.without_positions):
+                remedy += f" with another kafka.app: {KEEP}"
             raise TopicError(
                 f"the topic {', '.join(missing)} was deleted while it was read; unread records are lost. "
-                "Run `uneri setup` to create it again, then start with another kafka.app: "
-                "docs/operate.md says how to keep what was learnt"
+                f"{remedy}"
             )
         for name, before in self._before.items():
             found = now.get(name, before)
             if found.id != before.id:
-                raise TopicError(
-                    f"the topic {name} was deleted and created anew while it was read: the checkpoints are "
-                    "for the old one. Choose another kafka.app, or delete this one's topics"
-                )
+                remedy = "restart"
+                if name not in names.without_positions:
+                    remedy = "the checkpoints are for the old one. Choose another kafka.app, or delete this "
+                    remedy += "one's topics"
+                raise TopicError(f"the topic {name} was deleted and created anew while it was read: {remedy}")
             if found.partitions != before.partitions:
+                remedy = "restart"
+                if name == names.commands:
+                    remedy = "delete it, run `uneri setup`, then start"
+                elif name in (names.rollups, names.findings, names.notices, names.steps):
+                    remedy = f"choose another kafka.app, because partitions cannot be removed; {KEEP}"
                 raise TopicError(
                     f"the topic {name} has {found.partitions} partitions now and had {before.partitions} at "
-                    "the start: restart to read all of them"
+                    f"the start: {remedy}"
                 )

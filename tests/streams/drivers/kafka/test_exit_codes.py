@@ -5,7 +5,7 @@ import io
 import os
 
 import pytest
-from aiokafka.errors import InvalidTimestampError, KafkaTimeoutError
+from aiokafka.errors import InvalidTimestampError, KafkaTimeoutError, OutOfOrderSequenceNumber
 from structlog.testing import capture_logs
 
 from detectors.state.state import NewerStateError, StateError
@@ -36,7 +36,11 @@ def ends(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
 
 @pytest.mark.parametrize(
     ("error", "remedy"),
-    [(InvalidTimestampError(), "set the clock that is wrong"), (KafkaTimeoutError(), "check kafka.brokers")],
+    [
+        (InvalidTimestampError(), "set the clock that is wrong"),
+        (KafkaTimeoutError(), "check kafka.brokers"),
+        (OutOfOrderSequenceNumber(), "a broker come back with an older disk"),
+    ],
 )
 def test_what_kafka_does_not_accept_or_answer_is_said_with_its_remedy(
     error: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
