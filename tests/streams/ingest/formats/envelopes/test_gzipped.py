@@ -70,14 +70,15 @@ def test_what_came_before_the_damage_is_read_and_the_rest_is_one_refusal(
     form: str, damage: str, at: int
 ) -> None:
     members = [gzip.compress(KINDS[form](number)) for number in range(5)]
+    damaged = DAMAGES[damage](members[at])
     whole = read(form, b"".join(members[:at]))
-    reading = read(form, b"".join([*members[:at], DAMAGES[damage](members[at]), *members[at + 1 :]]))
+    reading = read(form, b"".join([*members[:at], damaged, *members[at + 1 :]]))
     assert len(whole.records) == at
     assert all(isinstance(record, Event) for record in whole.records)
     assert reading.records == whole.records
     (refused,) = reading.refused
     assert refused.reason is RejectReason.DAMAGED
-    assert refused.sample.startswith(DAMAGES[damage](members[at])[:20]), "where it begins"
+    assert refused.sample.startswith(damaged[:20]), "where it begins"
 
 
 @pytest.mark.parametrize("form", KINDS)
