@@ -1,30 +1,26 @@
 """Draws who comes when: the requests of a backend before anything is done with them."""
 
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
-from backends.backend import DAY, Backend, Clock, Floats, Path, Source
+from scipy.signal import lfilter
 
-from detectors.model.array_types import Bools, Ints, Places
+from benchmarks.backends.backend import DAY, Backend, Clock, Fault, Path, Source
+from detectors.model.array_types import Bools, Floats, Ints, Places
 
-MINUTE = 60
-NOBODY = -1
+MINUTE: Final = 60
+NOBODY: Final = -1
+FEW: Final = 10  # requests to draw others like them from
 
 
-@dataclass
-class Names:
+class Names(NamedTuple):
     """The names of the numbers in the columns."""
 
     paths: list[Path]
     clients: list[tuple[str, str]]
 
-    def path(self, function: str) -> int:
-        """Return the number of the only (or first) path into a function."""
-        return next(at for at, path in enumerate(self.paths) if path.function == function)
 
-
-@dataclass
-class Arrivals:
+class Arrivals(NamedTuple):
     """One entry a request; not sorted. ``ts`` in seconds since the start."""
 
     ts: Floats
@@ -32,126 +28,145 @@ class Arrivals:
     client: Ints
     tenant: Ints
 
-    def __len__(self) -> int:
-        return len(self.ts)
-
     def at(self, rows: Places | Bools) -> "Arrivals":
         """Return some of them."""
-        return Arrivals(self.ts[rows], self.path[rows], self.client[rows], self.tenant[rows])
+        return Arrivals(*(column[rows] for column in self))
+
+    def moved(self, ts: Floats) -> "Arrivals":
+        """Return them at other times."""
+        return self._replace(ts=ts)
 
 
 def joined(parts: list[Arrivals]) -> Arrivals:
     """Return all of several."""
-    return Arrivals(
-        np.concatenate([part.ts for part in parts]),
-        np.concatenate([part.path for part in parts]),
-        np.concatenate([part.client for part in parts]),
-        np.concatenate([part.tenant for part in parts]),
-    )
-
-
-def wander(draw: np.random.Generator, steps: int, size: float, memory: float) -> Floats:
-    """Return a log-normal process of mean about 1: relative ``size``, ``memory`` in steps."""
-    if size <= 0:
-        return np.ones(steps)
-    keep = float(np.exp(-1 / memory))
-    noise = draw.normal(0, size * np.sqrt(1 - keep**2), steps)
-    level, found = draw.normal(0, size), np.empty(steps)
-    for at in range(steps):
-        level = keep * level + noise[at]
-        found[at] = level
-    factor: Floats = np.exp(found - size**2 / 2)
-    return factor
+    return Arrivals(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def names_of(backend: Backend) -> Names:
     """Number the paths and clients of a backend."""
-    paths = list(dict.fromkeys(path for source in backend.sources for path in source.paths))
-    paths += [clock.path for clock in backend.clocks if clock.path not in paths]
-    clients = [
-        (client.name, version)
-        for source in backend.sources
-        for client in source.clients
-        for version, _ in client.versions
-    ]
-    return Names(paths, list(dict.fromkeys(clients)))
+    paths = [path for source in backend.sources for path in source.paths]
+    paths += [clock.path for clock in backend.clocks]
+    clients = [(client.name, version) for client in backend.clients for version, _ in client.versions]
+    return Names(list(dict.fromkeys(paths)), clients)
 
 
 def arrivals(backend: Backend, names: Names, draw: np.random.Generator) -> Arrivals:
-    """Draw all requests of a backend."""
+    """Draw all requests of a backend, and apply the faults that change who comes."""
     parts = [_of_source(source, backend, names, draw) for source in backend.sources]
-    parts += [_of_clock(clock, backend, names, draw) for clock in backend.clocks]
-    found = joined(parts)
+    found = joined([*parts, *(_of_clock(clock, backend, names, draw) for clock in backend.clocks)])
+    functions = [path.function for path in names.paths]
     for change in backend.replacements:
-        old, new = names.path(change.old), names.path(change.new)
         gone = np.clip((found.ts / DAY - change.day) / change.days, 0, 1)
-        found.path[(found.path == old) & (draw.random(len(found)) < gone)] = new
+        replaced = (found.path == functions.index(change.old)) & (draw.random(len(found.ts)) < gone)
+        found.path[replaced] = functions.index(change.new)
+    for fault in backend.faults:
+        if fault.effect == "more":
+            found = _more(found, fault, names, draw)
+        elif fault.effect == "fewer":
+            spared = draw.random(len(found.ts)) < fault.size
+            found = found.at(spared | ~struck(fault, found, names))
     return found
+
+
+def meant(fault: Fault, events: Arrivals, names: Names) -> Bools:
+    """Return which requests a fault is about, at whatever time."""
+    wanted = [
+        (fault.function in {"", path.function})
+        and (fault.route in {"", path.route})
+        and (fault.account in {"", path.account})
+        and (not fault.table or any(call.table == fault.table for call in path.calls))
+        for path in names.paths
+    ]
+    found: Bools = np.array(wanted)[events.path]
+    if fault.client:
+        found &= events.client == [" ".join(client) for client in names.clients].index(fault.client)
+    if fault.tenant >= 0:
+        found &= events.tenant == fault.tenant
+    return found
+
+
+def struck(fault: Fault, events: Arrivals, names: Names) -> Bools:
+    """Return which requests a fault strikes."""
+    found: Bools = meant(fault, events, names) & (events.ts >= fault.start) & (events.ts < fault.end)
+    return found
+
+
+def _more(events: Arrivals, fault: Fault, names: Names, draw: np.random.Generator) -> Arrivals:
+    rows = np.flatnonzero(struck(fault, events, names))
+    seconds = fault.end - fault.start
+    if fault.grow:
+        extra = (1 + fault.size) ** ((events.ts[rows] - fault.start) / DAY) - 1
+        picked = np.repeat(rows, draw.poisson(extra))
+        when = events.ts[picked] + draw.normal(0, 60, len(picked)) - fault.start
+        inside = (when >= 0) & (when < seconds)
+        return joined([events, events.at(picked[inside]).moved(fault.start + when[inside])])
+    count = int(draw.poisson((fault.size - 1) * max(len(rows), fault.least * seconds)))
+    when = draw.random(count) * seconds
+    pool = rows if len(rows) >= FEW else np.flatnonzero(meant(fault, events, names))
+    picked = draw.choice(pool, count)
+    if len(rows) >= FEW and seconds > DAY:  # with the shape of its days
+        when = np.clip(events.ts[picked] - fault.start + draw.normal(0, 120, count), 0, seconds - 1)
+    return joined([events, events.at(picked).moved(fault.start + when)])
+
+
+def wander(draw: np.random.Generator, steps: int, size: float, memory: float) -> Floats:
+    """Return a log-normal process of mean about 1: relative ``size``, ``memory`` in steps."""
+    keep = float(np.exp(-1 / memory))
+    noise = draw.normal(0, size * np.sqrt(1 - keep**2), steps)
+    noise[0] += keep * draw.normal(0, size)
+    factor: Floats = np.exp(lfilter([1.0], [1.0, -keep], noise) - size**2 / 2)
+    return factor
 
 
 def _of_source(source: Source, backend: Backend, names: Names, draw: np.random.Generator) -> Arrivals:
     minutes = backend.seconds // MINUTE
     at = (np.arange(minutes) + 0.5) * MINUTE
-    rate = source.rate * source.shape(at) * (1 + source.growth) ** (at / DAY)
-    rate = rate * wander(draw, minutes, source.wander, 30)
-    days = np.exp(draw.normal(0, source.daily, backend.weeks * 7))
-    for day, factor in backend.holidays:
-        days[int(day)] *= factor
-    rate *= days[(at // DAY).astype(int)]
+    rate = source.rate * source.shape.at(at) * (1 + source.growth) ** (at / DAY)
+    rate *= wander(draw, minutes, source.wander, 30)
+    rate *= np.exp(draw.normal(0, source.daily, backend.days))[(at // DAY).astype(int)]
     sessions = draw.poisson(rate * MINUTE / source.session)
     begin = (np.repeat(np.arange(minutes), sessions) + draw.random(int(sessions.sum()))) * MINUTE
-    size = draw.geometric(1 / source.session, len(begin)) if source.session > 1 else np.ones(len(begin), int)
+    size = draw.geometric(1 / source.session, len(begin))
     gaps = draw.exponential(source.pause, int(size.sum()))
     first = np.cumsum(size) - size
     gaps[first] = 0.0
     along = np.cumsum(gaps)
     ts = np.repeat(begin, size) + along - np.repeat(along[first], size)
-    client = np.repeat(_clients(source, names, begin, draw), size)
+    client = np.repeat(_clients(backend, begin, draw), size)
     tenant = np.repeat(_tenants(backend, begin, draw), size)
     inside = ts < backend.seconds
-    ts, client, tenant = ts[inside], client[inside], tenant[inside]
-    return Arrivals(ts, _paths(source, names, ts, minutes, draw), client, tenant)
+    ts = ts[inside]
+    return Arrivals(ts, _paths(source, names, ts, minutes, draw), client[inside], tenant[inside])
 
 
 def _paths(source: Source, names: Names, ts: Floats, minutes: int, draw: np.random.Generator) -> Ints:
-    mixed = np.array([path.weight for path in source.paths])[None, :] * np.stack(
-        [wander(draw, minutes, 0.08, 90) for _ in source.paths], axis=1
-    )
+    mixed = np.stack([path.weight * wander(draw, minutes, 0.08, 90) for path in source.paths], axis=1)
     upto = np.cumsum(mixed, axis=1)
     minute = (ts // MINUTE).astype(np.intp)
     chosen = (upto[minute] < (draw.random(len(ts)) * upto[minute, -1])[:, None]).sum(axis=1)
-    numbers = np.array([names.paths.index(path) for path in source.paths])
-    found: Ints = numbers[chosen]
+    found: Ints = np.array([names.paths.index(path) for path in source.paths])[chosen]
     return found
 
 
-def _clients(source: Source, names: Names, begin: Floats, draw: np.random.Generator) -> Ints:
-    found = np.full(len(begin), NOBODY, np.int64)
-    if not source.clients:
-        return found
-    weights = np.array([client.weight for client in source.clients])
+def _clients(backend: Backend, begin: Floats, draw: np.random.Generator) -> Ints:
+    weights = np.array([client.weight for client in backend.clients])
     chosen = draw.choice(len(weights), len(begin), p=weights / weights.sum())
     taste = draw.random(len(begin))  # who updates early and who never does
-    for number, client in enumerate(source.clients):
-        mine = chosen == number
-        for version, day in client.versions:
-            along = np.clip((begin / DAY - day - client.rollout / 2) * 6 / client.rollout, -50, 50)
-            adopted = 0.95 / (1 + np.exp(-along))
-            adopted[begin / DAY < day] = 0.0
-            if day < 0:
-                adopted[:] = 1.0
-            found[mine & (taste < adopted)] = names.clients.index((client.name, version))
+    found, number, days = np.full(len(begin), NOBODY, np.int64), 0, begin / DAY
+    for which, client in enumerate(backend.clients):
+        for _, day in client.versions:
+            along = np.clip((days - day - client.rollout / 2) * 6 / client.rollout, -50, 50)
+            adopted = np.where(days < day, 0.0, 1.0 if day < 0 else 0.95 / (1 + np.exp(-along)))
+            found[(chosen == which) & (taste < adopted)] = number
+            number += 1
     return found
 
 
 def _tenants(backend: Backend, begin: Floats, draw: np.random.Generator) -> Ints:
-    if not backend.tenants:
-        return np.full(len(begin), NOBODY, np.int64)
+    found = np.full(len(begin), NOBODY, np.int64)
     weights = 1 / np.arange(1, backend.tenants + 1) ** 1.1
-    found = np.zeros(len(begin), np.int64)
-    day = (begin // DAY).astype(int)
-    for day_number in range(backend.weeks * 7 + 1):
-        rows = np.flatnonzero(day == day_number)
+    for day in range(backend.days * bool(backend.tenants)):
+        rows = np.flatnonzero((begin // DAY).astype(int) == day)
         if rows.size:
             today = weights * np.exp(draw.normal(0, 0.25, backend.tenants))
             found[rows] = draw.choice(backend.tenants, rows.size, p=today / today.sum())
