@@ -2,13 +2,13 @@
 
 import json
 import lzma
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.judging.petshop import rankings
+
 NODES = ("front", "shop", "stock", "unseen")
 
 
@@ -50,24 +50,11 @@ def layout(folder: Path, *, packed: bool) -> Path:
     return folder
 
 
-def run(data: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "petshop.py"), str(data), "--out", str(out)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_every_issue_gets_a_ranking_of_all_nodes_with_the_struck_one_first(tmp_path: Path) -> None:
-    for packed in (False, True):
-        folder = tmp_path / str(packed)
-        done = run(layout(folder, packed=packed), folder / "rankings.json")
-        assert done.returncode == 0, done.stderr
-        rankings = json.loads((folder / "rankings.json").read_text(encoding="utf-8"))
-        assert list(rankings) == ["other_traffic/test/issue_0"]
-        [ranked] = rankings.values()
-        assert sorted(ranked) == sorted(NODES)
-        assert ranked[0] == "stock"
-
-
-def test_a_folder_without_issues_is_said_to_be_one(tmp_path: Path) -> None:
-    done = run(tmp_path, tmp_path / "rankings.json")
-    assert done.returncode == 2
-    assert "no SCENARIO/graph.csv" in done.stderr
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_issue_gets_a_ranking_of_all_nodes_with_the_struck_one_first(
+    tmp_path: Path, *, packed: bool
+) -> None:
+    [(issue, ranked)] = rankings(layout(tmp_path, packed=packed)).items()
+    assert issue == "other_traffic/test/issue_0"
+    assert sorted(ranked) == sorted(NODES)
+    assert ranked[0] == "stock"

@@ -1,1 +1,0 @@
-"""Curves that grow, and models that forecast them: the parts of ``benchmarks/days_to_limit.py``."""
