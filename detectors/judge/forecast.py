@@ -3,7 +3,7 @@
 A single line shows how fast a level rose, not whether it goes on. Here the level and its slope may wander
 (Harvey, Forecasting, Structural Time Series Models and the Kalman Filter, 1989, chapter 4). How much they do,
 five weeks do not show: every combination of a few amounts is filtered, and weighed by its likelihood. Nothing
-is optimised, so that the same days give the same range. Measured by ``benchmarks/days_to_limit.py``.
+is optimised, so that the same days give the same range. Measured in docs/adr/0040.
 """
 
 from functools import cache
