@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def delay(self) -> float:
-        """Seconds from the start of the incident to the page; NaN of what is in the digest only."""
+        """Seconds from the start of the incident until it was told; NaN where it was not."""
         at = None if self.page is None else self.page["alerted"]
         return float("nan") if at is None else float(at - START - self.incident.start)
 
@@ -177,7 +177,8 @@ def show(result: Result) -> None:
     for outcome in result.outcomes:
         marks = ["" if right is None else "yes" if right else "NO" for right in outcome.right]
         told = "yes" if outcome.page else "NO"
-        delay = "" if isnan(outcome.delay) else f"{outcome.delay:.0f} s"
+        days = f"{outcome.delay / DAY:.1f} d" if abs(outcome.delay) > DAY else ""
+        delay = "" if isnan(outcome.delay) else days or f"{outcome.delay:.0f} s"
         name = outcome.incident.kind + " *" * outcome.incident.small
         print(
             f"{name:36}{told:>6}{delay:>9}  "

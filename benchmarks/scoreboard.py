@@ -3,7 +3,7 @@
     python -m benchmarks.scoreboard [--board NAME …] [--seed N] [--out DIR] [--smoke]
 
 What the scorers printed in full stays in DIR, one text a board, next to the verdicts they scored. ``--smoke``
-has a curve or two of each board: its figures say nothing.
+has a curve or two of each board, whose figures say nothing; it fails where what it has whole is not reached.
 """
 
 import argparse
@@ -39,9 +39,10 @@ SMALL: Final = {
     "nab": ("realAdExchange/exchange-2_cpc_results.csv", "realTraffic/occupancy_6005.csv"),
     "kpi": ("c02607e8-7399-3dde-9d28-8a8da5e5d251", "0efb375b-b902-3661-ab23-9a0bb799f4e3"),
     "changes": ("9c639a46-34c8-39bc-aaf0-9144b37adfc8",),
-    "real_curves": ("9c639a46-34c8-39bc-aaf0-9144b37adfc8",),
+    "real_curves": ("431a8542-c468-3988-a508-3afd06a218da",),
 }
 """The curves of a smoke; the held-out figures need two."""
+FEW_PREFIXES: Final = "from benchmarks.boards import causality; causality.FRACTIONS = (); causality.main()"
 
 # Taken over as they are, without types.
 _common: Any = import_module("benchmarks.boards.common")
@@ -270,9 +271,11 @@ def petshop(bench: Bench) -> Iterator[Row]:
 
 
 def causality(bench: Bench) -> Iterator[Row]:
-    series = sorted((DATA / "nab").glob("realAdExchange/*2_cpc*")) if bench.smoke else []
-    asked = [word for path in series for word in ("--series", path, "--rows", 300)]
-    said = bench.run(sys.executable, "-m", "benchmarks.boards.causality", *asked, "--", UNERI, "score")
+    program: list[object] = ["-m", "benchmarks.boards.causality"]
+    if bench.smoke:  # each prefix is a process of its own: the shortest and the longest will do
+        series = next((DATA / "nab").glob(f"{SMALL['nab'][0]}*"))
+        program = ["-c", FEW_PREFIXES, "--series", series, "--rows", 300]
+    said = bench.run(sys.executable, *program, "--", UNERI, "score")
     sound = [line.startswith("ok") for line in said.splitlines()]
     yield Row("series whose prefixes are judged alike, share", sum(sound) / len(sound), ">= 1")
 
@@ -332,6 +335,7 @@ def main() -> int:
             print(f"\n{name}: FAILED: {error}", flush=True)
             continue
         table[name] = [_written(row) for row in rows]
+        failed += arguments.smoke and name not in SMALL and any(row.reached == "NO" for row in rows)
         show(name, rows, f"{time.perf_counter() - start:.0f} s{bench.judged}")
     (arguments.out / "table.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     rated = [row for rows in table.values() for row in rows if row["reach"]]

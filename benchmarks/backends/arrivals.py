@@ -30,7 +30,7 @@ class Arrivals(NamedTuple):
 
     def at(self, rows: Places | Bools) -> "Arrivals":
         """Return some of them."""
-        return Arrivals(*(column[rows] for column in self))
+        return Arrivals(self.ts[rows], self.path[rows], self.client[rows], self.tenant[rows])
 
     def moved(self, ts: Floats) -> "Arrivals":
         """Return them at other times."""
@@ -120,7 +120,7 @@ def wander(draw: np.random.Generator, steps: int, size: float, memory: float) ->
 
 def _of_source(source: Source, backend: Backend, names: Names, draw: np.random.Generator) -> Arrivals:
     minutes = backend.seconds // MINUTE
-    at = (np.arange(minutes) + 0.5) * MINUTE
+    at = (np.arange(minutes, dtype=np.float64) + 0.5) * MINUTE
     rate = source.rate * source.shape.at(at) * (1 + source.growth) ** (at / DAY)
     rate *= wander(draw, minutes, source.wander, 30)
     rate *= np.exp(draw.normal(0, source.daily, backend.days))[(at // DAY).astype(int)]

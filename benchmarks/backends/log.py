@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import json
@@ -99,9 +99,10 @@ def _requests(events: Arrivals, names: Names, faults: list[Fault], draw: np.rand
     most = max(len(path.calls) for path in names.paths)
     calls = [[*path.calls, *[Call("", "")] * (most - len(path.calls))] for path in names.paths]
 
-    def of_call(figure: str) -> Floats:
-        table = np.array([[getattr(call, figure) for call in row] for row in calls])
-        return table[events.path[event], call]
+    def of_call(figure: str) -> NDArray[Any]:
+        by_path = np.array([[getattr(each, figure) for each in row] for row in calls])
+        found: NDArray[Any] = by_path[events.path[event], call]
+        return found
 
     log = Log(
         names=names,
@@ -212,9 +213,9 @@ class _Writer:
             event["error_type"] = self._type[row] or "Error"
         if self._client[row] != NOBODY:
             name, version = log.names.clients[self._client[row]]
-            event["client"] = {"name": name, "version": version}
-            if self._tenant[row] != NOBODY:
-                event["client"]["tenant"] = f"t-{self._tenant[row]:02d}"
+            tenant = self._tenant[row]
+            by = {} if tenant == NOBODY else {"tenant": f"t-{tenant:02d}"}
+            event["client"] = {"name": name, "version": version} | by
         event["ms"] = dict(zip(("total", "function", "code", "auth"), self._ms[row], strict=True))
         if self._cold[row]:
             event["cold_start"] = True

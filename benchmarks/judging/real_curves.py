@@ -12,6 +12,7 @@ of them has most of the labels.
 import json
 import lzma
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -126,13 +127,15 @@ def _moved(rate: Floats, first: int, last: int) -> int | None:
 def _opened(drawn: list[Traffic]) -> Iterator[list[int]]:
     """Yield when the verdicts of each series open, in seconds from the beginning."""
     floor = Floors().requests
-    floors = {"floor_absolute": floor.absolute, "floor_relative": floor.relative}
+    series = partial(
+        Series, measure=Measure.REQUESTS, floor_absolute=floor.absolute, floor_relative=floor.relative
+    )
     scopes = [
         Scope("function", "aws", "111122223333", "eu-west-1", f"{at}-{curve.name}")
         for at, curve in enumerate(drawn)
     ]
     judge = Judge(JudgeSettings(), MINUTE)
-    judge.add([Series(scope, Measure.REQUESTS, **floors) for scope in scopes])
+    judge.add([series(scope) for scope in scopes])
     values = np.stack([curve.requests for curve in drawn], axis=1)
     opened = [
         judge.judge_steps(ORIGIN + MINUTE * first, values[first : first + HALF_A_DAY])[0].opened
