@@ -37,7 +37,6 @@ AFTER: Final = HOUR / 2  # a page that leaves so long after the end still is abo
 WAKE: Final = HOUR  # pages of its aftermath are counted as its own, not as false ones
 LATEST: Final = 8 * HOUR  # of an incident that goes on for days
 EARLY: Final = 60  # a step that had begun before it
-LIVE_FROM: Final = START + (FIRST_TROUBLE - 1) * DAY
 YOUNG: Final = 2 * HOUR  # what a smoke waits for, in place of a week
 ASKED: Final = ("right table", "right verdict", "right function", "right client", "defect told as one")
 
@@ -89,15 +88,14 @@ class Result:
     records: int
 
 
-def judged(backend: Backend, seed: int, *, live: bool, young: float | None = None) -> Result:
+def judged(backend: Backend, seed: int, live_from: float = np.inf, young: float | None = None) -> Result:
     """Draw a log, judge it, and give every page to the incident that it is about; what is left is false."""
     given = {"limits": {"tables": backend.limits}} | ({"judge": {"young": young}} if young else {})
     settings = Settings.model_validate(given)
     engine = Engine(settings, [SOURCE], remember_all=True)
     step, newest, records = settings.time.step, 0.0, 0
-    since = LIVE_FROM if live else np.inf
-    for run in arriving(draw_log(backend, seed), backend, seed, since):
-        alive = run.arrived[0] >= since
+    for run in arriving(draw_log(backend, seed), backend, seed, live_from):
+        alive = run.arrived[0] >= live_from
         if alive:  # while nothing arrives, time goes on by the clock
             for passed in np.arange(step, run.arrived[0] - newest, step):
                 engine.idle(SOURCE, float(passed))
@@ -194,11 +192,7 @@ def show(result: Result) -> None:
 
 
 def of(parts: Sequence[bool | None]) -> str:
-    """Return how many of those that were asked are true.
-
-    >>> of([True, None, False])
-    '1 of 2'
-    """
+    """Return how many of those that were asked are true."""
     asked = [part for part in parts if part is not None]
     return f"{sum(asked)} of {len(asked)}"
 
@@ -233,13 +227,14 @@ def main() -> int:
     given = parser.parse_args()
     prepare_process()
     rows, told = [], 0
+    live_from = START + DAY * (1 if given.smoke else FIRST_TROUBLE - 1) if given.live else np.inf
     for name in ["b2b"] if given.smoke else given.backends or NAMES:
         drawn = read(name, given.rate, days=2 if given.smoke else None)
         quiet = msgspec.structs.replace(drawn, incidents=())
         results = []
         for backend in [drawn] if given.smoke else [quiet, drawn]:
             began, seed = time.perf_counter(), given.seed + 1000 * bool(backend.incidents)
-            result = judged(backend, seed, live=given.live, young=YOUNG if given.smoke else None)
+            result = judged(backend, seed, live_from, YOUNG if given.smoke else None)
             print(
                 f"\n== {name}, {'troubled' if backend.incidents else 'quiet'}: {result.records:,} records, "
                 f"{backend.days} days in {time.perf_counter() - began:.0f} s"
