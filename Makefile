@@ -7,49 +7,50 @@ PRODUCT := $(VENV)/.product
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Two more than cores: a browser, a daemon or a clock is waited for now and then.
 TESTERS ?= $(shell expr $(CORES) + 2)
-# All that needs a broker, days of traffic through the real programs, daemons that die: minutes of waiting.
-END_TO_END := tests/main_job tests/faults tests/kafka
-END_TO_END_TESTERS ?= $(shell expr $(CORES) + 3)
-# Every page in every size, look and language is minutes of a browser.
-BROWSERS := $(shell find tests -name 'test_*_browser.py')
-# Each test starts a program of its own, which loads everything again.
-PROCESSES := $(shell find tests -name 'test_*_process.py')
+# Needs a broker, daemons that die, a browser, or a program of its own, which loads everything again.
+END_TO_END := tests/main_job tests/faults tests/kafka $(shell find tests -name 'test_*_browser.py' -o -name 'test_*_process.py')
 # How soon a newcomer gets a page, or sees numbers, is measured by the clock: with nothing beside.
 NEWCOMERS := $(shell find tests -name 'test_*_newcomer.py')
-# The property tests: make laws.
-LAWS := tests/laws
-# Live daemons for minutes, with a patient attacker: make attacks.
-ATTACKS := tests/attacks
-# What needs tools of its own: make deploy-check, make installs.
-TOOLS := tests/deploy tests/installs
+# What has a verb of its own: make laws, attacks, deploy-check, installs.
+APART := tests/laws tests/attacks tests/deploy tests/installs
+# Two circles: every change passes what is not marked so, a release all of it (CONTRIBUTING.md).
+CIRCLE ?= not release
+SESSION := --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder -m '$(CIRCLE)'
 HELM_VERSION := v4.3.1
 
 # A thousand modules compiled again in each of a hundred processes are minutes of every test run.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e laws truth attacks check bench faults scoreboard deploy-check dist sbom audit installs lock docs docs-pictures format
+.PHONY: help demo test e2e laws thorough-laws newcomers truth attacks check bench bench-smoke faults scoreboard deploy-check release-check dist sbom audit installs lock docs docs-pictures format
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo           weeks of traffic, then a spike and growth, in the terminal and on the board"
-	@echo "make test           behaviour, on real files, servers and live pages"
-	@echo "make e2e            on real brokers: each part, days of traffic, brokers and daemons that die; programs and senders; every page in a browser"
-	@echo "make laws           the property tests, compiled and with the compiler off"
-	@echo "make truth          what is told of a thousand drawn worlds, compared with their events"
-	@echo "make attacks        floods, wrong clocks, garbage and worse, on running daemons; minutes"
+	@echo "What every change passes, in twenty minutes together:"
 	@echo "make check          style, types, import contracts, dependencies, compose file, generated docs"
-	@echo "make deploy-check   every file of deploy/ by its own tool; the image built and run (as root)"
+	@echo "make test           behaviour, on real files, servers and live pages"
+	@echo "make e2e            the main job on a real broker, a kill of each kind, programs, every page in a browser"
+	@echo "make laws           the property tests"
+	@echo "make bench-smoke    every benchmark at a hundredth of its size"
+	@echo "make deploy-check   the files of deploy/, by schema"
+	@echo "What a release passes, in a day:"
+	@echo "make release-check  all of the above and of what follows, without leaving anything out"
+	@echo "make newcomers      how soon a newcomer gets a page, by the clock"
+	@echo "make thorough-laws  the property tests with more examples, compiled and with the compiler off"
+	@echo "make truth          what is told of a thousand drawn worlds, compared with their events"
+	@echo "make attacks        floods, wrong clocks, garbage and worse, on running daemons"
+	@echo "make faults         kill the daemons 200 times and at every named crash point"
+	@echo "make installs       install the release with pipx and uv tool on every Python here"
+	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
+	@echo "make sbom           … and its software bill of materials (CycloneDX)"
+	@echo "make audit          look for known vulnerabilities in what a release installs"
+	@echo "Figures and files:"
 	@echo "make bench          benchmarks: ratios measured side by side"
-	@echo "make faults         kill the daemons 200 times and at every named crash point; about 25 minutes"
 	@echo "make scoreboard     detection quality on every board, next to the figures to reach; takes minutes"
 	@echo "make docs           regenerate docs/configuration.md from the settings, docs/openapi.json from the routes, deploy/grafana"
 	@echo "make docs-pictures  regenerate the pictures of the README, of docs/messages.md and of docs/board.md"
 	@echo "make format         format the code and fix what ruff can fix"
-	@echo "make dist           build a release into dist/: wheel, sources, tested versions"
-	@echo "make sbom           … and its software bill of materials (CycloneDX)"
-	@echo "make audit          look for known vulnerabilities in what a release installs"
-	@echo "make installs       install the release with pipx and uv tool on every Python here; takes minutes"
 	@echo "make lock           update the locked dependencies in requirements.lock"
 
 define CREATE_VENV
@@ -58,11 +59,13 @@ define CREATE_VENV
 @test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot create a virtual environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 endef
 
-# Once per change of the lock: a marker newer than the lock and the project file means installed.
+# Once per change of the lock: a marker newer than the lock and the project file means installed. uv takes a third of pip's time.
 $(READY): requirements.lock pyproject.toml
 	$(CREATE_VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@awk '/^[a-z]/ {on = /^uv==/} on' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m streams.drivers.compile_ahead
 	@touch $@
 
@@ -80,26 +83,51 @@ demo: $(if $(wildcard $(READY)),$(READY),$(PRODUCT))
 
 test: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,$(END_TO_END) $(BROWSERS) $(PROCESSES) $(NEWCOMERS) $(LAWS) $(ATTACKS) $(TOOLS))
+	$(BIN)/pytest $(SESSION) $(addprefix --ignore ,$(END_TO_END) $(NEWCOMERS) $(APART))
 
 e2e: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(END_TO_END_TESTERS) --dist loadfile --no-loadscope-reorder --ignore-glob '*_newcomer.py' $(END_TO_END)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(NEWCOMERS)
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder $(BROWSERS) $(PROCESSES)
+	$(BIN)/pytest $(SESSION) --ignore-glob '*_newcomer.py' $(END_TO_END)
 
-# Machine code must agree with the plain Python it was compiled from: the same laws with and without the compiler.
-laws: THOROUGH := --numprocesses auto --maxprocesses 4 --dist load --hypothesis-profile thorough
 laws: $(READY)
-	$(BIN)/pytest $(THOROUGH) $(LAWS)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(THOROUGH) $(LAWS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist load -m '$(CIRCLE)' tests/laws
+
+# Twice the examples, and machine code must agree with the plain Python that it was compiled from.
+thorough-laws: THOROUGH := --numprocesses auto --maxprocesses 4 --dist load --hypothesis-profile thorough
+thorough-laws: $(READY)
+	$(BIN)/pytest $(THOROUGH) tests/laws
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(THOROUGH) tests/laws
+
+newcomers: $(READY)
+	@$(BIN)/python -m streams.drivers.compile_ahead
+	$(BIN)/pytest --numprocesses 0 $(NEWCOMERS)
 
 truth: $(READY)
 	UNERI_TRUTH=1000 $(BIN)/pytest --numprocesses $(CORES) tests/truth
 
+# All that is promised, with nothing skipped. The parts one after the other: several measure by the clock.
+release-check: export UNERI_REQUIRE_KAFKA := 1
+release-check: export UNERI_REQUIRE_BROWSER := 1
+release-check: export UNERI_REQUIRE_NODE := 1
+release-check: export UNERI_REQUIRE_COLLECTOR := 1
+release-check: export UNERI_REQUIRE_PROMETHEUS := 1
+release-check: export UNERI_REQUIRE_DEPLOY := 1
+release-check: export UNERI_REQUIRE_INSTALLS := 1
+release-check: check
+	$(MAKE) test CIRCLE=
+	$(MAKE) e2e CIRCLE=
+	$(MAKE) newcomers
+	$(MAKE) thorough-laws
+	$(MAKE) bench-smoke
+	$(MAKE) deploy-check CIRCLE=
+	$(MAKE) installs sbom audit
+	$(MAKE) truth
+	$(MAKE) faults
+	$(MAKE) attacks
+
 attacks: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
-	$(BIN)/pytest --numprocesses $(TESTERS) --dist load $(ATTACKS)
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist load tests/attacks
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -112,9 +140,9 @@ check: $(READY)
 	$(BIN)/python -m streams.screens.openapi.document --check docs/openapi.json
 
 # What is missing is named, and its tests are skipped; UNERI_REQUIRE_DEPLOY=1 makes that a failure.
-deploy-check: $(READY) .deploy/bin/helm-$(HELM_VERSION)
+deploy-check: $(READY) $(if $(CIRCLE),,.deploy/bin/helm-$(HELM_VERSION))
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
-	$(BIN)/pytest tests/deploy
+	$(BIN)/pytest -m '$(CIRCLE)' tests/deploy
 
 .deploy/bin/helm-$(HELM_VERSION):
 	@if command -v go >/dev/null; then echo "Building Helm $(HELM_VERSION) (once) ..." && mkdir -p $(@D) \
@@ -122,14 +150,17 @@ deploy-check: $(READY) .deploy/bin/helm-$(HELM_VERSION)
 	else echo "There is no Go to build Helm with: the chart is checked only if helm is on the path"; fi
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
+
+bench-smoke: $(READY)
+	$(BIN)/python -m benchmarks.run --smoke
 
 faults: $(READY)
 	$(BIN)/python -m tests.faults.run
 	UNERI_FROZEN=60 $(BIN)/pytest tests/faults/test_broker_faults.py
 
 scoreboard: $(READY)
-	$(BIN)/python benchmarks/scoreboard.py
+	$(BIN)/python -m benchmarks.scoreboard
 
 docs: $(READY)
 	$(BIN)/python -m config.reference docs/configuration.md

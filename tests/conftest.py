@@ -27,8 +27,8 @@ pytest.register_assert_rewrite(
     "tests.alerting", "tests.attacks", "tests.faults", "tests.main_job", "tests.otelcol", "tests.streams"
 )
 
-# A busy machine is slow, which is not an error; `make laws` draws twice as many examples.
-settings.register_profile("house", deadline=None, max_examples=50)
+# A busy machine is slow, which is not an error; `make release-check` draws four times as many examples.
+settings.register_profile("house", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile("house")
 

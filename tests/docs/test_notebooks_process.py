@@ -14,6 +14,8 @@ from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from tests.streams.engine.stages.engine_run import gathered
 
+pytestmark = pytest.mark.release
+
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = ROOT / "tests" / "main_job" / "backend.yaml"
 PAGE = ROOT / "docs" / "notebooks.md"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 
 from streams.drivers.kafka.connections.client import open_client
@@ -62,6 +63,7 @@ def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
         own_broker.start()
 
 
+@pytest.mark.release
 def test_a_broker_that_comes_back_with_an_older_disk_ends_the_daemon_with_a_line(
     supervisor: Supervisor, own_broker: Broker, tmp_path: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_broker_that_comes_back_with_an_older_disk_ends_the_daemon_with_a_line
     assert run.start().logged("stage opened")
 
 
+@pytest.mark.release
 def test_a_broker_that_hangs_longer_than_a_session_costs_nothing(
     supervisor: Supervisor, own_broker: Broker, tmp_path: Path
 ) -> None:
@@ -90,6 +93,7 @@ def test_a_broker_that_hangs_longer_than_a_session_costs_nothing(
         own_broker.thaw()
 
 
+@pytest.mark.release
 def test_the_loss_of_one_of_three_brokers_costs_nothing(
     kafka: str,  # noqa: ARG001 - skipped where there is none
     supervisor: Supervisor,
@@ -116,6 +120,7 @@ def test_a_requests_topic_that_is_deleted_ends_the_daemon_with_a_line(
     assert "Traceback" not in daemon.output()
 
 
+@pytest.mark.release
 def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     supervisor: Supervisor, kafka: str, tmp_path: Path
 ) -> None:
@@ -137,6 +142,7 @@ def test_a_requests_topic_that_is_made_anew_is_never_taken_for_the_old_one(
     assert "Traceback" not in again.output()
 
 
+@pytest.mark.release
 def test_checkpoints_that_are_deleted_and_created_anew_are_missed(
     supervisor: Supervisor, kafka: str, tmp_path: Path
 ) -> None:
@@ -160,6 +166,7 @@ def test_checkpoints_that_are_deleted_and_created_anew_are_missed(
     assert run.start().logged("stage opened")
 
 
+@pytest.mark.release
 def test_partitions_that_are_added_are_read_after_a_restart(
     supervisor: Supervisor, kafka: str, tmp_path: Path
 ) -> None:

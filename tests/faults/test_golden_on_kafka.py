@@ -13,6 +13,8 @@ from tests.golden.test_golden_embedded import same
 from tests.golden.test_golden_kafka import RELEASES
 from tests.kafka.broker import Broker
 
+pytestmark = pytest.mark.release
+
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 def test_a_daemon_goes_on_with_the_state_of_a_release(

@@ -26,6 +26,7 @@ def test_a_worker_killed_at_random_counts_everything_once_and_finds_the_same(
     assert report.kills >= 7
 
 
+@pytest.mark.release
 def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
     supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_death_at_any_crash_point_of_a_stage_changes_nothing(
     assert report.kills == len(places)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("places", [AT_THE_END, BEHIND_THE_END], ids=["saying", "said"])
 def test_a_death_at_any_crash_point_of_a_silent_partition_changes_nothing(
     supervisor: Supervisor, given: Input, tmp_path: Path, places: tuple[CrashSite, ...]
@@ -53,6 +55,7 @@ def test_a_death_at_any_crash_point_of_a_silent_partition_changes_nothing(
     assert report.kills == len(places)
 
 
+@pytest.mark.release
 def test_three_workers_that_come_and_go_every_few_seconds_lose_and_double_nothing(
     supervisor: Supervisor, given: Input, tmp_path: Path
 ) -> None:

@@ -3,6 +3,8 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.faults.crash_sites import LOCAL
 from tests.faults.daemons import Supervisor
 from tests.faults.kill_passes import crash_point_kills, random_kills
@@ -17,6 +19,7 @@ def test_a_daemon_killed_at_random_counts_everything_once_and_finds_the_same(
     assert report.kills >= 12
 
 
+@pytest.mark.release
 def test_a_death_at_any_crash_point_of_the_local_driver_changes_nothing(
     supervisor: Supervisor, followed: LocalInput, tmp_path: Path
 ) -> None:

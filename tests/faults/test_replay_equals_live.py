@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 
 from alerting.incidents.notice import Notice
 from detectors.model.finding import Finding
@@ -17,6 +18,8 @@ from tests.faults.daemons import Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.kill_passes import random_kills, rebalances
 from tests.streams.offline.sources.memory_source import MemorySource
+
+pytestmark = pytest.mark.release
 
 
 class Live(NamedTuple):

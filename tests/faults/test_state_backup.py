@@ -23,6 +23,8 @@ from tests.faults.daemons import ROOT, Supervisor
 from tests.faults.kafka_run import Input, KafkaRun
 from tests.faults.traffic import traffic
 
+pytestmark = pytest.mark.release
+
 SEED = 7
 
 

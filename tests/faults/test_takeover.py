@@ -139,6 +139,7 @@ async def taken_up(folder: Path, *deaths: tuple[CrashPoint, int]) -> tuple[dict[
     return under("detect/0|", parts), daemon
 
 
+@pytest.mark.release
 async def test_the_judge_goes_on_as_if_the_history_had_come_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +163,7 @@ async def test_the_judge_goes_on_as_if_the_history_had_come_first(
     assert [notice.action for notice in daemon.sent.values()].count(Action.OPEN) == 1
 
 
+@pytest.mark.release
 async def test_wherever_it_dies_it_is_taken_up_once(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -38,6 +38,7 @@ def watch(app: KafkaApp, clock: Clock) -> GroupWatch:
     return GroupWatch(app.kafka, Topics.of(app.kafka), now=lambda: clock.now)
 
 
+@pytest.mark.release
 def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_app: MakeApp) -> None:
     app = make_app()
     app.fill(app.kafka.requests, [event(number) for number in range(4000)], apart=0.05)
@@ -55,6 +56,7 @@ def test_a_role_that_runs_nowhere_makes_the_others_not_ready_until_it_runs(make_
     app.until(lambda: "unread" in app.shown() and not app.shown()["unread"])
 
 
+@pytest.mark.release
 def test_deleted_commands_end_their_readers_with_a_line_and_a_restart_goes_on_without(
     make_app: MakeApp, tmp_path: Path
 ) -> None:

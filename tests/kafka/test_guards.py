@@ -8,6 +8,8 @@ import time
 from itertools import takewhile
 from typing import Any
 
+import pytest
+
 from detectors.state.state import pack
 from streams.drivers.kafka.app import aiokafka_options
 from streams.drivers.kafka.checkpoints.checkpoints import KafkaCheckpoints
@@ -24,6 +26,7 @@ ONE_SHARD: dict[str, Any] = {"kafka": {"shards": 1}}
 GOOD = [b'{"ts": %d, "service": "shop"}' % (START + second) for second in range(0, 600, 2)]
 
 
+@pytest.mark.release
 def test_a_partition_of_garbage_ends_the_daemon_every_time_until_it_is_let_pass(
     kafka: str, make_app: MakeApp
 ) -> None:
@@ -175,6 +178,7 @@ def worker(app: KafkaApp, how: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.release
 def test_a_stage_that_hangs_while_the_loop_turns_ends_the_process_with_its_stacks(
     kafka: str, make_app: MakeApp
 ) -> None:
@@ -202,6 +206,7 @@ def wait_for_a_chunk(running: subprocess.Popen[str]) -> None:
         patience.cancel()
 
 
+@pytest.mark.release
 def test_a_broker_that_freezes_is_waited_for_and_its_return_is_noticed(
     own_broker: Broker, make_app: MakeApp
 ) -> None:

@@ -34,6 +34,7 @@ def is_idle(app: KafkaApp) -> bool:
     return len(newest) == 2 * PARTITIONS and all(newest.values())
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_backlog_of_partitions_that_were_idle_at_the_stop_is_judged_as_if_it_had_been_read_live(
     make_app: MakeApp, killed: bool

@@ -77,6 +77,7 @@ def in_steps(blocks: list[Block], topic: str, before: int) -> Counter[tuple[str,
     return found
 
 
+@pytest.mark.release
 def test_spans_and_events_are_counted_once_each_through_a_kill(make_app: MakeApp) -> None:
     app = make_app(sources=of_spans(topics.unique("otlp_spans")), time={"idle": 5})
     (otlp,), requests = app.names.inputs, app.names.requests
@@ -152,6 +153,7 @@ def test_setup_leaves_topics_of_inputs_to_their_senders_unless_asked(make_app: M
     assert f"kafka: topic {topic} of spans (otlp_proto) exists, 8 partitions" in said
 
 
+@pytest.mark.release
 def test_a_daemon_without_a_topic_of_requests_reads_inputs_and_shows_them(make_app: MakeApp) -> None:
     topic = topics.unique("otlp_spans")
     inputs = [{"name": "spans", "topic": topic}]  # which are spans unless it says otherwise

@@ -198,7 +198,7 @@ async def post_until_answered(
     await asyncio.gather(*map(post, names))
 
 
-@pytest.mark.parametrize("trouble", ["kill", "freeze"])
+@pytest.mark.parametrize("trouble", ["kill", pytest.param("freeze", marks=pytest.mark.release)])
 async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
     own_broker: Broker, trouble: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +273,7 @@ async def test_a_topic_that_takes_less_refuses_by_name_and_others_are_not_affect
     ]
 
 
+@pytest.mark.release
 async def test_a_flood_is_bounded_and_asked_to_wait(
     own_broker: Broker, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +316,7 @@ def posted(url: str, body: bytes) -> int:
         return 0
 
 
+@pytest.mark.release
 def test_a_stop_while_senders_post_loses_nothing_that_was_accepted(make_app: MakeApp) -> None:
     app = make_app(partitions=0)
     running = app.start("intake")
@@ -393,6 +395,7 @@ async def through_the_log(bodies: Sequence[bytes], folder: Path) -> Totals:
     return {key: value for key, value in totals_of(blocks).items() if value}
 
 
+@pytest.mark.release
 def test_from_the_receiver_to_the_rollup_the_totals_are_those_of_the_embedded_receivers(
     make_app: MakeApp, tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ def deployed(minute: int) -> bytes:
     return json.dumps(change).encode()
 
 
+@pytest.mark.release
 def test_two_processes_show_one_board_and_one_goes_on_when_the_other_is_killed(boards: Boards) -> None:
     app, a = boards.app, boards.app.settings
     b, stages, notify = (app.elsewhere() for _ in range(3))

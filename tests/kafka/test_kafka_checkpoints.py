@@ -41,6 +41,7 @@ async def test_what_was_saved_is_loaded_by_the_next_process(kafka: str, topic: s
         assert await second.load("rollup/33") is None
 
 
+@pytest.mark.release
 async def test_a_reader_finds_a_whole_checkpoint_while_others_are_written(kafka: str, topic: str) -> None:
     async with process(kafka, topic) as owner, process(kafka, topic) as other:
         await owner.load("detect/0")

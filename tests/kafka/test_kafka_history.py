@@ -100,6 +100,7 @@ def same(app: HistoryApp, expected: Expected) -> None:
         assert dict(read_names(file)) == expected.names
 
 
+@pytest.mark.release
 def test_a_board_killed_again_and_again_writes_what_one_engine_would(
     kafka: str, app: HistoryApp, lines: list[bytes], expected: Expected
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_board_that_is_stopped_hands_over_to_the_one_that_stands_by(
     same(app, expected)
 
 
+@pytest.mark.release
 def test_while_the_place_is_out_of_reach_steps_wait_in_the_topic_and_none_is_lost(
     app: HistoryApp, expected: Expected, tmp_path: Path
 ) -> None:
@@ -199,6 +201,7 @@ def test_a_backup_of_the_app_has_the_steps_that_are_in_no_file_yet(
     same(app, expected)
 
 
+@pytest.mark.release
 def test_after_an_import_a_board_shows_the_hour_that_is_in_no_file_yet(
     app: HistoryApp, expected: Expected, tmp_path: Path
 ) -> None:
@@ -232,6 +235,7 @@ def test_after_an_import_a_board_shows_the_hour_that_is_in_no_file_yet(
     same(app, expected)
 
 
+@pytest.mark.release
 def test_an_app_of_an_earlier_version_asks_to_set_up_the_topic_when_it_is_to_keep_a_history(
     app: HistoryApp,
 ) -> None:

@@ -5,6 +5,7 @@ import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from typer.testing import CliRunner
 
 from streams.cli.commands import app as uneri
@@ -34,6 +35,7 @@ async def asked(slack: SlackApp, text: str, over: str) -> str:
     return "\n".join(block["text"] for block in texts(slack.answers[0]["blocks"]))
 
 
+@pytest.mark.release
 async def test_a_silence_and_memos_hold_after_a_restart(make_app: MakeApp) -> None:
     async with SlackApp() as slack:
         app = await asyncio.to_thread(make_app, partitions=0, slack={"base_url": slack.base_url})

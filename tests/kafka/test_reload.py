@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from kafka.admin import NewTopic
 
 from config.load import load_settings
@@ -23,6 +24,7 @@ def heard_again() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.mark.release
 async def test_what_came_before_a_reload_goes_on_under_the_new_settings(kafka: str, tmp_path: Path) -> None:
     async with SlackStandin() as slack:
         config = tmp_path / "uneri.yaml"

@@ -246,6 +246,7 @@ async def test_aborted_transactions_markers_and_holes_are_no_records(kafka: str)
     assert [at for piece in pieces for at in piece.offsets] == [0, 4, 8]
 
 
+@pytest.mark.release
 def test_a_broker_that_dies_while_it_is_read_ends_in_one_line_and_leaves_no_thread(
     own_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +280,7 @@ def test_records_deleted_by_retention_while_reading_end_the_replay(kafka: str) -
     assert not reading()
 
 
+@pytest.mark.release
 def test_a_topic_deleted_or_recreated_while_reading_ends_the_replay(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +319,7 @@ def test_a_missing_credential_is_reported_in_one_line() -> None:
         TopicSource(kafka, "requests")
 
 
+@pytest.mark.release
 def test_the_command_leaves_no_group_and_no_commit_behind_and_fails_in_one_line(
     own_broker: Broker, tmp_path: Path
 ) -> None:

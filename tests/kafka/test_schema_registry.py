@@ -34,6 +34,7 @@ def order(number: int) -> bytes:
     return framed(7, avro({"ts": at, "service": "shop"}, REQUEST))
 
 
+@pytest.mark.release
 def test_a_registry_that_is_down_is_waited_for_and_the_totals_are_right(
     make_app: MakeApp, registry: RegistryStandin
 ) -> None:

@@ -118,6 +118,7 @@ def test_every_record_is_counted_once_through_a_join_a_kill_and_a_return(workers
     workers.stop()
 
 
+@pytest.mark.release
 def test_a_worker_that_slept_through_its_session_ends_without_writing_over_its_successor(
     workers: Workers,
 ) -> None:

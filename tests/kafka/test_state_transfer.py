@@ -27,6 +27,7 @@ def prepared(broker: str, requests: str) -> Settings:
     return settings
 
 
+@pytest.mark.release
 def test_a_topic_that_is_created_anew_before_the_export_is_read_from_its_start_by_the_app_of_the_import(
     kafka: str, tmp_path: Path
 ) -> None:

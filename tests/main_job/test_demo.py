@@ -16,6 +16,8 @@ from tests.main_job.board_job import asked
 from tests.main_job.job import PATIENCE
 from tests.streams.screens.board.shown import Shown
 
+pytestmark = pytest.mark.release
+
 UNERI = Path(sys.executable).with_name("uneri")
 
 

@@ -7,11 +7,14 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import pytest
 
 from tests.alerting.slack_standin import SlackStandin
 from tests.kafka.topic import fill
 from tests.main_job.job import Program, pages_of, wait_until
 from tests.main_job.live_requests import LiveRequests
+
+pytestmark = pytest.mark.release
 
 HOUR: Final = 3600
 LEARNT: Final = 4 * HOUR

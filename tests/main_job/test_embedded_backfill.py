@@ -9,10 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from config.load import load_settings
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.local.daemon import LocalDaemon
 from tests.streams.drivers.world import World, running
+
+pytestmark = pytest.mark.release
 
 UNERI = Path(sys.executable).with_name("uneri")
 NOBODY = "http://127.0.0.1:9"

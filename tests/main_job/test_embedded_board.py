@@ -3,10 +3,14 @@
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.board_job import Loaded, known_of, write_scenario
 from tests.main_job.job import Program, wait_until
 from tests.main_job.whole_board import SECTIONS, hold_the_board
+
+pytestmark = pytest.mark.release
 
 
 def test_every_page_shows_what_the_engine_knows_and_goes_on_after_a_restart(

@@ -5,8 +5,12 @@ Slack is a stand-in that refuses what Slack would refuse.
 
 from pathlib import Path
 
+import pytest
+
 from tests.alerting.slack_standin import SlackStandin
 from tests.main_job.job import SCENARIO, SPIKE, Program, hold_to_the_main_job, wait_until
+
+pytestmark = pytest.mark.release
 
 
 def test_the_embedded_driver_pages_once_about_the_hammered_table(slack: SlackStandin, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from tests.kafka import topic as topics
 from tests.kafka.kafka_app import KafkaApp
 from tests.streams.offline.backfill.hammered_history import BEGIN, HAMMERED, at, records
 
+pytestmark = pytest.mark.release
+
 UNERI = Path(sys.executable).with_name("uneri")
 SHARDS = 2
 TAKEN_UP = "the history is taken up"

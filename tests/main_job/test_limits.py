@@ -23,6 +23,8 @@ from tests.kafka.topic import fill
 from tests.main_job.job import Program, findings_in, wait_until
 from tests.streams.ingest.limits.aws_standin import OWN, REGION, AwsStandin, make_table, no_other_aws
 
+pytestmark = pytest.mark.release
+
 SHARDS = 2
 EVERY = 10  # seconds between two requests
 USED = 9.0  # wcu per second of every table

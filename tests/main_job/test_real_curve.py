@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from alerting.incidents.incident import Incident
 from config.settings import Settings
 from streams.engine.stages.engine import Engine
 from streams.offline.simulate.scenario_load import load_scenario
 from streams.offline.simulate.simulation import Simulation
 from streams.offline.simulate.traffic import read_shape
+
+pytestmark = pytest.mark.release
 
 HERE = Path(__file__).parent
 KPI = HERE.parent / "data" / "kpi" / "431a8542-c468-3988-a508-3afd06a218da.csv.xz"

@@ -16,6 +16,8 @@ from tests.kafka.secured import CLIENT_SECRET, USERS, SecuredBroker
 from tests.kafka.topic import committed, unique
 from tests.main_job.job import daemon, judged_until, uneri, wait_until
 
+pytestmark = pytest.mark.release
+
 START = 1_756_652_400  # of the scenario
 HOUR = 3600
 USER = {"SASL": "alice", "OAUTH": "oauth-client", "MUTUAL": "limited-client"}

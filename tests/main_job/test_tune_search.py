@@ -9,6 +9,8 @@ from streams.offline.tune.result import lines, write_tuned
 from streams.offline.tune.space import changed
 from tests.streams.offline.tune.given_history import DULL, LIVELY, Given, judged_by
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Given:

@@ -103,6 +103,7 @@ def test_what_one_template_exports_the_others_import() -> None:
     assert exported == imported
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_cloudformations_own_linter_accepts_a_template(name: str) -> None:
     linter = shutil.which("cfn-lint")

@@ -6,6 +6,7 @@ import io
 import random
 import time
 
+import pytest
 from msgspec.structs import replace
 
 from alerting.commands.dispatch import Dispatch, Form
@@ -24,6 +25,7 @@ CYCLES = 100  # of put, next, begin and settle
 MOST = 20  # messages in the first ten minutes
 
 
+@pytest.mark.release
 async def test_ten_thousand_findings_are_twenty_messages_at_most_with_all_of_them_in_a_file() -> None:
     findings = [
         finding(scope("table", f"table-{number}", account=f"{number % 97:012}"), f"finding-{number}")

@@ -105,7 +105,7 @@ def test_series_that_were_added_since_the_newest_step_are_left_out() -> None:
     assert early.rows.tolist() == [REQUESTS]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.sampled_from((0.0, 0.5, 1.0, 1.5, 3.0, 10.0)), min_size=4, max_size=4),

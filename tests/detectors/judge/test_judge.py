@@ -289,6 +289,7 @@ def test_any_values_and_gaps_give_a_finite_score_below_one_and_an_ordered_interv
         assert (judgement.upper >= judgement.expected * (1 - 1e-9) - 1e-9)[known].all()
 
 
+@pytest.mark.release
 @settings(max_examples=4)
 @given(st.integers(1, 1000), st.integers(0, 99))
 def test_a_judge_restored_anywhere_continues_byte_for_byte_as_if_it_had_never_stopped(
@@ -349,6 +350,7 @@ def test_growth_alone_never_opens_a_spike_and_is_reported_as_growth() -> None:
     assert reported == set(range(42))
 
 
+@pytest.mark.release
 def test_noise_around_a_weekly_curve_is_hardly_ever_reported_at_any_rate() -> None:
     random = np.random.default_rng(14)
     levels = np.repeat([0.5, 20.0, 3000.0], 25)

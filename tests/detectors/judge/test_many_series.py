@@ -58,6 +58,7 @@ def judged(values: np.ndarray, restarts: tuple[int, ...] = ()) -> tuple[list[np.
     return results, judge
 
 
+@pytest.mark.release
 def test_a_series_is_judged_alike_among_few_and_among_many(values: np.ndarray) -> None:
     few, one = judged(values[:, :FEW])
     many, other = judged(values)
@@ -73,6 +74,7 @@ def test_a_series_is_judged_alike_among_few_and_among_many(values: np.ndarray) -
         assert np.array_equal(ours, theirs, equal_nan=True)
 
 
+@pytest.mark.release
 def test_restarts_of_a_judge_of_many_change_nothing(values: np.ndarray) -> None:
     plain, one = judged(values)
     restarted, other = judged(values, (1, 14, 100, 301, DAY + 7, STEPS - 30))

@@ -301,6 +301,7 @@ def test_a_restart_in_a_morning_that_does_not_come_changes_nothing(restart: int)
     assert any(reported)
 
 
+@pytest.mark.release
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 7.0, float("nan")]), max_size=60), st.integers(0, 60))
 def test_a_restart_anywhere_changes_nothing(values: list[float], restart: int) -> None:
     whole, cut = Watched(), Watched()

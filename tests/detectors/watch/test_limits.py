@@ -154,6 +154,7 @@ def test_what_is_open_ends_with_its_limit_and_begins_with_another(share: float, 
     assert series.see(0.95, 5) == [("open", True)]
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("restart", [10, 24 * 60 - 1, 24 * 60 + 3])
 def test_a_restart_anywhere_changes_nothing(restart: int) -> None:
     def reported(cut: bool) -> list[LimitChange]:

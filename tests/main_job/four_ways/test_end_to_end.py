@@ -25,6 +25,8 @@ from tests.main_job.job import Program, hold_to_the_page, pages_of, wait_until
 from tests.otelcol.collector import Collector, require_collector
 from tests.streams.engine.stages.engine_run import DAY, HAMMER, HOUR, START, backend, records
 
+pytestmark = pytest.mark.release
+
 JUDGE = {"young": 12 * HOUR}
 HAMMERED = START + DAY + HOUR
 BY_THE_WAY = HAMMERED - 300  # from then on

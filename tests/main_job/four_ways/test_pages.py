@@ -13,6 +13,8 @@ from tests.main_job.four_ways.ways import NAMES, opened
 from tests.main_job.hammer import hammer
 from tests.streams.engine.stages.engine_run import DAY, HAMMER, HOUR, START, EngineRun, backend, records
 
+pytestmark = pytest.mark.release
+
 SETTINGS = Settings(judge=JudgeSettings(young=12 * HOUR))
 HAMMERED = START + DAY + HOUR
 

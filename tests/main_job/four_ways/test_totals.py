@@ -16,6 +16,8 @@ from tests.main_job.job import SCENARIO
 from tests.streams.engine.rollup.rollup_oracle import totals_of
 from tests.streams.engine.stages.engine_run import HOUR, records
 
+pytestmark = pytest.mark.release
+
 HAMMER = {"at": HOUR, "for": "10m", "kind": "hammer", "function": "inventory-put-item", "client": "ios",
           "version": "3.2.1", "table": "items", "times": 15}  # fmt: skip
 HOT_KEY = {"at": HOUR, "for": "10m", "kind": "hot_key", "table": "items", "share": 0.4}

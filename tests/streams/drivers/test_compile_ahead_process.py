@@ -8,6 +8,8 @@ import pytest
 from detectors.state.compiled import COMPILES
 from streams.drivers import compile_ahead
 
+pytestmark = pytest.mark.release
+
 PROGRAM = """
 import gc
 from numba.core.dispatcher import Dispatcher

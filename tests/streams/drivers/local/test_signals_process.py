@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Timer
 from typing import IO, Any
 
+import pytest
+
 UNERI = str(Path(sys.executable).with_name("uneri"))
 UP = "accepting events"
 
@@ -75,6 +77,7 @@ def test_a_hangup_reloads_the_configuration_and_a_bad_one_changes_nothing(tmp_pa
         assert daemon.wait(20) == 0
 
 
+@pytest.mark.release
 def test_a_hangup_while_it_starts_reloads_once_it_runs(tmp_path: Path) -> None:
     with running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for):
         while not blocks_hangups(daemon.pid):  # the first thing that it does
@@ -98,6 +101,7 @@ def test_a_daemon_whose_terminal_closes_stops_cleanly(tmp_path: Path) -> None:
     os.close(ours)
 
 
+@pytest.mark.release
 def test_a_daemon_under_nohup_goes_on_when_its_terminal_closes(tmp_path: Path) -> None:
     ours, terminal = os.openpty()
     with running(tmp_path, "nohup", stdin=terminal, stdout=subprocess.DEVNULL) as (daemon, wait_for):
@@ -110,6 +114,7 @@ def test_a_daemon_under_nohup_goes_on_when_its_terminal_closes(tmp_path: Path) -
     os.close(ours)
 
 
+@pytest.mark.release
 def test_the_same_signal_again_ends_a_daemon_that_waits_for_an_upload(tmp_path: Path) -> None:
     with (
         running(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as (daemon, wait_for),

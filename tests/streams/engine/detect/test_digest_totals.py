@@ -83,6 +83,7 @@ def test_the_largest_of_each_kind_are_returned_and_no_others() -> None:
     assert [use.day for use in found] == [*range(3 * TOP, 2 * TOP, -1), 0.5]
 
 
+@pytest.mark.release
 @given(st.integers(1, 230), st.integers(0, 60))
 def test_a_restart_anywhere_changes_nothing_however_scopes_come(cut: int, late: int) -> None:
     uses = []

@@ -108,22 +108,23 @@ def test_minutes_of_which_nothing_is_known_do_not_delay_what_falls_silent() -> N
     assert opened == {Measure.REQUESTS: 240, Measure.WCU: 240}
 
 
+@pytest.mark.release
 def test_the_days_between_a_few_old_records_and_the_first_of_today_teach_nothing() -> None:
     draw, first = np.random.default_rng(2), 12 * DAY
     detect = Detect(0, ["one/0"], Settings(time=SETTINGS.time))
-    found = list[Finding]()
+    blocks = list[Block]()
     for number in range(first + 120):
         requests = 40.0 if number < first else float(draw.poisson(RATE))
         sent = minute(number, {Measure.REQUESTS: requests}, calls(0, 0, 0))
         if number < first and number % (4 * DAY) >= 5:
             sent = Block("one/0", 0, 1, number, number * 60, 10, number * 60 + 60, 0)
-        found += [finding for judged in detect.feed([sent]) for finding in judged.findings]
-    assert [finding.verdict for finding in found] == []
+        blocks.append(sent)
+    assert [finding.verdict for finding in fed_in_runs(detect, blocks)] == []
 
 
 def test_a_day_on_which_nothing_ever_comes_is_no_absence_and_any_other_is() -> None:
     draw, detect = np.random.default_rng(4), Detect(0, ["one/0"], Settings(time=SETTINGS.time))
-    sent, holiday = list[Block](), 22
+    sent, holiday = list[Block](), 15
     for number in range((holiday + 1) * DAY):
         day = number // DAY
         if day % 7 == 6 or day == holiday:
@@ -137,6 +138,7 @@ def test_a_day_on_which_nothing_ever_comes_is_no_absence_and_any_other_is() -> N
     assert opened.seen - opened.start <= 3600
 
 
+@pytest.mark.release
 def test_what_is_missing_where_a_minute_has_about_one_request_is_what_would_have_come() -> None:
     """The median of weeks is below their mean there, and the level follows the silence."""
     draw, gone, hours = np.random.default_rng(1), 14 * DAY + DAY // 2, 6

@@ -10,7 +10,7 @@ from detectors.model.finding import Finding, Verdict
 from detectors.model.measures import Measure
 from streams.engine.detect.detect import Detect
 from streams.engine.rollup.blocks.block import Block
-from tests.streams.engine.detect.found_in_blocks import findings_of
+from tests.streams.engine.detect.found_in_blocks import fed_in_runs, findings_of
 from tests.streams.engine.detect.test_detect import DAY, SETTINGS, calls, minute
 
 OPENS, CLOSES = 6 * 60, 20 * 60  # minutes of the day
@@ -73,19 +73,21 @@ def test_the_end_of_an_absence_is_no_rise(outage: tuple[int, list[Finding]]) -> 
     assert not [item for item in findings if item.verdict is not Verdict.ABSENCE and item.seen > back * 60]
 
 
-@pytest.mark.parametrize("late", [30, 60])
-@pytest.mark.parametrize("peak", [8.0, 60.0, 200.0])
+@pytest.mark.parametrize("late", [30, pytest.param(60, marks=pytest.mark.release)])
+@pytest.mark.parametrize("peak", [8.0, 60.0, pytest.param(200.0, marks=pytest.mark.release)])
 def test_a_morning_that_begins_late_is_no_absence(peak: float, late: int) -> None:
     assert not [
         item for item in findings_of(drawn(peak, 0, late), SETTINGS) if item.verdict is Verdict.ABSENCE
     ]
 
 
+@pytest.mark.release
 def test_a_state_restored_in_the_morning_finds_the_same() -> None:
     blocks = drawn(60.0, 12 * 60)
     whole = findings_of(blocks, SETTINGS)
     assert findings_of(blocks, SETTINGS, restart=STOPS + OPENS + 70) == whole
-    one, found = Detect(0, ["one/0"], SETTINGS), list[Finding]()
-    for block in blocks:
+    one = Detect(0, ["one/0"], SETTINGS)
+    found = list(fed_in_runs(one, list(blocks[:STOPS])))
+    for block in blocks[STOPS:]:
         found += [finding for judged in one.feed([block]) for finding in judged.findings]
     assert found == whole

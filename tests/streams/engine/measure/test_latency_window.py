@@ -82,6 +82,7 @@ def restarted(window: LatencyWindow) -> LatencyWindow:
     return copy
 
 
+@pytest.mark.release
 @given(days(), st.integers(1, 100))
 @settings(max_examples=40)
 def test_quantiles_equal_those_of_whole_histograms_whatever_the_restarts(
@@ -165,6 +166,7 @@ def test_what_is_kept_is_bounded_by_the_scopes_and_not_by_their_traffic() -> Non
     assert window._used[1] <= len(window._cells) <= 2 * 5 * (N_BINS + CALLS) + 5000
 
 
+@pytest.mark.release
 def test_there_is_room_for_many_scopes_of_one_call_behind_few_of_many() -> None:
     window = LatencyWindow()
     every, single = np.arange(N_BINS), np.zeros(N_BINS, np.int64)

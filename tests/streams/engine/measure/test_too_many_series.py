@@ -241,6 +241,7 @@ def test_no_service_takes_all_places_however_long_it_sends_new_names() -> None:
     assert steps_with("calm", fed, 2000) == list(range(60 + RETURNS - 1, 68))
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("restarts", [{40}, {7, 8, 30, 61}])
 def test_a_restart_changes_nothing_of_what_a_service_has_taken(restarts: set[int]) -> None:
     flood = [CALM._replace(service="s", route=f"/{n}", function=f"f-{n}") for n in range(300)]

@@ -38,7 +38,7 @@ def of_one_path(number: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("record", "count", "tables"),
-    [(of_long_names, 12_000, 12_000), (of_one_path, 1200, 60_000)],
+    [pytest.param(of_long_names, 12_000, 12_000, marks=pytest.mark.release), (of_one_path, 1200, 60_000)],
     ids=["paths, calls and values", "calls of one path"],
 )
 def test_a_bucket_of_any_size_has_blocks_that_a_topic_takes_and_none_ends_it_early(

@@ -114,9 +114,11 @@ def outcome(run: EngineRun) -> tuple[Any, ...]:
     return run.notices, run.incidents, run.findings
 
 
+@pytest.mark.release
 def test_the_number_of_shards_changes_nothing(lines: list[bytes], run: EngineRun) -> None:
     assert outcome(EngineRun(lines, SETTINGS, shards=3)) == outcome(run)
 
 
+@pytest.mark.release
 def test_the_chunking_and_a_restart_change_nothing(lines: list[bytes], run: EngineRun) -> None:
     assert outcome(EngineRun(lines, SETTINGS, chunk=501, restart=0.97)) == outcome(run)

@@ -22,6 +22,7 @@ def whole(lines: list[bytes]) -> list[Finding]:
     return found
 
 
+@pytest.mark.release
 def test_the_number_of_shards_changes_no_finding(lines: list[bytes], whole: list[Finding]) -> None:
     assert EngineRun(lines, SETTINGS, shards=3).findings == whole
 

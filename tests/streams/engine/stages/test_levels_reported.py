@@ -184,6 +184,7 @@ def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path
         assert [incident_entry(incident) for incident in judged.incidents] == known
 
 
+@pytest.mark.release
 def test_a_restart_anywhere_changes_nothing() -> None:
     places = (0.02, 0.06, 0.1, 0.5)
     whole = run_of(lines(hill, LAMBDA, hours=30, every=300), step=300, keep=places)
@@ -192,6 +193,7 @@ def test_a_restart_anywhere_changes_nothing() -> None:
         assert whole.restarted(place).findings == whole.findings, place
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("shards", [2, 5])
 def test_any_number_of_shards_gives_the_same_findings(shards: int) -> None:
     records = [
@@ -206,6 +208,7 @@ def test_any_number_of_shards_gives_the_same_findings(shards: int) -> None:
     assert len({finding.id for finding in alone}) == len(QUOTAS)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("size", [1, 7])
 def test_chunks_of_any_size_give_the_same_findings(size: int) -> None:
     records = lines(hill, LAMBDA, hours=4)

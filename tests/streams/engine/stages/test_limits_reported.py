@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from alerting.incidents.incident import Incident
 from config.settings import JudgeSettings, LimitsSettings, Settings, TableLimit, TimeSettings
 from detectors.model.finding import Verdict
@@ -90,6 +92,7 @@ def test_a_growth_whose_limit_is_far_stays_growth() -> None:
     assert Verdict.GROWTH in {incident.verdict for incident in run.incidents}
 
 
+@pytest.mark.release
 def test_a_restart_changes_nothing() -> None:
     whole = shop_run(wcu=1.5 * PEAK, days=11, rises=True, step=1200, keep=[0.8])
     assert whole.restarted(0.8).incidents == whole.incidents

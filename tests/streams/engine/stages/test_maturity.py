@@ -37,6 +37,7 @@ def test_a_first_digest_says_how_much_is_learnt_and_a_later_one_what_became_judg
     assert [scope.kind for scope in after.named][:1] == ["service"]
 
 
+@pytest.mark.release
 def test_neither_shards_nor_chunks_nor_a_restart_change_what_it_says(
     lines: list[bytes], whole: list[Notice]
 ) -> None:

@@ -139,6 +139,7 @@ def test_the_next_digest_ranks_the_table_first_with_what_the_build_made_it_cost(
     assert f"*123456789012*: {account.day:.2f} USD" in shown
 
 
+@pytest.mark.release
 def test_no_finding_of_a_cost_depends_on_shards_or_restarts(short: list[bytes]) -> None:
     def reports(run: EngineRun) -> list[tuple[object, ...]]:
         return sorted(

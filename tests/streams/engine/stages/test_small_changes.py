@@ -10,6 +10,8 @@ from config.settings import Settings
 from detectors.model.finding import Verdict
 from tests.streams.engine.stages.engine_run import DAY, HOUR, START, EngineRun, gathered, label_of
 
+pytestmark = pytest.mark.release  # weeks of every minute
+
 WEEK: Final = 7 * DAY
 AT: Final = START + 2 * WEEK + 2 * DAY + 14 * HOUR
 UNTIL: Final = AT + 4 * HOUR

@@ -104,6 +104,7 @@ def test_a_long_gap_in_the_whole_input_is_reported_once_for_the_account_a_short_
     assert START + DAY + 11 * HOUR < page.at <= START + DAY + 11 * HOUR + 15 * 60
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("restart", RESTARTS.values(), ids=RESTARTS)
 def test_a_restart_changes_nothing(run: EngineRun, restart: float) -> None:
     again = run.restarted(restart)

@@ -88,7 +88,7 @@ def test_lines_are_read_though_they_come_packed(form: str | None) -> None:
 
 
 def test_the_work_on_what_cannot_be_read_is_bounded() -> None:
-    for payload in (b"\n" * 3_000_000, b"x\n" * 1_000_000, line(NATIVE) + b"\n" * 3_000_000 + b"x"):
+    for payload in (b"\n" * 1_000_000, b"x\n" * 200_000, line(NATIVE) + b"\n" * 1_000_000 + b"x"):
         assert len(read(payload).records) <= 1
     bomb = gzip.compress(b"\n".join([line(NATIVE)] + [b"x" * 1000] * 60_000))
     assert len(read(bomb).records) <= 1

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import msgspec
@@ -31,10 +31,12 @@ class Serving:
     store: SqliteStore
     intake: LogIntake
     metrics: Metrics
+    _read: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def stored(self) -> list[dict[str, object]]:
-        return [msgspec.json.decode(bytes(line)) for line in self.store.read(0).records]
+        self._read += [msgspec.json.decode(bytes(line)) for line in self.store.read(len(self._read)).records]
+        return list(self._read)
 
     def counted(self, name: str, reason: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, {"reason": reason})

@@ -67,6 +67,7 @@ def test_a_backfill_that_is_stopped_and_goes_on_leaves_the_same_rows(tmp_path: P
     assert {START, START + 60 * (MINUTES_LEARNT - 2)} <= starts
 
 
+@pytest.mark.release
 async def test_a_new_daemon_has_the_past_with_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

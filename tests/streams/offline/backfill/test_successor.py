@@ -48,6 +48,7 @@ def first() -> dict[str, bytes]:
     return of_shard(one)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(
     ("moment", "restarts"),
     [

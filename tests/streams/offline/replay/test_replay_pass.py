@@ -69,6 +69,7 @@ def test_the_scenario_has_something_to_report(found: Replayed) -> None:
     assert found.pages_per_week == pytest.approx(found.pages / (found.weeks))
 
 
+@pytest.mark.release
 def test_two_configurations_in_one_pass_find_what_each_finds_alone(
     given: Traffic,
     found: Replayed,
@@ -138,6 +139,7 @@ def test_a_replay_stopped_anywhere_and_resumed_writes_what_an_uninterrupted_one_
     assert series.read_bytes() == (state / "series.parquet").read_bytes()
 
 
+@pytest.mark.release
 def test_series_are_the_same_bytes_wherever_their_parts_end(
     given: Traffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

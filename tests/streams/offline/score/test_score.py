@@ -155,8 +155,8 @@ def test_a_file_that_cannot_be_written_is_named_with_a_remedy(
 
 
 def test_sigterm_ends_it_without_output(tmp_path: Path) -> None:
-    lines = curve(40, seed=0)
-    sources = [written(tmp_path / f"{at}.csv", lines) for at in range(40)]
+    lines = curve(20, seed=0)
+    sources = [written(tmp_path / f"{at}.csv", lines) for at in range(12)]
     asked = [str(argument) for argument in (UNERI, "score", *sources, "--out", tmp_path / "out", "--jobs", 2)]
     running = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while running.poll() is None and not list((tmp_path / "out").glob("*.csv")):

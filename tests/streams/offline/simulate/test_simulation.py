@@ -73,6 +73,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
     assert first != other
 
 
+@pytest.mark.release
 @given(st.integers(0, 4 * 3600), st.integers(0, 4 * 3600), st.booleans())
 @settings(max_examples=15)
 def test_a_stretch_drawn_alone_gives_the_lines_it_has_in_the_whole(a: int, b: int, disturbed: bool) -> None:
@@ -158,6 +159,7 @@ def test_means_are_those_of_the_scenario() -> None:
     assert len(refused) / (len(found) - len(buys)) == pytest.approx(0.02, rel=0.15)
 
 
+@pytest.mark.release
 def test_the_rate_of_every_hour_follows_the_shape_of_day_and_week() -> None:
     made = simulation(length="7d", daily={"peak": "20:00", "depth": 0.6}, weekly={"weekend": 1.5})
     counts: Counter[tuple[bool, int]] = Counter()

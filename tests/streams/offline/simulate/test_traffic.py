@@ -27,6 +27,7 @@ def backend(rate: float, length: str) -> Scenario:
     )
 
 
+@pytest.mark.release
 def test_traffic_follows_a_real_kpi_minute_by_minute() -> None:
     with lzma.open(KPI, "rt") as file:
         real = np.array([float(row["value"]) for row in csv.DictReader(file)])

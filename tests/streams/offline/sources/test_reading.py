@@ -56,6 +56,7 @@ def test_what_is_read_ahead_is_what_is_read_here(given: Traffic) -> None:
     assert states(ahead) == states(here), "at the end"
 
 
+@pytest.mark.release
 def test_on_request_the_state_is_that_of_the_piece_that_was_read_last(given: Traffic) -> None:
     here, ahead = rollups(given), rollups(given)
     reader = ReadAhead(history(given), ahead)

@@ -20,6 +20,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Given:
     return Given(tmp_path_factory.mktemp("days"), days=2, seed=4)
 
 
+@pytest.mark.release
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_jobs(
     short: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_trial_reads_no_step_of_the_validation_period(short: Given) -> None:
     assert judged.last == periods.split < recording.totals.last
 
 
+@pytest.mark.release
 def test_growth_is_searched_by_a_label_that_spans_the_split(short: Given) -> None:
     begin = short.labels[0].start
     grows = Label(kind=LabelKind.INCIDENT, start=begin, end=begin + 20 * 86400, verdict="growth")

@@ -171,6 +171,7 @@ def test_an_instant_query_has_the_answer_of_prometheus(both: Both, query: str, a
     )
 
 
+@pytest.mark.release
 @settings(derandomize=True, max_examples=EXAMPLES)
 @given(
     query=queries,

@@ -25,7 +25,9 @@ PAGES: Final = {
 """The pages, and what each has once it is drawn."""
 
 OF_INCIDENTS: Final = {"/?incidents&range=5w": "textarea", "/?incident=spike": "textarea"}
-LOOKS: Final = pytest.mark.parametrize(("look", "language"), [("light", "en"), ("dark", "ja")])
+LOOKS: Final = pytest.mark.parametrize(
+    ("look", "language"), [("light", "en"), pytest.param("dark", "ja", marks=pytest.mark.release)]
+)
 
 
 @pytest.fixture(scope="module")

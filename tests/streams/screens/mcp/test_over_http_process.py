@@ -118,6 +118,7 @@ async def test_each_caller_may_do_what_the_token_allows() -> None:
                     assert (asked.status, asked.headers["Allow"]) == (405, "POST")
 
 
+@pytest.mark.release
 async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_acts() -> None:
     data = busy_board()
     async with board_over(data, data.service, locked()) as board, serving(board, token=OPERATE) as url:
@@ -128,6 +129,7 @@ async def test_on_loopback_who_shows_no_token_reads_as_who_started_it_and_never_
             assert await tools_of(client) == READING | ACTING
 
 
+@pytest.mark.release
 async def test_heads_without_an_end_keep_nobody_out_and_of_too_many_requests_one_is_asked_to_come_again() -> (
     None
 ):

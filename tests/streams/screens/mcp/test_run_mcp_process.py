@@ -107,6 +107,7 @@ async def test_somebody_else_there_is_no_board() -> None:
     )
 
 
+@pytest.mark.release
 async def test_nobody_there_ends_it_with_one_line(
     closed_port: int,
 ) -> None:
@@ -128,6 +129,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(tmp_path: Path)
         assert said in done.stderr
 
 
+@pytest.mark.release
 async def test_it_ends_at_once_when_it_is_interrupted() -> None:
     data = busy_board()
     async with board_over(data, data.service) as url:

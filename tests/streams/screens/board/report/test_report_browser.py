@@ -116,7 +116,9 @@ def test_dark_and_light_follow_the_system_until_a_person_chooses(browser: Browse
         look.click()
     expect(tile).to_have_css("background-color", "rgb(18, 24, 32)")
     shown = ""
-    for _ in range(20):  # a file is loaded by a process of its own, which may read before the last one has written
+    for _ in range(
+        20
+    ):  # a file is loaded by a process of its own, which may read before the last one has written
         page.reload()
         shown = tile.evaluate("(tile) => getComputedStyle(tile).backgroundColor")
         if shown == "rgb(18, 24, 32)":
