@@ -1,13 +1,13 @@
 """How long from the first bad request to the page in Slack, by the wall clock.
 
-    python -m benchmarks.page_delay [--each N] [--rate X] [--every SECONDS] [--seed N]
+    python -m benchmarks.page_delay [--each N] [--rate X] [--every SECONDS] [--page FILE] [--smoke]
 
 A real broker, the real daemon with all its roles, and a server on this machine that speaks Slack's methods.
-Twenty-six hours of quiet traffic are there when the daemon starts; from then on every request is written as
-it happens. Then one service after the other gets into trouble, at any second of the minute, and stays in it.
-The delay runs from the moment at which the trouble begins to that at which Slack has accepted the page. A
-judge usually reports nothing in its first week: here it does after a day, since how long it waits is not how
-long it takes.
+Hours of quiet traffic are there when the daemon starts; from then on every request is written as it happens.
+Then one service after the other gets into trouble, at any second of the minute, and stays in it. The delay
+runs from the moment at which the trouble begins to that at which Slack has accepted the page. A judge usually
+reports nothing in its first week: here it does after a day, since how long it waits is not how long it takes.
+A smoke run has one trouble, and steps of ten seconds.
 """
 
 import argparse
@@ -16,24 +16,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from kafka.admin import NewTopic
 
+from benchmarks.harness.bench_broker import bench_broker
+from benchmarks.harness.report import arguments, markdown, parsed, report
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
-from tests.free_port import free_port
 from tests.kafka import topic as topics
-from tests.kafka.broker import Broker, BrokerUnavailableError
-from tests.main_job.job import daemon, judged_until, uneri, wait_until, write_config
+from tests.main_job.job import Program, wait_until
 from tests.main_job.live_requests import LiveRequests
 
-DAY: Final = 86400
-PAST: Final = 26 * 3600  # seconds of history
-LEVEL: Final = 120.0  # seconds that a daemon which has caught up is behind, at most
-WARM: Final = 120.0  # seconds of quiet live traffic
-LATEST: Final = 420.0  # seconds after the last trouble
 PARTITIONS: Final = 2
 
 
@@ -41,20 +35,35 @@ class Trouble(NamedTuple):
     """Trouble of a service."""
 
     name: str
-    strong: bool
     rate: float = 1.0  # times as many requests
     times: float = 1.0  # times as slow
     failing: float = 0.0  # share of requests
 
 
 TROUBLES: Final = (
-    Trouble("no requests any more", strong=True, rate=0.0),
-    Trouble("ten times the writes", strong=True, rate=10.0),
-    Trouble("half of the requests fail", strong=True, failing=0.5),
-    Trouble("five times as slow", strong=True, times=5.0),
-    Trouble("twice the requests", strong=False, rate=2.0),
+    Trouble("ten times the writes of a table", rate=10.0),
+    Trouble("half of the requests fail", failing=0.5),
+    Trouble("five times as slow", times=5.0),
+    Trouble("no requests any more", rate=0.0),
+    Trouble("twice the requests", rate=2.0),
 )
-QUIET: Final = Trouble("quiet", strong=False)
+QUIET: Final = Trouble("quiet")
+
+
+class Course(NamedTuple):
+    """How a run goes, in seconds."""
+
+    troubles: Sequence[Trouble]
+    past: int  # of history
+    young: int  # that a judge learns before it reports
+    level: float  # that a daemon which has caught up is behind, at most
+    warm: float  # of quiet live traffic
+    latest: float  # after the last trouble
+    time: dict[str, Any]  # settings
+
+
+LONG: Final = Course(TROUBLES, 26 * 3600, 86400, 120.0, 120.0, 420.0, {})
+SMOKE: Final = Course(TROUBLES[:1], 2 * 3600, 3600, 30.0, 0.0, 60.0, {"step": 10, "lateness": 2})
 
 
 def request(number: int, at: float, trouble: Trouble, draw: np.random.Generator) -> bytes:
@@ -76,109 +85,99 @@ def request(number: int, at: float, trouble: Trouble, draw: np.random.Generator)
     )
 
 
-def history(services: int, rate: float, end: float, seed: int) -> list[list[bytes]]:
+def history(
+    services: int, rate: float, end: float, past: int, draw: np.random.Generator
+) -> list[list[bytes]]:
     """Return the requests before ``end``, by partition and in order of time."""
-    draw = np.random.default_rng(seed)
-    count = draw.poisson(services * rate * PAST)
-    at, of = np.sort(draw.uniform(end - PAST, end, count)), draw.integers(0, services, count)
+    count = draw.poisson(services * rate * past)
+    at, of = np.sort(draw.uniform(end - past, end, count)), draw.integers(0, services, count)
     parts: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
     for ts, number in zip(at.tolist(), of.tolist(), strict=True):
         parts[number % PARTITIONS].append(request(number, ts, QUIET, draw))
     return parts
 
 
-def delay_of(number: int, begin: float, standin: SlackStandin) -> float:
+def delay_of(number: int, begin: float, slack: SlackStandin) -> float:
     """Return the seconds until the first page about a service, NaN without one."""
     names = [f"{kind}-{number:02}" for kind in ("service", "function", "table", "things")]
     return next(
         (
             parent.at - begin
-            for parent in standin.parents
+            for parent in slack.parents
             if parent.at >= begin and any(name in parent.text for name in names)
         ),
         float("nan"),
     )
 
 
-def measured(asked: argparse.Namespace, broker: str, folder: Path) -> list[tuple[Trouble, float]]:
+def measured(given: argparse.Namespace, course: Course, folder: Path) -> list[tuple[Trouble, float]]:
     """Run it all; return each trouble with its delay in seconds."""
-    draw = np.random.default_rng(asked.seed)
-    troubles = [trouble for trouble in TROUBLES for _ in range(asked.each)]
-    order = draw.permutation(len(troubles)).tolist()
-    requests, port = topics.unique("requests"), free_port()
-    topics.create(broker, NewTopic(requests, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}))
-    begin = time.time()
-    topics.fill(broker, requests, history(len(troubles), asked.rate, begin, asked.seed))
-    with in_a_thread(SlackStandin(now=time.time)) as standin:
-        config = write_config(
-            folder / "uneri.yaml",
-            standin,
-            kafka={"brokers": [broker], "app": topics.unique("delay"), "requests": requests, "shards": 1},
-            web={"listen": f"127.0.0.1:{port}"},
-            judge={"young": DAY},
-            limits={},
-        )
-        if (made := uneri("setup", "--config", config)).returncode:
-            raise SystemExit(made.stderr)
+    draw, waits = np.random.default_rng(1), np.random.default_rng(2)  # another thread draws requests
+    troubles = [trouble for trouble in course.troubles for _ in range(given.each)]
+    order = waits.permutation(len(troubles)).tolist()
+    with bench_broker() as broker, in_a_thread(SlackStandin(now=time.time)) as slack:
+        program = Program(
+            folder, slack, broker.address, partitions=PARTITIONS, judge={"young": course.young}, limits={},
+            time=course.time,
+        )  # fmt: skip
+        begin = time.time()
+        past = history(len(troubles), given.rate, begin, course.past, draw)
+        topics.fill(broker.address, program.requests, past)
         at_present = [QUIET] * len(troubles)
-        of_live = np.random.default_rng(int(begin))
         live = LiveRequests(
-            broker,
-            requests,
+            broker.address,
+            program.requests,
             begin,
-            lambda: [asked.rate * trouble.rate for trouble in at_present],
-            lambda number, at: request(number, at, at_present[number], of_live),
+            lambda: [given.rate * trouble.rate for trouble in at_present],
+            lambda number, at: request(number, at, at_present[number], draw),
             PARTITIONS,
         )
-        with live, daemon(config):
-            wait_until(lambda: time.time() - judged_until(port) < LEVEL, "catching up")
-            time.sleep(WARM)
+        with live, program.running():
+            wait_until(lambda: time.time() - program.judged_until() < course.level, "catching up")
+            time.sleep(course.warm)
             began = {}
             for number in order:
-                time.sleep(asked.every * draw.uniform(0.5, 1.5))
+                time.sleep(given.every * waits.uniform(0.5, 1.5))
                 at_present[number] = troubles[number]
                 began[number] = time.time()
-            while time.time() < max(began.values()) + LATEST and not all(
-                delay_of(number, at, standin) > 0 for number, at in began.items()
+            while time.time() < max(began.values()) + course.latest and not all(
+                delay_of(number, at, slack) > 0 for number, at in began.items()
             ):
-                time.sleep(1)
-        return [(troubles[number], delay_of(number, at, standin)) for number, at in began.items()]
+                time.sleep(0.3)
+        return [(troubles[number], delay_of(number, at, slack)) for number, at in began.items()]
 
 
 def table(found: Sequence[tuple[Trouble, float]]) -> str:
-    """Return the table."""
-    groups = [
-        *((trouble.name, [seconds for of, seconds in found if of is trouble]) for trouble in TROUBLES),
-        *(
-            (f"all that is {name}", [seconds for of, seconds in found if of.strong is strong])
-            for name, strong in (("strong", True), ("ordinary", False))
-        ),
-    ]
-    lines = [f"{'trouble':28}{'paged':>9}{'p50':>8}{'p95':>8}{'longest':>9}   seconds"]
-    for name, delays in groups:
+    """Return a row for each trouble, and one for all that are strong."""
+    strong = [trouble for trouble in TROUBLES if trouble is not TROUBLES[-1]]
+    rows = []
+    for name, troubles in (
+        *((trouble.name, [trouble]) for trouble in TROUBLES),
+        ("all but the last", strong),
+    ):
+        delays = [delay for of, delay in found if of in troubles]
         known = [delay for delay in delays if delay > 0]
-        middle, late = np.percentile(known, (50, 95)) if known else (np.nan, np.nan)
-        longest = max(known, default=np.nan)
-        lines.append(f"{name:28}{f'{len(known)} of {len(delays)}':>9}{middle:8.0f}{late:8.0f}{longest:9.0f}")
-    return "\n".join(lines)
+        if delays:
+            p50, p95 = np.percentile(known, (50, 95)) if known else (np.nan, np.nan)
+            rows.append((name, f"{len(known)} of {len(delays)}", f"{p50:.0f}", f"{p95:.0f}"))
+    return markdown(("trouble", "paged", "p50", "p95"), rows)
 
 
 def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--each", type=int, default=4, help="services of each trouble")
-    parser.add_argument("--rate", type=float, default=1.0, help="requests a second and service")
-    parser.add_argument("--every", type=float, default=15.0, help="seconds between two troubles")
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    try:
-        with Broker() as broker, tempfile.TemporaryDirectory() as folder:
-            found = measured(asked, broker.address, Path(folder))
-    except BrokerUnavailableError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(table(found))
-    return 0 if all(delay > 0 for _, delay in found) else 1
+    parser = arguments(__doc__)
+    parser.add_argument("--each", type=int, default=0, help="services of each trouble")
+    parser.add_argument("--rate", type=float, default=0.5, help="requests a second and service")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds between two troubles")
+    given = parsed(parser, "delay")
+    course = SMOKE if given.smoke else LONG
+    given.each, given.every = (
+        given.each or (1 if given.smoke else 4),
+        given.every or (1 if given.smoke else 12),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        found = measured(given, course, Path(folder))
+    report({"delay": table(found)}, given.page)
+    return int(not all(delay > 0 for trouble, delay in found if trouble is not TROUBLES[-1]))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class Bench:
             (self.data / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
 
     def run(self, *command: object) -> str:
-        done = subprocess.run(  # noqa: S603 - our own
+        done = subprocess.run(
             [*map(str, command)],
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -20,8 +20,8 @@ from bytewax.inputs import StatefulSourcePartition
 from bytewax.operators.windowing import EventClock, TumblingWindower
 from bytewax.testing import TestingSink, run_main
 
-from benchmarks.meter import Meter
-from benchmarks.totals import WINDOW, Totals
+from benchmarks.harness.meter import Meter
+from benchmarks.harness.totals import WINDOW, Totals
 
 ZERO = datetime(2025, 1, 1, tzinfo=UTC)
 BATCH = 10_000
@@ -105,7 +105,7 @@ def main(broker: str, topic: str, words: list[str]) -> None:
     for key, (window, (count, sum_, max_)) in out:
         service, function = key.split("/")
         start = int(ZERO.timestamp()) + window * WINDOW
-        totals.add_cell((service, function, start), count, sum_, max_)
+        totals.add((service, function, start), count, sum_, max_)
     meter.report(totals=totals.rows())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import faust
 
-from benchmarks.meter import Meter
+from benchmarks.harness.meter import Meter
 
 
 async def main(broker: str, topic: str, words: list[str]) -> None:

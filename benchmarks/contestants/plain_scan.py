@@ -102,13 +102,7 @@ def scan_plain(io: int, rows: int) -> None:
 
 
 @unlocked
-def add_up(
-    numbers: Ints,
-    windows: Ints,
-    totals: Floats,
-    first: int,
-    cells: Floats,
-) -> None:
+def add_up(numbers: Ints, windows: Ints, totals: Floats, first: int, cells: Floats) -> None:
     """Add count, sum and maximum into cells (windows, functions, 3)."""
     for row in range(len(numbers)):
         cell = cells[windows[row] - first, numbers[row]]

@@ -15,8 +15,8 @@ from typing import Any
 
 from quixstreams import Application, message_context
 
-from benchmarks.meter import Meter
-from benchmarks.totals import WINDOW, Totals
+from benchmarks.harness.meter import Meter
+from benchmarks.harness.totals import WINDOW, Totals
 
 
 def event_time(value: dict[str, Any], *_: Any) -> int:
@@ -66,7 +66,7 @@ def main(broker: str, topic: str, words: list[str]) -> None:
     totals = Totals()
     for (_, key, start), cell in newest.items():
         service, function = key.split("/")
-        totals.add_cell((service, function, start // 1000), *cell)
+        totals.add((service, function, start // 1000), *cell)
     meter.report(totals=totals.rows())
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 SPEND = """
 import asyncio, json, sys, time
-from benchmarks import cpu_owners
+from benchmarks.harness import cpu_owners
 import streams.drivers.kafka.stage_host  # as the daemon has it
 
 def burn(seconds):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.meter import PARTITIONS, Meter
+from benchmarks.harness.meter import PARTITIONS, Meter
 
 
 def test_the_clock_starts_when_the_last_partition_has_had_its_first_part(
@@ -12,10 +12,10 @@ def test_the_clock_starts_when_the_last_partition_has_had_its_first_part(
 ) -> None:
     meter = Meter(expected=PARTITIONS * 10, warm=4)
     meter.took(0, 9)
-    assert not meter.started
+    assert not meter.running
     for partition in range(1, PARTITIONS):
         meter.took(partition, 4)
-    assert meter.started
+    assert meter.running
     before = 9 + 4 * (PARTITIONS - 1)
     assert not meter.took(0, 1)
     for partition in range(1, PARTITIONS):
@@ -45,5 +45,5 @@ def test_the_words_of_a_command_line_are_records_warm_up_and_seconds() -> None:
     meter = Meter.of(["80", "2"])
     for partition in range(PARTITIONS):
         meter.took(partition, 2)
-    assert meter.started
+    assert meter.running
     assert not meter.enough

@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from benchmarks.formats import SPANS, START_NS, spans
-from benchmarks.request_events import PARTITIONS
-from benchmarks.span_topic import EVERY_NS, KINDS, REQUESTS, ROW, SpanTopic
+from benchmarks.harness.meter import PARTITIONS
+from benchmarks.inputs.spans import EVERY_NS, KINDS, REQUESTS, SPANS, START_NS, SpanTopic, messages_of
 from streams.ingest.formats.format import Surroundings
 from streams.ingest.formats.formats import FORMATS
 from streams.ingest.formats.inputs import Input
@@ -19,14 +18,14 @@ def made() -> SpanTopic:
     return SpanTopic((KINDS + 3) * SPANS)
 
 
-def test_messages_are_dealt_to_the_partitions_in_whole_batches(made: SpanTopic) -> None:
-    assert made.messages == 2 * ROW
+def test_every_partition_has_as_many_messages(made: SpanTopic) -> None:
+    assert made.messages == -(-(KINDS + 3) // PARTITIONS) * PARTITIONS
 
 
 def test_a_message_is_that_of_its_kind_but_for_traces_requests_and_times(made: SpanTopic) -> None:
     number = KINDS + 1
     found = ExportTraceServiceRequest.FromString(made.message(number))
-    drawn = ExportTraceServiceRequest.FromString(spans(2 * SPANS)[0][1])
+    drawn = ExportTraceServiceRequest.FromString(messages_of(2)[1])
     ours, theirs = (batch.resource_spans[0].scope_spans[0].spans for batch in (found, drawn))
     assert found.resource_spans[0].resource == drawn.resource_spans[0].resource
     for index, (ours_span, other) in enumerate(zip(ours, theirs, strict=True)):

@@ -3,48 +3,35 @@ package uneri.peers;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Cells by window and key, as the hand-written contestants keep them and as all report them. */
+/** Count, sum and maximum by window and key. */
 final class Totals {
-    static final long WINDOW = 10_000;
+    private static final long WINDOW = 10_000;
+
+    private static final class Cell {
+        long count;
+        double sum;
+        double max = Double.NEGATIVE_INFINITY;
+    }
 
     private final HashMap<Long, HashMap<String, Cell>> windows = new HashMap<>();
     private long newest = Long.MIN_VALUE;
-    private HashMap<String, Cell> cells;
+    private HashMap<String, Cell> cells; // of the newest window, which is asked for most
 
-    /** Cells of the window that holds a moment; the one asked for last is at hand. */
-    private HashMap<String, Cell> window(long millis) {
+    void add(String key, long millis, double value) {
         long start = millis - Math.floorMod(millis, WINDOW);
         if (start != newest || cells == null) {
             newest = start;
             cells = windows.computeIfAbsent(start, at -> new HashMap<>());
         }
-        return cells;
-    }
-
-    void add(String key, long millis, double value) {
-        HashMap<String, Cell> at = window(millis);
-        Cell cell = at.get(key);
+        Cell cell = cells.get(key);
         if (cell == null) {
-            at.put(key, cell = new Cell());
+            cells.put(key, cell = new Cell());
         }
-        cell.add(value);
-    }
-
-    void add(String key, long millis, Cell other) {
-        window(millis).computeIfAbsent(key, name -> new Cell()).add(other);
-    }
-
-    /** Takes the place of what was told of this window before. */
-    void set(String key, long millis, Cell cell) {
-        window(millis).put(key, cell);
-    }
-
-    void add(Totals others) {
-        others.windows.forEach((start, them) -> them.forEach((key, cell) -> add(key, start, cell)));
-    }
-
-    long count() {
-        return windows.values().stream().flatMap(at -> at.values().stream()).mapToLong(cell -> cell.count).sum();
+        cell.count++;
+        cell.sum += value;
+        if (value > cell.max) {
+            cell.max = value;
+        }
     }
 
     /** Rows of service, function, start in seconds, count, sum, max. */

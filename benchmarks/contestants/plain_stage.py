@@ -1,10 +1,5 @@
-"""This project's driver restricted to what all peers can do: count, sum and maximum by function and window.
+"""The driver of ours restricted to what all peers can do: count, sum and maximum by function and window."""
 
-python -m benchmarks.contestants.uneri_plain BROKER TOPIC EVENTS [WARM]
-"""
-
-import asyncio
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +7,9 @@ import msgspec
 import numpy as np
 
 from benchmarks.contestants.plain_scan import WORK_BYTES, add_up, scan_plain
-from benchmarks.contestants.stage_run import StageRun
-from benchmarks.totals import WINDOW, Totals
+from benchmarks.harness.totals import WINDOW
 from detectors.state.state import pack
-from streams.drivers.kafka.stage import Emission
+from streams.drivers.kafka.stage import Emission, Stage
 from streams.engine.decode.records import Records
 from streams.engine.decode.scan.machine_words import BEHIND
 from streams.engine.decode.scan.name_table import NameTable
@@ -38,7 +32,7 @@ class Request(msgspec.Struct, gc=False):
     ms: Ms
 
 
-class PlainStage:
+class PlainStage(Stage):
     """The totals of one partition. What the scanner does not know yet goes through a plain decoder."""
 
     def __init__(self) -> None:
@@ -58,11 +52,9 @@ class PlainStage:
 
     def _take(self, records: Records) -> None:
         n = len(records)
-        padded = (
-            records.buffer + bytes(BEHIND)
-            if records.ends[-1] + BEHIND > len(records.buffer)
-            else records.buffer
-        )
+        padded = records.buffer
+        if records.ends[-1] + BEHIND > len(padded):
+            padded += bytes(BEHIND)
         buffer = np.frombuffer(padded, np.uint8)
         starts, ends = records.starts + buffer.ctypes.data, records.ends + buffer.ctypes.data
         places = starts, ends, None, self._numbers, self._ts, self._totals, self._work
@@ -102,44 +94,9 @@ class PlainStage:
             if cell[0]
         ]
 
-    def idle(self, _: float, __: int) -> list[Emission]:
-        return []
-
     def snapshot(self) -> dict[str, bytes]:
-        return {
-            "cells": pack(
-                "plain",
-                1,
-                [*self._names, self._first],
-                {"cells": self._cells[: self._used, : len(self._names)]},
-            )
-        }
+        cells = self._cells[: self._used, : len(self._names)]
+        return {"cells": pack("plain", 1, [*self._names, self._first], {"cells": cells})}
 
     def restore(self, parts: Mapping[str, bytes]) -> None:
         raise NotImplementedError(f"a contest goes on from nothing, not from {sorted(parts)}")
-
-
-async def main(broker: str, topic: str, words: list[str]) -> None:
-    run = StageRun(broker, topic, words)
-    stages: list[PlainStage] = []
-
-    class Measured(PlainStage):
-        def feed(self, chunk: Chunk) -> list[Emission]:
-            emissions = super().feed(chunk)
-            run.took(chunk.partition, len(chunk))
-            return emissions
-
-    def make(_: int) -> PlainStage:
-        stages.append(Measured())
-        return stages[-1]
-
-    await run.run(make)
-    totals = Totals()
-    for stage in stages:
-        for service, function, start, *cell in stage.rows():
-            totals.add_cell((service, function, start), *cell)
-    run.report(totals=totals.rows())
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -26,17 +26,7 @@ class _Spent(NamedTuple):
 
 
 class Meter:
-    """Started when a first part of every partition has been read, stopped by the last record or the time.
-
-    Parameters
-    ----------
-    expected
-        Records of the topic.
-    warm
-        Those of each partition that are read before the clock starts.
-    seconds
-        After which the clock stops, though there is more to read.
-    """
+    """Started when so many ``warm`` records of every partition were read, stopped by the last or the time."""
 
     def __init__(self, expected: int = 0, warm: int = 0, seconds: float = math.inf) -> None:
         self.over = False
@@ -46,22 +36,20 @@ class Meter:
         self._expected = expected
         self._warm = warm
         self._seconds = seconds
-        self._until = math.inf
-        self._before = 0
-        self._measured = 0
+        self._before = self._measured = 0
         self._started: _Spent | None = None
         self._spent = _Spent(0.0, 0.0, 0.0)
 
     @classmethod
     def of(cls, words: list[str]) -> "Meter":
         """Return that of a command line: records, those of a partition that warm up, seconds if bounded."""
-        expected, warm, seconds, *_ = [*words, *("0", "0", "inf")[len(words) :]]
+        expected, warm, seconds = [*words, *("0", "0", "inf")[len(words) :]]
         return cls(int(expected), int(warm), float(seconds))
 
     @property
-    def started(self) -> bool:
-        """Whether the clock has been started."""
-        return self._started is not None
+    def running(self) -> bool:
+        """Whether the clock runs."""
+        return self._started is not None and not self.over
 
     def took(self, partition: int, records: int = 1) -> bool:
         """Count what is where it belongs, and stop when that is enough; return whether it is over."""
@@ -79,15 +67,14 @@ class Meter:
     @property
     def enough(self) -> bool:
         """Whether all was read, or the time is up."""
-        return sum(self.read) >= self._expected or time.perf_counter() >= self._until
+        late = self._started is not None and time.perf_counter() >= self._started.wall + self._seconds
+        return late or sum(self.read) >= self._expected
 
     def start(self) -> None:
-        """Begin, unless begun."""
-        if self._started is None:
-            self._before = sum(self.read)
-            self.on_start()
-            self._started = _Spent.now()
-            self._until = self._started.wall + self._seconds
+        """Begin."""
+        self._before = sum(self.read)
+        self.on_start()
+        self._started = _Spent.now()
 
     def stop(self) -> None:
         if self._started is None:
@@ -98,12 +85,8 @@ class Meter:
         self._measured = sum(self.read) - self._before
         self.over = True
 
-    def report(self, records: int | None = None, **more: Any) -> None:
-        line = {
-            "records": self._measured if records is None else records,
-            **self._spent._asdict(),
-            "read": self.read,
-            **more,
-        }
+    def report(self, **more: Any) -> None:
+        """Print what was measured, as a line of JSON."""
+        line = {"records": self._measured, **self._spent._asdict(), "read": self.read, **more}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

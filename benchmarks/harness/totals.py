@@ -5,8 +5,7 @@ comparison needs no tolerance. Only the standard library: peers import this in a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 WINDOW = 10  # seconds
 
@@ -14,65 +13,39 @@ Key = tuple[str, str, int]  # service, function, start of the window
 
 
 class Totals:
-    """Cells that grow by single amounts."""
+    """Cells of count, sum and maximum."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Iterable[list[Any]] = ()) -> None:
         self.cells: dict[Key, list[float]] = {}
+        for service, function, start, *cell in rows:
+            self.add((service, function, start), *cell)
 
-    def add(self, service: str, function: str, ts: float, amount: float) -> None:
-        key = (service, function, int(ts // WINDOW * WINDOW))
-        cell = self.cells.get(key)
-        if cell is None:
-            self.cells[key] = [1, amount, amount]
-            return
-        cell[0] += 1
-        cell[1] += amount
-        cell[2] = max(amount, cell[2])
-
-    def add_cell(self, key: Key, count: float, sum_: float, max_: float) -> None:
+    def add(self, key: Key, count: float, sum_: float, max_: float) -> None:
         """Take in what another worker, or another partition, has of a window."""
         cell = self.cells.setdefault(key, [0, 0.0, max_])
         cell[0] += count
         cell[1] += sum_
         cell[2] = max(max_, cell[2])
 
-    @property
-    def count(self) -> int:
-        return int(sum(cell[0] for cell in self.cells.values()))
-
     def rows(self) -> list[list[Any]]:
         """Return rows of service, function, start, count, sum, max, for JSON."""
         return [[*key, *cell] for key, cell in self.cells.items()]
 
-    @classmethod
-    def of(cls, rows: Iterable[list[Any]]) -> "Totals":
-        totals = cls()
-        for service, function, start, count, sum_, max_ in rows:
-            totals.add_cell((service, function, start), count, sum_, max_)
-        return totals
 
-
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The errors of an answer; none, when it is exact."""
 
     missing: int = 0  # events
     extra: int = 0
     wrong: int = 0  # cells whose count is right and whose sum or maximum is not
 
+    def __str__(self) -> str:
+        named = zip(self, ("missing", "too many", "wrong sums"), strict=True)
+        return ", ".join(f"{number:,} {what}" for number, what in named if number) or "yes"
+
     @property
     def exact(self) -> bool:
-        return not (self.missing or self.extra or self.wrong)
-
-    def __str__(self) -> str:
-        if self.exact:
-            return "yes"
-        said = (
-            (self.missing, "missing"),
-            (self.extra, "too many"),
-            (self.wrong, "wrong sums"),
-        )
-        return "NO: " + ", ".join(f"{number:,} {what}" for number, what in said if number)
+        return not any(self)
 
 
 def compare(found: Mapping[Any, list[float]], expected: Mapping[Any, list[float]]) -> Verdict:

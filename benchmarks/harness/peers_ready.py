@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.harness.report import ROOT
+
 PEERS = ROOT / "benchmarks" / "peers"
-HOME = ROOT / ".bench"
-ENVIRONMENT = HOME / "venv"
-JAVA = HOME / "java"
+ENVIRONMENT = ROOT / ".bench" / "venv"
+JAVA = ROOT / ".bench" / "java"
 
 
 class NotReadyError(RuntimeError):
@@ -19,27 +19,23 @@ class NotReadyError(RuntimeError):
 
 
 def python() -> Path:
-    """Return the interpreter of an environment that has the peers."""
+    """Return the interpreter of an environment that has the peers: seconds, the first time."""
     program = ENVIRONMENT / "bin" / "python"
     wanted = PEERS / "requirements.txt"
-    uv = Path(sys.executable).parent / "uv"
+    uv = str(Path(sys.executable).parent / "uv")
 
     def build() -> None:
-        if not uv.exists():
-            raise NotReadyError("uv is not in the project's environment")
-        _run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)])
-        _run([str(uv), "pip", "install", "--quiet", "--python", str(program), "-r", str(wanted)])
+        _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(ENVIRONMENT)])
+        _run([uv, "pip", "install", "--quiet", "--python", str(program), "-r", str(wanted)])
 
     _once(ENVIRONMENT, [wanted], build)
     return program
 
 
 def classpath() -> str:
-    """Return the class path of the peers in Java."""
-    _need("java")
+    """Return the class path of the peers in Java: half a minute, the first time."""
 
     def build() -> None:
-        _need("mvn")
         goals = ["compile", "dependency:copy-dependencies", f"-DoutputDirectory={JAVA / 'libs'}"]
         _run(["mvn", "-q", "-B", "-f", str(PEERS / "pom.xml"), f"-Dout={JAVA}", *goals])
 
@@ -59,14 +55,13 @@ def _once(folder: Path, sources: list[Path], build: Callable[[], None]) -> None:
     stamp.write_text(digest, encoding="utf-8")
 
 
-def _need(tool: str) -> None:
-    if shutil.which(tool) is None:
-        raise NotReadyError(f"{tool} not found on PATH")
-
-
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise NotReadyError(f"{name} not found") from error
     if done.returncode:
         said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         reason = next((line for line in said if "error" in line.lower()), "no reason given")
-        raise NotReadyError(f"{Path(command[0]).name}: {reason[:150]}")
+        raise NotReadyError(f"{name}: {reason[:150]}")
