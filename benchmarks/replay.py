@@ -39,7 +39,7 @@ from streams.record.history.history_filling import HistoryFilling
 from streams.record.history.history_keeper import HistoryBounds
 from tests.kafka.topic import unique
 
-CELLS: Final = 4  # 1,300 series
+CELLS: Final = 3  # 1,200 series
 KINDS: Final = {
     "replay": "replay, including judging",
     "read": "reading only",

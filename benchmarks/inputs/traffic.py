@@ -13,7 +13,7 @@ from streams.engine.decode.paths import Call
 from streams.engine.decode.paths import Path as Way
 
 ROUTES, TABLES, CLIENTS = 4, 2, 2
-SERIES: Final = 336  # of a cell
+SERIES: Final = 388  # of a cell
 PER_CELL: Final = ROUTES * CLIENTS  # paths
 DAY: Final = 86400
 START: Final = 1_767_571_200  # a Monday, 00:00 UTC
