@@ -11,6 +11,7 @@ of event time; the broker uses the other core.
 import sys
 import tempfile
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,6 @@ from benchmarks.harness.report import arguments, named, parsed, report
 from benchmarks.harness.usage import processor_time_of
 from benchmarks.inputs.traffic import DAY, START, Backend
 from benchmarks.replay import CELLS, WEEKS
-from detectors.state import zstd
 from tests.alerting.slack_standin import SlackStandin, in_a_thread
 from tests.kafka import topic as topics
 from tests.main_job.job import Program, wait_until
@@ -27,20 +27,9 @@ from tests.main_job.job import Program, wait_until
 LEFT: Final = 900  # seconds of event time at the end that only a wait by the clock closes
 
 
-def drawn(days: float) -> list[bytes]:
-    """Return the records of thin weeks."""
-    with tempfile.TemporaryDirectory() as folder:
-        Backend(CELLS).write_days(Path(folder), days, WEEKS["thin"].per_second)
-        return [
-            line
-            for path in sorted(Path(folder).iterdir())
-            for line in zstd.decompress(path.read_bytes()).splitlines()
-        ]
-
-
 def measured(days: float, partitions: int, shards: int, hold: float) -> str:
     """Run the daemon; return the table."""
-    lines = drawn(days)
+    lines = list(chain.from_iterable(Backend(CELLS).days(days, WEEKS["thin"].per_second)))
     end = START + days * DAY - LEFT
     with (
         bench_broker() as broker,

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from benchmarks.contestants.stage_run import check_closed
 from benchmarks.harness import peers_ready
 from benchmarks.harness.bench_broker import bench_broker
 from benchmarks.harness.contestant_run import FailedError, ours, run
@@ -31,7 +30,7 @@ from benchmarks.harness.meter import PARTITIONS
 from benchmarks.harness.peers_ready import NotReadyError
 from benchmarks.harness.report import arguments, markdown, named, parsed, report
 from benchmarks.harness.totals import Totals, Verdict, compare
-from benchmarks.inputs.requests import Answer, RequestTopic
+from benchmarks.inputs.requests import Answer, RequestTopic, check_closed
 from tests.kafka.topic import unique
 
 PLAIN_FAUST, PLAIN, LANE, PATH = "faust", "plain", "lane", "path"

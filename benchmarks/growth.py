@@ -279,7 +279,7 @@ async def restart(folder: Path, broker: str, topic: str) -> dict[str, float]:
     await checkpoints.close()
     return {
         "load_s": loaded - began, "restore_s": restored - loaded, "first_s": done - restored,
-        "restart_cpu": clock(), "restart_peak": rss("VmHWM"),
+        "restart_cpu": clock(),
     }  # fmt: skip
 
 
@@ -295,7 +295,7 @@ ROWS: Final = (
     ("tens_kb", "thirteen months of ten minutes, kB a series", ",.0f"),
     ("load_s", "restart from Kafka: load, s", ".2f"), ("restore_s", "restore, s", ".2f"),
     ("first_s", "first step, s", ".2f"), ("whole_s", "whole process, s", ".1f"),
-    ("restart_cpu", "its CPU, s", ".1f"), ("restart_peak", "its peak, MiB", ",.0f"),
+    ("restart_cpu", "its CPU, s", ".1f"),
 )  # fmt: skip
 
 
@@ -305,10 +305,10 @@ def _run(part: str, *words: object, smoke: bool) -> dict[str, float]:
         sys.executable,
         "-m",
         "benchmarks.growth",
+        *["--smoke"] * smoke,
         "--part",
         part,
         *map(str, words),
-        *["--smoke"] * smoke,
     ]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -320,36 +320,34 @@ def measure(series: int, hot: float, broker: str, *, smoke: bool) -> dict[str, f
     topic = unique("checkpoints")
     create(broker, NewTopic(topic, 1, 1, topic_configs={"cleanup.policy": "compact"}))
     with tempfile.TemporaryDirectory() as folder:
-        words = series, "--hot", hot, "--folder", folder, "--broker", broker, "--topic", topic
-        found = _run("live", *words, smoke=smoke)
+        found = _run("live", folder, broker, topic, series, hot, smoke=smoke)
         began = time.perf_counter()
-        found |= _run("restart", *words, smoke=smoke)
+        found |= _run("restart", folder, broker, topic, smoke=smoke)
         return found | {"whole_s": time.perf_counter() - began}
+
+
+def of_part(length: Length, part: str, place: str, *words: str) -> dict[str, float]:
+    """Do a part in this process; a shard has so many series, and one path so much of all requests."""
+    prepare_process()
+    broker, topic, *more = words
+    if part == "restart":
+        return asyncio.run(restart(Path(place), broker, topic))
+    backend, hot = Backend(max(1, round(int(more[0]) / SERIES))), float(more[1])
+    backend.share *= 1 - hot
+    backend.share[0] += hot
+    return live(backend, length, Path(place), broker, topic)
 
 
 def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("sizes", nargs="*", type=int)
-    parser.add_argument("--part", choices=("live", "restart"))
-    parser.add_argument("--hot", type=float, default=0.0, help="part of all requests that one path gets")
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--broker")
-    parser.add_argument("--topic")
+    parser.add_argument("--part", nargs="+")
     given = parsed(parser, "growth")
     length = SMOKE if given.smoke else LONG
-    sizes = given.sizes or list(length.sizes)
     if given.part:
-        prepare_process()
-        backend = Backend(max(1, round(sizes[0] / SERIES)))
-        if given.hot:
-            backend.share *= 1 - given.hot
-            backend.share[0] += given.hot
-        found = {
-            "live": lambda: live(backend, length, given.folder, given.broker, given.topic),
-            "restart": lambda: asyncio.run(restart(given.folder, given.broker, given.topic)),
-        }[given.part]()
-        print(json.dumps({name: float(value) for name, value in found.items()}))
+        print(json.dumps(of_part(length, *given.part)))
         return 0
+    sizes = given.sizes or list(length.sizes)
     with bench_broker() as broker:
         measured = {f"{size:,}": measure(size, 0.0, broker.address, smoke=given.smoke) for size in sizes}
         if not given.smoke:

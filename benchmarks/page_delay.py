@@ -149,16 +149,13 @@ def measured(given: argparse.Namespace, course: Course, folder: Path) -> list[tu
 
 def table(found: Sequence[tuple[Trouble, float]]) -> str:
     """Return a row for each trouble, and one for all that are strong."""
-    strong = [trouble for trouble in TROUBLES if trouble is not TROUBLES[-1]]
     rows = []
-    for name, troubles in (
-        *((trouble.name, [trouble]) for trouble in TROUBLES),
-        ("all but the last", strong),
-    ):
+    groups = [(trouble.name, (trouble,)) for trouble in TROUBLES]
+    for name, troubles in (*groups, ("all but the last", TROUBLES[:-1])):
         delays = [delay for of, delay in found if of in troubles]
         known = [delay for delay in delays if delay > 0]
         if delays:
-            p50, p95 = np.percentile(known, (50, 95)) if known else (np.nan, np.nan)
+            p50, p95 = np.percentile(known or [np.nan], (50, 95))
             rows.append((name, f"{len(known)} of {len(delays)}", f"{p50:.0f}", f"{p95:.0f}"))
     return markdown(("trouble", "paged", "p50", "p95"), rows)
 

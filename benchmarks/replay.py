@@ -29,6 +29,7 @@ from benchmarks.harness.usage import processor_time, rss
 from benchmarks.inputs.requests import RequestTopic
 from benchmarks.inputs.traffic import DAY, Backend
 from config.settings import Settings
+from detectors.state import zstd
 from streams.drivers.compile_ahead import prepare_process
 from streams.offline.backfill.lesson import Lesson, Watch
 from streams.offline.backfill.local_backfill import into_local
@@ -116,7 +117,10 @@ def of_files(names: list[str], days: float | None, rounds: int) -> str:
     for name in names:
         weeks = WEEKS[name]._replace(days=days or WEEKS[name].days)
         with tempfile.TemporaryDirectory() as folder:
-            count = Backend(CELLS).write_days(Path(folder), weeks.days, weeks.per_second)
+            count = 0
+            for day, lines in enumerate(Backend(CELLS).days(weeks.days, weeks.per_second)):
+                (Path(folder) / f"{day:03}.ndjson.zst").write_bytes(zstd.compress(b"\n".join(lines), 3))
+                count += len(lines)
             for reader in weeks.readers:
                 command = [sys.executable, "-m", "benchmarks.replay", "--read", reader, folder]
                 found = []

@@ -3,7 +3,7 @@
     python -m benchmarks.run [--smoke]
 
 A failed one does not keep the others from running. The full ones run one after the other, with a broker of
-their own where they need one. Smokes measure nothing: two run at a time, and all share a broker.
+their own where they need one. Smokes measure nothing: three run at a time, and all share a broker.
 """
 
 import os
@@ -64,9 +64,9 @@ def main() -> int:
         return 2
     if "--smoke" not in sys.argv:
         return max(map(full, BENCHMARKS))
-    with bench_broker() as broker, ThreadPoolExecutor(2) as two:
+    with bench_broker() as broker, ThreadPoolExecutor(3) as three:
         os.environ["UNERI_TEST_KAFKA"] = broker.address
-        return max(two.map(smoke, BENCHMARKS))
+        return max(three.map(smoke, BENCHMARKS))
 
 
 if __name__ == "__main__":

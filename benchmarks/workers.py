@@ -18,11 +18,11 @@ import sys
 import time
 from typing import Final
 
-from benchmarks.contestants.stage_run import check_closed, closed, counting, stage_host
+from benchmarks.contestants.stage_run import closed, counting, stage_host
 from benchmarks.harness.bench_broker import bench_broker
 from benchmarks.harness.meter import PARTITIONS
 from benchmarks.harness.report import ROOT, arguments, named, parsed, report
-from benchmarks.inputs.requests import RequestTopic
+from benchmarks.inputs.requests import RequestTopic, check_closed
 from config.settings import KafkaSettings, Settings
 from streams.drivers.kafka.stages import RollupStage
 from streams.drivers.kafka.topics import Topics, setup_topics

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 import structlog
 from kafka import KafkaConsumer, TopicPartition
 
-from benchmarks.harness.totals import Verdict, compare
-from benchmarks.inputs.requests import Answer
 from config.settings import KafkaSettings, Settings
 from streams.drivers.compile_ahead import prepare_process
 from streams.drivers.kafka.app import aiokafka_options, chunk_app
@@ -82,14 +80,3 @@ def closed(kafka: KafkaSettings) -> dict[str, Any]:
                 found[int(partition), block.bucket] += block.records
                 watermarks[partition] = max(watermarks[partition], block.watermark)
     return {"buckets": [[*at, number] for at, number in found.items() if number], "watermarks": watermarks}
-
-
-def check_closed(reported: dict[str, Any], answer: Answer) -> Verdict:
-    """Every closed bucket of every partition holds exactly the events of its ten seconds."""
-    watermarks = reported["watermarks"]
-    ended = {
-        at: [float(number)] for at, number in answer.buckets.items() if at[1] < watermarks.get(str(at[0]), 0)
-    }
-    if not ended:
-        return Verdict(missing=answer.records)
-    return compare({(partition, start): [number] for partition, start, number in reported["buckets"]}, ended)

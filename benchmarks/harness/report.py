@@ -36,9 +36,10 @@ def report(tables: Mapping[str, str], page: Path | None = None) -> None:
     """Print tables; write each between its marks, below a line with date, commit and machine."""
     where = stamp()
     print("\n\n".join([where, *tables.values()]), flush=True)
-    for mark, table in tables.items() if page else ():
-        assert page is not None  # noqa: S101 - for the checker of types
-        text = placed(page.read_text(encoding="utf-8"), mark, f"*{where}*\n\n{table}")
+    if page is not None:
+        text = page.read_text(encoding="utf-8")
+        for mark, table in tables.items():
+            text = placed(text, mark, f"*{where}*\n\n{table}")
         page.write_text(text, encoding="utf-8")
 
 
@@ -77,9 +78,7 @@ def stamp() -> str:
 
 def processor() -> str:
     """Return the model of the processor, where the system has it."""
-    try:
-        said = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        said = []
-    models = [line.partition(":")[2].strip() for line in said if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else ()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.machine())

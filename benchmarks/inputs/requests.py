@@ -8,13 +8,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from benchmarks.harness.meter import PARTITIONS
-from benchmarks.harness.totals import WINDOW, Totals
+from benchmarks.harness.totals import WINDOW, Totals, Verdict, compare
 from benchmarks.inputs.topic_writer import write
 
 START: Final = 1_760_000_000
@@ -30,6 +30,17 @@ class Answer(NamedTuple):
     records: int
     totals: Totals
     buckets: Counter[tuple[int, int]]  # events by partition and start of the window
+
+
+def check_closed(reported: dict[str, Any], answer: Answer) -> Verdict:
+    """Every closed bucket of every partition holds exactly the events of its ten seconds."""
+    watermarks = reported["watermarks"]
+    ended = {
+        at: [float(number)] for at, number in answer.buckets.items() if at[1] < watermarks.get(str(at[0]), 0)
+    }
+    if not ended:
+        return Verdict(missing=answer.records)
+    return compare({(partition, start): [number] for partition, start, number in reported["buckets"]}, ended)
 
 
 class Body(NamedTuple):

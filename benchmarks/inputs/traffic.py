@@ -1,14 +1,13 @@
-"""A made-up backend of any size, and its requests as lines, a file a day.
+"""A made-up backend of any size, and its requests as lines.
 
 A cell is a service with four routes, a function each, two tables and two clients that call all of these.
 """
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
-from detectors.state import zstd
 from streams.engine.decode.paths import Call
 from streams.engine.decode.paths import Path as Way
 
@@ -69,17 +68,14 @@ class Backend:
             )
         ]
 
-    def write_days(self, folder: Path, days: float, per_second: float) -> int:
-        """Write the requests of so many days, a file a day; return how many there are."""
+    def days(self, days: float, per_second: float) -> Iterator[list[bytes]]:
+        """Yield the requests of each day."""
         rng, count = np.random.default_rng(5), 0
         hours = np.arange(round(days * 24))
         for some in np.split(hours, range(24, len(hours), 24)):
             lines: list[bytes] = []
-            for hour in some.tolist():
-                at = START + hour * 3600
+            for at in (START + some * 3600).tolist():
                 many = int(rng.poisson(per_second * 3600 * day_shape(at)))
                 lines += self.lines(at, 3600, many, rng, count + len(lines))
             count += len(lines)
-            path = folder / f"{some[0] // 24:03}.ndjson.zst"
-            path.write_bytes(zstd.compress(b"\n".join(lines), 3))
-        return count
+            yield lines

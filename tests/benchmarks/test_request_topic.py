@@ -6,10 +6,9 @@ from collections import Counter
 import pytest
 
 from benchmarks import contest
-from benchmarks.contestants.stage_run import check_closed
 from benchmarks.harness.meter import PARTITIONS
 from benchmarks.harness.totals import WINDOW, Totals, Verdict, compare
-from benchmarks.inputs.requests import DRAWN, RATE, START, Answer, RequestTopic
+from benchmarks.inputs.requests import DRAWN, RATE, START, Answer, RequestTopic, check_closed
 
 COUNT = DRAWN + 5_000  # the first bodies come again
 
