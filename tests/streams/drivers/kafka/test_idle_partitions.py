@@ -223,7 +223,7 @@ def garbage(part: Part, second: int) -> None:
     "odd",
     [
         from_ahead,
-        from_long_ago,
+        pytest.param(from_long_ago, marks=pytest.mark.release),
         pytest.param(with_stamps_of_the_past, marks=pytest.mark.release),
         pytest.param(garbage, marks=pytest.mark.release),
     ],

@@ -93,6 +93,7 @@ async def test_bombs_are_refused_from_their_first_megabyte_and_nobody_waits_for_
     assert store.end == 2
 
 
+@pytest.mark.release
 async def test_eight_of_the_largest_requests_at_once_stay_within_a_bound(store: SqliteStore) -> None:
     line = b'{"ts": 1760000000, "service": "shop", "more": "%s"}' % (b"x" * 90)
     body = b"\n".join([line] * (32 * MIB // (len(line) + 1)))

@@ -122,6 +122,7 @@ def test_the_days_between_a_few_old_records_and_the_first_of_today_teach_nothing
     assert [finding.verdict for finding in fed_in_runs(detect, blocks)] == []
 
 
+@pytest.mark.release
 def test_a_day_on_which_nothing_ever_comes_is_no_absence_and_any_other_is() -> None:
     draw, detect = np.random.default_rng(4), Detect(0, ["one/0"], Settings(time=SETTINGS.time))
     sent, holiday = list[Block](), 15

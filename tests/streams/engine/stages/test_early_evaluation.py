@@ -88,6 +88,7 @@ def test_a_hammer_is_paged_within_half_a_minute_wherever_in_its_minute_it_begins
     assert not incident.primary.early
 
 
+@pytest.mark.release
 def test_steps_find_the_same_with_early_evaluation_and_without(live: Live) -> None:
     change = hammering(live, MINUTE + 20)
     _, looked, engine = live.run(change, 6 * STEP)

@@ -27,10 +27,12 @@ def test_the_number_of_shards_changes_no_finding(lines: list[bytes], whole: list
     assert EngineRun(lines, SETTINGS, shards=3).findings == whole
 
 
+@pytest.mark.release
 def test_the_chunking_changes_no_finding(lines: list[bytes], whole: list[Finding]) -> None:
     assert EngineRun(lines, SETTINGS, chunk=777).findings == whole
 
 
+@pytest.mark.release
 def test_a_restart_in_the_middle_of_an_incident_changes_no_finding(
     lines: list[bytes], whole: list[Finding]
 ) -> None:

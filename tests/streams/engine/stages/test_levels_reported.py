@@ -167,6 +167,7 @@ def test_a_quota_far_from_its_limit_is_not_reported(quota: Quota) -> None:
     assert reported(run) == []
 
 
+@pytest.mark.release
 def test_a_replay_and_a_trial_of_its_recording_find_what_was_found_live(tmp_path: Path) -> None:
     raised = LAMBDA._replace(limit=1500.0)
     records = lines(hill, LAMBDA, hours=6) + lines(hill, raised, hours=8)[6 * 60 * 2 :]
@@ -351,6 +352,7 @@ def test_a_level_with_a_limit_is_judged_against_its_limit_alone() -> None:
     assert reported(run_of(lines(leaps, LAMBDA, hours=DAYS * 24, every=600), step=600, young=2 * DAY)) == []
 
 
+@pytest.mark.release
 def test_levels_beyond_the_series_of_a_shard_are_left_out() -> None:
     records = []
     for minute in range(2 * 60):

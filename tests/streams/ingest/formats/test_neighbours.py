@@ -87,6 +87,7 @@ def test_lines_are_read_though_they_come_packed(form: str | None) -> None:
     assert len(read(packed[:-9], form).refused) == 1
 
 
+@pytest.mark.release
 def test_the_work_on_what_cannot_be_read_is_bounded() -> None:
     for payload in (b"\n" * 1_000_000, b"x\n" * 200_000, line(NATIVE) + b"\n" * 1_000_000 + b"x"):
         assert len(read(payload).records) <= 1

@@ -35,6 +35,7 @@ def there() -> list[tuple[str, str, int]]:
     return reported(judge(engine, BEGIN, END).notices, BEGIN)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("parts", [1, 3], ids=["one file", "three files at once"])
 def test_what_follows_is_judged_as_if_the_daemon_had_been_there(
     parts: int, there: list[tuple[str, str, int]]

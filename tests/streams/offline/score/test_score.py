@@ -99,6 +99,7 @@ def test_a_late_row_is_compared_with_nothing_and_changes_no_verdict(tmp_path: Pa
         assert 0 <= float(line.split(",")[5]) < 1
 
 
+@pytest.mark.release
 def test_files_in_several_processes_are_the_same_bytes_as_one_by_one(tmp_path: Path) -> None:
     paths = [written(tmp_path / "in" / f"{seed}" / "cpu.csv", curve(3 + seed, seed)) for seed in range(4)]
     for jobs in (1, 2):

@@ -158,6 +158,7 @@ def test_taken_up_again_after_a_crash_nothing_is_there_twice(
     same(rows_of(tmp_path), expected)
 
 
+@pytest.mark.release
 def test_an_incomplete_backfill_is_not_moved_and_the_rest_completes_it(tmp_path: Path, past: Past) -> None:
     whole = alone(tmp_path / "whole", past.learnt)
     place = tmp_path / "history"

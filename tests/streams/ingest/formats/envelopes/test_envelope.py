@@ -97,6 +97,7 @@ def test_more_parts_than_records_are_refused_as_a_whole(payload: bytes) -> None:
         assert caught.value.reason is RejectReason.TOO_LARGE
 
 
+@pytest.mark.release
 def test_parts_of_several_records_are_bounded_together() -> None:
     half = base64.b64encode(EVENT * 50_001).decode()
     delivery = {"requestId": "r", "records": [{"data": half}, {"data": half}]}
