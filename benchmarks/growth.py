@@ -42,7 +42,7 @@ from streams.engine.rollup.blocks.block_codec import decode_block, encode_block
 from streams.engine.rollup.rollup import Rollup
 from streams.engine.stages.checkpoint import Checkpoint
 from streams.process.machine import HEAP
-from streams.record.history.history_files import MINUTES, TENS, HistoryFolder
+from streams.record.history.history_files import MINUTES, HistoryFolder
 from streams.record.history.history_keeper import HistoryBounds, HistoryKeeper
 from streams.record.history.segments import Segments
 from tests.kafka.topic import create, unique
@@ -227,7 +227,7 @@ def live(backend: Backend, length: Length, folder: Path, broker: str, topic: str
 
 
 def history(records: list[bytes], folder: Path, series: int) -> dict[str, float]:
-    """Write and merge the records of steps; return seconds a step, and kB a series of all that is kept."""
+    """Write and merge the records of steps; return seconds a step, and kB a series of five weeks."""
     place = HistoryFolder(str(folder / "history"))
     keeper, segments = HistoryKeeper(place, PLENTY), Segments(1)
     began = clock()
@@ -236,15 +236,8 @@ def history(records: list[bytes], folder: Path, series: int) -> dict[str, float]
         keeper.write(segment)
     keeper.tidy(START + 8 * DAY)
     steps = len(records)
-    sizes = {
-        kind: sum(file.size for file in place.files() if file.resolution == kind) / steps
-        for kind in (MINUTES, TENS)
-    }
-    return {
-        "history_s": (clock() - began) / steps,
-        "minutes_kb": sizes[MINUTES] * 35 * 1440 / series / 1e3,
-        "tens_kb": sizes[TENS] * 396 * 1440 / series / 1e3,
-    }  # fmt: skip
+    size = sum(file.size for file in place.files() if file.resolution == MINUTES)
+    return {"history_s": (clock() - began) / steps, "minutes_kb": size / steps * 35 * 1440 / series / 1e3}
 
 
 async def leave(all_parts: dict[str, bytes], broker: str, topic: str) -> None:
@@ -292,7 +285,6 @@ ROWS: Final = (
     ("state_mb", "checkpoint, MB", ",.1f"), ("changed_mb", "changed in a minute, MB", ",.1f"),
     ("history_s", "history: written and merged, s a step", ".4f"),
     ("minutes_kb", "five weeks of minutes, kB a series", ",.0f"),
-    ("tens_kb", "thirteen months of ten minutes, kB a series", ",.0f"),
     ("load_s", "restart from Kafka: load, s", ".2f"), ("restore_s", "restore, s", ".2f"),
     ("first_s", "first step, s", ".2f"), ("whole_s", "whole process, s", ".1f"),
     ("restart_cpu", "its CPU, s", ".1f"),
