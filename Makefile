@@ -119,6 +119,7 @@ release-check: check
 	$(MAKE) newcomers
 	$(MAKE) thorough-laws
 	$(MAKE) bench-smoke
+	$(BIN)/python -m benchmarks.contest --smoke --peers
 	$(MAKE) deploy-check CIRCLE=
 	$(MAKE) installs sbom audit
 	$(MAKE) truth
