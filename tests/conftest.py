@@ -80,6 +80,13 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Of a test with ``variants``, leave all cases but the first to a release."""
+    case = getattr(item, "callspec", None)
+    if case is not None and item.get_closest_marker("variants") and any(case.indices.values()):
+        item.add_marker(pytest.mark.release)
+
+
 @pytest.hookimpl(trylast=True)  # after the order was shuffled
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest files begin first, so that the processes that run them end together."""

@@ -15,6 +15,8 @@ from config.load import load_settings
 from streams.drivers.kafka.roles import KNOWN_ROLES
 from tests.deploy.tools import DEPLOY, ROOT, run, tool
 
+pytestmark = pytest.mark.release
+
 CHART = DEPLOY / "helm" / "uneri"
 EXAMPLES = ("embedded", "kafka", "roles")
 OLDEST, NEWEST = "1.27", kubernetes_validate.utils.major_minor(kubernetes_validate.latest_version())

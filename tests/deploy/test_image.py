@@ -18,6 +18,8 @@ import pytest
 from tests.deploy.container import IMAGE, Container, build_image, buildah, make_base
 from tests.deploy.tools import ROOT, tool, without
 
+pytestmark = pytest.mark.release
+
 PORT = 8765
 CONFIG = f"local: {{listen: '0.0.0.0:{PORT}', state: /var/lib/uneri/state}}\n"
 TOKENS = {

@@ -198,7 +198,8 @@ async def post_until_answered(
     await asyncio.gather(*map(post, names))
 
 
-@pytest.mark.parametrize("trouble", ["kill", pytest.param("freeze", marks=pytest.mark.release)])
+@pytest.mark.variants
+@pytest.mark.parametrize("trouble", ["kill", "freeze"])
 async def test_a_broker_in_trouble_is_503_and_what_was_accepted_is_there(
     own_broker: Broker, trouble: str, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

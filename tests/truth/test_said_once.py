@@ -173,6 +173,7 @@ def test_an_absence_says_how_many_requests_are_missing_until_its_end() -> None:
     assert int(minutes) == pytest.approx((world.ends - world.begins) / MINUTE, abs=2)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("name", ["rise", "absence", "outage", "added up"])
 def test_what_callers_have_is_of_the_span_of_the_incident(name: str) -> None:
     of_callers = [

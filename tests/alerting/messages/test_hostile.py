@@ -189,6 +189,7 @@ def check(blocks: list[dict[str, Any]]) -> None:
             check_text(text["text"])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 @settings(max_examples=12)
 @given(name=names, other=names, verdict=st.sampled_from(list(Verdict)), edge=st.booleans(), key=st.booleans())
@@ -211,6 +212,7 @@ def test_no_string_of_an_event_survives_as_markup(
         check(view["blocks"])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 @settings(max_examples=8)
 @given(name=names, other=names, verdict=st.sampled_from(list(Verdict)))

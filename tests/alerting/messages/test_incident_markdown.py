@@ -71,6 +71,7 @@ def inline(markdown: str) -> list[Any]:
     return [thing for item in COMMONMARK.parse(markdown) for thing in item.children or ()]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("words", LANGUAGES, ids=lambda words: words.locale)
 @settings(max_examples=10)
 @given(name=SHORT, other=SHORT, verdict=st.sampled_from(list(Verdict)))

@@ -20,6 +20,7 @@ EVERY = 300  # seconds between two of them
 FAULTS = ("429", "500", "502", "503", "html", "drop before", "drop after", "drop after", "")
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_slack_does_each_incident_is_one_message_in_its_last_state(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311  picks faults

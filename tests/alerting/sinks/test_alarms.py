@@ -394,6 +394,7 @@ async def test_only_a_page_calls_somebody_and_only_what_changes_is_told(duty: Du
     assert len(duty.receiver.paged) == 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("fault", "seconds"), [("429", 1800), ("503", 7200), ("500", 7200)])
 async def test_after_hours_of_silence_the_newest_state_is_there_at_once(
     duty: Duty, fault: str, seconds: int
@@ -414,6 +415,7 @@ async def test_after_hours_of_silence_the_newest_state_is_there_at_once(
     assert set(duty.receiver.alarms.values()) == {"closed"}
 
 
+@pytest.mark.variants
 async def test_what_ended_before_it_could_be_sent_calls_nobody(duty: Duty) -> None:
     duty.receiver.always = "503"
     await duty.world.put(SPIKE, resolved(SPIKE, T0 + 900))
@@ -441,6 +443,7 @@ async def test_what_ends_while_its_opening_is_on_its_way_in_vain_calls_nobody(
     assert "triggered" not in duty.receiver.alarms.values()
 
 
+@pytest.mark.variants
 async def test_what_became_the_new_level_before_it_could_be_sent_calls_people_once(duty: Duty) -> None:
     over = resolved(SPIKE, T0 + 4 * 3600)
     settled = replace(over.incident.primary, settled=True)

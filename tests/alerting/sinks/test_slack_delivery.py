@@ -227,6 +227,7 @@ async def test_half_an_hour_of_429_loses_nothing_and_waits_as_long_as_slack_asks
     assert all(later - earlier >= 30 for earlier, later in pairwise(refused))
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("fault", ["500", "502", "503", "html"])
 async def test_two_hours_of_5xx_lose_nothing_and_double_nothing(world: DeliveryWorld, fault: str) -> None:
     await world.put(opened("before"))

@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from _pytest.mark import ParameterSet
 
 from config.settings import CalendarSettings, JudgeSettings
 from detectors.judge.calendar import Calendar
@@ -57,10 +56,6 @@ def openings(first: int, values: np.ndarray) -> list[tuple[str, Verdict | None]]
     return found
 
 
-def more(*times: str) -> list[ParameterSet]:
-    return [pytest.param(time, marks=pytest.mark.release) for time in times]
-
-
 @pytest.mark.parametrize("change", [AUTUMN, SPRING])
 @pytest.mark.parametrize(
     "at",
@@ -87,6 +82,7 @@ def test_a_job_by_utc_is_usual_when_clocks_change(change: str, at: str) -> None:
     assert not told(change, begins(change, UTC, at))
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("change", [AUTUMN, SPRING])
 def test_thin_traffic_by_the_local_clock_is_no_more_told_than_at_other_times(change: str) -> None:
     day = datetime.fromisoformat(change).replace(tzinfo=BERLIN)
@@ -99,6 +95,7 @@ def test_thin_traffic_by_the_local_clock_is_no_more_told_than_at_other_times(cha
     assert len(openings(first, values)) <= 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("change", [AUTUMN, SPRING])
 @pytest.mark.parametrize("clock", [BERLIN, UTC], ids=["local", "utc"])
 @pytest.mark.parametrize("day", [0, 1])

@@ -24,6 +24,7 @@ from tests.detectors.judge.judged_counts import (
 )
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("level", "times", "verdict", "within"),
     [(5, 2.0, SPIKE, 60), (100, 1.3, SPIKE, 30), (20, 1.6, SPIKE, 30), (8, 0.5, DROP, 60)],
@@ -57,6 +58,7 @@ def test_it_is_a_shift_in_the_end_and_dated_to_its_beginning() -> None:
         assert any(judgement.verdict[row] == SHIFT for judgement in seen)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("level", "times"), [(20, 0.3), (20, 2.5), (5, 4.0)], ids=["fall", "rise", "few"])
 def test_a_verdict_never_begins_after_the_step_that_shows_it(level: float, times: float) -> None:
     mean = usual(level)

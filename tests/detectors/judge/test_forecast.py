@@ -44,6 +44,7 @@ def grown(trend: Trend, seed: int, weekly: float) -> tuple[Floats, Floats, float
     return levels[:PAST], levels[PAST:], float(limit)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("weekly", [0.0, 1.0])
 @pytest.mark.parametrize("trend", [exponential, linear, saturating, accelerating])
 def test_the_range_holds_the_day_on_which_the_limit_is_reached_about_four_times_in_five(

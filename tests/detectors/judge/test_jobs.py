@@ -39,6 +39,7 @@ def reported(values: np.ndarray, planned: np.ndarray, minutes: int) -> tuple[np.
     return found, beside
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("level", "times", "minutes"), [(5, 10, 10), (60, 5, 60), (1000, 2, 30)])
 def test_a_new_weekly_job_is_reported_twice(level: float, times: float, minutes: int) -> None:
     values, planned = with_jobs(level, times, minutes, WEEK, FIRST)
@@ -48,6 +49,7 @@ def test_a_new_weekly_job_is_reported_twice(level: float, times: float, minutes:
     assert beside <= 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("level", "times", "minutes"), [(5, 10, 10), (60, 5, 60), (1000, 2, 30)])
 def test_a_new_nightly_job_is_reported_three_times_at_most(level: float, times: float, minutes: int) -> None:
     values, planned = with_jobs(level, times, minutes, DAY, FIRST)
@@ -57,6 +59,7 @@ def test_a_new_nightly_job_is_reported_three_times_at_most(level: float, times: 
     assert beside <= 1
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("every", [DAY, WEEK], ids=["night", "week"])
 @pytest.mark.parametrize("minutes", [10, 60])
 def test_a_job_that_always_came_is_never_reported(minutes: int, every: int) -> None:
@@ -72,6 +75,7 @@ def test_a_weekly_job_that_once_does_not_come_after_it_was_reported_twice_is_no_
     assert not found[2:].any()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("level", "times", "minutes"), [(3, 20, 30), (0.1, 300, 20), (10, 10, 30), (60, 5, 60)]
 )

@@ -434,6 +434,7 @@ def test_a_week_after_a_holiday_a_closed_day_lacks_what_yesterday_had_only_if_bo
     assert opened == missed
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("hours", [1, 5])
 def test_a_planned_rise_is_not_a_spike_and_one_that_does_not_come_is_a_drop(hours: int) -> None:
     begin = BEGIN + 2 * WEEK + 9 * HOUR

@@ -19,6 +19,7 @@ from tests.detectors.judge.judged_counts import (
 LASTS = 6  # minutes
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("level", "least"), [(15, 0.5), (25, 0.9), (60, 1.0)])
 def test_twice_as_many_for_six_minutes_are_reported_while_they_last(level: float, least: float) -> None:
     mean = usual(level)

@@ -21,6 +21,7 @@ def calm(seed: int, days: int = 29) -> Floats:
     return 100 * shape * (1 + 0.03 * np.random.default_rng(seed).normal(size=len(day)))
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("minutes", [181, 240, 300, 1000])
 @pytest.mark.parametrize(("factor", "kind"), [(0.1, "drop"), (0.0, "drop"), (4.0, "spike")])
 def test_recovery_after_hours_is_not_a_second_page(minutes: int, factor: float, kind: str) -> None:

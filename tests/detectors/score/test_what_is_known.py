@@ -22,6 +22,7 @@ def orders(mean: float, factor: float, seed: int) -> Floats:
     return np.random.default_rng(seed).poisson(expected).astype(float)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("mean", "factor"), [(5.0, 5.0), (20.0, 3.0), (100.0, 2.0)])
 def test_a_surge_of_small_whole_numbers_is_reported_and_nothing_else(mean: float, factor: float) -> None:
     for seed in range(2):

@@ -26,6 +26,7 @@ def test_the_shape_of_a_week_alone_is_not_notable(step: int) -> None:
     assert not score(*weekly(step, seed=1)).alert.any()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("factor", "kind"), [(2.0, "spike"), (0.5, "drop")])
 def test_twice_or_half_the_usual_for_some_steps_is_reported_once(step: int, factor: float, kind: str) -> None:
@@ -39,6 +40,7 @@ def test_twice_or_half_the_usual_for_some_steps_is_reported_once(step: int, fact
         assert found.kind[reported] == kind
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_a_level_that_stays_is_reported_once_and_becomes_a_shift(step: int, factor: float) -> None:
@@ -51,6 +53,7 @@ def test_a_level_that_stays_is_reported_once_and_becomes_a_shift(step: int, fact
     assert "shift" in found.kind[reported : reported + 12]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("factor", [1.5, 0.65])
 def test_a_single_hour_is_long_enough(factor: float) -> None:
     found = 0

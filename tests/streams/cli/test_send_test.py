@@ -34,6 +34,7 @@ async def sent(slack: SlackStandin, clock: FakeClock, to: str = "#uneri", locale
     return await deliver_examples(settings, to, clock=clock, say=lambda _: None)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("locale", "mark"), [("en", "TEST · "), ("ja", "【テスト】 · ")])
 async def test_a_channel_gets_a_message_of_every_verdict_and_state_marked_as_a_test(
     locale: str, mark: str

@@ -219,16 +219,9 @@ def garbage(part: Part, second: int) -> None:
     part.records.append((b"garbage", float(second)))
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        from_ahead,
-        pytest.param(from_long_ago, marks=pytest.mark.release),
-        pytest.param(with_stamps_of_the_past, marks=pytest.mark.release),
-        pytest.param(garbage, marks=pytest.mark.release),
-    ],
-)
-@pytest.mark.parametrize("had_records", [False, True])
+@pytest.mark.variants
+@pytest.mark.parametrize("odd", [from_ahead, with_stamps_of_the_past, from_long_ago, garbage])
+@pytest.mark.parametrize("had_records", [True, False])
 async def test_records_without_a_say_in_time_hold_no_other_partition_back(
     odd: Callable[[Part, int], None], had_records: bool
 ) -> None:

@@ -73,8 +73,9 @@ def test_the_end_of_an_absence_is_no_rise(outage: tuple[int, list[Finding]]) -> 
     assert not [item for item in findings if item.verdict is not Verdict.ABSENCE and item.seen > back * 60]
 
 
-@pytest.mark.parametrize("late", [30, pytest.param(60, marks=pytest.mark.release)])
-@pytest.mark.parametrize("peak", [8.0, 60.0, pytest.param(200.0, marks=pytest.mark.release)])
+@pytest.mark.variants
+@pytest.mark.parametrize("late", [30, 60])
+@pytest.mark.parametrize("peak", [60.0, 8.0, 200.0])
 def test_a_morning_that_begins_late_is_no_absence(peak: float, late: int) -> None:
     assert not [
         item for item in findings_of(drawn(peak, 0, late), SETTINGS) if item.verdict is Verdict.ABSENCE

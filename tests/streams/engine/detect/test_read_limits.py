@@ -93,6 +93,7 @@ def test_a_raised_limit_ends_what_was_near_it() -> None:
     assert [finding.limit for finding in found] == [10.0, 1000.0, 1000.0, 1000.0]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("restarts", [(), (CHANGE - 1, CHANGE + 1), (CHANGE,)])
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_limit_that_is_gone_ends_what_was_near_it(restarts: tuple[int, ...], by_hand: bool) -> None:

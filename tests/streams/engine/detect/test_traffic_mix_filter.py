@@ -137,6 +137,7 @@ def test_a_slowdown_that_was_found_stays_open_when_the_mix_changes_too() -> None
     assert all((finding.end or 0) >= (LEARNT + 2 * LASTS - 2) * 60 for finding in ended)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("at", [LEARNT - 30, LEARNT + 1, LEARNT + 20, LEARNT + LASTS + 1])
 def test_a_restart_changes_nothing(at: int) -> None:
     blocks = usual_times_then(OTHER_MIX, (MORE, 4.0, 0.0))

@@ -80,6 +80,7 @@ def flood(bucket: int) -> list[bytes]:
     ]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("sizes", [(10**9,), (997, 13)])
 def test_levels_and_changes_of_one_scope_however_many_leave_out_none_of_another(

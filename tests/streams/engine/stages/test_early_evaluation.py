@@ -71,6 +71,7 @@ def pages(notices: Sequence[tuple[int, Notice]]) -> list[tuple[int, Notice]]:
     return [(at, notice) for at, notice in notices if notice.action is Action.OPEN]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("offset", [0, 9, 30, 55, 59])
 def test_a_hammer_is_paged_within_half_a_minute_wherever_in_its_minute_it_begins(
     live: Live, offset: int

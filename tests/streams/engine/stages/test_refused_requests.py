@@ -38,6 +38,7 @@ def lines(status: int, left: int) -> list[bytes]:
     ]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("left", [0, 4])
 @pytest.mark.parametrize(("status", "pages"), [(404, False), (200, True)])
 def test_a_scanner_that_stops_wakes_nobody(status: int, left: int, pages: bool) -> None:

@@ -31,6 +31,7 @@ def test_every_section_that_judges_may_change_in_the_stream() -> None:
     assert not set(JUDGED) & set(RESTART)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
 def test_a_reload_judges_on_as_a_clean_restart_does(lines: list[bytes], change: dict[str, Any]) -> None:
     before, then = Settings.model_validate(BEFORE), Settings.model_validate(BEFORE | change)

@@ -56,6 +56,7 @@ def before() -> Before:
     return Before()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("offset", [0, 15, 30, 45, STEP - CERTAIN, STEP - 1])
 def test_a_hammer_is_paged_with_its_first_minute_that_shows_it(before: Before, offset: int) -> None:
     shown = STEP - offset

@@ -105,6 +105,7 @@ class Run:
         return self.engine.totals.late
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("file", [False, True])
 def test_one_record_in_a_hundred_from_a_clock_five_minutes_ahead_changes_no_page(
     sent: Sent, right: Run, file: bool
@@ -121,6 +122,7 @@ def test_one_record_in_a_hundred_from_a_clock_five_minutes_ahead_changes_no_page
     assert wrong.rejected == 0
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(("records_ahead", "seconds"), [(2, 23 * 3600), (32, 3 * 365 * DAY), (500, 400)])
 def test_records_of_the_future_in_one_post_blind_nothing(
     sent: Sent, right: Run, records_ahead: int, seconds: float

@@ -103,6 +103,7 @@ def in_parquet(folder: Path) -> list[Path]:
     return [folder / "all.parquet"]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "form",
     [

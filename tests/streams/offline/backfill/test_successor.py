@@ -75,6 +75,7 @@ def test_the_shard_goes_on_with_the_same_state_as_if_the_history_had_come_first(
     assert len(opened) == (moment < OVER)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seconds", [0, 25, 30], ids=["whole minutes", "part of a bucket", "half a minute"])
 def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: int) -> None:
     overlap, moment = BEGIN + 20 * MINUTE + seconds, BEGIN + HOUR
@@ -96,6 +97,7 @@ def test_what_the_history_has_of_the_daemons_own_time_is_counted_once(seconds: i
     assert (measured[:, counts] == expected[:, counts]).all()
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("minutes", [0, 40, 90], ids=["at once", "in the same hour", "hours later"])
 def test_the_digest_names_once_what_a_history_made_judgeable(minutes: int) -> None:
     settings = SETTINGS.model_copy(update={"digest": DigestSettings(at="13:00")})

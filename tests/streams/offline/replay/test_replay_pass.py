@@ -98,6 +98,7 @@ def test_equal_sections_of_the_rollup_are_decoded_once(
     assert len(made) == 3
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_replay_stopped_anywhere_and_resumed_writes_what_an_uninterrupted_one_writes(
     given: Traffic,

@@ -180,6 +180,7 @@ def test_the_expected_number_of_events_is_what_comes() -> None:
     assert len(part) == pytest.approx(made.expected(START + 14400, START + 18000), rel=0.05)
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     ("growth", "count"),
     [

@@ -37,6 +37,7 @@ def same(one: Replayed, other: Replayed) -> bool:
     )
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize(
     "kind",
     [pa.string(), pa.binary(), pa.large_string(), pa.large_binary(), pa.string_view(), pa.binary_view()],

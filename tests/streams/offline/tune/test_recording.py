@@ -43,6 +43,7 @@ def report_of(incident: Incident) -> dict[str, object]:
     return {key: value for key, value in line.items() if key != "examples"}  # not recorded
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("settings", [SETTINGS, DULL], ids=["sensitive", "dull"])
 def test_a_recording_is_judged_as_its_history_is(
     given: Traffic, recording: Recording, settings: Settings

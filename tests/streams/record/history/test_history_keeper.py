@@ -231,6 +231,7 @@ def empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("spoil", [cut_off, spoilt_inside, of_another_program, empty])
 def test_a_damaged_file_is_set_aside_and_the_rest_of_its_day_is_merged(
     tmp_path: Path, days: list[Segment], spoil: Callable[[Path], None]

@@ -95,9 +95,8 @@ def expected(past: Past, tmp_path_factory: pytest.TempPathFactory) -> HistoryRow
     return merged([learnt.select(learnt.start < LIVE), live])
 
 
-@pytest.mark.parametrize(
-    "tidied", [pytest.param(False, marks=pytest.mark.release), True], ids=["hours", "merged days and weeks"]
-)
+@pytest.mark.variants
+@pytest.mark.parametrize("tidied", [True, False], ids=["merged days and weeks", "hours"])
 def test_every_step_is_there_once_and_a_daemon_s_own_stay(
     tmp_path: Path, past: Past, expected: HistoryRows, tidied: bool
 ) -> None:

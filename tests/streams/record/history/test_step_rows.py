@@ -116,6 +116,7 @@ def test_late_records_add_to_the_row_that_they_belong_to(judged: tuple[Backend, 
     assert not np.isnan(mine.expected[np.flatnonzero(mine.observed == 7)[-1]])
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("seed", range(6))
 def test_kills_and_chunks_leave_the_same_rows(judged: tuple[Backend, list[bytes]], seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a scenario, not a secret

@@ -108,6 +108,7 @@ class GivenClient(BoardClient):
         return self._answers[path]
 
 
+@pytest.mark.variants
 @pytest.mark.parametrize("name", ["spike", "fatal"])
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=ANY_TEXT)
