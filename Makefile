@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PRODUCT := $(VENV)/.product
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-# Two more than cores: a browser, a daemon or a clock is waited for now and then.
-TESTERS ?= $(shell expr $(CORES) + 2)
+# One more than cores: a clock is waited for now and then, and each process loads all tests. With daemons and browsers, two.
+TESTERS ?= $(shell expr $(CORES) + 1)
+WAITERS ?= $(shell expr $(CORES) + 2)
 # Needs a broker, daemons that die, a browser, or a program of its own, which loads everything again.
 END_TO_END := tests/main_job tests/faults tests/kafka $(shell find tests -name 'test_*_browser.py' -o -name 'test_*_process.py')
 # How soon a newcomer gets a page, or sees numbers, is measured by the clock: with nothing beside.
@@ -15,7 +16,7 @@ NEWCOMERS := $(shell find tests -name 'test_*_newcomer.py')
 APART := tests/laws tests/attacks tests/deploy tests/installs
 # Two circles: every change passes what is not marked so, a release all of it (CONTRIBUTING.md).
 CIRCLE ?= not release
-SESSION := --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder -m '$(CIRCLE)'
+SESSION = --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder -m '$(CIRCLE)'
 HELM_VERSION := v4.3.1
 
 # A thousand modules compiled again in each of a hundred processes are minutes of every test run.
@@ -85,6 +86,7 @@ test: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
 	$(BIN)/pytest $(SESSION) $(addprefix --ignore ,$(END_TO_END) $(NEWCOMERS) $(APART))
 
+e2e: TESTERS = $(WAITERS)
 e2e: $(READY)
 	@$(BIN)/python -m streams.drivers.compile_ahead
 	$(BIN)/pytest $(SESSION) --ignore-glob '*_newcomer.py' $(END_TO_END)
